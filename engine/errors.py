@@ -1,0 +1,157 @@
+"""Every error the engine can give: a stable code, the sentence and the advice a person reads, and the exit code.
+
+The wire carries `code` and `params` only; both sides build the text from this table, so a message reads the same on a
+terminal and in Blender (which adds its fix buttons in `operators/problems.py`).
+
+    EngineError
+    ├── exit 2   what was asked for cannot be done: images, numbers, folders, schedules
+    ├── exit 3   the model is missing, damaged or not yet agreed to
+    ├── exit 4   out of memory
+    └── exit 1   a fault of our own (`internal`)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+Param = str | int | float
+
+
+class Code(StrEnum):
+    """Stable names of everything that can go wrong; part of the protocol, never renamed."""
+
+    BAD_REQUEST = "bad_request"
+    IMAGE_MISSING = "image_missing"
+    IMAGE_UNREADABLE = "image_unreadable"
+    IMAGE_TOO_SMALL = "image_too_small"
+    IMAGE_TOO_LARGE = "image_too_large"
+    BOARD_INVALID = "board_invalid"
+    FRAMES_INVALID = "frames_invalid"
+    NUMBER_INVALID = "number_invalid"
+    SIZE_INVALID = "size_invalid"
+    CHOICE_INVALID = "choice_invalid"
+    SCHEDULE_INVALID = "schedule_invalid"
+    SCHEDULE_UNSUPPORTED = "schedule_unsupported"
+    CACHE_UNSUPPORTED = "cache_unsupported"
+    FOLDER_TAKEN = "folder_taken"
+    FOLDER_BUSY = "folder_busy"
+    FOLDER_UNWRITABLE = "folder_unwritable"
+    RESUME_MISMATCH = "resume_mismatch"
+    CHECKPOINT_DAMAGED = "checkpoint_damaged"
+    DISK_FULL = "disk_full"
+    DEVICE_MISSING = "device_missing"
+    MODEL_MISSING = "model_missing"
+    MODEL_UNKNOWN = "model_unknown"
+    MODEL_DAMAGED = "model_damaged"
+    LICENCE_NOT_ACCEPTED = "licence_not_accepted"
+    OFFLINE = "offline"
+    DOWNLOAD_FAILED = "download_failed"
+    OUT_OF_MEMORY = "out_of_memory"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How a code reads: `sentence` says what is wrong, `advice` what to do; both are `str.format` templates."""
+
+    exit_code: int
+    sentence: str
+    advice: str
+
+
+EXPLANATIONS: dict[Code, Explanation] = {
+    Code.BAD_REQUEST: Explanation(2, "The request is not valid: {detail}", "correct it and try again"),
+    Code.IMAGE_MISSING: Explanation(2, "There is no image at {path}", "check the path"),
+    Code.IMAGE_UNREADABLE: Explanation(
+        2, "{path} cannot be read as an image ({detail})", "save it again as PNG or JPEG"
+    ),
+    Code.IMAGE_TOO_SMALL: Explanation(
+        2, "{path} is {width}x{height} pixels, smaller than {minimum} on a side", "use a larger picture"
+    ),
+    Code.IMAGE_TOO_LARGE: Explanation(
+        2, "{path} is {width}x{height} pixels, more than {maximum} on a side", "scale it down first"
+    ),
+    Code.BOARD_INVALID: Explanation(2, "The board at frame {frame} cannot be used: {detail}", "{advice}"),
+    Code.FRAMES_INVALID: Explanation(
+        2, "A shot of {frames} frames cannot be made", "ask for 1 to {maximum} frames"
+    ),
+    Code.NUMBER_INVALID: Explanation(2, "{name} is {value}", "use {allowed}"),
+    Code.SIZE_INVALID: Explanation(
+        2,
+        "{width}x{height} is not a size this model makes",
+        "use multiples of {multiple} from {minimum} to {maximum}, such as {suggestion}",
+    ),
+    Code.CHOICE_INVALID: Explanation(2, "{name} cannot be '{value}'", "choose one of {allowed}"),
+    Code.SCHEDULE_INVALID: Explanation(
+        2, "'{schedule}' is not a packing schedule: {detail}", "write it like f1k1_x_g9_f1k1f2k2f16k4_td"
+    ),
+    Code.SCHEDULE_UNSUPPORTED: Explanation(
+        2, "This model cannot pack by '{schedule}': {detail}", "use {suggestion}, which it was trained with"
+    ),
+    Code.CACHE_UNSUPPORTED: Explanation(2, "The step cache '{cache}' cannot be used: {detail}", "{advice}"),
+    Code.FOLDER_TAKEN: Explanation(
+        2, "{path} already holds a shot", "pass --resume to go on with it, or choose another folder"
+    ),
+    Code.FOLDER_BUSY: Explanation(
+        2, "Another process is making the shot in {path}", "wait for it, or choose another folder"
+    ),
+    Code.FOLDER_UNWRITABLE: Explanation(
+        2, "{path} cannot be written to ({detail})", "choose another folder or change its permissions"
+    ),
+    Code.RESUME_MISMATCH: Explanation(
+        2,
+        "The shot in {path} was made with another {name} ({was}, now {now})",
+        "resume with the same settings, or start in a new folder",
+    ),
+    Code.CHECKPOINT_DAMAGED: Explanation(
+        2, "The checkpoint {path} is damaged ({detail})", "delete that file and resume; its section is made again"
+    ),
+    Code.DISK_FULL: Explanation(
+        2, "The disk is full at {path}", "free some space and resume; finished sections are kept"
+    ),
+    Code.DEVICE_MISSING: Explanation(2, "There is no device '{device}' here", "use {available}"),
+    Code.MODEL_MISSING: Explanation(
+        3, "No model is installed", "run 'python -m engine models download {suggestion}', or pass --model FOLDER"
+    ),
+    Code.MODEL_UNKNOWN: Explanation(
+        3, "'{model}' is neither an installed model nor a model folder", "choose one of {known}, or pass a folder"
+    ),
+    Code.MODEL_DAMAGED: Explanation(3, "The model in {path} is damaged: {detail}", "{advice}"),
+    Code.LICENCE_NOT_ACCEPTED: Explanation(
+        3, "{model} comes under: {licences}", "read them, then add --accept-licence to agree"
+    ),
+    Code.OFFLINE: Explanation(3, "{model} is not on this machine and downloads are off", "go online, or drop --offline"),
+    Code.DOWNLOAD_FAILED: Explanation(
+        3, "The download of {file} stopped: {detail}", "run the same command again; it goes on where it stopped"
+    ),
+    Code.OUT_OF_MEMORY: Explanation(
+        4, "{device} ran out of memory while {stage}", "close other programs or use a smaller --size, then --resume"
+    ),
+    Code.INTERNAL: Explanation(1, "Something went wrong inside the engine: {detail}", "please report it with the log"),
+}
+
+
+class EngineError(Exception):
+    """A fault with a stable code and the numbers and names that fill its sentence.
+
+    `params` must hold every name the code's templates use; a missing one raises KeyError here, where the programmer
+    sees it, and not later in front of the artist.
+    """
+
+    def __init__(self, code: Code, **params: Param) -> None:
+        self.code = code
+        self.params = params
+        self.sentence = EXPLANATIONS[code].sentence.format(**params)
+        self.advice = EXPLANATIONS[code].advice.format(**params)
+        super().__init__(self.line)
+
+    @property
+    def line(self) -> str:
+        """What is wrong and what to do, on one line."""
+        return " ".join(f"{self.sentence}; {self.advice}.".split())
+
+    @property
+    def exit_code(self) -> int:
+        """The process exit code of `design.md` section 3."""
+        return EXPLANATIONS[self.code].exit_code
