@@ -153,5 +153,5 @@ class EngineError(Exception):
 
     @property
     def exit_code(self) -> int:
-        """The process exit code of `design.md` section 3."""
+        """The exit code of the process that stops with this error (README, "Exit codes")."""
         return EXPLANATIONS[self.code].exit_code

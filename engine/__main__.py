@@ -1,0 +1,70 @@
+"""The engine's command line: `python -m engine COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import traceback
+from typing import NoReturn
+
+from .commands import doctor, generate
+from .errors import Code, EngineError
+from .models import command as models
+
+_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for what is wrong, instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"shotpack: {message}; see '{self.prog} --help'.\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the process's exit code: 0, 2 bad input, 3 model, 4 out of memory, 130 interrupted."""
+    parser = _Parser(prog="python -m engine", description="Shotpack's engine: boards and prompts to shots.")
+    parser.add_argument("--traceback", action="store_true", help="print where an error came from")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    for command in (generate, models, doctor):
+        command.add_parser(subparsers)
+    args = parser.parse_args(arguments)
+    _quiet_libraries()
+    # A polite kill ends like Ctrl-C: finished sections are kept, and the exit code says so.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return int(args.run(args))
+    except EngineError as error:
+        if args.traceback:
+            traceback.print_exc()
+        print(f"shotpack: {error.line}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("shotpack: Interrupted; finished sections are kept, go on with --resume.", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell, and Python must not complain while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _INTERRUPTED
+    except Exception as fault:
+        traceback.print_exc()
+        detail = f"{type(fault).__name__}: {fault}"
+        print(f"shotpack: {EngineError(Code.INTERNAL, detail=detail).line}", file=sys.stderr)
+        return EngineError(Code.INTERNAL, detail=detail).exit_code
+
+
+def _quiet_libraries() -> None:
+    """Keep the libraries' own chatter off stderr, where the progress bar is."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The command line's commands, one file each; `models` keeps its own beside the catalog."""

@@ -1,0 +1,169 @@
+"""`python -m engine generate`: one shot without a server, through the same path as a server's job."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import Code, EngineError
+from ..protocol import Board, Cancelled, Event, Failed, PromptAt, Section, ShotRequest, to_json
+from .progress import ProgressBar
+
+if TYPE_CHECKING:
+    from ..media.images import BoardPicture
+
+_NATIVE_FPS = 30.0  # only to turn --seconds into frames where neither --fps nor the model says otherwise
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the `generate` command to the command line."""
+    parser = subparsers.add_parser("generate", help="make one shot from a picture and a prompt")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="the start board, frame 1 of the shot")
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="what happens")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the shot")
+    parser.add_argument("--model", metavar="NAME_OR_DIR", help="an installed model or a model folder (default: the best)")
+    parser.add_argument("--end-image", type=Path, metavar="FILE", help="a board to end on")
+    parser.add_argument(
+        "--board", type=_at_frame, action="append", default=[], metavar="FRAME=FILE", help="a board to pass through"
+    )
+    parser.add_argument(
+        "--prompt-at", type=_at_frame, action="append", default=[], metavar="FRAME=TEXT", help="what happens from there on"
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--frames", type=int, metavar="N", help="exactly so many frames")
+    length.add_argument("--seconds", type=float, metavar="S", help="length in seconds (default: 5)")
+    parser.add_argument("--fps", type=float, metavar="F", help="frame rate of the shot (default: the model's)")
+    parser.add_argument(
+        "--frame-for-frame", action="store_true", help="play the model's frames as they are instead of conforming to --fps"
+    )
+    parser.add_argument("--size", type=_size, metavar="WxH", help="pixels (default: the model's size nearest the board)")
+    parser.add_argument("--steps", type=int, metavar="N", help="denoising steps a section")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--order", metavar="ORDER", help="inverted, forward or endpoint")
+    parser.add_argument("--schedule", metavar="NAME", help="packing schedule in the paper's grammar")
+    parser.add_argument("--solver", metavar="SOLVER", help="unipc or euler")
+    parser.add_argument("--window", type=int, metavar="N", help="latent frames a section (default: 9, as trained)")
+    parser.add_argument("--guidance", type=float, metavar="G", help="distilled guidance (default: 10)")
+    parser.add_argument("--cfg", type=float, default=1.0, metavar="C", help="true guidance; above 1 doubles the time")
+    parser.add_argument("--negative", default="", metavar="TEXT", help="what to avoid, with --cfg above 1")
+    parser.add_argument("--cache", default="none", metavar="KIND[:X]", help="step cache: none, teacache, first-block, mag")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda:N or mps")
+    parser.add_argument("--save-latents", type=Path, metavar="FILE", help="also write all latents as safetensors")
+    parser.add_argument("--json", action="store_true", help="print events as JSON lines on stdout")
+    parser.add_argument("--resume", action="store_true", help="go on with the shot in --out")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the shot and report it; the exit code says how it ended (README, "Exit codes")."""
+    done = 0
+    bar = ProgressBar(args.out)
+    try:
+        for event in _events(args):
+            done = event.index if isinstance(event, Section) else done
+            if args.json:
+                _print_json(event)
+            else:
+                bar.show(event)
+    except (EngineError, KeyboardInterrupt) as fault:
+        if args.json:
+            _print_json(Failed(fault.code, fault.params) if isinstance(fault, EngineError) else Cancelled(done))
+        raise
+    finally:
+        bar.close()
+    return 0
+
+
+def _events(args: argparse.Namespace) -> Iterator[Event]:
+    """Check the cheap things first: torch and the model's classes take seconds to import."""
+    from ..framepack.checkpoint import ShotFolder
+    from ..media.images import open_board
+    from ..models.catalog import find_model
+
+    stored = ShotFolder(args.out).stored_request() if args.resume else None
+    if args.image is None and stored is None:
+        raise EngineError(Code.BAD_REQUEST, detail="--image is missing")
+    pictures: dict[str, BoardPicture] = {}
+    if stored is not None and args.image is None:
+        request = stored[0]
+        boards = ShotFolder(args.out).boards
+        pictures = {board.image: open_board(boards / board.image) for board in request.boards}
+        model = find_model(args.model or request.model)
+    else:
+        frames = _frames(args)
+        paths = {1: args.image, **{frame: Path(name) for frame, name in args.board}}
+        if args.end_image is not None:
+            paths[frames] = args.end_image
+        opened = {frame: open_board(path) for frame, path in paths.items()}
+        pictures = {picture.sha256: picture for picture in opened.values()}
+        model = find_model(args.model)
+        request = _request(args, frames, opened, args.model or model.name)
+    from ..framepack.job import prepare, run as run_job
+
+    start = next(pictures[board.image] for board in request.boards if board.frame == 1)
+    job = prepare(request, start, model, args.device, args.out)
+    yield from run_job(job, pictures, resume=args.resume, previews=args.json, save_latents=args.save_latents)
+
+
+def _request(
+    args: argparse.Namespace, frames: int, opened: dict[int, BoardPicture], model: str
+) -> ShotRequest:
+    width, height = args.size or (None, None)
+    return ShotRequest(
+        model=model,
+        prompt=args.prompt,
+        boards=tuple(Board(frame, picture.sha256) for frame, picture in sorted(opened.items())),
+        frames=frames,
+        fps=args.fps,
+        conform=not args.frame_for_frame,
+        width=width,
+        height=height,
+        steps=args.steps,
+        seed=args.seed,
+        order=args.order,
+        schedule=args.schedule,
+        solver=args.solver,
+        window=args.window,
+        guidance=args.guidance,
+        cfg=args.cfg,
+        negative=args.negative,
+        cache=args.cache,
+        prompts=tuple(PromptAt(frame, text) for frame, text in args.prompt_at),
+    )
+
+
+def _frames(args: argparse.Namespace) -> int:
+    if args.frames is not None:
+        return int(args.frames)
+    seconds = 5.0 if args.seconds is None else args.seconds
+    if not (math.isfinite(seconds) and 0 < seconds <= 3600):
+        raise EngineError(Code.NUMBER_INVALID, name="--seconds", value=seconds, allowed="a number above 0, up to 3600")
+    fps = _NATIVE_FPS if args.fps is None else args.fps
+    if not (math.isfinite(fps) and fps > 0):
+        raise EngineError(Code.NUMBER_INVALID, name="fps", value=fps, allowed="a number from 1 to 240")
+    return max(1, round(seconds * fps))
+
+
+def _print_json(event: Event) -> None:
+    print(json.dumps(to_json(event), ensure_ascii=False), flush=True)
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,6})[xX](\d{1,6})", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size; write it like 768x512")
+    return int(match[1]), int(match[2])
+
+
+def _at_frame(text: str) -> tuple[int, str]:
+    frame, equals, rest = text.partition("=")
+    if not equals or not frame.isdecimal() or not rest:
+        raise argparse.ArgumentTypeError(f"'{text}' does not say a frame; write it like 73=something")
+    return int(frame), rest
+
+

@@ -1,0 +1,55 @@
+"""Events for a person at a terminal: one progress bar with the time left, on stderr."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ..protocol import Event, Finished, Progress, Section, Started, Step
+
+
+class ProgressBar:
+    """Shows one shot's events; a bar of all its steps, and a line for each section and stage."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._bar: tqdm[Any] | None = None
+
+    def show(self, event: Event) -> None:
+        """Take in one event."""
+        if isinstance(event, Started):
+            steps = event.steps * len(event.sections)
+            self._say(f"{event.frames} frames at {event.fps:g} fps, {event.width}x{event.height}, {event.order}")
+            self._bar = tqdm(total=steps, initial=event.steps * event.done, unit="step", file=sys.stderr, dynamic_ncols=True)
+            self._bar.bar_format = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix}"
+        elif isinstance(event, Step) and self._bar is not None:
+            self._bar.set_description(f"section {event.section + 1}", refresh=False)
+            if event.seconds_left is not None:
+                self._bar.set_postfix_str(f"{_clock(event.seconds_left)} left", refresh=False)
+            self._bar.update()
+        elif isinstance(event, Section):
+            first, last = event.first, event.first + event.count - 1
+            self._say(f"section {event.section + 1} is done ({event.index} of {event.of}): frames {first} to {last}")
+        elif isinstance(event, Progress):
+            self._say(event.stage)
+        elif isinstance(event, Finished):
+            self.close()
+            self._say(f"{event.frames} frames in {self._out / 'frames'}, movie in {self._out / (event.movie or '')}")
+
+    def close(self) -> None:
+        """Leave the terminal tidy."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _say(self, line: str) -> None:
+        tqdm.write(line, file=sys.stderr)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

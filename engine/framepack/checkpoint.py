@@ -1,0 +1,237 @@
+"""A shot's folder: what is on disk of a shot at every moment, so that finished work survives whoever is killed.
+
+    frames/0001.png …                    final frames, never rewritten
+    provisional/0003/0074.png …          frames the next section may still blend, by the section that set them
+    boards/SHA256                        the artist's pictures, as they came
+    checkpoint/request.json              what is being made; its presence makes the folder a shot
+    checkpoint/encodings/DIGEST.safetensors     prompts and boards, encoded, by content
+    checkpoint/latents-0003.safetensors  the section is sampled: its latents and the noise generator's state after it
+    checkpoint/seam-0003.safetensors     its frames are on disk: the pixels that wait for the next section
+    shot.json                            everything that made the finished shot
+
+Numbers count sections in the sequence of making. Every file is written whole, so each is there or is not; a section's
+two files are its two commits, and resuming goes on after the last one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+
+from ..errors import Code, EngineError
+from ..media.files import disk_faults, make_folder, sweep_parts, whole_file, write_whole
+from ..protocol import ShotRequest, from_json, to_json
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class SampledSection:
+    """A sampled section as its checkpoint holds it."""
+
+    latents: torch.Tensor
+    """(1, C, window, H, W) float32."""
+    generator_state: torch.Tensor
+    """State of the noise generator after this section's draw, uint8."""
+
+
+class ShotFolder:
+    """The files of one shot under `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.frames = root / "frames"
+        self.provisional = root / "provisional"
+        self.boards = root / "boards"
+        self.record = root / "shot.json"
+        self.movie = root / "shot.mp4"
+        self._checkpoint = root / "checkpoint"
+        self._request = self._checkpoint / "request.json"
+        self._encodings = self._checkpoint / "encodings"
+
+    @property
+    def lock(self) -> Path:
+        """The file to lock while a process works on this shot."""
+        return self._checkpoint / "lock"
+
+    def taken(self) -> bool:
+        """Whether a shot is here, finished or begun."""
+        return self._request.exists() or self.record.exists() or any(self.frames.glob("*.png"))
+
+    def begin(self, request: ShotRequest, model: str, boards: Mapping[str, bytes]) -> None:
+        """Make the folder for a new shot; `model` is the model's fingerprint, `boards` the pictures by SHA-256.
+
+        The request is written last: until then the folder holds no shot.
+        """
+        for folder in (self.frames, self.provisional, self.boards, self._encodings):
+            make_folder(folder)
+        for sha256, data in boards.items():
+            write_whole(self.boards / sha256, data)
+        self.write_json(self._request, {"version": _VERSION, "model": model, "request": to_json(request)})
+
+    def stored_request(self) -> tuple[ShotRequest, str] | None:
+        """The request and the model's fingerprint this folder was begun with; None where no shot was begun."""
+        try:
+            data = json.loads(self._request.read_bytes())
+            return from_json(ShotRequest, data["request"]), str(data["model"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as fault:
+            raise _damaged(self._request, fault) from fault
+
+    def tidy(self) -> None:
+        """Remove what a killed process left half-written."""
+        for folder in (self.root, self.frames, self.boards, self._checkpoint, self._encodings):
+            sweep_parts(folder)
+        for folder in self.provisional.glob("*"):
+            sweep_parts(folder)
+
+    # Encodings
+
+    def encoded(self, key: str, encode: Callable[[], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+        """The tensors stored under `key` (a digest of the content they encode); `encode` makes them the first time."""
+        path = self._encodings / f"{key}.safetensors"
+        if not path.exists():
+            _save(path, encode())
+        return _load(path)[0]
+
+    def has_encoding(self, key: str) -> bool:
+        """Whether `encoded` would answer from disk."""
+        return (self._encodings / f"{key}.safetensors").exists()
+
+    # Sections
+
+    def sampled(self) -> int:
+        """How many sections are sampled."""
+        return _run_length(self._latents)
+
+    def published(self) -> int:
+        """How many sections have all their frames on disk."""
+        return max((int(path.stem.removeprefix("seam-")) + 1 for path in self._seams()), default=0)
+
+    def commit_latents(self, number: int, sampled: SampledSection, seconds: float) -> None:
+        """Commit a sampled section; from now on it is never sampled again. `seconds` is what sampling took."""
+        tensors = {"latents": sampled.latents, "generator": sampled.generator_state}
+        _save(self._latents(number), tensors, {"seconds": f"{seconds:.3f}"})
+
+    def load_latents(self, number: int) -> SampledSection:
+        """The sampled section `number`. Raises EngineError `checkpoint_damaged`."""
+        tensors, _ = _load(self._latents(number))
+        return SampledSection(tensors["latents"], tensors["generator"])
+
+    def seconds(self, number: int) -> float:
+        """What sampling section `number` took."""
+        return float(_load(self._latents(number))[1].get("seconds", "nan"))
+
+    def commit_seam(self, number: int, waiting: Mapping[int, torch.Tensor]) -> None:
+        """Commit that the frames of section `number` are on disk, with the pixels that wait for the next one."""
+        _save(self._seam(number), {str(start): pixels for start, pixels in waiting.items()})
+        for path in self._seams():
+            if path != self._seam(number):
+                path.unlink()
+
+    def load_seam(self, number: int) -> dict[int, torch.Tensor]:
+        """The waiting pixels that `commit_seam` wrote. Raises EngineError `checkpoint_damaged`."""
+        return {int(start): pixels for start, pixels in _load(self._seam(number))[0].items()}
+
+    # Results
+
+    def export_latents(self, path: Path, start: torch.Tensor, sections: list[int]) -> None:
+        """Write all latents of the shot as safetensors, key `latents`: (1, C, T, H, W) float32, time order.
+
+        `start` is the start board's latent (1, C, 1, H, W), `sections` the sections' numbers of making in time order.
+        The tensor is filled section by section, so memory stays at one section.
+        """
+        window = self.load_latents(sections[0]).latents.shape[2]
+        shape = (*start.shape[:2], 1 + window * len(sections), *start.shape[3:])
+        size = math.prod(shape) * 4
+        header = {"latents": {"dtype": "F32", "shape": list(shape), "data_offsets": [0, size]}}
+        encoded = json.dumps(header).encode()
+        encoded += b" " * (-len(encoded) % 8)
+        make_folder(path.parent)
+        with whole_file(path) as temporary:
+            with temporary.open("wb") as file:
+                file.write(len(encoded).to_bytes(8, "little") + encoded)
+                file.truncate(8 + len(encoded) + size)
+            # Blocks of the disk are taken by writing, not by truncate: mapping would turn a full disk into a crash.
+            with temporary.open("rb+") as file:
+                offset = 8 + len(encoded)
+                row = shape[3] * shape[4] * 4
+                frame = 0
+                for piece in (start, *(self.load_latents(number).latents for number in sections)):
+                    for channel in range(shape[1]):
+                        file.seek(offset + (channel * shape[2] + frame) * row)
+                        file.write(np.ascontiguousarray(piece[0, channel].numpy()).tobytes())
+                    frame += piece.shape[2]
+
+    def write_json(self, path: Path, data: Mapping[str, Any]) -> None:
+        """Write `data` as JSON, whole."""
+        write_whole(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def finish(self, record: Mapping[str, Any]) -> None:
+        """Write `shot.json` and drop what only an unfinished shot needs; latents stay, for retakes and extension."""
+        self.write_json(self.record, record)
+        shutil.rmtree(self.provisional, ignore_errors=True)
+        for path in self._seams():
+            path.unlink()
+
+    def _latents(self, number: int) -> Path:
+        return self._checkpoint / f"latents-{number:04d}.safetensors"
+
+    def _seam(self, number: int) -> Path:
+        return self._checkpoint / f"seam-{number:04d}.safetensors"
+
+    def _seams(self) -> list[Path]:
+        return list(self._checkpoint.glob("seam-*.safetensors"))
+
+
+def require_space(folder: Path, needed: int) -> None:
+    """Raise EngineError `disk_full` where fewer than `needed` bytes are free at `folder` or its nearest parent."""
+    existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
+    with contextlib.suppress(OSError):  # a file system that does not tell is tried, not refused
+        if shutil.disk_usage(existing).free >= needed:
+            return
+        raise EngineError(Code.DISK_FULL, path=str(folder))
+
+
+def _run_length(path_of: Callable[[int], Path]) -> int:
+    return next(number for number in _count() if not path_of(number).exists())
+
+
+def _count() -> Iterator[int]:
+    number = 0
+    while True:
+        yield number
+        number += 1
+
+
+def _save(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    contiguous = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+    data = safetensors.torch.save(contiguous, dict(metadata or {}))
+    with disk_faults(path):
+        write_whole(path, data)
+
+
+def _load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            # Copied out, so that no checkpoint stays mapped while it may be replaced.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
+            return tensors, dict(file.metadata() or {})
+    except (OSError, safetensors.SafetensorError) as fault:
+        raise _damaged(path, fault) from fault
+
+
+def _damaged(path: Path, fault: Exception) -> EngineError:
+    return EngineError(Code.CHECKPOINT_DAMAGED, path=str(path), detail=" ".join(str(fault).split())[:120])

@@ -1,0 +1,287 @@
+"""The generation loop: a brief in, typed events out, section by section, committed as it goes.
+
+A generator: nothing happens between two events but the work that leads to the next one, so whoever reads the events
+pauses by not asking and cancels by closing. Killed at any instant, the same call goes on at the first unfinished section
+and gives the same frames, bit for bit on the same device.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import Code, EngineError
+from ..media.frames import frame_name, write_frames
+from ..media.images import decode_board, fit, to_bytes
+from ..media.movie import write_movie
+from ..models.spec import Denoising, Family, TextCondition, Velocity
+from ..protocol import Event, Finished, Preview, Progress, Section, Started, Step
+from .checkpoint import SampledSection, ShotFolder
+from .clock import Clock
+from .history import History
+from .memory_faults import memory_faults
+from .plan import PlannedSection
+from .preview import section_jpeg
+from .record import shot_record
+from .request import Brief
+from .seams import Seams
+from .solvers import solver_named
+
+_PREVIEW_INTERVAL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Encodings:
+    """Everything that is encoded once a shot: prompts by text, boards by their picture's SHA-256."""
+
+    texts: Mapping[str, TextCondition]
+    visions: Mapping[str, torch.Tensor]
+    latents: Mapping[str, torch.Tensor]
+
+
+class Shot:
+    """One shot in the making: its brief, its model and its folder, which must have been begun."""
+
+    def __init__(
+        self, brief: Brief, family: Family, folder: ShotFolder, *, model: str, previews: bool = True
+    ) -> None:
+        """`model` is the model's fingerprint; `previews` asks for Preview events, at most two a second."""
+        self._brief = brief
+        self._plan = brief.plan
+        self._family = family
+        self._folder = folder
+        self._model = model
+        self._previews = previews
+        self.clock = Clock()
+
+    @torch.inference_mode()
+    def events(self) -> Iterator[Event]:
+        """Make what is still to be made. Ends with Finished; raises EngineError where it cannot go on."""
+        folder, plan = self._folder, self._plan
+        folder.tidy()
+        done = folder.published()
+        yield self._started(done)
+        with memory_faults(self._family.device, "encoding the prompt and boards"):
+            encodings = yield from self._encode()
+        boards = {latent: encodings.latents[image] for latent, image in self._brief.board_images.items()}
+        history = History(plan, boards)
+        seams = Seams(plan.grid, folder.load_seam(done - 1) if done else None)
+        generator = self._restore(history, folder.sampled())
+        for planned in plan.made[done:]:
+            if planned.number >= folder.sampled():
+                yield from self._sample(planned, encodings, boards, history, generator)
+            yield self._publish(planned, history, seams)
+        self._finish_files()
+        yield Finished(self._brief.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
+
+    def export_latents(self, path: Path) -> None:
+        """Save all latents of the finished shot, untrimmed (`ShotFolder.export_latents`)."""
+        start = self._board_encoding(self._brief.board_images[0])["latent"]
+        by_time = sorted(self._plan.made, key=lambda planned: planned.section)
+        self._folder.export_latents(path, start, [planned.number for planned in by_time])
+
+    def _started(self, done: int) -> Started:
+        brief = self._brief
+        return Started(
+            order=self._plan.order,
+            sections=brief.section_plans(),
+            frames=brief.request.frames,
+            width=brief.width,
+            height=brief.height,
+            fps=brief.fps,
+            steps=brief.steps,
+            done=done,
+        )
+
+    # Encoding
+
+    def _encode(self) -> Iterator[Event]:
+        """Encode prompts and boards, each once; what an earlier run encoded is read from the folder."""
+        request = self._brief.request
+        wanted = dict.fromkeys([*self._brief.prompts, *([request.negative] if request.cfg > 1 else [])])
+        missing = [text for text in wanted if not self._folder.has_encoding(self._text_key(text))]
+        if missing:
+            yield Progress("encoding the prompt")
+            with self.clock.measure("encode"):
+                for text, condition in zip(missing, self._family.encode_texts(missing), strict=True):
+                    tensors = dict(condition.tensors)
+                    self._folder.encoded(self._text_key(text), lambda tensors=tensors: tensors)  # type: ignore[misc]
+        texts = {text: TextCondition(self._folder.encoded(self._text_key(text), dict)) for text in wanted}
+        images = dict.fromkeys(self._brief.board_images.values())
+        if any(not self._folder.has_encoding(self._board_key(image)) for image in images):
+            yield Progress("encoding the boards")
+        with self.clock.measure("encode"):
+            encoded = {image: self._board_encoding(image) for image in images}
+        yield Progress("loading the transformer")
+        return Encodings(
+            texts,
+            {image: tensors["vision"] for image, tensors in encoded.items()},
+            {image: tensors["latent"] for image, tensors in encoded.items()},
+        )
+
+    def _board_encoding(self, image: str) -> dict[str, torch.Tensor]:
+        def encode() -> dict[str, torch.Tensor]:
+            data = (self._folder.boards / image).read_bytes()
+            picture = fit(decode_board(data, f"board {image[:8]}"), self._brief.width, self._brief.height)
+            return {"vision": self._family.encode_vision(picture), "latent": self._family.encode_latent(picture)}
+
+        return self._folder.encoded(self._board_key(image), encode)
+
+    def _text_key(self, text: str) -> str:
+        return self._key("text", text)
+
+    def _board_key(self, image: str) -> str:
+        return self._key("board", image, str(self._brief.width), str(self._brief.height))
+
+    def _key(self, *content: str) -> str:
+        described = json.dumps([self._model, self._family.device.type, *content])
+        return hashlib.sha256(described.encode()).hexdigest()[:32]
+
+    # Sampling
+
+    def _restore(self, history: History, sampled: int) -> torch.Generator:
+        """Take up the latents and the noise generator where the last committed section left them."""
+        generator = torch.Generator("cpu").manual_seed(self._brief.request.seed)
+        published = self._folder.published()
+        for planned in self._plan.made[:sampled]:
+            own = range(planned.section * self._plan.grid.window + 1, (planned.section + 1) * self._plan.grid.window + 1)
+            if planned.number >= published or any(self._plan.last_use[latent] >= published for latent in own):
+                history.add(planned, self._folder.load_latents(planned.number).latents)
+        if sampled:
+            generator.set_state(self._folder.load_latents(sampled - 1).generator_state)
+        return generator
+
+    def _sample(
+        self,
+        planned: PlannedSection,
+        encodings: Encodings,
+        boards: Mapping[int, torch.Tensor],
+        history: History,
+        generator: torch.Generator,
+    ) -> Iterator[Event]:
+        """Denoise one section and commit its latents."""
+        brief, family = self._brief, self._family
+        began = time.monotonic()
+        shape = family.spec.latent_shape(self._plan.grid.window, brief.height, brief.width)
+        noise = torch.randn(shape, generator=generator, dtype=torch.float32).to(family.device)
+        tokens = family.spec.tokens(brief.height, brief.width) * self._plan.grid.window // family.spec.patch[0]
+        request = brief.request
+        denoising = Denoising(
+            context=history.context(planned),
+            text=encodings.texts[brief.prompts[planned.section]],
+            negative=encodings.texts[request.negative] if request.cfg > 1 else None,
+            vision=encodings.visions[brief.board_images[planned.anchor]],
+            guidance=brief.guidance,
+            cfg=request.cfg,
+        )
+        device = family.device
+        with memory_faults(device, "loading the transformer"):
+            velocity = family.begin(denoising, brief.steps)
+        first = planned.section * self._plan.grid.window + 1
+        pins = {latent - first: boards[latent].to(device) for latent in planned.pins}
+        sigmas = family.sigmas(brief.solver, brief.steps, tokens)
+        solver = solver_named(brief.solver)(pinned(velocity, pins), noise, sigmas)
+        latents = noise
+        shown = 0.0
+        for _ in range(brief.steps):
+            with memory_faults(device, "sampling"), self.clock.measure("step"):
+                denoised = next(solver)
+            latents = denoised.latents
+            steps_left = brief.steps - denoised.step + brief.steps * (len(self._plan.made) - planned.number - 1)
+            left = self.clock.seconds_left(steps_left, len(self._plan.made) - planned.number)
+            yield Step(planned.section, denoised.step, brief.steps, left)
+            if self._previews and time.monotonic() - shown >= _PREVIEW_INTERVAL_S:
+                shown = time.monotonic()
+                yield Preview(planned.section, denoised.step, section_jpeg(denoised.estimate, family.spec.preview))
+        sampled = SampledSection(latents.cpu(), generator.get_state())
+        with self.clock.measure("disk"):
+            self._folder.commit_latents(planned.number, sampled, time.monotonic() - began)
+        history.add(planned, sampled.latents)
+
+    # Frames
+
+    def _publish(self, planned: PlannedSection, history: History, seams: Seams) -> Section:
+        """Decode a sampled section, join it to its neighbours, write its frames and commit them."""
+        with memory_faults(self._family.device, "decoding"), self.clock.measure("decode"):
+            pixels = self._family.decode(history.clip(planned.decode.latents))
+        final: list[tuple[int, torch.Tensor]] = list(seams.join(planned.decode, pixels))
+        with self.clock.measure("disk"):
+            files = [path for first, frames in final for path in self._write(self._folder.frames, first, frames)]
+            waiting = self._folder.provisional / f"{planned.number:04d}"
+            waiting.mkdir(exist_ok=True)
+            provisional = [
+                path
+                for block in planned.decode.provisional
+                for path in self._write(waiting, block.start, seams.waiting[block.start])
+            ]
+            self._folder.commit_seam(planned.number, seams.waiting)
+        history.forget(planned)
+        changed = self._brief.frames_of(_span(planned))
+        return Section(
+            section=planned.section,
+            index=planned.number + 1,
+            of=len(self._plan.made),
+            first=changed.start + 1,
+            count=len(changed),
+            files=tuple(path.relative_to(self._folder.root).as_posix() for path in files),
+            provisional=tuple(path.relative_to(self._folder.root).as_posix() for path in provisional),
+        )
+
+    def _write(self, folder: Path, first: int, pixels: torch.Tensor) -> list[Path]:
+        """Write the model's frames from `first` on, (1, 3, F, H, W), as the shot's frames that show them."""
+        conform, wanted = self._brief.conform, self._brief.request.frames
+        shown = self._brief.frames_of(range(first, first + pixels.shape[2]))
+        picked = to_bytes(pixels[0, :, [conform.native_of(frame) - first for frame in shown]]) if shown else ()
+        named = ((frame_name(frame + 1, wanted), picture) for frame, picture in zip(shown, picked, strict=True))
+        return write_frames(folder, named, self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        """What every PNG says of its making: the same for all frames and all runs of one shot."""
+        request = self._brief.request
+        made_by = {"prompt": request.prompt, "seed": request.seed, "model": request.model, "model_sha256": self._model}
+        boards = {str(board.frame): board.image for board in request.boards}
+        settings = {"steps": self._brief.steps, "solver": str(self._brief.solver), "schedule": request.schedule}
+        return {
+            "Software": "Shotpack",
+            "Description": request.prompt,
+            "shotpack": json.dumps({**made_by, **settings, "boards": boards}, ensure_ascii=False),
+        }
+
+    def _finish_files(self) -> None:
+        wanted = self._brief.request.frames
+        frames = [self._folder.frames / frame_name(frame, wanted) for frame in range(1, wanted + 1)]
+        with self.clock.measure("movie"):
+            write_movie(self._folder.movie, frames, self._brief.fps)
+        model = {"name": self._brief.request.model, "family": self._family.spec.family, "sha256": self._model}
+        self._folder.finish(shot_record(self._brief, model, self._family.device, self.clock, self._folder))
+
+
+def pinned(velocity: Velocity, pins: Mapping[int, torch.Tensor]) -> Velocity:
+    """A velocity under which the latent frames in `pins` (place in the section: (1, C, 1, H, W)) become just those.
+
+    Along the flow x = (1 - sigma) picture + sigma noise, the velocity toward a known picture is (x - picture) / sigma;
+    every solver here follows it exactly, and the other frames see the pinned ones at their own noise level.
+    """
+    if not pins:
+        return velocity
+
+    def with_pins(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        v = velocity(x, sigma).clone()
+        for place, picture in pins.items():
+            v[:, :, place : place + 1] = (x[:, :, place : place + 1] - picture) / sigma
+        return v
+
+    return with_pins
+
+
+def _span(planned: PlannedSection) -> range:
+    """From the first to the last pixel frame that a section's decode set."""
+    blocks = [*planned.decode.final, *planned.decode.provisional]
+    return range(min(block.start for block in blocks), max(block.stop for block in blocks))

@@ -1,0 +1,85 @@
+"""The latents a shot has made so far, as far as they still matter, and the packed context built from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+
+import torch
+
+from .layout import PackedBlock
+from .packing import Kernel
+from .plan import PlannedSection, ShotPlan
+
+
+@dataclass(frozen=True)
+class PackedFrames:
+    """One block of context: `latents` (1, C, T, H, W) float32 and their RoPE time `indices` (T,) int64."""
+
+    kernel: Kernel
+    latents: torch.Tensor
+    indices: torch.Tensor
+
+
+@dataclass(frozen=True)
+class PackedContext:
+    """What the model sees besides the noise: blocks in time order, and the section's own time indices (window,)."""
+
+    blocks: tuple[PackedFrames, ...]
+    generated: torch.Tensor
+
+    def of_kernel(self, kernel: tuple[int, int, int]) -> PackedFrames:
+        """All frames packed with `kernel` (frames, rows, columns), joined in time order; there must be some."""
+        chosen = [block for block in self.blocks if astuple(block.kernel) == kernel]
+        return PackedFrames(
+            Kernel(*kernel),
+            torch.cat([block.latents for block in chosen], dim=2),
+            torch.cat([block.indices for block in chosen]),
+        )
+
+
+class History:
+    """Latents of one shot by their number in time, each (1, C, 1, H, W) float32 on the CPU.
+
+    Memory stays constant: once a latent is of no use to any section still to be made it is dropped (it lives on in the
+    section's checkpoint). Boards stay, there are few.
+    """
+
+    def __init__(self, plan: ShotPlan, boards: Mapping[int, torch.Tensor]) -> None:
+        """`boards` gives a latent for every number in `plan.boards`."""
+        self._plan = plan
+        self._boards = dict(boards)
+        self._made: dict[int, torch.Tensor] = {}
+
+    def add(self, planned: PlannedSection, latents: torch.Tensor) -> None:
+        """Take in a finished section (1, C, window, H, W) and drop what no later section looks at."""
+        first = planned.section * self._plan.grid.window + 1
+        self._made.update({first + n: frame for n, frame in enumerate(latents.split(1, dim=2))})
+
+    def forget(self, planned: PlannedSection) -> None:
+        """Drop the latents that only sections up to `planned` look at; call it once that section is decoded."""
+        last_use = self._plan.last_use
+        self._made = {n: frame.clone() for n, frame in self._made.items() if last_use[n] > planned.number}
+
+    def context(self, planned: PlannedSection) -> PackedContext:
+        """Pack the context of `planned`; slots with nothing in them are zeros, unmasked, as in the released recipe."""
+        generated = torch.tensor(list(planned.layout.generated), dtype=torch.int64)
+        return PackedContext(tuple(self._packed(block) for block in planned.layout.blocks), generated)
+
+    def clip(self, latents: range) -> torch.Tensor:
+        """The latents `latents` as one clip to decode: (1, C, T, H, W)."""
+        return torch.cat([self._latent(number) for number in latents], dim=2)
+
+    def __len__(self) -> int:
+        """How many made latents are held in memory."""
+        return len(self._made)
+
+    def _packed(self, block: PackedBlock) -> PackedFrames:
+        empty = torch.zeros_like(self._boards[0])
+        frames = [empty if slot.latent is None else self._latent(slot.latent) for slot in block.slots]
+        indices = torch.tensor([slot.index for slot in block.slots], dtype=torch.int64)
+        return PackedFrames(block.kernel, torch.cat(frames, dim=2), indices)
+
+    def _latent(self, number: int) -> torch.Tensor:
+        made = self._made.get(number)
+        return self._boards[number] if made is None else made

@@ -1,0 +1,103 @@
+"""One shot from request to finished folder: the path that the command line and the server's workers share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..errors import Code, EngineError
+from ..media.files import make_folder
+from ..media.images import BoardPicture, nearest_size
+from ..media.lock import folder_lock
+from ..models.cache_choice import parse_cache
+from ..models.checksums import fingerprint, require_intact
+from ..models.families import choose_device, open_family, spec_of
+from ..models.folder import ModelFolder
+from ..models.spec import Family, ModelSpec
+from ..protocol import Event, Finished, Progress, ShotRequest, to_json
+from .checkpoint import ShotFolder, require_space
+from .generate import Shot
+from .packing import check_kernels, parse
+from .request import Brief, settle
+
+_BYTES_PER_PIXEL = 2
+"""Disk a frame's pixel takes at most in practice: a PNG, its provisional copy and its share of the latents."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request that passed every check and may run: nothing is on disk yet."""
+
+    brief: Brief
+    model: ModelFolder
+    spec: ModelSpec
+    device: torch.device
+    folder: ShotFolder
+
+
+def prepare(request: ShotRequest, start: BoardPicture, model: ModelFolder, device: str, out: Path) -> Job:
+    """Check everything that can be checked before work begins; nothing is written.
+
+    `start` is the start board's picture. Raises EngineError for whatever is wrong with request, model, device or disk.
+    """
+    spec = spec_of(model)
+    brief = settle(request, spec, nearest_size(start.width, start.height, spec.sizes))
+    schedule = parse(brief.request.schedule or "")
+    check_kernels(schedule, spec.kernels, spec.schedules[brief.plan.order])
+    parse_cache(request.cache, spec)
+    chosen = choose_device(device)
+    require_space(out, brief.request.frames * brief.width * brief.height * _BYTES_PER_PIXEL)
+    return Job(brief, model, spec, chosen, ShotFolder(out))
+
+
+def run(
+    job: Job,
+    pictures: Mapping[str, BoardPicture],
+    *,
+    resume: bool,
+    previews: bool = True,
+    save_latents: Path | None = None,
+) -> Iterator[Event]:
+    """Make the shot; `pictures` holds the boards by SHA-256. Ends with Finished or raises EngineError.
+
+    With `resume` a shot begun here goes on where it stopped, and a finished one is left as it is; without, a folder
+    that holds a shot is refused. Closing the iterator stops the work; finished sections stay.
+    """
+    folder, brief = job.folder, job.brief
+    if folder.taken() and not resume:
+        raise EngineError(Code.FOLDER_TAKEN, path=str(folder.root))
+    yield Progress("checking the model")
+    require_intact(job.model)
+    model_hash = fingerprint(job.model)
+    make_folder(folder.lock.parent)
+    with folder_lock(folder.lock, folder.root):
+        stored = folder.stored_request()
+        if stored is None:
+            folder.begin(brief.request, model_hash, {sha256: picture.data for sha256, picture in pictures.items()})
+        else:
+            _require_same(folder, stored, brief.request, model_hash)
+        shot = Shot(brief, _family(job), folder, model=model_hash, previews=previews)
+        if folder.record.exists():
+            yield Finished(brief.request.frames, 0.0, folder.movie.name)
+        else:
+            yield from shot.events()
+        if save_latents is not None:
+            shot.export_latents(save_latents)
+
+
+def _family(job: Job) -> Family:
+    return open_family(job.model, job.spec, job.device, parse_cache(job.brief.request.cache, job.spec))
+
+
+def _require_same(folder: ShotFolder, stored: tuple[ShotRequest, str], request: ShotRequest, model: str) -> None:
+    was, now = to_json(stored[0]), to_json(request)
+    differences = [(field.name, was[field.name], now[field.name]) for field in dataclasses.fields(ShotRequest)]
+    # The same weights may lie elsewhere by now: the fingerprint decides, not the name.
+    differences = [(name, *both) for name, *both in differences if name != "model"] + [("model", stored[1], model)]
+    for name, before, after in differences:
+        if before != after:
+            raise EngineError(Code.RESUME_MISMATCH, path=str(folder.root), name=name, was=str(before), now=str(after))

@@ -1,0 +1,116 @@
+"""Where everything sits in a section's packed context: which latent goes into which slot, at which time index.
+
+Integers only. A layout is a table, so that what a model will see can be read, tested and recorded without a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .packing import Block, Kernel
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One latent frame of context: its RoPE time `index`, and the shot's `latent` in it (None: zeros, nothing yet)."""
+
+    index: int
+    latent: int | None
+
+
+@dataclass(frozen=True)
+class PackedBlock:
+    """Neighbouring slots that one patchify kernel encodes, in time order."""
+
+    kernel: Kernel
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class SectionLayout:
+    """The packed context of one section: blocks before and after it in time, and its own time indices between."""
+
+    before: tuple[PackedBlock, ...]
+    generated: range
+    after: tuple[PackedBlock, ...]
+
+    @property
+    def blocks(self) -> tuple[PackedBlock, ...]:
+        """All context blocks in time order."""
+        return self.before + self.after
+
+    def latents(self) -> set[int]:
+        """The shot's latents that this context holds."""
+        return {slot.latent for block in self.blocks for slot in block.slots if slot.latent is not None}
+
+
+def padding(distance: int, window: int, sections: int, first: bool) -> int:
+    """Blank latent frames between a section and its anchor that truly lie `distance` latent frames apart.
+
+    The released rule (inverted padding schedule): up to four sections the true gap; beyond, the first section made
+    keeps at most three windows and the others at most two, because a gap that grows further looked worse.
+    """
+    if sections <= 4:
+        return distance
+    return min(distance, (3 if first else 2) * window)
+
+
+def toward_anchor(
+    *,
+    anchor_blocks: Sequence[Block],
+    future_blocks: Sequence[Block],
+    window: int,
+    anchor: int,
+    gap: int,
+    future: Sequence[int],
+) -> SectionLayout:
+    """A section made toward a picture that lies before it: anchor, `gap` blanks, the section, then its future.
+
+    `anchor` is a latent of the shot, `future` the latents already made after the section, nearest first; slots without
+    one stay empty. This is `f1k1_x_g9_f1k1f2k2f16k4_td`, the inverted anti-drifting layout (arXiv 2504.12626 v3,
+    sampling (c)) with the released recipe's indices: anchor 0, blanks, section, then 1, 2 and 16 frames.
+    """
+    before, index = _fill(anchor_blocks, 0, [anchor])
+    index += gap
+    generated = range(index, index + window)
+    after, _ = _fill(future_blocks, generated.stop, future)
+    return SectionLayout(before, generated, after)
+
+
+def from_past(
+    *,
+    anchor_blocks: Sequence[Block],
+    past_blocks: Sequence[Block],
+    endpoint_blocks: Sequence[Block],
+    window: int,
+    anchor: int,
+    past: Sequence[int],
+    endpoint: int | None,
+    gap: int,
+) -> SectionLayout:
+    """A section made from what precedes it: anchor, past far to near, the section, and perhaps an endpoint beyond.
+
+    `past` holds the latents before the section, nearest first. Without endpoint blocks this is the released F1 layout
+    (anchor 0, then 16, 2 and 1 frames, then the section: the anchor stays next to the history whatever its true
+    distance); without anchor blocks and with an endpoint `gap` blanks after the section it is
+    `td_f16k4f2k2f1k1_g9_x_f1k1`, endpoint planning (arXiv 2504.12626 v3, sampling (b)).
+    """
+    before, index = _fill(anchor_blocks, 0, [anchor])
+    depth = sum(block.frames for block in past_blocks)
+    far_to_near = [None] * max(0, depth - len(past)) + list(past[:depth])[::-1]
+    history, index = _fill(past_blocks, index, far_to_near)
+    generated = range(index, index + window)
+    after, _ = _fill(endpoint_blocks, generated.stop + gap, [] if endpoint is None else [endpoint])
+    return SectionLayout(before + history, generated, after)
+
+
+def _fill(blocks: Sequence[Block], index: int, latents: Sequence[int | None]) -> tuple[tuple[PackedBlock, ...], int]:
+    """Lay `latents` into the slots of `blocks` from time `index` on; slots that are left over stay empty."""
+    packed = []
+    waiting = iter(latents)
+    for block in blocks:
+        slots = tuple(Slot(index + n, next(waiting, None)) for n in range(block.frames))
+        packed.append(PackedBlock(block.kernel, slots))
+        index += block.frames
+    return tuple(packed), index

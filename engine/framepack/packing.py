@@ -1,0 +1,299 @@
+"""Packing schedules in the paper's own grammar: what a name says, its order and its length; knows no tensor, no model.
+
+FramePack (arXiv 2504.12626 v3) names a layout by the latent frames a section sees, in time order, pieces joined by "_":
+
+    f16k4f2k2f1k1   contiguous frames, oldest first: 16 through kernel k4, 2 through k2, 1 through k1
+    kN, kAhBwC      patchify kernel N times (1, 2, 2), or exactly (A, B, C): latent frames, rows, columns of one token
+    gN              the section of N latent frames that is generated
+    x               any number of frames left out, none included
+    td, ta, tc      what becomes of the tail, the frames beyond the history: deleted, appended, compressed
+    +D (or +d)      the history is discretised
+
+A side of the section reads, from its far end inward: [frames kept for good] [x] [tail] [history]. Frames kept for good
+are the anchor (left) or the endpoint (right); without `x` they lie directly next to the history, as in released F1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+from ..errors import Code, EngineError
+from ..models.spec import Order
+from .rates import FULL, Block, Kernel, Tail, at_least, geometric_blocks, tail_tokens
+
+__all__ = [
+    "PAPER_ENDPOINT",
+    "RELEASED_FORWARD",
+    "RELEASED_INVERTED",
+    "Block",
+    "Kernel",
+    "Schedule",
+    "Tail",
+    "check_kernels",
+    "geometric_schedule",
+    "parse",
+    "with_window",
+]
+
+RELEASED_INVERTED: Final = "f1k1_x_g9_f1k1f2k2f16k4_td"
+"""Released FramePackI2V_HY (diffusers_helper, demo_gradio.py)."""
+RELEASED_FORWARD: Final = "f1k1_td_f16k4f2k2f1k1_g9"
+"""Released FramePack_F1_I2V_HY (demo_gradio_f1.py): the paper has no name for it; the anchor precedes the history."""
+PAPER_ENDPOINT: Final = "td_f16k4f2k2f1k1_g9_x_f1k1"
+"""The paper's anti-drifting (endpoint) layout; no weights for it are released."""
+
+
+class _Side(NamedTuple):
+    """One side of the generated section; blocks stay in time order on either side."""
+
+    kept: tuple[Block, ...] = ()
+    gap: bool = False
+    tail: Tail | None = None
+    history: tuple[Block, ...] = ()
+
+    def pieces(self) -> list[str]:
+        """Its pieces, far end first."""
+        pieces = (_name(self.kept), "x" if self.gap else "", self.tail or "", _name(self.history))
+        return [piece for piece in pieces if piece]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A packing schedule; `parse` makes it and `str` gives its canonical name back: parse(str(s)) == s.
+
+    Blocks are in time order, so `past` runs far to near and `future` near to far. Parts that no name of the grammar
+    spells (a gap with nothing beyond it, history on both sides) raise SCHEDULE_INVALID.
+    """
+
+    window: int
+    """Latent frames generated; 0 for a bare history such as `f16k4f2k2f1k1`."""
+    past: tuple[Block, ...] = ()
+    future: tuple[Block, ...] = ()
+    anchor: tuple[Block, ...] = ()
+    """Start frames, kept whatever their distance."""
+    endpoint: tuple[Block, ...] = ()
+    """End frames, kept whatever their distance."""
+    anchor_gap: bool = False
+    """Frames may be missing after the anchor (`x`); else it directly precedes the history (released F1)."""
+    endpoint_gap: bool = False
+    tail: Tail | None = None
+    """Option for frames beyond the history; None where the name says nothing, which counts as deleted."""
+    discrete: bool = False
+
+    def __post_init__(self) -> None:
+        name = str(self)
+        if _read(name) != (self._left, self.window, self._right, self.discrete):
+            raise _invalid(name, "its parts do not form one name of the grammar")
+
+    def __str__(self) -> str:
+        section = [f"g{self.window}"] if self.window else []
+        pieces = [*self._left.pieces(), *section, *reversed(self._right.pieces())]
+        return "_".join(pieces) + ("+D" if self.discrete else "")
+
+    @property
+    def _left(self) -> _Side:
+        return _Side(self.anchor, self.anchor_gap, None if self.future else self.tail, self.past)
+
+    @property
+    def _right(self) -> _Side:
+        return _Side(self.endpoint, self.endpoint_gap, self.tail if self.future else None, self.future)
+
+    @property
+    def before(self) -> tuple[Block, ...]:
+        """All blocks earlier than the section, in time order."""
+        return self.anchor + self.past
+
+    @property
+    def after(self) -> tuple[Block, ...]:
+        """All blocks later than the section, in time order."""
+        return self.future + self.endpoint
+
+    @property
+    def cost(self) -> Fraction:
+        """Exact length of the context in units of L_f, without section, tail and padding (paper, packing)."""
+        return sum((block.cost for block in self.before + self.after), Fraction(0))
+
+    def order(self) -> Order:
+        """The sampling order that the time order expresses (arXiv 2504.12626 v3, sampling).
+
+        History on the left: forward, or endpoint where an endpoint follows. History on the right with an anchor on the
+        left: inverted. Anything else raises SCHEDULE_INVALID.
+        """
+        if not self.window:
+            raise _invalid(str(self), "it names no section to generate, such as g9")
+        if self.past:
+            return Order.ENDPOINT if self.endpoint else Order.FORWARD
+        if not self.future:
+            raise _invalid(str(self), "it has no history next to the generated section")
+        if not self.anchor:
+            raise _invalid(str(self), "history after the generated section needs an anchor such as f1k1_x before it")
+        return Order.INVERTED
+
+    def section_tokens(self, rows: int, columns: int) -> int:
+        """Tokens of the generated section on a grid of `rows` x `columns` latent pixels (>= 1): S * L_f."""
+        return Block(self.window, FULL).tokens(rows, columns)
+
+    def context_tokens(self, rows: int, columns: int, tail_frames: int = 0) -> int:
+        """Tokens of everything but the section on a grid of `rows` x `columns` latent pixels (>= 1).
+
+        `tail_frames` (>= 0) lie beyond the history; `rates.tail_tokens` says what each option makes of them, with the
+        history's most compressing kernel, the farther one of equals. NUMBER_INVALID outside these ranges.
+        """
+        blocks = sum(block.tokens(rows, columns) for block in self.before + self.after)
+        far_first = self.past or self.future[::-1] or (Block(1, FULL),)
+        last = max(far_first, key=lambda block: block.kernel.volume).kernel
+        return blocks + tail_tokens(self.tail, last, tail_frames, rows, columns)
+
+
+def parse(name: str) -> Schedule:
+    """Read a schedule's name (grammar above, no spaces, numbers from 1); SCHEDULE_INVALID says what is wrong and where.
+
+    Paper: the naming of the ablation (arXiv 2504.12626 v3). `+d` and `k4h8w8` are read too and written `+D` and `k4`.
+    """
+    left, window, right, discrete = _read(name)
+    return Schedule(
+        window=window,
+        past=left.history,
+        future=right.history,
+        anchor=left.kept,
+        endpoint=right.kept,
+        anchor_gap=left.gap,
+        endpoint_gap=right.gap,
+        tail=left.tail or right.tail,
+        discrete=discrete,
+    )
+
+
+def with_window(name: str, window: int) -> str:
+    """The layout `name` with a section of `window` latent frames (>= 1, else NUMBER_INVALID); see `parse`."""
+    at_least("window", window, 1)
+    return str(replace(parse(name), window=window))
+
+
+def geometric_schedule(counts: Sequence[int], window: int = 9, tail: Tail | None = Tail.DELETE) -> Schedule:
+    """The forward schedule that keeps `counts[i]` latent frames at compression 2^-i, such as `powers_for` gives.
+
+    (1, 0, 0, 2, 0, 0, 16) is `td_f16k4f2k2f1k1_g9`. Kernels by `rates.kernel_at`: exactly the level's volume.
+    NUMBER_INVALID unless `window` >= 1 latent frames, every count >= 0 and at least one frame is kept.
+    """
+    at_least("window", window, 1)
+    at_least("kept frames", sum(counts), 1)
+    return Schedule(window=window, past=geometric_blocks(counts), tail=tail)
+
+
+def check_kernels(schedule: Schedule, kernels: tuple[tuple[int, int, int], ...], suggestion: str) -> None:
+    """Raise SCHEDULE_UNSUPPORTED, advising `suggestion`, where weights with `kernels` (t, h, w) cannot pack this way.
+
+    Released weights have (1, 2, 2), (2, 4, 4), (4, 8, 8), drop the tail and have no codebook for discrete history
+    (diffusers_helper/models/hunyuan_video_packed.py). Any window passes: the section's own kernel is always there.
+    """
+    needed = dict.fromkeys(block.kernel for block in schedule.before + schedule.after)
+    missing = [_spell(kernel) for kernel in needed if (kernel.frames, kernel.rows, kernel.columns) not in kernels]
+    if missing:
+        has = ", ".join(_spell(Kernel(*kernel)) for kernel in kernels) or "none"
+        detail = f"it has no weights for the kernel {', '.join(missing)}, only for {has}"
+    elif schedule.discrete:
+        detail = "it has no codebook, which discrete history (+D) needs"
+    elif schedule.tail in (Tail.APPEND, Tail.COMPRESS):
+        detail = f"it was not trained with the tail option {schedule.tail}, only with a deleted tail (td)"
+    elif not schedule.window:
+        detail = "the name has no section to generate, such as g9"
+    else:
+        return
+    raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=str(schedule), detail=detail, suggestion=suggestion)
+
+
+_NUMBER: Final = r"(0|[1-9][0-9]{0,17})(?![0-9])"
+_BLOCK: Final = re.compile(rf"f{_NUMBER}k{_NUMBER}(?:h{_NUMBER}w{_NUMBER})?")
+_SECTION: Final = re.compile(rf"g{_NUMBER}")
+_SIDES: Final = ("", "b", "tb", "bx", "bxb", "btb", "bxtb")
+"""What a side may hold, far end first: b blocks, x gap, t tail option."""
+
+
+def _read(name: str) -> tuple[_Side, int, _Side, bool]:
+    """Left side, window, right side and discreteness of a name."""
+    discrete = name.endswith(("+D", "+d"))
+    pieces = (name[:-2] if discrete else name).split("_")
+    kinds = "".join(_kind(name, place, piece) for place, piece in enumerate(pieces, 1))
+    if kinds.count("g") > 1:
+        sections = " and ".join(piece for piece, kind in zip(pieces, kinds, strict=True) if kind == "g")
+        raise _invalid(name, f"it generates more than one section, {sections}")
+    if "g" not in kinds:
+        if kinds not in ("b", "tb"):
+            raise _invalid(name, "it names no section to generate, such as g9")
+        return _side(name, pieces, kinds), 0, _Side(), discrete
+    middle = kinds.index("g")
+    left = _side(name, pieces[:middle], kinds[:middle])
+    right = _side(name, pieces[:middle:-1], kinds[:middle:-1])
+    if left.history and right.history:
+        near = f"'{_name(left.history)}' and '{_name(right.history)}'"
+        raise _invalid(name, f"{near} both touch the generated section; put x before frames that only end the shot")
+    return left, int(pieces[middle][1:]), right, discrete
+
+
+def _kind(name: str, place: int, piece: str) -> str:
+    """g, x, t or b (blocks) for a piece, which is checked; `place` counts from 1."""
+    if piece == "x":
+        return "x"
+    if piece in tuple(Tail):
+        return "t"
+    if section := _SECTION.fullmatch(piece):
+        if int(section[1]) == 0:
+            raise _invalid(name, f"piece {place}, '{piece}', generates zero frames")
+        return "g"
+    _blocks(name, place, piece)
+    return "b"
+
+
+def _blocks(name: str, place: int, piece: str) -> tuple[Block, ...]:
+    """The blocks of a piece."""
+    blocks: list[Block] = []
+    end = 0
+    while match := _BLOCK.match(piece, end):
+        if match[1] == "0":
+            raise _invalid(name, f"'{match[0]}' in piece {place} has zero frames")
+        if "0" in match.groups():
+            raise _invalid(name, f"'{match[0]}' in piece {place} has a kernel of size zero")
+        factor = int(match[2])
+        rows, columns = (int(match[3]), int(match[4])) if match[3] else (2 * factor, 2 * factor)
+        blocks.append(Block(int(match[1]), Kernel(factor, rows, columns)))
+        end = match.end()
+    if end < len(piece) or not blocks:
+        where = f"'{piece[end:]}' in piece {place}" if end else f"piece {place}, '{piece}',"
+        raise _invalid(name, f"{where} is neither frames like f16k4, a section like g9, x, td, ta nor tc")
+    return tuple(blocks)
+
+
+def _side(name: str, pieces: list[str], kinds: str) -> _Side:
+    """One side from its pieces and their kinds, far end first."""
+    if "bb" in kinds:
+        at = kinds.index("bb")
+        raise _invalid(name, f"nothing parts '{pieces[at]}' from '{pieces[at + 1]}'; write x between, or join them")
+    for kind, what in (("t", "tail options"), ("x", "gaps")):
+        if kinds.count(kind) > 1:
+            raise _invalid(name, f"there are two {what} on one side of the generated section")
+    if kinds.startswith("x"):
+        raise _invalid(name, "the gap x has no frames beyond it")
+    if kinds not in _SIDES:
+        option = pieces[kinds.index("t")]
+        raise _invalid(name, f"the tail option {option} must stand directly at the far end of the history")
+    blocks = [_blocks(name, 0, piece) for piece, kind in zip(pieces, kinds, strict=True) if kind == "b"]
+    history = blocks.pop() if kinds.endswith("b") else ()
+    kept = blocks[0] if blocks else ()
+    return _Side(kept, "x" in kinds, Tail(pieces[kinds.index("t")]) if "t" in kinds else None, history)
+
+
+def _name(blocks: tuple[Block, ...]) -> str:
+    return "".join(block.name for block in blocks)
+
+
+def _spell(kernel: Kernel) -> str:
+    return f"{kernel.name} ({kernel.frames}x{kernel.rows}x{kernel.columns})"
+
+
+def _invalid(name: str, detail: str) -> EngineError:
+    return EngineError(Code.SCHEDULE_INVALID, schedule=name, detail=detail)

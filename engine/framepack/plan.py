@@ -1,0 +1,261 @@
+"""The plan of a shot: which sections are made in which sequence, from what, and which frames each one settles.
+
+Integers only: no torch, no pixels. Latent frames of the shot are numbered from 0, the start board; section s in time
+covers latents s*window + 1 .. (s+1)*window. Pixel frames are numbered from 0 here (people count from 1). A run of
+latents a..b decodes to pixel frames r*a .. r*b, where r is the temporal compression: the first latent of any clip
+gives one frame, every other one r frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..models.spec import Order, Seam
+from .layout import SectionLayout, from_past, padding, toward_anchor
+from .packing import Schedule
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How latents, sections and pixel frames relate for one model. All three numbers are at least 1."""
+
+    window: int
+    compression: int
+    seam: Seam
+
+    @property
+    def lead(self) -> int:
+        """Pixel frames before the first section: the start board's own, where seams are blended."""
+        return 1 if self.seam is Seam.BLEND else 0
+
+    @property
+    def stride(self) -> int:
+        """Pixel frames that one more section adds: 36 for the released model; 33 where the same sections are cut."""
+        return self.compression * (self.window - 1) + (self.compression if self.seam is Seam.BLEND else 1)
+
+    def sections(self, frames: int) -> int:
+        """The fewest sections that reach `frames` pixel frames (at least 1)."""
+        return max(1, -(-(frames - self.lead) // self.stride))
+
+    def frames(self, sections: int) -> int:
+        """Pixel frames that `sections` sections give: 36n + 1 for the released model."""
+        return sections * self.stride + self.lead
+
+    def section_of(self, frame: int, sections: int) -> int:
+        """The section whose first frame lies nearest to pixel frame `frame`; ties go to the later one."""
+        nearest = (2 * (frame - self.lead) + self.stride) // (2 * self.stride)
+        return min(sections - 1, max(0, nearest))
+
+    def latent_of(self, frame: int) -> int:
+        """The latent that pixel frame `frame` is decoded from (blended seams only)."""
+        return -(-frame // self.compression)
+
+    def block(self, section: int) -> range:
+        """The pixel frames of section `section` that its neighbours blend, or all of them where sections are cut.
+
+        Blended: frames r(s*window + 1) .. r(s+1)window, 33 for the released model; the r - 1 frames between two blocks,
+        and those before the first, come from one decode only and are never blended.
+        """
+        if self.seam is Seam.CUT:
+            return range(section * self.stride, (section + 1) * self.stride)
+        first = self.compression * (section * self.window + 1)
+        return range(first, self.compression * (section + 1) * self.window + 1)
+
+
+@dataclass(frozen=True)
+class DecodePlan:
+    """What is decoded once a section is made, how it meets its neighbours, and what that settles. Pixel frames from 0."""
+
+    latents: range
+    """The section, with the neighbours that are already made (and the start)."""
+    blend_before: range | None
+    """Where the earlier section fades into this decode."""
+    blend_after: range | None
+    """Where this decode fades into the later section."""
+    final: tuple[range, ...]
+    """Frames that will never change again from now on, and were not final before; ascending."""
+    provisional: tuple[range, ...]
+    """Frames this decode set that a later section may still blend; ascending."""
+
+
+@dataclass(frozen=True)
+class PlannedSection:
+    """One section, in the sequence in which sections are made."""
+
+    number: int
+    """Position in the sequence of making, from 0."""
+    section: int
+    """Position in time, from 0."""
+    layout: SectionLayout
+    anchor: int
+    """The board's latent that the section is made toward or from; its picture also goes to the image encoder."""
+    pins: tuple[int, ...]
+    """Latents inside this section that a board fixes."""
+    decode: DecodePlan
+
+
+@dataclass(frozen=True)
+class ShotPlan:
+    """The whole shot. `frames` pixel frames are wanted of the `grid.frames(sections)` that are made."""
+
+    grid: Grid
+    order: Order
+    frames: int
+    sections: int
+    boards: tuple[int, ...]
+    """Latents where boards lie, ascending, the start board's 0 first; `end` stands for a board after the last latent."""
+    made: tuple[PlannedSection, ...]
+
+    @property
+    def latents(self) -> int:
+        """Latent frames of the finished shot, the start board's included."""
+        return self.sections * self.grid.window + 1
+
+    @property
+    def end(self) -> int:
+        """The latent number just after the shot, where an end board waits for inverted and endpoint orders."""
+        return self.latents
+
+    @cached_property
+    def last_use(self) -> dict[int, int]:
+        """For every latent, the number of the last section that looks at it: later it may leave memory."""
+        return {
+            latent: planned.number
+            for planned in self.made
+            for latent in planned.layout.latents() | set(planned.decode.latents)
+        }
+
+
+def plan_shot(
+    frames: int,
+    *,
+    grid: Grid,
+    schedule: Schedule,
+    boards: Sequence[int] = (0,),
+) -> ShotPlan:
+    """Plan a shot of `frames` pixel frames.
+
+    `schedule` fixes the order and what the packed context holds. `boards` are the pixel frames (from 0) where boards
+    lie: frame 0 first, ascending, all below `frames`, no two in one latent. A board at the last frame is the end board.
+    Source: released recipe for inverted and forward, arXiv 2504.12626 v3 sampling (b) for endpoint.
+    """
+    order = schedule.order()
+    sections = grid.sections(frames)
+    latents = _board_latents(frames, grid, sections, order, boards)
+    made: list[PlannedSection] = []
+    done: set[int] = set()
+    for number, section in enumerate(making_sequence(order, sections)):
+        layout, anchor = _layout(section, grid, schedule, order, sections, latents, done)
+        own = range(section * grid.window + 1, (section + 1) * grid.window + 1)
+        made.append(
+            PlannedSection(
+                number=number,
+                section=section,
+                layout=layout,
+                anchor=anchor,
+                pins=tuple(latent for latent in latents if latent in own),
+                decode=_decode(section, grid, sections, done),
+            )
+        )
+        done.add(section)
+    return ShotPlan(grid, order, frames, sections, tuple(latents), tuple(made))
+
+
+def making_sequence(order: Order, sections: int) -> Iterator[int]:
+    """Sections by their place in time, in the sequence in which `order` makes them."""
+    if order is Order.INVERTED:
+        yield from range(sections - 1, -1, -1)
+    elif order is Order.FORWARD:
+        yield from range(sections)
+    else:
+        for number in range(sections):
+            yield number // 2 if number % 2 == 0 else sections - 1 - number // 2
+
+
+def _board_latents(frames: int, grid: Grid, sections: int, order: Order, boards: Sequence[int]) -> list[int]:
+    latents = [grid.latent_of(frame) for frame in boards]
+    last = sections * grid.window
+    if len(boards) > 1 and boards[-1] == frames - 1 and order is not Order.FORWARD:
+        # The end board goes where the model was shown one: into the slot right after the last section. Where trimming
+        # cuts the shot short of that, the latent of its last frame is fixed as well, so that the shot still ends on it.
+        if latents[-1] == last:
+            latents[-1] = last + 1
+        else:
+            latents.append(last + 1)
+    return latents
+
+
+def _layout(
+    section: int,
+    grid: Grid,
+    schedule: Schedule,
+    order: Order,
+    sections: int,
+    boards: Sequence[int],
+    done: set[int],
+) -> tuple[SectionLayout, int]:
+    """The packed context of `section` when the sections in `done` are made, and the board it is anchored to."""
+    window = grid.window
+    start = section * window  # the last latent before the section
+    anchor = max(board for board in boards if board <= start)
+    after = sorted(s for s in done if s > section)
+    end = sections * window + 1
+    if section - 1 in done or order is Order.FORWARD:
+        first_after = after[0] * window + 1 if after else (end if end in boards else None)
+        distance = 0 if first_after is None else first_after - (section + 1) * window - 1
+        layout = from_past(
+            anchor_blocks=schedule.anchor,
+            past_blocks=schedule.past,
+            endpoint_blocks=schedule.endpoint,
+            window=window,
+            anchor=anchor,
+            past=range(start, -1, -1),
+            endpoint=first_after,
+            gap=padding(distance, window, sections, first=False),
+        )
+        return layout, anchor
+    # Endpoint planning fills a gap from both ends; from the right its layout is the mirror image, with the history in
+    # the future and the one endpoint, the nearest latent there is, in the past.
+    mirrored = order is Order.ENDPOINT
+    made_before = [(s + 1) * window for s in done if s < section] if after else []
+    nearest = max([anchor, *made_before])
+    future: Sequence[int] = ()
+    if section + 1 in done:
+        future = range((section + 1) * window + 1, sections * window + 1)
+    elif section == sections - 1 and end in boards:
+        future = (end,)
+    layout = toward_anchor(
+        anchor_blocks=schedule.endpoint if mirrored else schedule.anchor,
+        future_blocks=schedule.past[::-1] if mirrored else schedule.future,
+        window=window,
+        anchor=nearest,
+        gap=padding(start - nearest, window, sections, first=section == sections - 1),
+        future=future,
+    )
+    return layout, anchor
+
+
+def _decode(section: int, grid: Grid, sections: int, done: set[int]) -> DecodePlan:
+    """What decoding `section` covers, blends and settles when the sections in `done` are made."""
+    window = grid.window
+    if grid.seam is Seam.CUT:
+        own = range(section * window + 1, (section + 1) * window + 1)
+        return DecodePlan(own, None, None, final=(grid.block(section),), provisional=())
+    left, right = section - 1 in done, section + 1 in done
+    settled = done | {section}
+    final: list[range] = [range(0, grid.compression)] if section == 0 else []
+    provisional: list[range] = []
+    for s in range(section - left, section + right + 1):
+        if s > section - left:
+            final.append(range(grid.block(s - 1).stop, grid.block(s).start))
+        closed = (s == 0 or s - 1 in settled) and (s == sections - 1 or s + 1 in settled)
+        (final if closed else provisional).append(grid.block(s))
+    return DecodePlan(
+        latents=range(0 if section == 0 else (section - left) * window + 1, (section + 1 + right) * window + 1),
+        blend_before=grid.block(section - 1) if left else None,
+        blend_after=grid.block(section + 1) if right else None,
+        final=tuple(final),
+        provisional=tuple(provisional),
+    )

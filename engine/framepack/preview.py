@@ -1,0 +1,21 @@
+"""A quick look at a section in the making: the linear latent-to-RGB map of the model's spec."""
+
+from __future__ import annotations
+
+import torch
+
+from ..media.images import preview_jpeg, to_bytes
+from ..models.spec import Preview
+
+
+def latent_rgb(latents: torch.Tensor, preview: Preview) -> torch.Tensor:
+    """Map (1, C, T, H, W) latents to colours (3, T, H, W), about [-1, 1], float32 on the CPU (recipe: previews)."""
+    matrix = torch.tensor(preview.matrix, dtype=torch.float32)
+    bias = torch.tensor(preview.bias, dtype=torch.float32)
+    colours = torch.einsum("cthw,cr->rthw", latents[0].float().cpu(), matrix)
+    return colours + bias.view(3, 1, 1, 1)
+
+
+def section_jpeg(estimate: torch.Tensor, preview: Preview) -> str:
+    """The model's estimate (1, C, T, H, W) of a section as one base64 JPEG, its latent frames side by side."""
+    return preview_jpeg(to_bytes(latent_rgb(estimate, preview)))

@@ -1,0 +1,43 @@
+"""`shot.json`: everything that made a shot, for provenance and for making it again."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from ..protocol import to_json
+from .checkpoint import ShotFolder
+from .clock import Clock
+from .request import Brief
+
+_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy", "pillow")
+
+
+def shot_record(brief: Brief, model: dict[str, str], device: torch.device, clock: Clock, folder: ShotFolder) -> dict[str, Any]:
+    """The record of a finished shot; `model` holds name, family and fingerprint. Times are seconds."""
+    plan = brief.plan
+    sections = [
+        {**to_json(section), "latents": f"checkpoint/latents-{planned.number:04d}.safetensors"}
+        | {"decoded_latents": len(planned.decode.latents), "seconds": folder.seconds(planned.number)}
+        for section, planned in zip(brief.section_plans(), plan.made, strict=True)
+    ]
+    return {
+        "request": to_json(brief.request),
+        "model": model,
+        "settings": {
+            "width": brief.width,
+            "height": brief.height,
+            "steps": brief.steps,
+            "solver": brief.solver,
+            "guidance": brief.guidance,
+            "fps": brief.fps,
+            "model_frames": plan.frames,
+        },
+        "plan": {"order": plan.order, "schedule": brief.request.schedule, "sections": sections},
+        "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
+        "device": str(device),
+        "seconds": {kind: round(seconds, 3) for kind, seconds in clock.totals.items()},
+    }

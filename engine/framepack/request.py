@@ -1,0 +1,193 @@
+"""From what the artist asked to what will be made: the model's defaults filled in, every value checked, the plan drawn.
+
+Nothing here touches a disk or a tensor; all faults are EngineErrors of exit code 2.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from ..errors import Code, EngineError
+from ..models.spec import ModelSpec, Order, Solver
+from ..protocol import SectionPlan, ShotRequest
+from .conform import Conform, rate
+from .packing import parse, with_window
+from .plan import Grid, PlannedSection, ShotPlan, plan_shot
+
+FRAMES_MAXIMUM = 36_000
+STEPS_MAXIMUM = 1_000
+WINDOW_MAXIMUM = 33
+SEED_MAXIMUM = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A request with nothing left open, and its plan. Frames in `plan` are the model's own, counted from 0."""
+
+    request: ShotRequest
+    width: int
+    height: int
+    steps: int
+    solver: Solver
+    guidance: float
+    fps: float
+    conform: Conform
+    plan: ShotPlan
+    board_images: dict[int, str]
+    """SHA-256 of the picture for every latent in `plan.boards`."""
+    prompts: tuple[str, ...]
+    """The prompt of every section, by its place in time."""
+
+    def frames_of(self, natives: range) -> range:
+        """The shot's frames (from 0) that show the model's frames `natives`."""
+        return self.conform.frames_of(natives, self.request.frames)
+
+    def section_frames(self, section: int) -> range:
+        """The shot's frames (from 0) that section `section` adds; the first section's include the start board's."""
+        grid = self.plan.grid
+        first = 0 if section == 0 else grid.frames(section)
+        return self.frames_of(range(first, grid.frames(section + 1)))
+
+    def section_plans(self) -> tuple[SectionPlan, ...]:
+        """The plan as events carry it: sections in the sequence of making, frames counted from 1."""
+        return tuple(self._section_plan(planned) for planned in self.plan.made)
+
+    def _section_plan(self, planned: PlannedSection) -> SectionPlan:
+        frames = self.section_frames(planned.section)
+        return SectionPlan(planned.section, frames.start + 1, frames.stop, self.prompts[planned.section])
+
+
+def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]) -> Brief:
+    """Fill in what `request` leaves open from `spec`, check every value and draw the plan.
+
+    `default_size` is the (width, height) that fits the start board. Raises EngineError naming the first fault.
+    """
+    _whole("steps", request.steps, 1, STEPS_MAXIMUM)
+    _whole("seed", request.seed, 0, SEED_MAXIMUM)
+    _whole("window", request.window, 1, WINDOW_MAXIMUM)
+    _number("fps", request.fps, 1, 240)
+    _number("guidance", request.guidance, 0, 100)
+    _number("cfg", request.cfg, 1, 100)
+    if not 1 <= request.frames <= FRAMES_MAXIMUM:
+        raise EngineError(Code.FRAMES_INVALID, frames=request.frames, maximum=FRAMES_MAXIMUM)
+    width, height = _size(request, spec, default_size)
+    solver = Solver(_choice("solver", request.solver or spec.solver, [*Solver]))
+    schedule = parse(_schedule(request, spec))
+    if schedule.order() not in spec.schedules:
+        raise EngineError(
+            Code.CHOICE_INVALID, name="order", value=schedule.order(), allowed=", ".join(sorted(spec.schedules))
+        )
+
+    fps = request.fps or spec.native_fps
+    native = rate(spec.native_fps)
+    conform = Conform(rate(fps), native) if request.conform else Conform(Fraction(1), Fraction(1))
+    grid = Grid(schedule.window, spec.temporal_compression, spec.seam)
+    boards = _boards(request, conform, grid)
+    plan = plan_shot(conform.native_frames(request.frames), grid=grid, schedule=schedule, boards=sorted(boards))
+    by_latent = {latent: boards[frame] for latent, frame in _latent_frames(plan, sorted(boards))}
+    return Brief(
+        request=replace(request, schedule=str(schedule), order=str(plan.order)),
+        width=width,
+        height=height,
+        steps=request.steps or spec.steps,
+        solver=solver,
+        guidance=spec.guidance if request.guidance is None else request.guidance,
+        fps=fps,
+        conform=conform,
+        plan=plan,
+        board_images=by_latent,
+        prompts=_prompts(request, conform, grid, plan.sections),
+    )
+
+
+def _schedule(request: ShotRequest, spec: ModelSpec) -> str:
+    if request.schedule is not None:
+        schedule = parse(request.schedule)
+        for name, asked, says in (("order", request.order, schedule.order()), ("window", request.window, schedule.window)):
+            if asked is not None and str(asked) != str(says):
+                detail = f"--{name} {asked} was asked for as well, but it says {says}"
+                raise EngineError(Code.SCHEDULE_INVALID, schedule=request.schedule, detail=detail)
+        return request.schedule
+    order = Order(_choice("order", request.order or spec.order, sorted(spec.schedules)))
+    return with_window(spec.schedules[order], request.window or spec.window)
+
+
+def _size(request: ShotRequest, spec: ModelSpec, default: tuple[int, int]) -> tuple[int, int]:
+    width, height = (request.width or default[0], request.height or default[1])
+    smallest, largest = spec.side_limits
+    multiple = spec.size_multiple
+    if any(side % multiple or not smallest <= side <= largest for side in (width, height)):
+        nearest = [min(largest, max(smallest, round(side / multiple) * multiple)) for side in (width, height)]
+        raise EngineError(
+            Code.SIZE_INVALID,
+            width=width,
+            height=height,
+            multiple=multiple,
+            minimum=smallest,
+            maximum=largest,
+            suggestion=f"{nearest[0]}x{nearest[1]}",
+        )
+    return width, height
+
+
+def _boards(request: ShotRequest, conform: Conform, grid: Grid) -> dict[int, str]:
+    """Board pictures by the model's frame they lie at."""
+    boards: dict[int, str] = {}
+    taken: dict[int, int] = {}
+    for board in sorted(request.boards, key=lambda board: board.frame):
+        if not 1 <= board.frame <= request.frames:
+            raise EngineError(
+                Code.BOARD_INVALID,
+                frame=board.frame,
+                detail=f"the shot has frames 1 to {request.frames}",
+                advice="move it inside the shot",
+            )
+        native = conform.native_of(board.frame - 1)
+        latent = grid.latent_of(native)
+        if latent in taken:
+            raise EngineError(
+                Code.BOARD_INVALID,
+                frame=board.frame,
+                detail=f"the board at frame {taken[latent]} is too near",
+                advice=f"keep boards at least {grid.compression} frames apart",
+            )
+        taken[latent] = board.frame
+        boards[native] = board.image
+    if 0 not in boards:
+        raise EngineError(Code.BOARD_INVALID, frame=1, detail="it is missing", advice="give the start board")
+    return boards
+
+
+def _latent_frames(plan: ShotPlan, frames: list[int]) -> list[tuple[int, int]]:
+    """(latent, board frame) for every latent in `plan.boards`; an end board may stand at two latents."""
+    pairs = list(zip(plan.boards, frames, strict=False))
+    return [*pairs, (plan.boards[-1], frames[-1])] if len(plan.boards) > len(frames) else pairs
+
+
+def _prompts(request: ShotRequest, conform: Conform, grid: Grid, sections: int) -> tuple[str, ...]:
+    prompts = [request.prompt] * sections
+    for change in sorted(request.prompts, key=lambda change: change.frame):
+        if not 1 <= change.frame <= request.frames:
+            allowed = f"1 to {request.frames}"
+            raise EngineError(Code.NUMBER_INVALID, name="the frame of a prompt", value=change.frame, allowed=allowed)
+        first = grid.section_of(conform.native_of(change.frame - 1), sections)
+        prompts[first:] = [change.text] * (sections - first)
+    return tuple(prompts)
+
+
+def _whole(name: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise EngineError(Code.NUMBER_INVALID, name=name, value=value, allowed=f"a whole number from {least} to {most}")
+
+
+def _number(name: str, value: float | None, least: float, most: float) -> None:
+    if value is not None and not (math.isfinite(value) and least <= value <= most):
+        raise EngineError(Code.NUMBER_INVALID, name=name, value=value, allowed=f"a number from {least:g} to {most:g}")
+
+
+def _choice(name: str, value: str, allowed: list[str]) -> str:
+    if value not in allowed:
+        raise EngineError(Code.CHOICE_INVALID, name=name, value=value, allowed=", ".join(allowed))
+    return value

@@ -1,0 +1,27 @@
+"""The noise schedule: the dynamic flow shift and the sigmas a section is denoised along. Plain floats, no torch."""
+
+from __future__ import annotations
+
+import math
+
+from ..models.spec import FlowShift
+
+
+def shift_mu(tokens: int, shift: FlowShift) -> float:
+    """The schedule's shift mu for a section of `tokens` noisy tokens (context tokens do not count).
+
+    A line through (`base_tokens`, `base_mu`) and (`max_tokens`, `max_mu`), capped at ln `cap`; it goes on below
+    `base_tokens`. Released recipe (`k_diffusion_hunyuan`): (256, 0.5), (4096, 1.15), cap ln 7.
+    """
+    slope = (shift.max_mu - shift.base_mu) / (shift.max_tokens - shift.base_tokens)
+    return min(shift.base_mu + slope * (tokens - shift.base_tokens), math.log(shift.cap))
+
+
+def shifted_sigmas(steps: int, mu: float) -> list[float]:
+    """`steps` + 1 noise levels from exactly 1 down to exactly 0, shifted by mu; `steps` is at least 1.
+
+    sigma(t) = e^mu / (e^mu + 1/t - 1) over t evenly from 1 to 0 (released recipe). mu = 0 leaves t as it is.
+    """
+    scale = math.exp(mu)
+    times = [1 - step / steps for step in range(1, steps)]
+    return [1.0, *(scale / (scale + 1 / t - 1) for t in times), 0.0]

@@ -1,0 +1,45 @@
+"""The PNG sequence: frames numbered from 1, every file whole, with the facts that made it as a text chunk."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from .files import write_whole
+
+_COMPRESSION = 1  # zlib level: 2 to 3 times faster than the default for a tenth more bytes
+
+
+def frame_name(frame: int, frames: int) -> str:
+    """File name of frame `frame` (from 1) of `frames`: at least four digits, so that names sort."""
+    return f"{frame:0{max(4, len(str(frames)))}d}.png"
+
+
+def png_bytes(pixels: np.ndarray, facts: Mapping[str, str]) -> bytes:
+    """One frame (H, W, 3) uint8 as PNG, marked sRGB, with `facts` as UTF-8 text chunks."""
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add(b"sRGB", b"\x00")
+    for key, text in facts.items():
+        chunks.add_itxt(key, text)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=_COMPRESSION, pnginfo=chunks)
+    return buffer.getvalue()
+
+
+def write_frames(folder: Path, frames: Iterable[tuple[str, np.ndarray]], facts: Mapping[str, str]) -> list[Path]:
+    """Write (name, (H, W, 3) uint8) frames into `folder`; a frame that is already there is left untouched.
+
+    A repeated run makes the same pixels, and a file that a timeline may hold open is never rewritten. Raises EngineError
+    `disk_full` or `folder_unwritable`.
+    """
+    paths = []
+    for name, pixels in frames:
+        path = folder / name
+        if not path.exists():
+            write_whole(path, png_bytes(pixels, facts))
+        paths.append(path)
+    return paths

@@ -1,0 +1,258 @@
+"""Released FramePack on HunyuanVideo: the first family. The only file that names its networks.
+
+Everything runs through diffusers' and transformers' own classes; what is released (dtypes, template, layouts) is said
+here once, with its source. Released code means github.com/lllyasviel/FramePack.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers import (
+    AutoencoderKLHunyuanVideo,
+    FlowMatchEulerDiscreteScheduler,
+    HunyuanVideoFramepackPipeline,
+    HunyuanVideoFramepackTransformer3DModel,
+)
+from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
+from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, LlamaModel, SiglipVisionModel
+
+from ..framepack.schedule import shift_mu, shifted_sigmas
+from .loading import load_network, load_part
+from .spec import Denoising, FlowShift, ModelSpec, Order, Preview, Seam, Solver, TextCondition, Velocity
+from .step_cache import StepCache
+
+if TYPE_CHECKING:
+    from ..framepack.history import PackedContext
+
+# The released latent-to-RGB map for previews (diffusers_helper/hunyuan.py), one row a latent channel.
+_PREVIEW = Preview(
+    matrix=(
+        (-0.0395, -0.0331, 0.0445),
+        (0.0696, 0.0795, 0.0518),
+        (0.0135, -0.0945, -0.0282),
+        (0.0108, -0.0250, -0.0765),
+        (-0.0209, 0.0032, 0.0224),
+        (-0.0804, -0.0254, -0.0639),
+        (-0.0991, 0.0271, -0.0669),
+        (-0.0646, -0.0422, -0.0400),
+        (-0.0696, -0.0595, -0.0894),
+        (-0.0799, -0.0208, -0.0375),
+        (0.1166, 0.1627, 0.0962),
+        (0.1165, 0.0432, 0.0407),
+        (-0.2315, -0.1920, -0.1355),
+        (-0.0270, 0.0401, -0.0821),
+        (-0.0616, -0.0997, -0.0727),
+        (0.0249, -0.0469, -0.1703),
+    ),
+    bias=(0.0259, -0.0192, -0.0761),
+)
+
+# The released size buckets (diffusers_helper/bucket_tools.py), key 640, as (width, height) in the released sequence.
+_TALL = ((416, 960), (448, 864), (480, 832), (512, 768), (544, 704), (576, 672), (608, 640))
+_SIZES = tuple((width, height) for height, width in (*_TALL, *((b, a) for a, b in reversed(_TALL))))
+
+RELEASED = ModelSpec(
+    family="framepack-hunyuan",
+    title="FramePack on HunyuanVideo",
+    licence="unknown",
+    latent_channels=16,
+    spatial_compression=8,
+    temporal_compression=4,
+    patch=(1, 2, 2),
+    window=9,
+    seam=Seam.BLEND,
+    schedules={
+        Order.INVERTED: "f1k1_x_g9_f1k1f2k2f16k4_td",
+        Order.FORWARD: "f1k1_td_f16k4f2k2f1k1_g9",
+        Order.ENDPOINT: "td_f16k4f2k2f1k1_g9_x_f1k1",
+    },
+    kernels=((1, 2, 2), (2, 4, 4), (4, 8, 8)),
+    trained_orders=(Order.INVERTED,),
+    size_multiple=16,
+    side_limits=(32, 2048),
+    sizes=_SIZES,
+    native_fps=30,
+    steps=25,
+    guidance=10.0,
+    order=Order.INVERTED,
+    solver=Solver.UNIPC,
+    shift=FlowShift(),
+    prompt_template=DEFAULT_PROMPT_TEMPLATE["template"],
+    prompt_crop=DEFAULT_PROMPT_TEMPLATE["crop_start"],
+    prompt_tokens=256,
+    preview=_PREVIEW,
+)
+
+
+class HunyuanFramePack:
+    """A released-layout checkpoint as a `Family`; `components` gives each part's folder."""
+
+    def __init__(
+        self, components: Mapping[str, Path], spec: ModelSpec, device: torch.device, cache: StepCache | None = None
+    ) -> None:
+        self.spec = spec
+        self.device = device
+        self._components = components
+        self._cache = cache
+        self._vae: AutoencoderKLHunyuanVideo | None = None
+        self._transformer: HunyuanVideoFramepackTransformer3DModel | None = None
+        # Released dtypes: transformer bf16, encoders and VAE fp16, output projection fp32; the CPU has no use for them.
+        on_gpu = device.type != "cpu"
+        self._transformer_dtype = torch.bfloat16 if on_gpu else torch.float32
+        self._other_dtype = torch.float16 if on_gpu else torch.float32
+
+    @torch.inference_mode()
+    def encode_texts(self, prompts: Sequence[str]) -> list[TextCondition]:
+        """Llama hidden state [-3] behind the template and CLIP's pooled vector, as diffusers' pipeline computes them.
+
+        Tensors: `embeds` (1, L, D), `mask` (1, L) float with at least one 1, `pooled` (1, D).
+        """
+        pipeline = self._text_pipeline()
+        template = {"template": self.spec.prompt_template, "crop_start": self.spec.prompt_crop}
+        conditions = []
+        for prompt in prompts:
+            embeds, pooled, mask = pipeline.encode_prompt(
+                prompt, prompt_template=template, device=self.device, max_sequence_length=self.spec.prompt_tokens
+            )
+            mask = mask.float()
+            mask[:, 0] = torch.where(mask.sum(dim=1) == 0, 1.0, mask[:, 0])  # no token at all would average to NaN
+            tensors = {"embeds": embeds, "pooled": pooled, "mask": mask}
+            conditions.append(TextCondition({name: tensor.cpu() for name, tensor in tensors.items()}))
+        del pipeline
+        self._free()
+        return conditions
+
+    @torch.inference_mode()
+    def encode_vision(self, picture: torch.Tensor) -> torch.Tensor:
+        """SigLIP's last hidden state of a picture (1, 3, H, W) in [-1, 1]: (1, tokens, features) float32."""
+        encoder = load_network(SiglipVisionModel, self._components["image_encoder"], self._other_dtype, self.device)
+        processor = load_part(AutoImageProcessor, self._components["feature_extractor"], backend="pil")
+        inputs = processor(images=(picture + 1) / 2, return_tensors="pt", do_rescale=False)
+        pixels = inputs["pixel_values"].to(self.device, self._other_dtype)
+        embeds: torch.Tensor = encoder(pixel_values=pixels).last_hidden_state.float().cpu()
+        del encoder
+        self._free()
+        return embeds
+
+    @torch.inference_mode()
+    def encode_latent(self, picture: torch.Tensor) -> torch.Tensor:
+        """Posterior mean of a picture (1, 3, H, W) in [-1, 1], scaled: (1, 16, 1, H/8, W/8) float32."""
+        vae = self._loaded_vae()
+        pixels = picture.unsqueeze(2).to(self.device, self._other_dtype)
+        latent = vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
+        return latent.float().cpu()
+
+    def sigmas(self, solver: Solver, steps: int, tokens: int) -> list[float]:
+        """UniPC takes the released dynamic shift; Euler whatever the checkpoint's own scheduler says, as diffusers does."""
+        mu = shift_mu(tokens, self.spec.shift)
+        if solver is Solver.UNIPC or "scheduler" not in self._components:
+            return shifted_sigmas(steps, mu)
+        scheduler = load_part(FlowMatchEulerDiscreteScheduler, self._components["scheduler"])
+        scheduler.set_timesteps(steps, sigmas=[1 - step / steps for step in range(steps)], mu=mu)
+        sigmas: list[float] = scheduler.sigmas.tolist()
+        return sigmas
+
+    def begin(self, denoising: Denoising, steps: int) -> Velocity:
+        """Bind one section: everything that stays the same through its steps is put on the device once."""
+        transformer = self._loaded_transformer()
+        if self._cache is not None:
+            self._cache.begin_section(transformer, steps)
+        context = self._context_inputs(denoising.context)
+        guidance = torch.tensor([denoising.guidance * 1000.0], dtype=self._transformer_dtype, device=self.device)
+        vision = denoising.vision.to(self.device, self._transformer_dtype)
+        shared = {**context, "image_embeds": vision, "guidance": guidance, "return_dict": False}
+        with_prompt = self._branch(transformer, "prompt", denoising.text, shared)
+        if denoising.negative is None or denoising.cfg <= 1:
+            return with_prompt
+        without = self._branch(transformer, "negative", denoising.negative, shared)
+        cfg = denoising.cfg
+
+        def guided(x: torch.Tensor, sigma: float) -> torch.Tensor:
+            base = without(x, sigma)
+            return base + cfg * (with_prompt(x, sigma) - base)
+
+        return guided
+
+    @torch.inference_mode()
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Decode (1, 16, T, H, W) scaled latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32 on the CPU."""
+        vae = self._loaded_vae()
+        scaled = latents.to(self.device, self._other_dtype) / vae.config.scaling_factor
+        pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
+        return pixels.float().cpu()
+
+    def _branch(
+        self, transformer: HunyuanVideoFramepackTransformer3DModel, name: str, text: TextCondition, shared: dict[str, Any]
+    ) -> Velocity:
+        """The transformer under one prompt; `name` keeps the step cache's state of prompt and negative apart."""
+        dtype, device = self._transformer_dtype, self.device
+        inputs = {
+            "encoder_hidden_states": text.tensors["embeds"].to(device, dtype),
+            "encoder_attention_mask": text.tensors["mask"].to(device, dtype),
+            "pooled_projections": text.tensors["pooled"].to(device, dtype),
+            **shared,
+        }
+        context: Callable[[], Any] = (lambda: transformer.cache_context(name)) if self._cache else nullcontext
+
+        def velocity(x: torch.Tensor, sigma: float) -> torch.Tensor:
+            timestep = torch.tensor([sigma], dtype=torch.float32, device=device) * 1000
+            with context():
+                v: torch.Tensor = transformer(hidden_states=x.to(dtype), timestep=timestep, **inputs)[0]
+            return v.to(x.dtype)
+
+        return velocity
+
+    def _context_inputs(self, context: PackedContext) -> dict[str, torch.Tensor]:
+        """The packed context under the names of diffusers' transformer: full-size, 2x and 4x frames with indices."""
+        inputs = {"indices_latents": context.generated}
+        for name, kernel in zip(("clean", "history_2x", "history_4x"), self.spec.kernels, strict=True):
+            packed = context.of_kernel(kernel)
+            inputs[f"latents_{name}"] = packed.latents.to(self.device, self._transformer_dtype)
+            inputs[f"indices_latents_{name}"] = packed.indices
+        return inputs
+
+    def _text_pipeline(self) -> HunyuanVideoFramepackPipeline:
+        """diffusers' pipeline with only its text parts, for its prompt encoding."""
+        parts = self._components
+        return HunyuanVideoFramepackPipeline(
+            text_encoder=load_network(LlamaModel, parts["text_encoder"], self._other_dtype, self.device),
+            tokenizer=load_part(AutoTokenizer, parts["tokenizer"]),
+            text_encoder_2=load_network(CLIPTextModel, parts["text_encoder_2"], self._other_dtype, self.device),
+            tokenizer_2=load_part(AutoTokenizer, parts["tokenizer_2"]),
+            transformer=None,
+            vae=None,
+            scheduler=None,
+            image_encoder=None,
+            feature_extractor=None,
+        )
+
+    def _loaded_vae(self) -> AutoencoderKLHunyuanVideo:
+        if self._vae is None:
+            self._vae = load_network(AutoencoderKLHunyuanVideo, self._components["vae"], self._other_dtype, self.device)
+        return self._vae
+
+    def _loaded_transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
+        if self._transformer is None:
+            path = self._components["transformer"]
+            self._transformer = load_network(
+                HunyuanVideoFramepackTransformer3DModel, path, self._transformer_dtype, self.device
+            )
+            _project_in_float32(self._transformer)
+        return self._transformer
+
+    def _free(self) -> None:
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _project_in_float32(transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
+    """Run the output projection in float32, as released (`high_quality_fp32_output_for_inference`)."""
+    projection = transformer.proj_out.float()
+    projection.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))

@@ -1,0 +1,182 @@
+"""The family seam: what a model is, as data (`ModelSpec`), and what it does, as a protocol (`Family`).
+
+Plan, sampling and output take every number from here; nothing outside a family's own file names the networks behind it.
+No torch at run time: the command line reads specs before it loads anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..framepack.history import PackedContext
+
+
+class Order(StrEnum):
+    """The sequence in which sections are made (paper section 3)."""
+
+    INVERTED = "inverted"
+    FORWARD = "forward"
+    ENDPOINT = "endpoint"
+
+
+class Solver(StrEnum):
+    """How a section is denoised: the released recipe's flow UniPC, or plain Euler."""
+
+    UNIPC = "unipc"
+    EULER = "euler"
+
+
+class Seam(StrEnum):
+    """How the pixels of neighbouring sections meet.
+
+    `BLEND`: neighbours are decoded together and blended linearly over a whole section (released FramePack); a section's
+    frames stay provisional until its neighbours are made. `CUT`: each section is decoded alone and is final at once.
+    """
+
+    BLEND = "blend"
+    CUT = "cut"
+
+
+@dataclass(frozen=True)
+class FlowShift:
+    """The dynamic shift of the noise schedule (recipe section 7.4).
+
+    mu runs linearly through (`base_tokens`, `base_mu`) and (`max_tokens`, `max_mu`) and is capped at ln `cap`.
+    """
+
+    base_tokens: int = 256
+    max_tokens: int = 4096
+    base_mu: float = 0.5
+    max_mu: float = 1.15
+    cap: float = 7.0
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A linear map from one latent pixel to RGB in [-1, 1]: `matrix` is (channels, 3), `bias` is (3,)."""
+
+    matrix: tuple[tuple[float, float, float], ...]
+    bias: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything plan, sampling and output need to know of a model. Sizes are pixels unless they say latent."""
+
+    family: str
+    """The family's name in `families.py`."""
+    title: str
+    licence: str
+
+    # Geometry.
+    latent_channels: int
+    spatial_compression: int
+    temporal_compression: int
+    patch: tuple[int, int, int]
+    """Latent (frames, rows, columns) that one token of the section being made covers."""
+    window: int
+    """Latent frames in a section, as trained."""
+    seam: Seam
+
+    # Packing: for each order this model can follow, the paper's name of the layout, and the kernels the weights have.
+    schedules: Mapping[Order, str]
+    kernels: tuple[tuple[int, int, int], ...]
+    trained_orders: tuple[Order, ...]
+
+    # Sizes.
+    size_multiple: int
+    side_limits: tuple[int, int]
+    sizes: tuple[tuple[int, int], ...]
+    """(width, height) buckets the model was trained at; the one nearest to a board's aspect is the default."""
+
+    # Defaults an artist may change.
+    native_fps: float
+    steps: int
+    guidance: float
+    order: Order
+    solver: Solver
+
+    # Conditioning and noise.
+    shift: FlowShift
+    prompt_template: str
+    prompt_crop: int
+    prompt_tokens: int
+    preview: Preview
+    mag_ratios: tuple[float, ...] = ()
+    """Measured ratios for the MagCache step cache, one a step; empty where nobody measured them."""
+
+    def tokens(self, height: int, width: int) -> int:
+        """Tokens of one latent frame at full resolution for a picture of `height` x `width` pixels (paper's L_f)."""
+        rows = height // self.spatial_compression // self.patch[1]
+        columns = width // self.spatial_compression // self.patch[2]
+        return rows * columns
+
+    def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, int, int, int, int]:
+        """(B, C, T, H, W) of `frames` latent frames of a picture of `height` x `width` pixels."""
+        spatial = self.spatial_compression
+        return (1, self.latent_channels, frames, height // spatial, width // spatial)
+
+
+@dataclass(frozen=True)
+class TextCondition:
+    """One encoded prompt, whatever encoders the family uses: named tensors, batch 1."""
+
+    tensors: Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """What stays the same through the steps of one section."""
+
+    context: PackedContext
+    text: TextCondition
+    negative: TextCondition | None
+    vision: torch.Tensor
+    guidance: float
+    cfg: float
+
+
+class Velocity(Protocol):
+    """The model as the solvers see it: (x, sigma) to flow velocity, both (1, C, T, H, W) float32."""
+
+    def __call__(self, x: torch.Tensor, sigma: float) -> torch.Tensor: ...
+
+
+class Family(Protocol):
+    """A model ready to run: networks are loaded when they are first needed, and encoders freed after each use.
+
+    Pictures, encodings and decoded pixels are on the CPU in float32; noise and velocities are on `device`.
+    """
+
+    spec: ModelSpec
+    device: torch.device
+
+    def encode_texts(self, prompts: Sequence[str]) -> list[TextCondition]:
+        """Encode prompts, each to a `TextCondition`."""
+        ...
+
+    def encode_vision(self, picture: torch.Tensor) -> torch.Tensor:
+        """Encode a picture (1, 3, H, W) in [-1, 1] with the image encoder: (1, tokens, features)."""
+        ...
+
+    def encode_latent(self, picture: torch.Tensor) -> torch.Tensor:
+        """Encode a picture (1, 3, H, W) in [-1, 1] to its posterior mean, VAE-scaled: (1, C, 1, H/s, W/s) float32."""
+        ...
+
+    def sigmas(self, solver: Solver, steps: int, tokens: int) -> list[float]:
+        """The noise levels of a section of `tokens` noisy tokens: `steps` + 1 numbers from 1 down to 0."""
+        ...
+
+    def begin(self, denoising: Denoising, steps: int) -> Velocity:
+        """Bind one section's conditions; the returned velocity is called once for each of `steps` steps."""
+        ...
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Decode (1, C, T, H, W) latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32."""
+        ...
