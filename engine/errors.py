@@ -40,9 +40,12 @@ class Code(StrEnum):
     RESUME_MISMATCH = "resume_mismatch"
     CHECKPOINT_DAMAGED = "checkpoint_damaged"
     DISK_FULL = "disk_full"
+    DISK_SHORT = "disk_short"
     DEVICE_MISSING = "device_missing"
     MODEL_MISSING = "model_missing"
+    MODEL_NOT_INSTALLED = "model_not_installed"
     MODEL_UNKNOWN = "model_unknown"
+    MODEL_FOLDER_INVALID = "model_folder_invalid"
     MODEL_DAMAGED = "model_damaged"
     LICENCE_NOT_ACCEPTED = "licence_not_accepted"
     OFFLINE = "offline"
@@ -110,13 +113,22 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.DISK_FULL: Explanation(
         2, "The disk is full at {path}", "free some space and resume; finished sections are kept"
     ),
+    Code.DISK_SHORT: Explanation(
+        2,
+        "{path} has {free} free and {model} still needs {needed}",
+        "free some space, or set SHOTPACK_HOME to a folder on a larger disk",
+    ),
     Code.DEVICE_MISSING: Explanation(2, "There is no device '{device}' here", "use {available}"),
     Code.MODEL_MISSING: Explanation(
         3, "No model is installed", "run 'python -m engine models download {suggestion}', or pass --model FOLDER"
     ),
+    Code.MODEL_NOT_INSTALLED: Explanation(
+        3, "{model} is {state}", "run 'python -m engine models download {model}', or pass --model FOLDER"
+    ),
     Code.MODEL_UNKNOWN: Explanation(
         3, "'{model}' is neither an installed model nor a model folder", "choose one of {known}, or pass a folder"
     ),
+    Code.MODEL_FOLDER_INVALID: Explanation(3, "{path} is not a model folder: {detail}", "{advice}"),
     Code.MODEL_DAMAGED: Explanation(3, "The model in {path} is damaged: {detail}", "{advice}"),
     Code.LICENCE_NOT_ACCEPTED: Explanation(
         3, "{model} comes under: {licences}", "read them, then add --accept-licence to agree"

@@ -19,7 +19,7 @@ import contextlib
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,13 +112,18 @@ class ShotFolder:
 
     # Sections
 
-    def sampled(self) -> int:
-        """How many sections are sampled."""
-        return _run_length(self._latents)
+    def done(self) -> int:
+        """How many sections, in the sequence of making, are sampled and have all their frames on disk."""
+        published = max((int(path.stem.removeprefix("seam-")) + 1 for path in self._seams()), default=0)
+        return next((number for number in range(published) if not self.is_sampled(number)), published)
 
-    def published(self) -> int:
-        """How many sections have all their frames on disk."""
-        return max((int(path.stem.removeprefix("seam-")) + 1 for path in self._seams()), default=0)
+    def is_sampled(self, number: int) -> bool:
+        """Whether section `number` is sampled and committed."""
+        return self._latents(number).exists()
+
+    def has_seam(self, number: int) -> bool:
+        """Whether the pixels that wait after section `number` are on disk; they are kept for the newest one only."""
+        return self._seam(number).exists()
 
     def commit_latents(self, number: int, sampled: SampledSection, seconds: float) -> None:
         """Commit a sampled section; from now on it is never sampled again. `seconds` is what sampling took."""
@@ -203,17 +208,6 @@ def require_space(folder: Path, needed: int) -> None:
         if shutil.disk_usage(existing).free >= needed:
             return
         raise EngineError(Code.DISK_FULL, path=str(folder))
-
-
-def _run_length(path_of: Callable[[int], Path]) -> int:
-    return next(number for number in _count() if not path_of(number).exists())
-
-
-def _count() -> Iterator[int]:
-    number = 0
-    while True:
-        yield number
-        number += 1
 
 
 def _save(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..errors import Code, EngineError
 from ..media.frames import frame_name, write_frames
 from ..media.images import decode_board, fit, to_bytes
 from ..media.movie import write_movie
@@ -66,17 +65,21 @@ class Shot:
         """Make what is still to be made. Ends with Finished; raises EngineError where it cannot go on."""
         folder, plan = self._folder, self._plan
         folder.tidy()
-        done = folder.published()
+        done = folder.done()
         yield self._started(done)
         with memory_faults(self._family.device, "encoding the prompt and boards"):
             encodings = yield from self._encode()
         boards = {latent: encodings.latents[image] for latent, image in self._brief.board_images.items()}
         history = History(plan, boards)
-        seams = Seams(plan.grid, folder.load_seam(done - 1) if done else None)
-        generator = self._restore(history, folder.sampled())
+        generator = self._restore(history, done)
+        seams = Seams(plan.grid, self._waiting(done, boards))
         for planned in plan.made[done:]:
-            if planned.number >= folder.sampled():
-                yield from self._sample(planned, encodings, boards, history, generator)
+            if folder.is_sampled(planned.number):
+                sampled = folder.load_latents(planned.number)
+                generator.set_state(sampled.generator_state)
+            else:
+                sampled = yield from self._sample(planned, encodings, boards, history, generator)
+            history.add(planned, sampled.latents)
             yield self._publish(planned, history, seams)
         self._finish_files()
         yield Finished(self._brief.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
@@ -102,7 +105,7 @@ class Shot:
 
     # Encoding
 
-    def _encode(self) -> Iterator[Event]:
+    def _encode(self) -> Generator[Event, None, Encodings]:
         """Encode prompts and boards, each once; what an earlier run encoded is read from the folder."""
         request = self._brief.request
         wanted = dict.fromkeys([*self._brief.prompts, *([request.negative] if request.cfg > 1 else [])])
@@ -146,17 +149,31 @@ class Shot:
 
     # Sampling
 
-    def _restore(self, history: History, sampled: int) -> torch.Generator:
-        """Take up the latents and the noise generator where the last committed section left them."""
+    def _restore(self, history: History, done: int) -> torch.Generator:
+        """Take up the latents and the noise generator where the last finished section left them."""
         generator = torch.Generator("cpu").manual_seed(self._brief.request.seed)
-        published = self._folder.published()
-        for planned in self._plan.made[:sampled]:
-            own = range(planned.section * self._plan.grid.window + 1, (planned.section + 1) * self._plan.grid.window + 1)
-            if planned.number >= published or any(self._plan.last_use[latent] >= published for latent in own):
+        for planned in self._plan.made[:done]:
+            if any(self._plan.last_use.get(latent, -1) >= done for latent in self._plan.own_latents(planned)):
                 history.add(planned, self._folder.load_latents(planned.number).latents)
-        if sampled:
-            generator.set_state(self._folder.load_latents(sampled - 1).generator_state)
+        if done:
+            generator.set_state(self._folder.load_latents(done - 1).generator_state)
         return generator
+
+    def _waiting(self, done: int, boards: Mapping[int, torch.Tensor]) -> dict[int, torch.Tensor]:
+        """The pixels that wait for a neighbour after `done` sections: from disk, else decoded once more."""
+        if done == 0 or self._folder.has_seam(done - 1):
+            return self._folder.load_seam(done - 1) if done else {}
+        history = History(self._plan, boards)
+        set_by: dict[int, PlannedSection] = {}
+        for planned in self._plan.made[:done]:
+            history.add(planned, self._folder.load_latents(planned.number).latents)
+            for block in planned.decode.final:
+                set_by.pop(block.start, None)
+            set_by.update({block.start: planned for block in planned.decode.provisional})
+        seams = Seams(self._plan.grid)
+        for planned in set_by.values():
+            seams.keep(planned.decode, self._family.decode(history.clip(planned.decode.latents)))
+        return {start: seams.waiting[start] for start in set_by}
 
     def _sample(
         self,
@@ -165,7 +182,7 @@ class Shot:
         boards: Mapping[int, torch.Tensor],
         history: History,
         generator: torch.Generator,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, SampledSection]:
         """Denoise one section and commit its latents."""
         brief, family = self._brief, self._family
         began = time.monotonic()
@@ -184,7 +201,7 @@ class Shot:
         device = family.device
         with memory_faults(device, "loading the transformer"):
             velocity = family.begin(denoising, brief.steps)
-        first = planned.section * self._plan.grid.window + 1
+        first = self._plan.own_latents(planned).start
         pins = {latent - first: boards[latent].to(device) for latent in planned.pins}
         sigmas = family.sigmas(brief.solver, brief.steps, tokens)
         solver = solver_named(brief.solver)(pinned(velocity, pins), noise, sigmas)
@@ -203,7 +220,7 @@ class Shot:
         sampled = SampledSection(latents.cpu(), generator.get_state())
         with self.clock.measure("disk"):
             self._folder.commit_latents(planned.number, sampled, time.monotonic() - began)
-        history.add(planned, sampled.latents)
+        return sampled
 
     # Frames
 

@@ -52,14 +52,14 @@ class History:
         self._made: dict[int, torch.Tensor] = {}
 
     def add(self, planned: PlannedSection, latents: torch.Tensor) -> None:
-        """Take in a finished section (1, C, window, H, W) and drop what no later section looks at."""
-        first = planned.section * self._plan.grid.window + 1
-        self._made.update({first + n: frame for n, frame in enumerate(latents.split(1, dim=2))})
+        """Take in a sampled section (1, C, window, H, W)."""
+        frames = torch.split(latents, 1, dim=2)
+        self._made.update(zip(self._plan.own_latents(planned), frames, strict=True))
 
     def forget(self, planned: PlannedSection) -> None:
         """Drop the latents that only sections up to `planned` look at; call it once that section is decoded."""
         last_use = self._plan.last_use
-        self._made = {n: frame.clone() for n, frame in self._made.items() if last_use[n] > planned.number}
+        self._made = {n: frame.clone() for n, frame in self._made.items() if last_use.get(n, -1) > planned.number}
 
     def context(self, planned: PlannedSection) -> PackedContext:
         """Pack the context of `planned`; slots with nothing in them are zeros, unmasked, as in the released recipe."""

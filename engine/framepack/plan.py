@@ -118,6 +118,11 @@ class ShotPlan:
         """The latent number just after the shot, where an end board waits for inverted and endpoint orders."""
         return self.latents
 
+    def own_latents(self, planned: PlannedSection) -> range:
+        """The latents that `planned` makes."""
+        first = planned.section * self.grid.window + 1
+        return range(first, first + self.grid.window)
+
     @cached_property
     def last_use(self) -> dict[int, int]:
         """For every latent, the number of the last section that looks at it: later it may leave memory."""

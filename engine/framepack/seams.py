@@ -46,7 +46,12 @@ class Seams:
             other = self.waiting.pop(seam.start)
             pair = (other, pixels[:, :, own]) if clip_is_later else (pixels[:, :, own], other)
             clip[:, :, own] = linear_blend(*pair)
-        for block in decode.provisional:
-            self.waiting[block.start] = clip[:, :, block.start - origin : block.stop - origin].clone()
+        self.keep(decode, clip)
         for block in decode.final:
             yield block.start, clip[:, :, block.start - origin : block.stop - origin]
+
+    def keep(self, decode: DecodePlan, clip: torch.Tensor) -> None:
+        """Keep what a decoded clip sets provisionally; these frames are never blended by their own decode."""
+        origin = decode.latents.start * self._grid.compression
+        for block in decode.provisional:
+            self.waiting[block.start] = clip[:, :, block.start - origin : block.stop - origin].clone()

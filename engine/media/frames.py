@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image, PngImagePlugin
 
 from .files import write_whole
 
+_WRITERS = 4
 _COMPRESSION = 1  # zlib level: 2 to 3 times faster than the default for a tenth more bytes
 
 
@@ -31,15 +33,18 @@ def png_bytes(pixels: np.ndarray, facts: Mapping[str, str]) -> bytes:
 
 
 def write_frames(folder: Path, frames: Iterable[tuple[str, np.ndarray]], facts: Mapping[str, str]) -> list[Path]:
-    """Write (name, (H, W, 3) uint8) frames into `folder`; a frame that is already there is left untouched.
+    """Write (name, (H, W, 3) uint8) frames into `folder`, several at once; a frame that is there is left untouched.
 
     A repeated run makes the same pixels, and a file that a timeline may hold open is never rewritten. Raises EngineError
-    `disk_full` or `folder_unwritable`.
+    `disk_full` or `folder_unwritable`; frames written by then stay, each whole.
     """
-    paths = []
-    for name, pixels in frames:
-        path = folder / name
+
+    def write(frame: tuple[str, np.ndarray]) -> Path:
+        path = folder / frame[0]
         if not path.exists():
-            write_whole(path, png_bytes(pixels, facts))
-        paths.append(path)
-    return paths
+            write_whole(path, png_bytes(frame[1], facts))
+        return path
+
+    # zlib and fsync both let other threads run.
+    with ThreadPoolExecutor(max_workers=_WRITERS) as writers:
+        return list(writers.map(write, frames))

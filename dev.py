@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""Shotpack's development script: tests, checks, benchmark and formatting, in an environment that it makes itself.
+
+Standard library only, any Python from 3.9, Linux, macOS, Windows. Exit codes: 0; 1 something failed; 2 nothing was run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+WINDOWS = os.name == "nt"
+FITTING = ("3.11", "3.12", "3.13")
+UV = "uv==0.13.8"
+CHILD_ENVIRON = {**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+NO_TESTS_COLLECTED = 5
+"""pytest's exit code where it found no test to run."""
+
+
+class SetupError(Exception):
+    """Nothing can be run; the text is one line that says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Tests that need the same things to run."""
+
+    folder: str
+    on_request: bool = False
+
+
+TIERS = {"unit": Tier("tests/unit"), "engine": Tier("tests/engine"), "gpu": Tier("tests/gpu", on_request=True)}
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python that runs, as it describes itself."""
+
+    path: str
+    implementation: str
+    version: str
+    makes_environments: bool
+
+
+# Asked of the Python itself: a version manager's stand-in may bear the name and not run. The path is that of the Python
+# behind it, so that an environment never hangs on a stand-in or on another environment.
+_DESCRIBE = """
+import importlib.util, json, sys
+path = getattr(sys, "_base_executable", None) or sys.executable
+version = "%d.%d" % sys.version_info[:2]
+print(json.dumps([path, sys.implementation.name, version, importlib.util.find_spec("ensurepip") is not None]))
+"""
+
+
+def describe(command: Sequence[str]) -> Interpreter | None:
+    """Return what the Python started by `command` says of itself; None where there is none or it does not run."""
+    try:
+        return Interpreter(*json.loads(output([*command, "-c", _DESCRIBE])))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+
+
+def candidates(windows: bool = WINDOWS) -> Iterator[list[str]]:
+    """Yield commands that may start a fitting Python, the best first: 3.11 is what Blender 4.5 LTS runs on."""
+
+    def named(version: str) -> Iterator[list[str]]:
+        yield [f"python{version}"]
+        if windows:
+            yield ["py", f"-{version}"]
+
+    best, *others = FITTING
+    yield from named(best)
+    yield [sys.executable]
+    for version in others:
+        yield from named(version)
+
+
+def choose_interpreter(found: Iterable[Interpreter | None]) -> Interpreter:
+    """Return the first that fits the engine and can make an environment; raises SetupError with the fix."""
+    incomplete = None
+    for interpreter in found:
+        if interpreter and interpreter.implementation == "cpython" and interpreter.version in FITTING:
+            if interpreter.makes_environments:
+                return interpreter
+            incomplete = incomplete or interpreter
+    if incomplete:
+        package = f"python{incomplete.version}-venv"
+        raise SetupError(
+            f"{incomplete.path} has no venv module; install it (on Debian and Ubuntu: apt install {package})."
+        )
+    raise SetupError(f"No CPython {', '.join(FITTING)} found; install Python {FITTING[0]} and put it on the PATH.")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment and the requirements file that fills it."""
+
+    folder: Path
+    requirements: Path
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return program(self.folder, "python")
+
+    @property
+    def stamp(self) -> Path:
+        """What the environment was filled with; written last and removed first: it is there while all is whole."""
+        return self.folder / "shotpack-stamp"
+
+
+ENGINE = Environment(ROOT / ".venvs" / "engine", ROOT / "requirements" / "dev.txt")
+
+
+def program(folder: Path, name: str, windows: bool = WINDOWS) -> Path:
+    """Return where the environment in `folder` keeps a program."""
+    return folder / "Scripts" / f"{name}.exe" if windows else folder / "bin" / name
+
+
+def requirements_hash(path: Path) -> str:
+    """Return a hash of a requirements file and of the files that it includes."""
+    digest = hashlib.sha256()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        digest.update(f"{line}\n".encode())
+        if line.startswith("-r "):
+            digest.update(requirements_hash(path.parent / line[3:].strip()).encode())
+    return digest.hexdigest()
+
+
+def make_ready(environment: Environment) -> None:
+    """Make the environment, or bring it up to date; does nothing where it is whole and current."""
+    interpreter = describe([str(environment.python)])
+    stamp = environment.stamp.read_text(encoding="utf-8").split() if environment.stamp.exists() else []
+    wanted = requirements_hash(environment.requirements)
+    if interpreter is None or stamp[:1] != [interpreter.version]:
+        interpreter = make_anew(environment)
+    elif stamp == [interpreter.version, wanted]:
+        return
+    environment.stamp.unlink(missing_ok=True)
+    install(environment)
+    environment.stamp.write_text(f"{interpreter.version} {wanted}\n", encoding="utf-8")
+
+
+def make_anew(environment: Environment) -> Interpreter:
+    """Make the environment with nothing but pip in it; returns the Python that it is made of."""
+    interpreter = choose_interpreter(describe(command) for command in candidates())
+    say(f"making {environment.folder} with {interpreter.path}")
+    try:
+        # What an interrupted install left cannot be trusted: a package may be there by name and not whole.
+        if environment.folder.exists():
+            shutil.rmtree(environment.folder)
+    except OSError as error:
+        raise SetupError(f"Cannot replace {environment.folder} ({error}); end what uses it, or remove it.") from error
+    require([interpreter.path, "-m", "venv", str(environment.folder)])
+    return interpreter
+
+
+def install(environment: Environment) -> None:
+    """Install the pinned requirements: with uv for its speed, else with the environment's own pip."""
+    started = time.monotonic()
+    say(f"installing {environment.requirements}")
+    pip = [str(environment.python), "-m", "pip", "--disable-pip-version-check"]
+    requirements = ["-r", str(environment.requirements)]
+    uv = shutil.which("uv")
+    if uv is None and run([*pip, "install", "--quiet", UV]) == 0:
+        uv = str(program(environment.folder, "uv"))
+    into = ["pip", "install", "--python", str(environment.python)]
+    if uv is None or run([uv, *into, *requirements], uv_environ(CHILD_ENVIRON, find_links(pip))) != 0:
+        say("going on without uv, which takes longer")
+        require([*pip, "install", "--progress-bar", "off", *requirements])
+    say(f"installed in {time.monotonic() - started:.0f} s")
+
+
+def find_links(pip: Sequence[str]) -> str:
+    """Return the folders of wheels that pip's settings name, parted by white space."""
+    try:
+        return output([*pip, "config", "get", "global.find-links"])
+    except subprocess.SubprocessError:
+        return ""
+
+
+def uv_environ(environ: Mapping[str, str], configured: str) -> dict[str, str]:
+    """Return `environ` with pip's find-links, from its settings and its variable, where uv looks for them.
+
+    uv reads none of pip's settings, and a wheel that was built for this machine may lie nowhere else.
+    """
+    links = dict.fromkeys([*configured.split(), *environ.get("PIP_FIND_LINKS", "").split()])
+    if not links or "UV_FIND_LINKS" in environ:
+        return dict(environ)
+    return {**environ, "UV_FIND_LINKS": " ".join(links)}
+
+
+def run(command: Sequence[str], environ: Mapping[str, str] = CHILD_ENVIRON) -> int:
+    """Run a program at the repository's root with its output visible; returns its exit code, 127 without a start."""
+    try:
+        return subprocess.run(command, cwd=ROOT, env=environ).returncode
+    except OSError as error:
+        say(str(error))
+        return 127
+
+
+def require(command: Sequence[str]) -> None:
+    """Run a program that must succeed; raises SetupError where it fails."""
+    if run(command) != 0:
+        raise SetupError(f"Failed, see above; mend that and try again: {subprocess.list2cmdline(command)}")
+
+
+def output(command: Sequence[str]) -> str:
+    """Return what a program prints; raises subprocess.SubprocessError where it fails, OSError where it won't start."""
+    finished = subprocess.run(
+        command, env=CHILD_ENVIRON, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60
+    )
+    return finished.stdout
+
+
+def say(line: str) -> None:
+    """Tell what goes on; on stderr, so that stdout holds the programs' output alone."""
+    print(f"dev.py: {line}", file=sys.stderr, flush=True)
+
+
+def in_engine(module: str, *arguments: str) -> bool:
+    """Run a module in the engine's environment; returns whether it succeeded."""
+    return run([str(ENGINE.python), "-m", module, *arguments]) == 0
+
+
+def test(tiers: Sequence[str], pytest_arguments: Sequence[str]) -> bool:
+    """Run every tier, whatever became of the one before; returns whether all passed."""
+    present = [name for name in tiers if any((ROOT / TIERS[name].folder).rglob("test_*.py"))]
+    if not present:
+        raise SetupError(f"No tests of {', '.join(tiers)} here; is this a whole checkout?")
+    results: dict[str, tuple[bool, float]] = {}
+    for name in present:
+        started = time.monotonic()
+        code = run([str(ENGINE.python), "-m", "pytest", TIERS[name].folder, *pytest_arguments])
+        # Arguments such as -k may leave a tier without tests; that is what was asked for.
+        passed = code == 0 or (code == NO_TESTS_COLLECTED and len(pytest_arguments) > 0)
+        results[name] = passed, time.monotonic() - started
+    for name, (passed, seconds) in results.items():
+        say(f"{name} tests {'passed' if passed else 'FAILED'} in {seconds:.0f} s")
+    return all(passed for passed, _ in results.values())
+
+
+def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return the command line and, apart, what is meant for pytest or the benchmark."""
+    parser = argparse.ArgumentParser(prog="dev.py", description="Test, check and measure Shotpack.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    tests = commands.add_parser("test", help="run the tests that can run here; after '--', arguments for pytest")
+    tests.add_argument("tiers", nargs="*", metavar="tier", help=f"{', '.join(TIERS)}; without any, all but gpu")
+    tests.add_argument("--gpu", action="store_true", help="run the gpu tier too")
+    commands.add_parser("check", help="format, lint and types")
+    commands.add_parser("bench", help="print the benchmark table; all arguments go to tests.bench", add_help=False)
+    commands.add_parser("format", help="lay out every file and mend what ruff can mend")
+    if arguments[:1] == ["bench"]:
+        return parser.parse_args(arguments[:1]), list(arguments[1:])
+    split = list(arguments).index("--") if "--" in arguments else len(arguments)
+    known = parser.parse_args(arguments[:split])
+    if known.command == "test":
+        for name in known.tiers:
+            if name not in TIERS:
+                tests.error(f"no tier is called {name}; there are {', '.join(TIERS)}")
+        known.tiers = known.tiers or [name for name, tier in TIERS.items() if not tier.on_request]
+        known.tiers += ["gpu"] if known.gpu and "gpu" not in known.tiers else []
+    return known, list(arguments[split + 1 :])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit code."""
+    known, passed_on = parse(arguments)
+    try:
+        make_ready(ENGINE)
+        if known.command == "test":
+            return int(not test(known.tiers, passed_on))
+        if known.command == "bench":
+            return run([str(ENGINE.python), "-m", "tests.bench", *passed_on])
+        if known.command == "format":
+            return int(not all([in_engine("ruff", "check", "--fix"), in_engine("ruff", "format")]))
+        # All three, even where the first fails.
+        return int(not all([in_engine("ruff", "format", "--check"), in_engine("ruff", "check"), in_engine("mypy")]))
+    except SetupError as error:
+        say(str(error))
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,204 @@
+"""What a model on disk is: a folder in diffusers' layout with an optional `shotpack.json`. Judged without torch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ..errors import Code, EngineError
+from .facts import FactsError, ModelFacts, is_inside, parse_facts
+from .home import PARTS, models_home
+from .weights import WeightsError, check_header, check_weights
+
+__all__ = ["FACTS", "INDEX", "ModelFacts", "ModelFolder", "open_folder"]
+
+INDEX = "model_index.json"
+FACTS = "shotpack.json"
+
+_READ = (".safetensors", ".json", ".txt", ".model")
+"""Endings of the files a component is loaded from."""
+
+_WEIGHTS = ("config.json",)
+_TOKENIZER = ("tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model")
+
+# For each pipeline class: its components, each with the files of which one must be there. Those with weights (the ones
+# that have a config.json) need safetensors too. A new family with another layout adds its line here.
+_LAYOUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "HunyuanVideoFramepackPipeline": {
+        "transformer": _WEIGHTS,
+        "vae": _WEIGHTS,
+        "text_encoder": _WEIGHTS,
+        "text_encoder_2": _WEIGHTS,
+        "tokenizer": _TOKENIZER,
+        "tokenizer_2": _TOKENIZER,
+        "image_encoder": _WEIGHTS,
+        "feature_extractor": ("preprocessor_config.json",),
+        "scheduler": ("scheduler_config.json",),
+    }
+}
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model on disk: where each component's folder is, and what `shotpack.json` says."""
+
+    name: str
+    path: Path
+    components: Mapping[str, Path]
+    facts: ModelFacts = field(default_factory=ModelFacts)
+
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """Every file that is loaded, as (`component/file name`, path), sorted by name; missing folders have none.
+
+        The name is the same wherever the component lies, so a model copied or composed of shared parts keeps it.
+        """
+        for component, folder in sorted(self.components.items()):
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                if path.suffix in _READ and not path.name.startswith(".") and path.is_file():
+                    yield f"{component}/{path.name}", path
+
+    def locate(self, name: str) -> Path:
+        """The path of a file named as in `files`; a name without a component lies in the model folder itself."""
+        component, _, rest = name.partition("/")
+        return self.components[component] / rest if rest and component in self.components else self.path / name
+
+    def damage(self, detail: str, advice: str | None = None) -> EngineError:
+        """The error `model_damaged` for this model."""
+        return _damaged(
+            self.path, detail, advice or f"run 'python -m engine models verify {self.name}', or download it again"
+        )
+
+
+def open_folder(
+    path: Path | str, *, name: str | None = None, home: Path | None = None, check: bool = True
+) -> ModelFolder:
+    """The model in a folder that diffusers' `save_pretrained` wrote, or that a download composed of shared parts.
+
+    `home` is Shotpack's home, whose models may share parts (`models_home`). With `check` every component is looked
+    through: files that must be there, readable configurations, whole safetensors; without, only the folder's own two
+    files are read. Raises EngineError `model_folder_invalid` where there is no model and `model_damaged` for a bad one.
+    """
+    root = Path(path)
+    index = _index(root)
+    layout = _layout(root, index)
+    facts = _facts(root)
+    named = {key for key, value in index.items() if not key.startswith("_") and isinstance(value, list) and any(value)}
+    places = {component: component for component in (*layout, *sorted(named))} | dict(facts.components)
+    components = {component: _place(root, place, home) for component, place in places.items()}
+    folder = ModelFolder(name or root.resolve().name, root, MappingProxyType(components), facts)
+    if check:
+        _check(folder, layout)
+    return folder
+
+
+def _damaged(path: Path, detail: str, advice: str) -> EngineError:
+    return EngineError(Code.MODEL_DAMAGED, path=str(path), detail=detail, advice=advice)
+
+
+def _index(root: Path) -> dict[str, Any]:
+    advice = f"pass a folder in diffusers' layout: {INDEX} with transformer, vae and the other components beside it"
+    if not root.is_dir():
+        raise EngineError(Code.MODEL_FOLDER_INVALID, path=str(root), detail="there is no such folder", advice=advice)
+    if not (root / INDEX).is_file():
+        raise EngineError(Code.MODEL_FOLDER_INVALID, path=str(root), detail=f"it has no {INDEX}", advice=advice)
+    index = _json(root, root / INDEX)
+    if not isinstance(index, dict) or not isinstance(index.get("_class_name"), str):
+        raise _damaged(root, f"its {INDEX} does not name a pipeline", "copy or download it again")
+    return index
+
+
+def _layout(root: Path, index: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    pipeline = index["_class_name"]
+    if pipeline not in _LAYOUTS:
+        detail = f"it holds a {pipeline}, which Shotpack cannot run"
+        advice = f"use a model for {' or '.join(_LAYOUTS)}"
+        raise EngineError(Code.MODEL_FOLDER_INVALID, path=str(root), detail=detail, advice=advice)
+    return _LAYOUTS[pipeline]
+
+
+def _facts(root: Path) -> ModelFacts:
+    path = root / FACTS
+    if not path.exists():
+        return ModelFacts()
+    try:
+        return parse_facts(path.read_text(encoding="utf-8"))
+    except (FactsError, UnicodeDecodeError) as fault:
+        raise _damaged(root, f"its {FACTS} is wrong: {fault}", f"correct {FACTS}, or remove it") from fault
+    except OSError as fault:
+        raise _unreadable(root, FACTS, fault) from fault
+
+
+def _place(root: Path, place: str, home: Path | None) -> Path:
+    """A component's folder: in the model folder, else beside it where parts are shared, else in the models home."""
+    if not is_inside(place):  # parse_facts refuses such paths, model_index.json may still hold one as a key
+        raise _damaged(root, f"it puts a component at '{place}', outside the model", "remove that path")
+    beside = root.resolve().parent
+    bases = [root, *([beside] if (beside / PARTS).is_dir() else []), models_home(home)]
+    return next((base / place for base in bases if (base / place).is_dir()), bases[0] / place)
+
+
+def _check(folder: ModelFolder, layout: Mapping[str, tuple[str, ...]]) -> None:
+    for component, path in folder.components.items():
+        if not path.is_dir():
+            raise folder.damage(
+                f"its {component} is missing", f"copy {path} from where the model came from, or download it again"
+            )
+        with _faults(folder, component):
+            needed = layout.get(component, ())
+            if needed == _WEIGHTS:
+                check_weights(path)
+            if needed and not any((path / name).is_file() for name in needed):
+                raise WeightsError(f"{component} has no {' or '.join(needed)}")
+            for config in sorted(path.glob("*config.json")):
+                _json(folder.path, config)
+
+
+def check_file(folder: ModelFolder, name: str) -> str | None:
+    """What is wrong with one file of `folder.files()`, told without a checksum; None where it looks sound."""
+    path = folder.locate(name)
+    try:
+        with _faults(folder, name):
+            if not path.is_file():
+                raise WeightsError("missing")
+            if path.suffix == ".safetensors":
+                check_header(path)
+            elif path.name.endswith(("config.json", ".index.json")):
+                _json(folder.path, path)
+    except EngineError as error:
+        return str(error.params["detail"])
+    return None
+
+
+@contextlib.contextmanager
+def _faults(folder: ModelFolder, part: str) -> Iterator[None]:
+    try:
+        yield
+    except WeightsError as fault:
+        if fault.pickled:
+            advice = (
+                "convert it to safetensors: load it once with diffusers in a place you trust and save_pretrained it"
+            )
+            raise folder.damage(str(fault), advice) from fault
+        raise folder.damage(str(fault)) from fault
+    except OSError as fault:
+        raise _unreadable(folder.path, part, fault) from fault
+
+
+def _json(root: Path, path: Path) -> Any:
+    name = path.name if path.parent == root else f"{path.parent.name}/{path.name}"
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as fault:
+        raise _damaged(root, f"its {name} is not readable JSON ({fault})", "copy or download it again") from fault
+    except OSError as fault:
+        raise _unreadable(root, name, fault) from fault
+
+
+def _unreadable(root: Path, name: str, fault: OSError) -> EngineError:
+    detail = f"{name} cannot be read ({(fault.strerror or str(fault)).lower()})"
+    return _damaged(root, detail, "check its permissions and the disk")

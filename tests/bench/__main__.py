@@ -1,0 +1,32 @@
+"""`python3 dev.py bench`: print the benchmark table as Markdown; `--only NAME` runs one of its parts."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench import engine_core
+from tests.bench.table import Row, markdown
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 dev.py bench", description=__doc__)
+    parser.add_argument("--only", choices=sorted(engine_core.PARTS), help="run one part")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions and shorter shots, to see that it runs")
+    args = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="shotpack-bench-") as folder:
+        for name, part in engine_core.PARTS.items():
+            if args.only in (None, name):
+                print(f"running {name} …", file=sys.stderr, flush=True)
+                rows += part(Path(folder), args.quick)
+    print(f"{platform.machine()}, Python {platform.python_version()}\n")
+    print(markdown(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

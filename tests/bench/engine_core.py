@@ -1,0 +1,103 @@
+"""The engine core on a tiny checkpoint: time a section, memory over length, what is not the model, first frames."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench.table import Row
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+STEPS = 25
+SIZE = 96
+SECTIONS = (2, 6)
+
+
+def section_time(folder: Path, quick: bool) -> list[Row]:
+    """Seconds a section, exact mode: the slope between a short and a longer shot, so that loading cancels out.
+
+    Both make latents, decode and blend; Shotpack also writes PNGs and checkpoints, which diffusers does not.
+    """
+    from tests.bench.shots import diffusers_seconds, shotpack_seconds
+
+    ratios, ours, theirs = [], [], []
+    for repetition in range(1 if quick else 5):
+        pairs = []
+        for make in (shotpack_seconds, diffusers_seconds):
+            short, longer = (make(folder / f"time{repetition}", sections, SIZE, STEPS) for sections in SECTIONS)
+            pairs.append((longer - short) / (SECTIONS[1] - SECTIONS[0]))
+        ours.append(pairs[0])
+        theirs.append(pairs[1])
+        ratios.append(pairs[0] / pairs[1])
+    spread = f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    return [
+        Row(
+            f"seconds a section, {SIZE}x{SIZE}, {STEPS} steps, Euler, {spread}",
+            f"{statistics.median(ours):.2f}",
+            f"{statistics.median(theirs):.2f}",
+            "ratio at most 1",
+        )
+    ]
+
+
+def peak_memory(folder: Path, quick: bool) -> list[Row]:
+    """Peak resident memory of a whole process for shots of 5, 20 and 60 s."""
+    rows = []
+    first: dict[str, float] = {}
+    for seconds in (5, 10) if quick else (5, 20, 60):
+        figures = {}
+        for who in ("shotpack", "diffusers"):
+            command = [sys.executable, "-m", "tests.bench.shots", who, str(folder / f"memory{seconds}"), str(seconds)]
+            result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+            peak = json.loads(result.stdout.splitlines()[-1])["peak_mib"]
+            first.setdefault(who, peak)
+            figures[who] = f"{peak:.0f} MiB ({100 * (peak / first[who] - 1):+.1f} %)"
+        wanted = "" if seconds == 5 else "under +5 %"
+        rows.append(Row(f"peak memory, {seconds} s shot, {SIZE}x{SIZE}", figures["shotpack"], figures["diffusers"], wanted))
+    return rows
+
+
+def outside_model(folder: Path, quick: bool) -> list[Row]:
+    """The share of a shot's wall time that is not inside the networks: plan, solver, disk, previews, movie."""
+    from tests.bench.shots import model_share
+
+    elapsed, inside = model_share(folder / "share", 2 if quick else 5, SIZE, STEPS)
+    share = 100 * (1 - inside / elapsed)
+    figure = f"time outside the model, 5 sections, {SIZE}x{SIZE}, {STEPS} steps, previews on"
+    return [Row(figure, f"{share:.1f} %", "", "under 5 %")]
+
+
+def first_frames(folder: Path, quick: bool) -> list[Row]:
+    """From starting the command line to the first frames on disk, 5 s shot; imports and loading included."""
+    from tests.bench.shots import BOARD, MODEL
+
+    out = folder / "first"
+    command = [sys.executable, "-m", "engine", "generate", "--model", str(MODEL), "--image", str(BOARD), "--json"]
+    command += ["--prompt", "w5", "--seconds", "5", "--size", f"{SIZE}x{SIZE}", "--steps", str(STEPS), "--out", str(out)]
+    began = time.monotonic()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    marks: dict[str, float] = {}
+    for line in process.stdout:
+        marks.setdefault(json.loads(line)["event"], time.monotonic() - began)
+        if "section" in marks:
+            break
+    process.kill()
+    process.wait()
+    return [
+        Row("seconds to the first event", f"{marks['progress']:.1f}"),
+        Row(f"seconds to the first frames on disk, {SIZE}x{SIZE}, {STEPS} steps", f"{marks['section']:.1f}"),
+    ]
+
+
+PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
+    "section-time": section_time,
+    "memory": peak_memory,
+    "outside-model": outside_model,
+    "first-frames": first_frames,
+}

@@ -1,0 +1,93 @@
+"""Shared by the engine tier: tiny models, shots made in this process, and a warm engine for shots that are killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine.framepack.job import prepare, run
+from engine.media.images import open_board
+from engine.models.folder import open_folder
+from engine.protocol import Board, Event, PromptAt, ShotRequest
+from tests.engine.checkpoints import BOARD, TINY, make_checkpoint
+from tests.engine.warm_engine import WarmEngine
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's own models or caches are seen or touched."""
+    monkeypatch.setenv("SHOTPACK_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _two_threads() -> None:
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint nobody has seen before."""
+    return make_checkpoint(tmp_path_factory.mktemp("models") / "random", seed=20260)
+
+
+@pytest.fixture(scope="session")
+def warm_engine() -> Iterator[WarmEngine]:
+    engine = WarmEngine()
+    yield engine
+    engine.close()
+
+
+class MadeShot:
+    """A finished shot: its events, its folder and its latents."""
+
+    def __init__(self, folder: Path, events: list[Event]) -> None:
+        self.folder = folder
+        self.events = events
+        self.latents = load_file(folder / "latents.safetensors")["latents"]
+
+    @property
+    def frames(self) -> list[Path]:
+        return sorted((self.folder / "frames").glob("*.png"))
+
+
+MakeShot = Callable[..., MadeShot]
+
+
+@pytest.fixture
+def make_shot(tmp_path: Path) -> MakeShot:
+    """Make a shot through the path that command line and server share; boards are {frame: picture file}."""
+    count = iter(range(1000))
+
+    def make(
+        frames: int = 37,
+        *,
+        model: Path = TINY,
+        boards: dict[int, Path] | None = None,
+        prompt: str = "w5 w2 w81",
+        prompts: tuple[PromptAt, ...] = (),
+        size: tuple[int, int] = (64, 64),
+        steps: int = 3,
+        **settings: object,
+    ) -> MadeShot:
+        folder = tmp_path / f"shot{next(count)}"
+        pictures = {frame: open_board(path) for frame, path in {1: BOARD, **(boards or {})}.items()}
+        request = ShotRequest(
+            model=str(model),
+            prompt=prompt,
+            boards=tuple(Board(frame, picture.sha256) for frame, picture in pictures.items()),
+            frames=frames,
+            width=size[0],
+            height=size[1],
+            steps=steps,
+            prompts=prompts,
+            **settings,  # type: ignore[arg-type]
+        )
+        job = prepare(request, pictures[1], open_folder(model), "cpu", folder)
+        by_hash = {picture.sha256: picture for picture in pictures.values()}
+        return MadeShot(folder, list(run(job, by_hash, resume=False, save_latents=folder / "latents.safetensors")))
+
+    return make

@@ -1,0 +1,185 @@
+"""Boards along the shot, prompts along the shot, and the frames and files that come out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from engine.errors import EngineError
+from engine.framepack.checkpoint import ShotFolder
+from engine.protocol import Preview, PromptAt, Section, Started, Step
+from tests.engine.checkpoints import BOARD
+from tests.engine.conftest import MadeShot, MakeShot
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    random = np.random.default_rng(3)
+    paths = []
+    for n in range(2):
+        coarse = Image.fromarray(random.integers(0, 255, (4, 4, 3), dtype=np.uint8))
+        coarse.resize((64, 64), Image.Resampling.BICUBIC).save(tmp_path / f"{n}.png")
+        paths.append(tmp_path / f"{n}.png")
+    return paths
+
+
+def board_latent(make_shot: MakeShot, picture: Path) -> torch.Tensor:
+    return make_shot(1, boards={1: picture}, steps=1).latents[:, :, :1]
+
+
+@pytest.mark.parametrize("order", ["inverted", "forward", "endpoint"])
+def test_the_shot_passes_through_every_board(make_shot: MakeShot, pictures: list[Path], order: str) -> None:
+    """The latent of a board's frame is the board's own, whatever the model does (its weights here are random)."""
+    middle, end = pictures
+    shot = make_shot(100, boards={50: middle, 100: end}, order=order)
+    for picture, frame in ((middle, 50), (end, 100)):
+        latent = -(-(frame - 1) // 4)
+        wanted = board_latent(make_shot, picture)
+        assert (shot.latents[:, :, latent : latent + 1] - wanted).abs().max() < 1e-4
+    if order == "inverted":  # the only order whose first section is made after the boards that follow it
+        free = make_shot(100, order=order)
+        assert (shot.latents[:, :, 5] - free.latents[:, :, 5]).abs().max() > 1e-3
+
+
+def test_an_end_board_pulls_the_sections_before_it(make_shot: MakeShot, pictures: list[Path]) -> None:
+    with_end, without = make_shot(73, boards={73: pictures[0]}), make_shot(73)
+    assert not torch.equal(with_end.latents[:, :, 10:], without.latents[:, :, 10:])
+
+
+def test_prompts_change_at_section_borders(make_shot: MakeShot) -> None:
+    """Forward, so that earlier sections cannot know: the first is the same, the one after the border is another."""
+    plain = make_shot(73, order="forward")
+    changed = make_shot(73, order="forward", prompts=(PromptAt(40, "w700 w701"),))
+    assert torch.equal(plain.latents[:, :, :10], changed.latents[:, :, :10])
+    assert not torch.equal(plain.latents[:, :, 10:], changed.latents[:, :, 10:])
+    started = next(event for event in changed.events if isinstance(event, Started))
+    assert [(plan.first, plan.last, plan.prompt) for plan in started.sections] == [
+        (1, 37, "w5 w2 w81"),
+        (38, 73, "w700 w701"),
+    ]
+
+
+def test_events_tell_the_whole_story(make_shot: MakeShot) -> None:
+    shot = make_shot(100, steps=2)
+    names = [event.event for event in shot.events]
+    assert names[0] == "progress"
+    assert names.count("started") == names.count("finished") == 1
+    assert names[-1] == "finished"
+    steps = [(event.section, event.step) for event in shot.events if isinstance(event, Step)]
+    assert steps == [(2, 1), (2, 2), (1, 1), (1, 2), (0, 1), (0, 2)]
+    sections = [event for event in shot.events if isinstance(event, Section)]
+    final = [name for event in sections for name in event.files]
+    assert sorted(final) == [f"frames/{n:04d}.png" for n in range(1, 101)]
+    assert len(set(final)) == 100
+    # The far end is provisional until its neighbour is there: of its 33 frames, 77 to 109, the shot shows 24.
+    assert [Path(name).name for name in sections[0].provisional] == [f"{n:04d}.png" for n in range(77, 101)]
+    assert sections[-1].provisional == ()
+    assert any(isinstance(event, Preview) for event in shot.events)
+
+
+def test_provisional_frames_are_there_when_told(make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    commit = ShotFolder.commit_seam
+
+    def watch(self: ShotFolder, number: int, waiting: dict[int, torch.Tensor]) -> None:
+        commit(self, number, waiting)
+        seen.append(any(self.provisional.rglob("*.png")))
+
+    monkeypatch.setattr(ShotFolder, "commit_seam", watch)
+    make_shot(73)
+    assert seen[0]
+
+
+def test_memory_of_latents_stays_constant(make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.framepack.history import History
+
+    held: list[int] = []
+    forget = History.forget
+
+    def watch(self: History, planned: object) -> None:
+        forget(self, planned)  # type: ignore[arg-type]
+        held.append(len(self))
+
+    monkeypatch.setattr(History, "forget", watch)
+    make_shot(253, steps=1)
+    assert max(held) <= 27
+    assert held[-1] == 0
+
+
+@pytest.mark.parametrize(("fps", "frames", "native"), [(24.0, 48, 60), (30.0, 48, 48), (60.0, 48, 25), (23.976, 48, 60)])
+def test_conform_keeps_length_and_speed(make_shot: MakeShot, fps: float, frames: int, native: int) -> None:
+    shot = make_shot(frames, fps=fps, steps=1)
+    assert len(shot.frames) == frames
+    record = json.loads((shot.folder / "shot.json").read_text())
+    assert record["settings"]["model_frames"] == native
+    plain = make_shot(native, steps=1)
+    for n in (0, 1, frames // 2, frames - 1):
+        source = round(n * 30 / fps + 1e-9)
+        assert np.array_equal(iio.imread(shot.frames[n]), iio.imread(plain.frames[source]))
+
+
+def test_frame_for_frame_takes_every_frame(make_shot: MakeShot) -> None:
+    shot = make_shot(40, fps=24.0, conform=False, steps=1)
+    record = json.loads((shot.folder / "shot.json").read_text())
+    assert (record["settings"]["model_frames"], record["settings"]["fps"]) == (40, 24.0)
+
+
+def probe(shot: MadeShot) -> dict[str, object]:
+    return iio.immeta(shot.folder / "shot.mp4", plugin="FFMPEG")
+
+
+def blocks(frames: np.ndarray) -> np.ndarray:
+    count, height, width, _ = frames.shape
+    return frames.astype(float).reshape(count, height // 16, 16, width // 16, 16, 3).mean(axis=(2, 4))
+
+
+def test_the_movie_plays_what_the_frames_show(make_shot: MakeShot) -> None:
+    shot = make_shot(50, fps=25.0, steps=1, size=(96, 64))
+    meta = probe(shot)
+    assert meta["codec"] == "h264"
+    assert str(meta["pix_fmt"]).startswith("yuv420p")
+    assert meta["fps"] == 25.0
+    assert meta["size"] == (96, 64)
+    movie = iio.imread(shot.folder / "shot.mp4", plugin="FFMPEG")
+    assert len(movie) == 50
+    stills = np.stack([iio.imread(path) for path in shot.frames])
+    # random weights give noise, which 4:2:0 smooths: colours are compared over blocks of 16 pixels
+    assert np.abs(blocks(movie) - blocks(stills)).max() < 4
+    # faststart: the index stands before the pictures, so that a player over a network need not read to the end
+    data = (shot.folder / "shot.mp4").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_frames_and_record_say_what_made_them(make_shot: MakeShot) -> None:
+    shot = make_shot(20, prompt="w5 — ünïcode", seed=11, steps=1)
+    facts = json.loads(Image.open(shot.frames[3]).text["shotpack"])
+    assert facts["prompt"] == "w5 — ünïcode"
+    assert facts["seed"] == 11
+    record = json.loads((shot.folder / "shot.json").read_text())
+    assert record["request"]["seed"] == 11
+    assert record["model"]["sha256"] == facts["model_sha256"]
+    assert record["plan"]["schedule"] == "f1k1_x_g9_f1k1f2k2f16k4_td"
+    assert record["versions"]["torch"]
+    assert len(record["plan"]["sections"]) == 1
+
+
+def test_a_board_of_another_shape_is_cropped_to_the_size(make_shot: MakeShot, tmp_path: Path) -> None:
+    wide = Image.new("RGB", (200, 50), "white")
+    wide.paste("black", (0, 0, 60, 50))
+    wide.save(tmp_path / "wide.png")
+    square = Image.new("RGB", (50, 50), "white")
+    square.save(tmp_path / "square.png")
+    cropped = make_shot(1, boards={1: tmp_path / "wide.png"}, steps=1)
+    white = make_shot(1, boards={1: tmp_path / "square.png"}, steps=1)
+    assert torch.allclose(cropped.latents[:, :, :1], white.latents[:, :, :1], atol=1e-4)
+
+
+def test_boards_too_near_each_other(make_shot: MakeShot) -> None:
+    with pytest.raises(EngineError, match="too near"):
+        make_shot(100, boards={50: BOARD, 51: BOARD})

@@ -1,0 +1,145 @@
+"""Killed with SIGKILL at random instants and resumed: nothing is lost, made twice or changed by a bit."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+from engine.framepack.checkpoint import ShotFolder
+from tests.engine.checkpoints import BOARD, TINY
+from tests.engine.warm_engine import Ended, WarmEngine
+
+SIGKILLED = -9
+FRAMES = 145
+
+
+def arguments(out: Path, *more: str) -> list[str]:
+    asked = ["--prompt", "w5 w2", "--prompt-at", "73=w9", "--frames", str(FRAMES), "--size", "64x64", "--steps", "4"]
+    latents = ["--save-latents", str(out / "latents.safetensors")]
+    return ["generate", "--model", str(TINY), "--image", str(BOARD), "--out", str(out), "--json", *asked, *latents, *more]
+
+
+def pixels(folder: Path) -> dict[str, bytes]:
+    return {path.name: np.asarray(Image.open(path)).tobytes() for path in (folder / "frames").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(warm_engine: WarmEngine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, float]]:
+    """For each order a shot nobody disturbed, and how long it took."""
+    shots = {}
+    for order in ("inverted", "endpoint"):
+        folder = tmp_path_factory.mktemp(order)
+        began = time.monotonic()
+        ended = warm_engine.run(arguments(folder / "shot", "--order", order), folder / "log")
+        assert ended.status == 0, ended.stderr
+        shots[order] = (folder / "shot", time.monotonic() - began)
+    return shots
+
+
+@pytest.mark.parametrize(("order", "kills"), [("inverted", 20), ("endpoint", 5)])
+def test_killed_at_random_instants(
+    order: str, kills: int, undisturbed: dict[str, tuple[Path, float]], warm_engine: WarmEngine, tmp_path: Path
+) -> None:
+    reference, duration = undisturbed[order]
+    chance = random.Random(order)
+    killed = attempt = 0
+    while killed < kills:
+        attempt += 1
+        out = tmp_path / f"shot{attempt}"
+        done: set[int] = set()
+        while True:
+            alive = killed < kills and not (out / "shot.json").exists()
+            ended = warm_engine.run(
+                arguments(out, "--order", order, "--resume"),
+                tmp_path / "log",
+                kill_after_s=chance.uniform(0, 0.7 * duration) if alive else None,
+            )
+            begun = {event["section"] for event in ended.events if event["event"] == "step"}
+            assert not begun & done, "a committed section was sampled again"
+            done = committed_sections(out, order)
+            if ended.status == 0:
+                break
+            assert ended.status == SIGKILLED, ended.stderr
+            killed += 1
+        assert pixels(out) == pixels(reference)
+        ours, theirs = (load_file(path / "latents.safetensors")["latents"] for path in (out, reference))
+        assert ours.equal(theirs)
+        assert not [path for path in out.rglob("*.part*")]
+        assert not (out / "provisional").exists()
+        shutil.rmtree(out)
+
+
+def committed_sections(out: Path, order: str) -> set[int]:
+    """Sections (in time) whose latents are committed."""
+    sequence = {"inverted": [3, 2, 1, 0], "endpoint": [0, 3, 1, 2]}[order]
+    return {section for number, section in enumerate(sequence) if ShotFolder(out).is_sampled(number)}
+
+
+def test_resuming_a_finished_shot_leaves_it_alone(
+    undisturbed: dict[str, tuple[Path, float]], warm_engine: WarmEngine, tmp_path: Path
+) -> None:
+    out = tmp_path / "shot"
+    shutil.copytree(undisturbed["inverted"][0], out)
+    before = {path: path.stat().st_mtime_ns for path in (out / "frames").iterdir()}
+    ended = warm_engine.run(["generate", "--out", str(out), "--resume", "--json"], tmp_path / "log")
+    assert ended.status == 0, ended.stderr
+    assert [event["event"] for event in ended.events][-1] == "finished"
+    assert {path: path.stat().st_mtime_ns for path in (out / "frames").iterdir()} == before
+
+
+def test_resume_needs_no_other_words(
+    undisturbed: dict[str, tuple[Path, float]], warm_engine: WarmEngine, tmp_path: Path
+) -> None:
+    """`--out DIR --resume` alone goes on with what the folder says, from the boards the folder keeps."""
+    reference, duration = undisturbed["inverted"]
+    out = tmp_path / "shot"
+    ended = killed_in_the_middle(warm_engine, out, tmp_path, duration)
+    assert ended.status == SIGKILLED
+    ended = warm_engine.run(["generate", "--out", str(out), "--resume"], tmp_path / "log")
+    assert ended.status == 0, ended.stderr
+    assert pixels(out) == pixels(reference)
+
+
+def killed_in_the_middle(warm_engine: WarmEngine, out: Path, log: Path, duration: float) -> Ended:
+    ended = warm_engine.run(arguments(out), log / "log", kill_after_s=0.6 * duration)
+    if ended.status == 0:  # a machine that got faster: once more, earlier
+        shutil.rmtree(out)
+        ended = warm_engine.run(arguments(out), log / "log", kill_after_s=0.3 * duration)
+    return ended
+
+
+def test_other_settings_are_not_mixed_in(
+    undisturbed: dict[str, tuple[Path, float]], warm_engine: WarmEngine, tmp_path: Path
+) -> None:
+    out = tmp_path / "shot"
+    shutil.copytree(undisturbed["inverted"][0], out)
+    ended = warm_engine.run(arguments(out, "--resume", "--seed", "8"), tmp_path / "log")
+    assert ended.status == 2
+    assert "another seed (0, now 8)" in ended.stderr
+    ended = warm_engine.run(arguments(out), tmp_path / "log")
+    assert ended.status == 2
+    assert "already holds a shot" in ended.stderr
+
+
+def test_a_damaged_checkpoint_is_named(
+    undisturbed: dict[str, tuple[Path, float]], warm_engine: WarmEngine, tmp_path: Path
+) -> None:
+    out = tmp_path / "shot"
+    killed_in_the_middle(warm_engine, out, tmp_path, undisturbed["inverted"][1])
+    latents = max((out / "checkpoint").glob("latents-*.safetensors"))
+    latents.write_bytes(latents.read_bytes()[:100])
+    ended = warm_engine.run(arguments(out, "--resume"), tmp_path / "log")
+    assert ended.status == 2
+    assert latents.name in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    latents.unlink()
+    ended = warm_engine.run(arguments(out, "--resume"), tmp_path / "log")
+    assert ended.status == 0, ended.stderr
+    assert pixels(out) == pixels(undisturbed["inverted"][0])

@@ -1,0 +1,107 @@
+"""Real engine processes that start at once: a server imports torch and diffusers, then forks for every command line.
+
+Each forked process is an ordinary one, with its own memory, files and signals; it can be killed like any other. Run as
+a script it is that server: it reads one JSON list of arguments a line and answers with the child's pid, and later with
+its exit status.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an engine process ended. `status` is the exit code, or minus the signal that killed it."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def events(self) -> list[dict[str, object]]:
+        """The JSON events it printed; a line cut short by a kill is left out."""
+        events = []
+        for line in self.stdout.splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                events.append(json.loads(line))
+        return events
+
+
+class WarmEngine:
+    """Runs `python -m engine ARGUMENTS` in a forked process, and kills it where asked to."""
+
+    def __init__(self) -> None:
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.engine.warm_engine"], cwd=ROOT, stdin=-1, stdout=-1, text=True
+        )
+        assert self._receive() == "ready"
+
+    def run(self, arguments: list[str], folder: Path, *, kill_after_s: float | None = None) -> Ended:
+        """Run to the end, or SIGKILL it `kill_after_s` seconds after its start. Output goes through files in `folder`."""
+        folder.mkdir(exist_ok=True)
+        out, err = folder / "stdout", folder / "stderr"
+        pid = int(self._send({"arguments": arguments, "stdout": str(out), "stderr": str(err)}))
+        if kill_after_s is not None:
+            time.sleep(kill_after_s)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        status = int(self._send({"wait": pid}))
+        return Ended(os.waitstatus_to_exitcode(status), out.read_text(), err.read_text())
+
+    def close(self) -> None:
+        assert self._server.stdin is not None
+        self._server.stdin.close()
+        self._server.wait(timeout=10)
+
+    def _send(self, message: dict[str, object]) -> str:
+        assert self._server.stdin is not None
+        print(json.dumps(message), file=self._server.stdin, flush=True)
+        return self._receive()
+
+    def _receive(self) -> str:
+        assert self._server.stdout is not None
+        return self._server.stdout.readline().strip()
+
+
+def _serve() -> None:
+    import engine.__main__ as command_line
+    import engine.framepack.job  # noqa: F401  (warm: torch, diffusers and transformers)
+
+    print("ready", flush=True)
+    for line in sys.stdin:
+        message = json.loads(line)
+        if "wait" in message:
+            print(os.waitpid(message["wait"], 0)[1], flush=True)
+            continue
+        pid = os.fork()
+        if pid == 0:
+            for target, path in ((1, message["stdout"]), (2, message["stderr"])):
+                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), target)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os._exit(_run(command_line.main, message["arguments"]))
+        print(pid, flush=True)
+
+
+def _run(main, arguments: list[str]) -> int:  # type: ignore[no-untyped-def]
+    try:
+        return int(main(arguments))
+    except SystemExit as ending:
+        return int(ending.code or 0)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    _serve()

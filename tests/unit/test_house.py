@@ -1,0 +1,379 @@
+"""The house rules: who may import whom, where a library may be used, what a file may be called, hold and measure.
+
+`faults(path, source)` knows the rules and nothing of the disk. The tables above it are the rules; the tests below it feed it
+every file of the package, and bad sources that show that each rule can fail.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("engine", "operators", "panels")
+SHARED = ("engine.protocol", "engine.errors")
+
+# Which of our own modules a file may import. The longest path that fits a file counts; a file that none fits is a fault, so a
+# new package gets a line here first.
+MAY_IMPORT = {
+    "__init__.py": ("operators", "panels"),
+    "panels": ("panels", "operators", "engine.protocol"),
+    "operators": ("operators", "engine.client", *SHARED),
+    "engine/client": ("engine.client", *SHARED),
+    "engine/errors.py": SHARED,
+    "engine/protocol.py": SHARED,
+    "engine/server": ("engine.server", *SHARED),
+    "engine/server/worker.py": ("engine.server", "engine.framepack", "engine.models", "engine.media", *SHARED),
+    "engine/framepack": ("engine.framepack", "engine.models", "engine.media", *SHARED),
+    # A family needs the paper's schedule names and its shift, and nothing else of what is built upon it.
+    "engine/models": (
+        "engine.models",
+        "engine.media",
+        "engine.framepack.packing",
+        "engine.framepack.schedule",
+        *SHARED,
+    ),
+    "engine/media": ("engine.media", "engine.errors"),
+    "engine/sketch": ("engine.sketch", "engine.framepack", "engine.models", "engine.media", *SHARED),
+    "engine/commands": ("engine",),
+    "engine/__main__.py": ("engine",),
+    "engine/__init__.py": (),
+}
+
+# Where a library may be used; one that is not named here may be used anywhere.
+BLENDER = ("__init__.py", "operators", "panels")
+TENSORS = (
+    *("engine/framepack", "engine/models", "engine/media", "engine/sketch", "engine/server/worker.py"),
+    "engine/commands/doctor.py",  # it reports versions and devices
+)
+USED_ONLY_UNDER = {
+    **dict.fromkeys(("bpy", "bpy_extras", "bl_ui", "blf", "gpu", "gpu_extras", "imbuf", "mathutils"), BLENDER),
+    **dict.fromkeys(("accelerate", "diffusers", "peft", "safetensors", "torch", "transformers"), TENSORS),
+}
+
+# Files that must load fast, and where torch is not installed.
+WITHOUT_TORCH = (
+    *(
+        f"engine/framepack/{name}.py"
+        for name in ("conform", "layout", "packing", "plan", "rates", "request", "schedule")
+    ),
+    *(f"engine/models/{name}.py" for name in ("cache_choice", "catalog", "checksums", "command", "download")),
+    *(f"engine/models/{name}.py" for name in ("facts", "folder", "home", "spec", "weights")),
+)
+TORCH = ("accelerate", "diffusers", "peft", "torch", "transformers")
+
+# Files that both sides import: the libraries they may use besides the standard library.
+LIBRARIES = {"engine/errors.py": (), "engine/protocol.py": (), "engine/client": ("requests",)}
+
+# Weights come from strangers: nothing under engine/ may run what it reads.
+UNSAFE_MODULES = ("pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve")
+UNSAFE_CALLS = ("eval", "exec", "torch.load")
+
+ROOT_FUNCTIONS = {"register", "unregister"}
+EMPTY_NAMES = ("helper", "helpers", "manager", "managers", "util", "utils")
+MAX_LINES = 350
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name, written out from the root: `from ..media import images` in engine/models is engine.media.images."""
+
+    name: str
+    line: int
+    relative: bool
+    type_checking: bool
+    top_level: bool
+
+    def within(self, *modules: str) -> bool:
+        """Whether it is one of the modules or lies in one."""
+        return any(self.name == module or self.name.startswith(f"{module}.") for module in modules)
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is Shotpack's own."""
+        return self.relative or self.within(*PACKAGES)
+
+
+def imports(path: PurePosixPath, tree: ast.AST) -> Iterator[Import]:
+    """Every import of a file, also those inside functions."""
+
+    def walk(node: ast.AST, *, type_checking: bool, top_level: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, node.lineno, False, type_checking, top_level)
+        elif isinstance(node, ast.ImportFrom):
+            parents = path.parts[: len(path.parts) - node.level] if node.level else ()
+            for alias in node.names:
+                name = ".".join([*parents, *filter(None, [node.module]), alias.name])
+                yield Import(name, node.lineno, node.level > 0, type_checking, top_level)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            for child in node.body:
+                yield from walk(child, type_checking=True, top_level=top_level)
+            for child in node.orelse:
+                yield from walk(child, type_checking=type_checking, top_level=top_level)
+        else:
+            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for child in ast.iter_child_nodes(node):
+                yield from walk(child, type_checking=type_checking, top_level=top_level and not inside)
+
+    return walk(tree, type_checking=False, top_level=True)
+
+
+def under(path: PurePosixPath, *places: str) -> bool:
+    """Whether a file is one of the places or lies under one."""
+    return any(path.is_relative_to(place) for place in places)
+
+
+def most_specific(path: PurePosixPath, table: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
+    """The entry of the longest place that a file lies under; None where it lies under none."""
+    fitting = [place for place in table if under(path, place)]
+    return table[max(fitting, key=len)] if fitting else None
+
+
+def import_faults(path: PurePosixPath, tree: ast.AST) -> Iterator[str]:
+    """What is wrong with a file's imports."""
+    allowed = most_specific(path, MAY_IMPORT)
+    libraries = most_specific(path, LIBRARIES)
+    if allowed is None:
+        yield "no line in MAY_IMPORT covers this file"
+    for imported in imports(path, tree):
+        where = f"line {imported.line}: {imported.name}"
+        if imported.ours and not imported.relative:
+            # In Blender the same file is bl_ext.<repository>.shotpack.engine...
+            yield f"{where} must be imported relatively"
+        if imported.within("__future__") or imported.type_checking:
+            continue
+        if path == PurePosixPath("__init__.py") and imported.top_level:
+            yield f"{where} must be imported inside a function"
+        if imported.ours:
+            if not imported.within(*(allowed or ())):
+                yield f"{where} is not below this file"
+            continue
+        package = imported.name.partition(".")[0]
+        if package in USED_ONLY_UNDER and not under(path, *USED_ONLY_UNDER[package]):
+            yield f"{where} is used only under {', '.join(USED_ONLY_UNDER[package])}"
+        if package in TORCH and under(path, *WITHOUT_TORCH):
+            yield f"{where} needs torch, which this file must do without"
+        if libraries is not None and package not in sys.stdlib_module_names | set(libraries):
+            yield f"{where} is not in the standard library"
+        if package in UNSAFE_MODULES and under(path, "engine"):
+            yield f"{where} runs what it reads"
+
+
+def call_faults(path: PurePosixPath, tree: ast.AST) -> Iterator[str]:
+    """Which calls of a file could run what it reads, under whatever name they were imported."""
+    originals = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            first, *rest = ast.unparse(node.func).split(".")
+            called = ".".join([originals.get(first, first), *rest]).removeprefix("builtins.")
+            if called in UNSAFE_CALLS:
+                yield f"line {node.lineno}: {called} runs what it reads"
+            if any(word.arg == "allow_pickle" and ast.unparse(word.value) != "False" for word in node.keywords):
+                yield f"line {node.lineno}: allow_pickle runs what it reads"
+
+
+def faults(path: PurePosixPath, source: str) -> list[str]:
+    """Every way in which a file breaks the house rules; `path` counts from the repository's root."""
+    tree = ast.parse(source)
+    found = list(import_faults(path, tree))
+    if under(path, "engine"):
+        found += call_faults(path, tree)
+    if path == PurePosixPath("engine/__init__.py") and source:
+        found.append("must be empty: Blender comes through it to the protocol")
+    if path == PurePosixPath("__init__.py"):
+        public = {name for node in tree.body if not (name := getattr(node, "name", "_")).startswith("_")}
+        found += [f"{name} does not belong here, only register and unregister" for name in public - ROOT_FUNCTIONS]
+    if any(word in EMPTY_NAMES for part in path.with_suffix("").parts for word in part.split("_")):
+        found.append("its name does not say what it owns")
+    if (lines := len(source.splitlines())) > MAX_LINES:
+        found.append(f"has {lines} lines, more than {MAX_LINES}")
+    return found
+
+
+def source_files() -> list[str]:
+    """Every Python file of the extension, from the root."""
+    files = [ROOT / "__init__.py", *(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))]
+    return sorted(file.relative_to(ROOT).as_posix() for file in files)
+
+
+@pytest.mark.parametrize("path", source_files())
+def test_file_keeps_the_house_rules(path: str) -> None:
+    assert faults(PurePosixPath(path), (ROOT / path).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "fault"),
+    [
+        ("panels/shots.py", "from ..engine.client import session", "engine.client.session is not below"),
+        ("panels/shots.py", "from ..engine import client", "engine.client is not below"),
+        ("operators/generate.py", "from ..panels import shots", "panels.shots is not below"),
+        ("operators/generate.py", "from ..engine.server import app", "engine.server.app is not below"),
+        (
+            "operators/generate.py",
+            "from ..engine.framepack.plan import Grid",
+            "engine.framepack.plan.Grid is not below",
+        ),
+        ("operators/generate.py", "def f():\n    from ..panels import shots", "line 2: panels.shots is not below"),
+        ("operators/generate.py", "from engine.protocol import ShotRequest", "must be imported relatively"),
+        ("operators/generate.py", "import engine.protocol", "must be imported relatively"),
+        ("engine/client/session.py", "from ...operators import jobs", "operators.jobs is not below"),
+        ("engine/client/session.py", "from ..server import jobs", "engine.server.jobs is not below"),
+        ("engine/client/session.py", "import httpx", "httpx is not in the standard library"),
+        ("engine/server/jobs.py", "from ..framepack.plan import Grid", "engine.framepack.plan.Grid is not below"),
+        ("engine/server/jobs.py", "from ..client import session", "engine.client.session is not below"),
+        ("engine/framepack/generate.py", "from ..server import worker", "engine.server.worker is not below"),
+        ("engine/framepack/generate.py", "from ..commands import generate", "engine.commands.generate is not below"),
+        ("engine/models/hunyuan.py", "from ..framepack.plan import Grid", "engine.framepack.plan.Grid is not below"),
+        ("engine/models/hunyuan.py", "from .. import framepack", "engine.framepack is not below"),
+        ("engine/media/images.py", "from ..models import spec", "engine.models.spec is not below"),
+        ("engine/media/images.py", "from ..protocol import Board", "engine.protocol.Board is not below"),
+        ("engine/protocol.py", "from .media import images", "engine.media.images is not below"),
+        ("engine/protocol.py", "import numpy as np", "numpy is not in the standard library"),
+        ("engine/errors.py", "from pydantic import BaseModel", "pydantic.BaseModel is not in the standard library"),
+        ("engine/upscale/run.py", "", "no line in MAY_IMPORT covers this file"),
+        ("__init__.py", "import bpy", "bpy must be imported inside a function"),
+        ("__init__.py", "from . import operators", "operators must be imported inside a function"),
+        ("__init__.py", "def register():\n    from .engine import protocol", "engine.protocol is not below"),
+        ("__init__.py", "def menu(): ...", "menu does not belong here"),
+        ("engine/media/images.py", "import bpy", "bpy is used only under"),
+        ("engine/client/session.py", "def f():\n    import bpy.app", "bpy.app is used only under"),
+        ("engine/server/app.py", "import torch", "torch is used only under"),
+        ("engine/server/app.py", "from safetensors.torch import load_file", "safetensors.torch.load_file is used only"),
+        ("operators/generate.py", "import diffusers", "diffusers is used only under"),
+        ("engine/commands/generate.py", "import torch", "torch is used only under"),
+        ("engine/framepack/plan.py", "def f():\n    import torch", "torch needs torch, which"),
+        (
+            "engine/framepack/plan.py",
+            "if TYPE_CHECKING:\n    pass\nelse:\n    import torch",
+            "torch needs torch, which",
+        ),
+        ("engine/models/spec.py", "from transformers import LlamaModel", "transformers.LlamaModel needs torch, which"),
+        ("engine/models/folder.py", "import pickle", "pickle runs what it reads"),
+        ("engine/models/loading.py", "import torch\ntorch.load('w.pt')", "line 2: torch.load runs what it reads"),
+        ("engine/models/loading.py", "import torch as t\nt.load('w.pt')", "torch.load runs what it reads"),
+        ("engine/models/loading.py", "from torch import load as read\nread('w.pt')", "torch.load runs what it reads"),
+        ("engine/media/frames.py", "np.load('a.npy', allow_pickle=True)", "allow_pickle runs what it reads"),
+        ("engine/commands/generate.py", "eval('1')", "eval runs what it reads"),
+        ("engine/commands/generate.py", "import builtins\nbuiltins.exec('1')", "exec runs what it reads"),
+        ("engine/__init__.py", '"""The engine."""', "must be empty"),
+        ("engine/media/utils.py", "", "its name does not say"),
+        ("operators/shot_manager.py", "", "its name does not say"),
+        ("panels/helpers/rows.py", "", "its name does not say"),
+        ("panels/shots.py", "x = 1\n" * (MAX_LINES + 1), "has 351 lines"),
+    ],
+)
+def test_rule_can_be_broken(path: str, source: str, fault: str) -> None:
+    found = faults(PurePosixPath(path), source)
+    assert len(found) == 1
+    assert fault in found[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("panels/shots.py", "import bpy\nfrom ..operators import jobs\nfrom . import rows"),
+        (
+            "operators/generate.py",
+            "from ..engine.client.session import Session\nfrom ..engine.protocol import ShotRequest",
+        ),
+        ("engine/client/installer.py", "import json\nimport requests\nfrom ..errors import Code"),
+        ("engine/server/worker.py", "import torch\nfrom ..framepack.job import run\nfrom .store import Store"),
+        ("engine/models/hunyuan.py", "from ..framepack.schedule import shift_mu\nfrom ..framepack import packing"),
+        (
+            "engine/models/spec.py",
+            "if TYPE_CHECKING:\n    import torch\n    from ..framepack.history import PackedContext",
+        ),
+        (
+            "engine/framepack/solvers/euler.py",
+            "import torch\nfrom ...models.spec import Velocity\nfrom .step import Denoised",
+        ),
+        ("engine/models/loading.py", "import json\nnetwork.eval()\njson.load(file)\nnp.load(file, allow_pickle=False)"),
+        ("engine/__init__.py", ""),
+        ("panels/shots.py", "x = 1\n" * MAX_LINES),
+    ],
+)
+def test_what_the_rules_allow(path: str, source: str) -> None:
+    assert faults(PurePosixPath(path), source) == []
+
+
+def test_files_without_torch_load_without_it() -> None:
+    """The rule above sees a file's own imports; what they import in turn shows only when they are loaded."""
+    modules = [place.removesuffix(".py").replace("/", ".") for place in WITHOUT_TORCH]
+    program = (
+        "import importlib, sys\n"
+        f"for name in {modules}: importlib.import_module(name)\n"
+        f"print(*(name for name in {TORCH} if name in sys.modules))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (loaded.stdout.strip(), loaded.stderr) == ("", "")
+
+
+class FakeBlender(ModuleType):
+    """A bpy that keeps a list of what is registered and refuses one class."""
+
+    def __init__(self, refused: type | None = None) -> None:
+        super().__init__("bpy")
+        self.registered: list[type] = []
+        self.refused = refused
+        self.utils = SimpleNamespace(register_class=self.register, unregister_class=self.unregister)
+
+    def register(self, cls: type) -> None:
+        if cls is self.refused:
+            raise ValueError("refused")
+        self.registered.append(cls)
+
+    def unregister(self, cls: type) -> None:
+        # Blender refuses to drop a class that another one still refers to: the last comes off first.
+        assert self.registered.pop() is cls
+
+
+@pytest.fixture
+def addon(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The extension as Blender loads it, under a name that is not its folder's, with two operators and a panel."""
+    spec = importlib.util.spec_from_file_location("blender_addon", ROOT / "__init__.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    for name in ("blender_addon.operators", "blender_addon.panels"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "blender_addon", module)
+    spec.loader.exec_module(module)
+    operators = importlib.import_module("blender_addon.operators")
+    panels = importlib.import_module("blender_addon.panels")
+    monkeypatch.setattr(operators, "CLASSES", (int, float))
+    monkeypatch.setattr(panels, "CLASSES", (str,))
+    return module
+
+
+def test_addon_registers_operators_before_panels_and_leaves_nothing(
+    addon: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bpy = FakeBlender()
+    monkeypatch.setitem(sys.modules, "bpy", bpy)
+    addon.register()
+    assert bpy.registered == [int, float, str]
+    addon.unregister()
+    assert bpy.registered == []
+
+
+def test_addon_that_cannot_register_leaves_nothing(addon: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    bpy = FakeBlender(refused=str)
+    monkeypatch.setitem(sys.modules, "bpy", bpy)
+    with pytest.raises(ValueError, match="refused"):
+        addon.register()
+    assert bpy.registered == []
