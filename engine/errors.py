@@ -76,9 +76,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
         2, "{path} is {width}x{height} pixels, more than {maximum} on a side", "scale it down first"
     ),
     Code.BOARD_INVALID: Explanation(2, "The board at frame {frame} cannot be used: {detail}", "{advice}"),
-    Code.FRAMES_INVALID: Explanation(
-        2, "A shot of {frames} frames cannot be made", "ask for 1 to {maximum} frames"
-    ),
+    Code.FRAMES_INVALID: Explanation(2, "A shot of {frames} frames cannot be made", "ask for 1 to {maximum} frames"),
     Code.NUMBER_INVALID: Explanation(2, "{name} is {value}", "use {allowed}"),
     Code.SIZE_INVALID: Explanation(
         2,
@@ -133,7 +131,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.LICENCE_NOT_ACCEPTED: Explanation(
         3, "{model} comes under: {licences}", "read them, then add --accept-licence to agree"
     ),
-    Code.OFFLINE: Explanation(3, "{model} is not on this machine and downloads are off", "go online, or drop --offline"),
+    Code.OFFLINE: Explanation(
+        3, "{model} is not on this machine and downloads are off", "go online, or drop --offline"
+    ),
     Code.DOWNLOAD_FAILED: Explanation(
         3, "The download of {file} stopped: {detail}", "run the same command again; it goes on where it stopped"
     ),

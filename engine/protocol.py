@@ -165,7 +165,7 @@ class Failed:
 
     event: ClassVar[str] = "failed"
     code: str
-    detail: dict[str, Union[str, int, float]] = field(default_factory=dict)
+    detail: dict[str, str | int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,7 @@ class Cancelled:
 Event = Queued | Started | Progress | Step | Preview | Section | Finished | Failed | Cancelled
 
 EVENTS: dict[str, type[Event]] = {
-    kind.event: kind
-    for kind in (Queued, Started, Progress, Step, Preview, Section, Finished, Failed, Cancelled)
+    kind.event: kind for kind in (Queued, Started, Progress, Step, Preview, Section, Finished, Failed, Cancelled)
 }
 
 

@@ -34,7 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every finding; 0 where shots can be made, 3 where something they need is missing."""
+    """Print every finding; what is wrong is said in them, so the exit code is always 0."""
     findings = list(_findings())
     for finding in findings:
         ending = f"; {finding.advice}" if finding.advice else ""
@@ -63,7 +63,7 @@ def _devices() -> Finding:
     if torch.backends.mps.is_available():
         return Finding("devices", "Apple GPU (mps)")
     cores = os.cpu_count() or 1
-    return Finding("devices", f"CPU only, {cores} cores", "fine for Sketch; the 13B models want an NVIDIA GPU, 6 GB or more")
+    return Finding("devices", f"CPU only, {cores} cores", "the 13B models want an NVIDIA GPU of 6 GB or more")
 
 
 def _memory() -> Finding:
@@ -87,5 +87,3 @@ def _home() -> Iterator[Finding]:
         yield Finding("model", f"{model.name} in {model.path}")
     except EngineError as error:
         yield Finding("model", error.sentence.lower(), error.advice)
-
-

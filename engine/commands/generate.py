@@ -26,22 +26,33 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--image", type=Path, metavar="FILE", help="the start board, frame 1 of the shot")
     parser.add_argument("--prompt", default="", metavar="TEXT", help="what happens")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the shot")
-    parser.add_argument("--model", metavar="NAME_OR_DIR", help="an installed model or a model folder (default: the best)")
+    parser.add_argument(
+        "--model", metavar="NAME_OR_DIR", help="an installed model or a model folder (default: the best)"
+    )
     parser.add_argument("--end-image", type=Path, metavar="FILE", help="a board to end on")
     parser.add_argument(
         "--board", type=_at_frame, action="append", default=[], metavar="FRAME=FILE", help="a board to pass through"
     )
     parser.add_argument(
-        "--prompt-at", type=_at_frame, action="append", default=[], metavar="FRAME=TEXT", help="what happens from there on"
+        "--prompt-at",
+        type=_at_frame,
+        action="append",
+        default=[],
+        metavar="FRAME=TEXT",
+        help="what happens from there on",
     )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--frames", type=int, metavar="N", help="exactly so many frames")
     length.add_argument("--seconds", type=float, metavar="S", help="length in seconds (default: 5)")
     parser.add_argument("--fps", type=float, metavar="F", help="frame rate of the shot (default: the model's)")
     parser.add_argument(
-        "--frame-for-frame", action="store_true", help="play the model's frames as they are instead of conforming to --fps"
+        "--frame-for-frame",
+        action="store_true",
+        help="play the model's frames as they are instead of conforming to --fps",
     )
-    parser.add_argument("--size", type=_size, metavar="WxH", help="pixels (default: the model's size nearest the board)")
+    parser.add_argument(
+        "--size", type=_size, metavar="WxH", help="pixels (default: the model's size nearest the board)"
+    )
     parser.add_argument("--steps", type=int, metavar="N", help="denoising steps a section")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--order", metavar="ORDER", help="inverted, forward or endpoint")
@@ -51,7 +62,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--guidance", type=float, metavar="G", help="distilled guidance (default: 10)")
     parser.add_argument("--cfg", type=float, default=1.0, metavar="C", help="true guidance; above 1 doubles the time")
     parser.add_argument("--negative", default="", metavar="TEXT", help="what to avoid, with --cfg above 1")
-    parser.add_argument("--cache", default="none", metavar="KIND[:X]", help="step cache: none, teacache, first-block, mag")
+    parser.add_argument(
+        "--cache", default="none", metavar="KIND[:X]", help="step cache: none, teacache, first-block, mag"
+    )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda:N or mps")
     parser.add_argument("--save-latents", type=Path, metavar="FILE", help="also write all latents as safetensors")
     parser.add_argument("--json", action="store_true", help="print events as JSON lines on stdout")
@@ -103,16 +116,15 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
         pictures = {picture.sha256: picture for picture in opened.values()}
         model = find_model(args.model)
         request = _request(args, frames, opened, args.model or model.name)
-    from ..framepack.job import prepare, run as run_job
+    from ..framepack.job import prepare
+    from ..framepack.job import run as run_job
 
     start = next(pictures[board.image] for board in request.boards if board.frame == 1)
     job = prepare(request, start, model, args.device, args.out)
     yield from run_job(job, pictures, resume=args.resume, previews=args.json, save_latents=args.save_latents)
 
 
-def _request(
-    args: argparse.Namespace, frames: int, opened: dict[int, BoardPicture], model: str
-) -> ShotRequest:
+def _request(args: argparse.Namespace, frames: int, opened: dict[int, BoardPicture], model: str) -> ShotRequest:
     width, height = args.size or (None, None)
     return ShotRequest(
         model=model,
@@ -165,5 +177,3 @@ def _at_frame(text: str) -> tuple[int, str]:
     if not equals or not frame.isdecimal() or not rest:
         raise argparse.ArgumentTypeError(f"'{text}' does not say a frame; write it like 73=something")
     return int(frame), rest
-
-

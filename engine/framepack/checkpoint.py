@@ -30,7 +30,7 @@ import safetensors.torch
 import torch
 
 from ..errors import Code, EngineError
-from ..media.files import disk_faults, make_folder, sweep_parts, whole_file, write_whole
+from ..media.files import make_folder, sweep_parts, whole_file, write_whole
 from ..protocol import ShotRequest, from_json, to_json
 
 _VERSION = 1
@@ -212,16 +212,15 @@ def require_space(folder: Path, needed: int) -> None:
 
 def _save(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:
     contiguous = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    data = safetensors.torch.save(contiguous, dict(metadata or {}))
-    with disk_faults(path):
-        write_whole(path, data)
+    data = safetensors.torch.save(contiguous, dict(metadata) if metadata else None)  # an empty one writes a broken file
+    write_whole(path, data)
 
 
 def _load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     try:
         with safetensors.safe_open(path, "pt") as file:
             # Copied out, so that no checkpoint stays mapped while it may be replaced.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
             return tensors, dict(file.metadata() or {})
     except (OSError, safetensors.SafetensorError) as fault:
         raise _damaged(path, fault) from fault

@@ -31,7 +31,10 @@ class Clock:
         self._means[kind] = _MEMORY * mean + (1 - _MEMORY) * seconds
 
     def seconds_left(self, steps: int, decodes: int) -> float | None:
-        """Seconds for so many more steps and decodes; None before the first step. An unknown decode counts as a step."""
+        """Seconds for so many more steps and decodes.
+
+        None before the first step. A decode not yet seen counts as a step.
+        """
         step = self._means.get("step")
         if step is None:
             return None

@@ -1,8 +1,8 @@
 """The generation loop: a brief in, typed events out, section by section, committed as it goes.
 
 A generator: nothing happens between two events but the work that leads to the next one, so whoever reads the events
-pauses by not asking and cancels by closing. Killed at any instant, the same call goes on at the first unfinished section
-and gives the same frames, bit for bit on the same device.
+pauses by not asking and cancels by closing. Killed at any instant, the same call goes on at the first unfinished
+section and gives the same frames, bit for bit on the same device.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -48,9 +47,7 @@ class Encodings:
 class Shot:
     """One shot in the making: its brief, its model and its folder, which must have been begun."""
 
-    def __init__(
-        self, brief: Brief, family: Family, folder: ShotFolder, *, model: str, previews: bool = True
-    ) -> None:
+    def __init__(self, brief: Brief, family: Family, folder: ShotFolder, *, model: str, previews: bool = True) -> None:
         """`model` is the model's fingerprint; `previews` asks for Preview events, at most two a second."""
         self._brief = brief
         self._plan = brief.plan

@@ -12,7 +12,7 @@ from ..errors import Code, EngineError
 
 @contextlib.contextmanager
 def memory_faults(device: torch.device, stage: str) -> Iterator[None]:
-    """Turn an allocation that fails inside the block into EngineError `out_of_memory`; `stage` says what was going on."""
+    """Turn an allocation that fails inside the block into EngineError `out_of_memory`; `stage` says what went on."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as fault:

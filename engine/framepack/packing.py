@@ -16,28 +16,12 @@ are the anchor (left) or the endpoint (right); without `x` they lie directly nex
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from ..errors import Code, EngineError
 from ..models.spec import Order
-from .rates import FULL, Block, Kernel, Tail, at_least, geometric_blocks, tail_tokens
-
-__all__ = [
-    "PAPER_ENDPOINT",
-    "RELEASED_FORWARD",
-    "RELEASED_INVERTED",
-    "Block",
-    "Kernel",
-    "Schedule",
-    "Tail",
-    "check_kernels",
-    "geometric_schedule",
-    "parse",
-    "with_window",
-]
 
 RELEASED_INVERTED: Final = "f1k1_x_g9_f1k1f2k2f16k4_td"
 """Released FramePackI2V_HY (diffusers_helper, demo_gradio.py)."""
@@ -45,6 +29,48 @@ RELEASED_FORWARD: Final = "f1k1_td_f16k4f2k2f1k1_g9"
 """Released FramePack_F1_I2V_HY (demo_gradio_f1.py): the paper has no name for it; the anchor precedes the history."""
 PAPER_ENDPOINT: Final = "td_f16k4f2k2f1k1_g9_x_f1k1"
 """The paper's anti-drifting (endpoint) layout; no weights for it are released."""
+
+
+class Tail(StrEnum):
+    """What becomes of the frames beyond the history (arXiv 2504.12626 v3, tail options)."""
+
+    DELETE = "td"
+    APPEND = "ta"
+    COMPRESS = "tc"
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A patchify kernel: the latent frames, rows and columns (each >= 1) that one token covers."""
+
+    frames: int
+    rows: int
+    columns: int
+
+    @property
+    def volume(self) -> int:
+        """Latent pixels in one token."""
+        return self.frames * self.rows * self.columns
+
+    @property
+    def name(self) -> str:
+        """`kN` for N times (1, 2, 2), else `kAhBwC`."""
+        if self.rows == self.columns == 2 * self.frames:
+            return f"k{self.frames}"
+        return f"k{self.frames}h{self.rows}w{self.columns}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Contiguous latent frames (>= 1) that go through one kernel as one tensor."""
+
+    frames: int
+    kernel: Kernel
+
+    @property
+    def name(self) -> str:
+        """The block in the paper's grammar, such as `f16k4`."""
+        return f"f{self.frames}{self.kernel.name}"
 
 
 class _Side(NamedTuple):
@@ -112,11 +138,6 @@ class Schedule:
         """All blocks later than the section, in time order."""
         return self.future + self.endpoint
 
-    @property
-    def cost(self) -> Fraction:
-        """Exact length of the context in units of L_f, without section, tail and padding (paper, packing)."""
-        return sum((block.cost for block in self.before + self.after), Fraction(0))
-
     def order(self) -> Order:
         """The sampling order that the time order expresses (arXiv 2504.12626 v3, sampling).
 
@@ -132,21 +153,6 @@ class Schedule:
         if not self.anchor:
             raise _invalid(str(self), "history after the generated section needs an anchor such as f1k1_x before it")
         return Order.INVERTED
-
-    def section_tokens(self, rows: int, columns: int) -> int:
-        """Tokens of the generated section on a grid of `rows` x `columns` latent pixels (>= 1): S * L_f."""
-        return Block(self.window, FULL).tokens(rows, columns)
-
-    def context_tokens(self, rows: int, columns: int, tail_frames: int = 0) -> int:
-        """Tokens of everything but the section on a grid of `rows` x `columns` latent pixels (>= 1).
-
-        `tail_frames` (>= 0) lie beyond the history; `rates.tail_tokens` says what each option makes of them, with the
-        history's most compressing kernel, the farther one of equals. NUMBER_INVALID outside these ranges.
-        """
-        blocks = sum(block.tokens(rows, columns) for block in self.before + self.after)
-        far_first = self.past or self.future[::-1] or (Block(1, FULL),)
-        last = max(far_first, key=lambda block: block.kernel.volume).kernel
-        return blocks + tail_tokens(self.tail, last, tail_frames, rows, columns)
 
 
 def parse(name: str) -> Schedule:
@@ -174,17 +180,6 @@ def with_window(name: str, window: int) -> str:
     return str(replace(parse(name), window=window))
 
 
-def geometric_schedule(counts: Sequence[int], window: int = 9, tail: Tail | None = Tail.DELETE) -> Schedule:
-    """The forward schedule that keeps `counts[i]` latent frames at compression 2^-i, such as `powers_for` gives.
-
-    (1, 0, 0, 2, 0, 0, 16) is `td_f16k4f2k2f1k1_g9`. Kernels by `rates.kernel_at`: exactly the level's volume.
-    NUMBER_INVALID unless `window` >= 1 latent frames, every count >= 0 and at least one frame is kept.
-    """
-    at_least("window", window, 1)
-    at_least("kept frames", sum(counts), 1)
-    return Schedule(window=window, past=geometric_blocks(counts), tail=tail)
-
-
 def check_kernels(schedule: Schedule, kernels: tuple[tuple[int, int, int], ...], suggestion: str) -> None:
     """Raise SCHEDULE_UNSUPPORTED, advising `suggestion`, where weights with `kernels` (t, h, w) cannot pack this way.
 
@@ -205,6 +200,12 @@ def check_kernels(schedule: Schedule, kernels: tuple[tuple[int, int, int], ...],
     else:
         return
     raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=str(schedule), detail=detail, suggestion=suggestion)
+
+
+def at_least(name: str, value: int, minimum: int) -> None:
+    """Raise NUMBER_INVALID, naming the number, where `value` is below `minimum`."""
+    if value < minimum:
+        raise EngineError(Code.NUMBER_INVALID, name=name, value=value, allowed=f"a whole number from {minimum}")
 
 
 _NUMBER: Final = r"(0|[1-9][0-9]{0,17})(?![0-9])"

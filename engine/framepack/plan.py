@@ -66,7 +66,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class DecodePlan:
-    """What is decoded once a section is made, how it meets its neighbours, and what that settles. Pixel frames from 0."""
+    """What is decoded once a section is made, how it meets its neighbours, and what that settles (frames from 0)."""
 
     latents: range
     """The section, with the neighbours that are already made (and the start)."""
@@ -105,7 +105,7 @@ class ShotPlan:
     frames: int
     sections: int
     boards: tuple[int, ...]
-    """Latents where boards lie, ascending, the start board's 0 first; `end` stands for a board after the last latent."""
+    """Latents where boards lie, ascending, the start board's 0 first; `end` means a board after the last latent."""
     made: tuple[PlannedSection, ...]
 
     @property

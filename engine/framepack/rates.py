@@ -1,83 +1,64 @@
-"""What packed frames cost, in tokens and in units of L_f: kernels, blocks, tails and the geometric series behind them.
+"""What packed frames cost, in tokens and in units of L_f: blocks, tails, schedules, and how to reach a given cost.
 
-Knows no names of schedules beyond a block's own; integers and fractions only. L_f is the length in tokens of one latent
-frame at full resolution, kernel (1, 2, 2). Paper: arXiv 2504.12626 v3, packing.
+Integers and fractions only, no tensor. L_f is the length in tokens of one latent frame at full resolution, kernel
+(1, 2, 2), so on a grid of H x W latent pixels (both even) L_f = H W / 4. Paper: arXiv 2504.12626 v3, packing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Final
 
 from ..errors import Code, EngineError
+from .packing import Block, Kernel, Schedule, Tail, at_least
 
+FULL: Final = Kernel(1, 2, 2)
+"""The kernel of full resolution; the generated section always goes through it."""
 TAIL_POOL: Final = 32
 """Rows and columns that `ta` pools into one latent pixel (arXiv 2504.12626 v3, tail options)."""
 
 
-class Tail(StrEnum):
-    """What becomes of the frames beyond the history (arXiv 2504.12626 v3, tail options)."""
+def blocks_cost(blocks: Iterable[Block]) -> Fraction:
+    """Exact length of `blocks` in units of L_f, padding left out: the sum of frames * 4 / kernel volume; never raises.
 
-    DELETE = "td"
-    APPEND = "ta"
-    COMPRESS = "tc"
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A patchify kernel: the latent frames, rows and columns (each >= 1) that one token covers."""
-
-    frames: int
-    rows: int
-    columns: int
-
-    @property
-    def volume(self) -> int:
-        """Latent pixels in one token."""
-        return self.frames * self.rows * self.columns
-
-    @property
-    def name(self) -> str:
-        """`kN` for N times (1, 2, 2), else `kAhBwC`."""
-        if self.rows == self.columns == 2 * self.frames:
-            return f"k{self.frames}"
-        return f"k{self.frames}h{self.rows}w{self.columns}"
+    Paper: arXiv 2504.12626 v3, packing; f16k4f2k2f1k1 costs 16/64 + 2/8 + 1 = 3/2.
+    """
+    return sum((Fraction(block.frames * FULL.volume, block.kernel.volume) for block in blocks), Fraction(0))
 
 
-FULL: Final = Kernel(1, 2, 2)
-"""The kernel of full resolution; the generated section always goes through it."""
+def block_tokens(block: Block, rows: int, columns: int) -> int:
+    """Length in tokens of `block` on a grid of `rows` x `columns` latent pixels (>= 1, else NUMBER_INVALID).
+
+    Each axis is replicate-padded up to a multiple of the kernel, as in the released recipe
+    (diffusers_helper/models/hunyuan_video_packed.py): ceil(M/A) * ceil(H/B) * ceil(W/C). Paper: arXiv 2504.12626 v3,
+    packing, compression by the patchify kernel alone.
+    """
+    at_least("rows", rows, 1)
+    at_least("columns", columns, 1)
+    kernel = block.kernel
+    return _ceil(block.frames, kernel.frames) * _ceil(rows, kernel.rows) * _ceil(columns, kernel.columns)
 
 
-@dataclass(frozen=True)
-class Block:
-    """Contiguous latent frames (>= 1) that go through one kernel as one tensor."""
+def section_tokens(schedule: Schedule, rows: int, columns: int) -> int:
+    """Tokens of the generated section, S * L_f, on `rows` x `columns` latent pixels (>= 1, else NUMBER_INVALID).
 
-    frames: int
-    kernel: Kernel
+    0 for a bare history, which generates nothing. Paper: arXiv 2504.12626 v3, packing, the first term of L.
+    """
+    return block_tokens(Block(schedule.window, FULL), rows, columns)
 
-    @property
-    def name(self) -> str:
-        """The block in the paper's grammar, such as `f16k4`."""
-        return f"f{self.frames}{self.kernel.name}"
 
-    @property
-    def cost(self) -> Fraction:
-        """Exact length in units of L_f, padding left out: frames * 4 / volume (arXiv 2504.12626 v3, packing)."""
-        return Fraction(self.frames * FULL.volume, self.kernel.volume)
+def context_tokens(schedule: Schedule, rows: int, columns: int, tail_frames: int = 0) -> int:
+    """Tokens of everything but the section on a grid of `rows` x `columns` latent pixels (>= 1).
 
-    def tokens(self, rows: int, columns: int) -> int:
-        """Length in tokens on a grid of `rows` x `columns` latent pixels (>= 1, else NUMBER_INVALID).
-
-        Each axis is replicate-padded up to a multiple of the kernel, as in the released recipe
-        (diffusers_helper/models/hunyuan_video_packed.py): ceil(M/A) * ceil(H/B) * ceil(W/C).
-        """
-        at_least("rows", rows, 1)
-        at_least("columns", columns, 1)
-        kernel = self.kernel
-        return _ceil(self.frames, kernel.frames) * _ceil(rows, kernel.rows) * _ceil(columns, kernel.columns)
+    `tail_frames` (>= 0) latent frames lie beyond the history; `tail_tokens` says what each option makes of them, with
+    the history's most compressing kernel, the farther one of equals. NUMBER_INVALID outside these ranges. Paper:
+    arXiv 2504.12626 v3, packing and tail options.
+    """
+    blocks = sum(block_tokens(block, rows, columns) for block in schedule.before + schedule.after)
+    far_first = schedule.past or schedule.future[::-1] or (Block(1, FULL),)
+    last = max(far_first, key=lambda block: block.kernel.volume).kernel
+    return blocks + tail_tokens(schedule.tail, last, tail_frames, rows, columns)
 
 
 def tail_tokens(tail: Tail | None, kernel: Kernel, frames: int, rows: int, columns: int) -> int:
@@ -98,15 +79,15 @@ def tail_tokens(tail: Tail | None, kernel: Kernel, frames: int, rows: int, colum
     if frames == 0 or tail in (None, Tail.DELETE):
         return 0
     if tail is Tail.COMPRESS:
-        return Block(1, kernel).tokens(1, 1)
-    return Block(frames, kernel).tokens(_ceil(rows, TAIL_POOL), _ceil(columns, TAIL_POOL))
+        return 1
+    return block_tokens(Block(frames, kernel), _ceil(rows, TAIL_POOL), _ceil(columns, TAIL_POOL))
 
 
 def packed_length(frames: int, section: int, rate: Fraction | int, frame_tokens: int) -> Fraction:
     """L = S L_f + L_f (1 - lambda^-T) / (1 - 1/lambda), exact (arXiv 2504.12626 v3, packing, the equation for L).
 
-    Frame i of the history, newest first, costs L_f / lambda^i. `frames` (T >= 0) and `section`
-    (S >= 0) are latent frames, `rate` is lambda > 1, `frame_tokens` L_f >= 1; NUMBER_INVALID outside these ranges.
+    In tokens. Frame i of the history, newest first, costs L_f / lambda^i. `frames` (T >= 0) and `section` (S >= 0) are
+    latent frames, `rate` is lambda > 1, `frame_tokens` L_f >= 1; NUMBER_INVALID outside these ranges.
     """
     at_least("frames", frames, 0)
     full = packed_limit(section, rate, frame_tokens)
@@ -114,7 +95,7 @@ def packed_length(frames: int, section: int, rate: Fraction | int, frame_tokens:
 
 
 def packed_limit(section: int, rate: Fraction | int, frame_tokens: int) -> Fraction:
-    """(S + lambda / (lambda - 1)) L_f, the bound of `packed_length` as T grows; same ranges, same errors.
+    """(S + lambda / (lambda - 1)) L_f, the bound in tokens of `packed_length` as T grows; same ranges and errors.
 
     Paper: arXiv 2504.12626 v3, packing, the limit of L; its print leaves out the factor L_f.
     """
@@ -165,21 +146,20 @@ def kernel_at(level: int, frames: int) -> Kernel:
     return Kernel(depth, 2 * 2 ** (spatial // 2), 2 * 2 ** ((spatial + 1) // 2))
 
 
-def geometric_blocks(counts: Sequence[int]) -> tuple[Block, ...]:
-    """Past history, far to near, with `counts[i]` (>= 0, else NUMBER_INVALID) latent frames at level i.
+def schedule_of(levels: Sequence[int], window: int = 9, tail: Tail | None = Tail.DELETE) -> Schedule:
+    """The forward schedule that keeps `levels[i]` latent frames at compression 2^-i, such as `powers_for` gives.
 
-    Kernels by `kernel_at`, so the cost is exactly the sum of counts[i] / 2^i in units of L_f.
+    Level 0 is newest, so (1, 0, 0, 2, 0, 0, 16) is `td_f16k4f2k2f1k1_g9`. A level's frames form one block, through the
+    kernel of `kernel_at`, so the context costs exactly the sum of levels[i] / 2^i in units of L_f. NUMBER_INVALID
+    unless `window` >= 1 latent frames, every level >= 0 and at least one frame is kept. Paper: arXiv 2504.12626 v3,
+    packing.
     """
-    for count in counts:
+    at_least("window", window, 1)
+    for count in levels:
         at_least("frames at a level", count, 0)
-    blocks = [Block(count, kernel_at(level, count)) for level, count in enumerate(counts) if count]
-    return tuple(reversed(blocks))
-
-
-def at_least(name: str, value: int, minimum: int) -> None:
-    """Raise NUMBER_INVALID, naming the number, where `value` is below `minimum`."""
-    if value < minimum:
-        raise EngineError(Code.NUMBER_INVALID, name=name, value=value, allowed=f"a whole number from {minimum}")
+    at_least("kept frames", sum(levels), 1)
+    near_first = [Block(count, kernel_at(level, count)) for level, count in enumerate(levels) if count]
+    return Schedule(window=window, past=tuple(reversed(near_first)), tail=tail)
 
 
 def _ceil(amount: int, size: int) -> int:

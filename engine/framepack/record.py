@@ -16,7 +16,9 @@ from .request import Brief
 _PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy", "pillow")
 
 
-def shot_record(brief: Brief, model: dict[str, str], device: torch.device, clock: Clock, folder: ShotFolder) -> dict[str, Any]:
+def shot_record(
+    brief: Brief, model: dict[str, str], device: torch.device, clock: Clock, folder: ShotFolder
+) -> dict[str, Any]:
     """The record of a finished shot; `model` holds name, family and fingerprint. Times are seconds."""
     plan = brief.plan
     sections = [

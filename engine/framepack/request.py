@@ -105,7 +105,10 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
 def _schedule(request: ShotRequest, spec: ModelSpec) -> str:
     if request.schedule is not None:
         schedule = parse(request.schedule)
-        for name, asked, says in (("order", request.order, schedule.order()), ("window", request.window, schedule.window)):
+        for name, asked, says in (
+            ("order", request.order, schedule.order()),
+            ("window", request.window, schedule.window),
+        ):
             if asked is not None and str(asked) != str(says):
                 detail = f"--{name} {asked} was asked for as well, but it says {says}"
                 raise EngineError(Code.SCHEDULE_INVALID, schedule=request.schedule, detail=detail)

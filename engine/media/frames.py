@@ -33,10 +33,10 @@ def png_bytes(pixels: np.ndarray, facts: Mapping[str, str]) -> bytes:
 
 
 def write_frames(folder: Path, frames: Iterable[tuple[str, np.ndarray]], facts: Mapping[str, str]) -> list[Path]:
-    """Write (name, (H, W, 3) uint8) frames into `folder`, several at once; a frame that is there is left untouched.
+    """Write (name, (H, W, 3) uint8) frames into `folder`, several at once; a frame that is there is left alone.
 
-    A repeated run makes the same pixels, and a file that a timeline may hold open is never rewritten. Raises EngineError
-    `disk_full` or `folder_unwritable`; frames written by then stay, each whole.
+    A repeated run makes the same pixels, and a file that a timeline may hold open is never rewritten. Raises
+    EngineError `disk_full` or `folder_unwritable`; frames written by then stay, each whole.
     """
 
     def write(frame: tuple[str, np.ndarray]) -> Path:

@@ -22,8 +22,14 @@ def write_movie(path: Path, frames: Sequence[Path], fps: float) -> None:
     with (
         whole_file(path) as temporary,
         imageio.get_writer(
-            temporary, format="FFMPEG", fps=fps, codec="libx264", pixelformat="yuv420p", macro_block_size=2,
-            output_params=_OUTPUT, ffmpeg_log_level="error",
+            temporary,
+            format="FFMPEG",
+            fps=fps,
+            codec="libx264",
+            pixelformat="yuv420p",
+            macro_block_size=2,
+            output_params=_OUTPUT,
+            ffmpeg_log_level="error",
         ) as movie,
     ):
         for frame in frames:

@@ -20,6 +20,7 @@ from .spec import Order
 
 __all__ = [
     "CATALOG",
+    "SKETCH",
     "Entry",
     "Licence",
     "Part",
@@ -28,7 +29,9 @@ __all__ = [
     "cache_home",
     "find_entry",
     "find_model",
+    "installed",
     "models_home",
+    "state",
 ]
 
 SKETCH = "sketch"
@@ -59,7 +62,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Part:
-    """One component: a folder of a repository (`""` for its root) and its size in bytes, about (as the hub shows it)."""
+    """One component: a folder of a repository (`""` for its root) and about how many bytes, as the hub's pages say."""
 
     component: str
     source: Source
@@ -107,21 +110,24 @@ class State(StrEnum):
     MISSING = "missing"
 
 
+# As far as could be found out without the hub: tencent/HunyuanVideo and black-forest-labs/FLUX.1-Redux-dev state these
+# licences. FramePack's two repositories and the mirror were not seen to state any, so the terms of what they derive
+# from are assumed.
 _HUNYUAN_LICENCE = Licence(
     "Tencent Hunyuan Community License",
     "https://huggingface.co/tencent/HunyuanVideo/blob/main/LICENSE",
-    "not valid in the European Union, the United Kingdom and South Korea; the FramePack weights were trained from"
-    " HunyuanVideo, their own pages name no other terms, and FramePack's Apache-2.0 covers its code",
+    "not granted in the European Union, the United Kingdom and South Korea; FramePack's weights derive from"
+    " HunyuanVideo, and FramePack's own Apache-2.0 licence is for its code",
 )
 _LLAMA_LICENCE = Licence(
     "Meta Llama 3 Community License",
     "https://www.llama.com/llama3/license/",
-    "for the text encoder, a fine-tuned Llama 3 8B",
+    "for the text encoder, a descendant of Llama 3 8B",
 )
 _REDUX_LICENCE = Licence(
     "FLUX.1 [dev] Non-Commercial License",
     "https://huggingface.co/black-forest-labs/FLUX.1-Redux-dev/blob/main/LICENSE.md",
-    "non-commercial; the image encoder's repository is a mirror of FLUX.1 Redux [dev] and states no terms of its own",
+    "no commercial use; the image encoder comes from a mirror of FLUX.1 Redux [dev]",
 )
 
 # Revisions as found in public code that uses these repositories; the one of FramePack F1 in one place only.
@@ -199,8 +205,9 @@ def installed(home: Path | None = None) -> Iterator[tuple[str, Path]]:
 def find_model(name_or_folder: str | Path | None, home: Path | None = None, *, check: bool = True) -> ModelFolder:
     """The model an artist means: an installed model's name, a model folder, or None for the best one installed.
 
-    A name goes before a folder of that name in the current directory (write `./NAME` for the folder). Raises EngineError
-    `model_missing`, `model_not_installed`, `model_unknown`, `model_folder_invalid` or `model_damaged`.
+    An installed model's name goes before a folder of that name in the current directory (write `./NAME` for that).
+    Raises EngineError `model_missing`, `model_not_installed`, `model_unknown`, `model_folder_invalid` or
+    `model_damaged`.
     """
     models = dict(installed(home))
     if name_or_folder is None:

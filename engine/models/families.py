@@ -9,12 +9,18 @@ import torch
 
 from ..errors import Code, EngineError
 from .cache_choice import CacheChoice
-from .folder import ModelFacts, ModelFolder
+from .folder import ModelFolder
 from .hunyuan import RELEASED, HunyuanFramePack
-from .spec import Family, ModelSpec, Order, Preview
+from .spec import Family, ModelSpec
 from .step_cache import StepCache
 
 _SPECS = {RELEASED.family: RELEASED}
+# What a folder's `shotpack.json` may say of its model, under the names that spec and facts share.
+_OVERRIDES = (
+    *("licence", "prompt_template", "prompt_crop", "prompt_tokens", "native_fps", "sizes", "side_limits"),
+    *("steps", "guidance", "order", "preview", "mag_ratios"),
+)
+
 _FAMILIES = {RELEASED.family: HunyuanFramePack}
 
 
@@ -25,11 +31,11 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
     if family not in _SPECS:
         detail = f"it names the family '{family}', which this version does not know"
         raise EngineError(Code.MODEL_DAMAGED, path=str(folder.path), detail=detail, advice="update Shotpack")
-    spec = replace(_SPECS[family], title=facts.title or folder.name)
-    plain = ("licence", "prompt_template", "prompt_crop", "prompt_tokens", "native_fps", "steps", "guidance")
-    tuples = ("sizes", "side_limits", "mag_ratios")
-    given: dict[str, Any] = {name: getattr(facts, name) for name in (*plain, *tuples) if getattr(facts, name) is not None}
-    return replace(spec, **given, **_order(facts), **_preview(facts))
+    said = {name: getattr(facts, name) for name in _OVERRIDES}
+    given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+    if facts.order:
+        given["trained_orders"] = (facts.order,)
+    return replace(_SPECS[family], title=facts.title or folder.name, **given)
 
 
 def open_family(folder: ModelFolder, spec: ModelSpec, device: torch.device, cache: CacheChoice | None) -> Family:
@@ -53,11 +59,3 @@ def choose_device(name: str) -> torch.device:
     if wanted not in available:
         raise EngineError(Code.DEVICE_MISSING, device=name, available=" or ".join(["auto", *available]))
     return torch.device(wanted)
-
-
-def _order(facts: ModelFacts) -> dict[str, Any]:
-    return {"order": Order(facts.order), "trained_orders": (Order(facts.order),)} if facts.order else {}
-
-
-def _preview(facts: ModelFacts) -> dict[str, Preview]:
-    return {"preview": facts.preview} if facts.preview else {}

@@ -70,7 +70,7 @@ class ModelFolder:
     def damage(self, detail: str, advice: str | None = None) -> EngineError:
         """The error `model_damaged` for this model."""
         return _damaged(
-            self.path, detail, advice or f"run 'python -m engine models verify {self.name}', or download it again"
+            self.path, detail, advice or f"run 'python -m engine models verify {self.path}', or download it again"
         )
 
 

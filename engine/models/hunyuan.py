@@ -145,11 +145,11 @@ class HunyuanFramePack:
         """Posterior mean of a picture (1, 3, H, W) in [-1, 1], scaled: (1, 16, 1, H/8, W/8) float32."""
         vae = self._loaded_vae()
         pixels = picture.unsqueeze(2).to(self.device, self._other_dtype)
-        latent = vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
+        latent: torch.Tensor = vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
         return latent.float().cpu()
 
     def sigmas(self, solver: Solver, steps: int, tokens: int) -> list[float]:
-        """UniPC takes the released dynamic shift; Euler whatever the checkpoint's own scheduler says, as diffusers does."""
+        """UniPC takes the released dynamic shift; Euler what the checkpoint's own scheduler says, as diffusers does."""
         mu = shift_mu(tokens, self.spec.shift)
         if solver is Solver.UNIPC or "scheduler" not in self._components:
             return shifted_sigmas(steps, mu)
@@ -181,14 +181,18 @@ class HunyuanFramePack:
 
     @torch.inference_mode()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Decode (1, 16, T, H, W) scaled latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32 on the CPU."""
+        """Decode (1, 16, T, H, W) scaled latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32, CPU."""
         vae = self._loaded_vae()
         scaled = latents.to(self.device, self._other_dtype) / vae.config.scaling_factor
         pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
         return pixels.float().cpu()
 
     def _branch(
-        self, transformer: HunyuanVideoFramepackTransformer3DModel, name: str, text: TextCondition, shared: dict[str, Any]
+        self,
+        transformer: HunyuanVideoFramepackTransformer3DModel,
+        name: str,
+        text: TextCondition,
+        shared: dict[str, Any],
     ) -> Velocity:
         """The transformer under one prompt; `name` keeps the step cache's state of prompt and negative apart."""
         dtype, device = self._transformer_dtype, self.device

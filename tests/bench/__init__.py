@@ -1,1 +1,1 @@
-"""Benchmarks: speed and memory beside diffusers' own pipeline, in one run on the same machine. Never part of the tests."""
+"""Benchmarks: speed and memory beside diffusers' own pipeline, in one run on one machine; never part of the tests."""

@@ -58,7 +58,9 @@ def peak_memory(folder: Path, quick: bool) -> list[Row]:
             first.setdefault(who, peak)
             figures[who] = f"{peak:.0f} MiB ({100 * (peak / first[who] - 1):+.1f} %)"
         wanted = "" if seconds == 5 else "under +5 %"
-        rows.append(Row(f"peak memory, {seconds} s shot, {SIZE}x{SIZE}", figures["shotpack"], figures["diffusers"], wanted))
+        rows.append(
+            Row(f"peak memory, {seconds} s shot, {SIZE}x{SIZE}", figures["shotpack"], figures["diffusers"], wanted)
+        )
     return rows
 
 
@@ -78,7 +80,18 @@ def first_frames(folder: Path, quick: bool) -> list[Row]:
 
     out = folder / "first"
     command = [sys.executable, "-m", "engine", "generate", "--model", str(MODEL), "--image", str(BOARD), "--json"]
-    command += ["--prompt", "w5", "--seconds", "5", "--size", f"{SIZE}x{SIZE}", "--steps", str(STEPS), "--out", str(out)]
+    command += [
+        "--prompt",
+        "w5",
+        "--seconds",
+        "5",
+        "--size",
+        f"{SIZE}x{SIZE}",
+        "--steps",
+        str(STEPS),
+        "--out",
+        str(out),
+    ]
     began = time.monotonic()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None

@@ -34,7 +34,9 @@ def out(tmp_path: Path) -> Path:
 def generate(warm_engine: WarmEngine, tmp_path: Path, out: Path) -> Generate:
     def call(**options: object) -> Ended:
         given = {"model": TINY, "image": BOARD, "prompt": "w5", "frames": 5, "size": "64x64", "steps": 2, "out": out}
-        arguments = [f"--{name.replace('_', '-')}={value}" for name, value in (given | options).items() if value is not None]
+        arguments = [
+            f"--{name.replace('_', '-')}={value}" for name, value in (given | options).items() if value is not None
+        ]
         return warm_engine.run(["generate", *arguments], tmp_path / "log")
 
     return call
@@ -183,7 +185,18 @@ def test_model_of_the_wrong_shape(generate: Generate, tmp_path: Path) -> None:
 
 
 def command_line(out: Path) -> list[str]:
-    command = [sys.executable, "-m", "engine", "generate", "--model", str(TINY), "--image", str(BOARD), "--prompt", "w5"]
+    command = [
+        sys.executable,
+        "-m",
+        "engine",
+        "generate",
+        "--model",
+        str(TINY),
+        "--image",
+        str(BOARD),
+        "--prompt",
+        "w5",
+    ]
     return [*command, "--frames", "5", "--size", "64x64", "--steps", "2", "--out", str(out)]
 
 

@@ -112,7 +112,9 @@ def test_memory_of_latents_stays_constant(make_shot: MakeShot, monkeypatch: pyte
     assert held[-1] == 0
 
 
-@pytest.mark.parametrize(("fps", "frames", "native"), [(24.0, 48, 60), (30.0, 48, 48), (60.0, 48, 25), (23.976, 48, 60)])
+@pytest.mark.parametrize(
+    ("fps", "frames", "native"), [(24.0, 48, 60), (30.0, 48, 48), (60.0, 48, 25), (23.976, 48, 60)]
+)
 def test_conform_keeps_length_and_speed(make_shot: MakeShot, fps: float, frames: int, native: int) -> None:
     shot = make_shot(frames, fps=fps, steps=1)
     assert len(shot.frames) == frames

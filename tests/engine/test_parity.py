@@ -77,17 +77,37 @@ def test_the_recorded_latents(make_shot: MakeShot, name: str, frames: int, toler
 
 @pytest.mark.parametrize(
     ("order", "sections", "size", "window"),
-    [("inverted", 5, (96, 64), 9), ("forward", 3, (64, 96), 9), ("inverted", 1, (64, 64), 9), ("inverted", 2, (64, 64), 4)],
+    [
+        ("inverted", 5, (96, 64), 9),
+        ("forward", 3, (64, 96), 9),
+        ("inverted", 1, (64, 64), 9),
+        ("inverted", 2, (64, 64), 4),
+    ],
 )
 def test_euler_equals_diffusers(
     make_shot: MakeShot, random_model: Path, order: str, sections: int, size: tuple[int, int], window: int
 ) -> None:
     settings = {"prompt": "w7 w300 w4 w9", "seed": 5}
     shot = make_shot(
-        4 * window * sections + 1, model=random_model, size=size, steps=4, order=order, solver="euler", window=window, **settings
+        4 * window * sections + 1,
+        model=random_model,
+        size=size,
+        steps=4,
+        order=order,
+        solver="euler",
+        window=window,
+        **settings,
     )
     expected = diffusers_latents(
-        random_model, order, sections, window, width=size[0], height=size[1], num_inference_steps=4, guidance_scale=10.0, **settings
+        random_model,
+        order,
+        sections,
+        window,
+        width=size[0],
+        height=size[1],
+        num_inference_steps=4,
+        guidance_scale=10.0,
+        **settings,
     )
     assert relative_error(shot.latents, expected) < 1e-4
 

@@ -18,12 +18,25 @@ from tests.engine.warm_engine import Ended, WarmEngine
 
 SIGKILLED = -9
 FRAMES = 145
+SECTIONS = 4
 
 
 def arguments(out: Path, *more: str) -> list[str]:
     asked = ["--prompt", "w5 w2", "--prompt-at", "73=w9", "--frames", str(FRAMES), "--size", "64x64", "--steps", "4"]
     latents = ["--save-latents", str(out / "latents.safetensors")]
-    return ["generate", "--model", str(TINY), "--image", str(BOARD), "--out", str(out), "--json", *asked, *latents, *more]
+    return [
+        "generate",
+        "--model",
+        str(TINY),
+        "--image",
+        str(BOARD),
+        "--out",
+        str(out),
+        "--json",
+        *asked,
+        *latents,
+        *more,
+    ]
 
 
 def pixels(folder: Path) -> dict[str, bytes]:
@@ -56,10 +69,11 @@ def test_killed_at_random_instants(
         done: set[int] = set()
         while True:
             alive = killed < kills and not (out / "shot.json").exists()
+            left = (SECTIONS - len(done) + 0.5) / (SECTIONS + 0.5)
             ended = warm_engine.run(
                 arguments(out, "--order", order, "--resume"),
                 tmp_path / "log",
-                kill_after_s=chance.uniform(0, 0.7 * duration) if alive else None,
+                kill_after_s=chance.uniform(0, left * duration) if alive else None,
             )
             begun = {event["section"] for event in ended.events if event["event"] == "step"}
             assert not begun & done, "a committed section was sampled again"
@@ -71,7 +85,7 @@ def test_killed_at_random_instants(
         assert pixels(out) == pixels(reference)
         ours, theirs = (load_file(path / "latents.safetensors")["latents"] for path in (out, reference))
         assert ours.equal(theirs)
-        assert not [path for path in out.rglob("*.part*")]
+        assert not list(out.rglob("*.part*"))
         assert not (out / "provisional").exists()
         shutil.rmtree(out)
 

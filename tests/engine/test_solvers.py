@@ -50,7 +50,9 @@ def even_lambdas(steps: int, last: float) -> list[float]:
 def test_unipc_converges_with_order_three() -> None:
     def error(steps: int) -> float:
         sigmas = even_lambdas(steps, 0.05)
-        arrived = steps_of(Solver.UNIPC, [*sigmas, 0.0])[-2]  # one step is made of evaluating at 0.05, the last ends at 0
+        arrived = steps_of(Solver.UNIPC, [*sigmas, 0.0])[
+            -2
+        ]  # one step is made of evaluating at 0.05, the last ends at 0
         return (arrived.latents - gaussian_solution(sigmas[-2])).abs().max().item()
 
     assert measured_order(error, [8, 12, 16, 24, 32, 48, 64]) >= 3
@@ -104,7 +106,7 @@ def test_nothing_runs_ahead_of_the_reader() -> None:
 
 @pytest.mark.parametrize("h", [0.003, 0.2, 1.5])
 def test_moments_are_the_integrals_they_stand_for(h: float) -> None:
-    """b_k = k! phi_{k+1}(-h) = k * integral of exp(-h (1 - r)) r^(k-1) (1 - r) … by Simpson's rule on the definition."""
+    """b_k = k! phi_{k+1}(-h), by Simpson's rule on the definition of phi."""
     for k, moment in enumerate(_moments(3, h), start=1):
         # phi_{k+1}(z) = integral over r in 0..1 of exp((1 - r) z) r^k / k!
         n = 2000

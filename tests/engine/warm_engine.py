@@ -48,7 +48,7 @@ class WarmEngine:
         assert self._receive() == "ready"
 
     def run(self, arguments: list[str], folder: Path, *, kill_after_s: float | None = None) -> Ended:
-        """Run to the end, or SIGKILL it `kill_after_s` seconds after its start. Output goes through files in `folder`."""
+        """Run to the end, or SIGKILL it `kill_after_s` seconds after its start; output goes to files in `folder`."""
         folder.mkdir(exist_ok=True)
         out, err = folder / "stdout", folder / "stderr"
         pid = int(self._send({"arguments": arguments, "stdout": str(out), "stderr": str(err)}))
@@ -61,8 +61,10 @@ class WarmEngine:
 
     def close(self) -> None:
         assert self._server.stdin is not None
+        assert self._server.stdout is not None
         self._server.stdin.close()
         self._server.wait(timeout=10)
+        self._server.stdout.close()
 
     def _send(self, message: dict[str, object]) -> str:
         assert self._server.stdin is not None

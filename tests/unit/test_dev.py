@@ -1,0 +1,334 @@
+"""dev.py: when an environment is made and with which Python, what uv is told, which tiers run, how failures end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import dev
+
+PYTHON = dev.Interpreter("/usr/bin/python3.11", "cpython", "3.11", makes_environments=True)
+OTHER = replace(PYTHON, path="/usr/bin/python3.12", version="3.12")
+BARE = replace(PYTHON, path="/usr/bin/bare", makes_environments=False)
+
+
+# The stamp
+
+
+class Install:
+    """Stands for Python and pip: notes what dev.py asks of them, and fails where told to."""
+
+    def __init__(self, environment: dev.Environment) -> None:
+        self.environment = environment
+        self.asked: list[str] = []
+        self.fails = False
+
+    def describe(self, command: Sequence[str]) -> dev.Interpreter | None:
+        return PYTHON if Path(command[0]).exists() else None
+
+    def make_anew(self, environment: dev.Environment) -> dev.Interpreter:
+        self.asked.append("make")
+        environment.python.parent.mkdir(parents=True, exist_ok=True)
+        environment.python.touch()
+        return PYTHON
+
+    def install(self, environment: dev.Environment) -> None:
+        self.asked.append("install")
+        assert not environment.stamp.exists(), "an install that is killed now would pass for a whole one"
+        if self.fails:
+            raise dev.SetupError("no network")
+
+    def make_ready(self) -> list[str]:
+        """Make the environment ready; returns what that took."""
+        self.asked.clear()
+        dev.make_ready(self.environment)
+        return self.asked
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    requirements = tmp_path / "dev.txt"
+    requirements.write_text("-r engine.txt\npytest==1\n")
+    (tmp_path / "engine.txt").write_text("numpy==1\n")
+    double = Install(dev.Environment(tmp_path / "an environment", requirements))
+    for name in ("describe", "make_anew", "install"):
+        monkeypatch.setattr(dev, name, getattr(double, name))
+    return double
+
+
+def test_environment_is_made_once(install: Install) -> None:
+    assert install.make_ready() == ["make", "install"]
+    assert install.make_ready() == []
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(install: Install) -> None:
+    install.make_ready()
+    (install.environment.requirements.parent / "engine.txt").write_text("numpy==2\n")
+    assert install.make_ready() == ["install"]
+    assert install.make_ready() == []
+
+
+def test_interrupted_install_is_made_anew(install: Install) -> None:
+    install.fails = True
+    with pytest.raises(dev.SetupError, match="no network"):
+        install.make_ready()
+    install.fails = False
+    assert install.make_ready() == ["make", "install"]
+
+
+def test_interrupted_update_is_made_anew(install: Install) -> None:
+    install.make_ready()
+    install.environment.requirements.write_text("pytest==2\n")
+    install.fails = True
+    with pytest.raises(dev.SetupError, match="no network"):
+        install.make_ready()
+    install.fails = False
+    assert install.make_ready() == ["make", "install"]
+
+
+@pytest.mark.parametrize("stamp", ["", "3.11", "3.12 0123", "rubbish"])
+def test_stamp_that_does_not_fit_is_not_trusted(install: Install, stamp: str) -> None:
+    install.make_ready()
+    install.environment.stamp.write_text(stamp)
+    assert "install" in install.make_ready()
+    assert install.make_ready() == []
+
+
+def test_environment_whose_python_is_gone_is_made_anew(install: Install) -> None:
+    install.make_ready()
+    install.environment.python.unlink()
+    assert install.make_ready() == ["make", "install"]
+
+
+def test_requirements_hash_sees_included_files_and_not_line_ends(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    first.write_bytes(b"-r second.txt\na==1\n")
+    second.write_bytes(b"b==1\n")
+    before = dev.requirements_hash(first)
+    first.write_bytes(b"-r second.txt\r\na==1\r\n")
+    assert dev.requirements_hash(first) == before
+    second.write_bytes(b"b==2\n")
+    assert dev.requirements_hash(first) != before
+
+
+# The Python
+
+
+@pytest.mark.parametrize(
+    ("found", "chosen"),
+    [
+        ([PYTHON, OTHER], PYTHON),
+        ([OTHER, PYTHON], OTHER),
+        ([None, OTHER], OTHER),
+        ([replace(PYTHON, version="3.10"), OTHER], OTHER),
+        ([replace(PYTHON, version="3.14"), OTHER], OTHER),
+        ([replace(PYTHON, implementation="pypy"), OTHER], OTHER),
+        ([BARE, OTHER], OTHER),
+    ],
+)
+def test_first_python_that_fits_is_chosen(found: list[dev.Interpreter | None], chosen: dev.Interpreter) -> None:
+    assert dev.choose_interpreter(found) is chosen
+
+
+def test_no_python_is_asked_after_one_that_fits() -> None:
+    def found() -> Iterator[dev.Interpreter]:
+        yield PYTHON
+        pytest.fail("the next one was started")
+
+    assert dev.choose_interpreter(found()) is PYTHON
+
+
+@pytest.mark.parametrize(
+    ("found", "fix"),
+    [
+        ([None], "install Python 3.11"),
+        ([replace(PYTHON, version="3.9")], "install Python 3.11"),
+        ([None, replace(BARE, version="3.12")], "apt install python3.12-venv"),
+    ],
+)
+def test_no_fitting_python_is_one_line_with_the_fix(found: list[dev.Interpreter | None], fix: str) -> None:
+    with pytest.raises(dev.SetupError, match=fix) as raised:
+        dev.choose_interpreter(found)
+    assert "\n" not in str(raised.value)
+
+
+def test_python_describes_itself() -> None:
+    described = dev.describe([sys.executable])
+    assert described is not None
+    assert described.version == f"{sys.version_info.major}.{sys.version_info.minor}"
+    # Not this environment's own Python, which goes when the environment does.
+    assert described.path == getattr(sys, "_base_executable", sys.executable)
+
+
+@pytest.mark.parametrize("program", ["raise SystemExit(127)", "print('this version is not installed')"])
+def test_stand_in_that_does_not_run_python_is_skipped(program: str) -> None:
+    assert dev.describe([sys.executable, "-c", program]) is None
+
+
+def test_missing_python_is_skipped(tmp_path: Path) -> None:
+    assert dev.describe([str(tmp_path / "python3.11")]) is None
+
+
+def test_candidates_in_order() -> None:
+    assert list(dev.candidates(windows=False)) == [["python3.11"], [sys.executable], ["python3.12"], ["python3.13"]]
+    assert list(dev.candidates(windows=True))[:3] == [["python3.11"], ["py", "-3.11"], [sys.executable]]
+
+
+def test_programs_of_an_environment() -> None:
+    assert dev.program(Path("a b"), "uv", windows=False) == Path("a b", "bin", "uv")
+    assert dev.program(Path("a b"), "uv", windows=True) == Path("a b", "Scripts", "uv.exe")
+
+
+# Installing
+
+
+@pytest.mark.parametrize(
+    ("environ", "configured", "links"),
+    [
+        ({}, "", None),
+        ({}, "/wheels\n", "/wheels"),
+        ({}, "\n/wheels\n/more\n", "/wheels /more"),
+        ({"PIP_FIND_LINKS": "/more /wheels"}, "/wheels\n", "/wheels /more"),
+        ({"UV_FIND_LINKS": "/mine", "PIP_FIND_LINKS": "/more"}, "/wheels\n", "/mine"),
+    ],
+)
+def test_uv_looks_where_pip_looks(environ: dict[str, str], configured: str, links: str | None) -> None:
+    assert dev.uv_environ(environ, configured).get("UV_FIND_LINKS") == links
+
+
+@pytest.mark.parametrize(
+    ("uv_on_path", "failing", "programs"),
+    [
+        ("/usr/bin/uv", (), ["/usr/bin/uv"]),
+        ("/usr/bin/uv", ("/usr/bin/uv",), ["/usr/bin/uv", "pip"]),
+        (None, (), ["pip uv", "own uv"]),
+        (None, ("pip uv",), ["pip uv", "pip"]),
+        (None, ("own uv",), ["pip uv", "own uv", "pip"]),
+    ],
+)
+def test_install_goes_on_without_uv(
+    uv_on_path: str | None,
+    failing: tuple[str, ...],
+    programs: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environment = dev.Environment(tmp_path / "environment", tmp_path / "dev.txt")
+    own_uv = str(dev.program(environment.folder, "uv"))
+    started: list[str] = []
+
+    def run(command: Sequence[str], environ: object = None) -> int:
+        called = command[0]
+        if called == str(environment.python):
+            called = "pip uv" if dev.UV in command else "pip"
+        started.append("own uv" if called == own_uv else called)
+        return int(started[-1] in failing)
+
+    monkeypatch.setattr(dev, "run", run)
+    monkeypatch.setattr(dev, "find_links", lambda pip: "")
+    monkeypatch.setattr("dev.shutil.which", lambda name: uv_on_path)
+    dev.install(environment)
+    assert started == programs
+
+
+def test_install_that_fails_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = dev.Environment(tmp_path / "environment", tmp_path / "dev.txt")
+    monkeypatch.setattr(dev, "run", lambda command, environ=None: 1)
+    with pytest.raises(dev.SetupError, match=r"pip .*install .*dev\.txt"):
+        dev.install(environment)
+
+
+# The command line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tiers", "for_pytest"),
+    [
+        (["test"], ["unit", "engine"], []),
+        (["test", "--gpu"], ["unit", "engine", "gpu"], []),
+        (["test", "gpu"], ["gpu"], []),
+        (["test", "gpu", "--gpu"], ["gpu"], []),
+        (["test", "engine", "--", "-k", "resume", "--", "-x"], ["engine"], ["-k", "resume", "--", "-x"]),
+    ],
+)
+def test_tiers_of_a_command_line(arguments: list[str], tiers: list[str], for_pytest: list[str]) -> None:
+    known, passed_on = dev.parse(arguments)
+    assert (known.tiers, passed_on) == (tiers, for_pytest)
+
+
+@pytest.mark.parametrize("arguments", [["test", "nope"], ["test", "-x"], ["check", "engine"], ["nope"], []])
+def test_bad_command_line_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        dev.parse(arguments)
+    assert raised.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_benchmark_gets_every_argument() -> None:
+    assert dev.parse(["bench", "--help", "--", "x"])[1] == ["--help", "--", "x"]
+
+
+class Tiers:
+    """A checkout with three tiers, and pytest's exit code for each."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.codes = {"tests/unit": 0, "tests/engine": 0}
+        self.ran: list[str] = []
+        for folder in self.codes:
+            (root / folder).mkdir(parents=True)
+            (root / folder / "test_it.py").touch()
+        (root / "tests/gpu").mkdir()
+
+    def run(self, command: Sequence[str]) -> int:
+        self.ran.append(command[3])
+        return self.codes[command[3]]
+
+
+@pytest.fixture
+def tiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiers:
+    double = Tiers(tmp_path)
+    monkeypatch.setattr(dev, "ROOT", tmp_path)
+    monkeypatch.setattr(dev, "run", double.run)
+    return double
+
+
+def test_tier_that_fails_stops_none_and_fails_the_run(tiers: Tiers, capsys: pytest.CaptureFixture[str]) -> None:
+    tiers.codes["tests/unit"] = 1
+    assert not dev.test(["unit", "engine"], [])
+    assert tiers.ran == ["tests/unit", "tests/engine"]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert "unit tests FAILED" in said[0]
+    assert "engine tests passed" in said[1]
+
+
+def test_tier_without_tests_is_skipped(tiers: Tiers) -> None:
+    assert dev.test(["unit", "gpu"], [])
+    assert tiers.ran == ["tests/unit"]
+
+
+def test_run_without_any_test_is_a_fault(tiers: Tiers) -> None:
+    with pytest.raises(dev.SetupError, match="gpu"):
+        dev.test(["gpu"], [])
+
+
+def test_only_a_selection_may_leave_a_tier_without_tests(tiers: Tiers) -> None:
+    tiers.codes["tests/unit"] = dev.NO_TESTS_COLLECTED
+    assert dev.test(["unit"], ["-k", "resume"])
+    assert not dev.test(["unit"], [])
+
+
+def test_setup_that_fails_is_one_line_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def make_ready(environment: dev.Environment) -> None:
+        raise dev.SetupError("no Python; install one")
+
+    monkeypatch.setattr(dev, "make_ready", make_ready)
+    assert dev.main(["check"]) == 2
+    assert capsys.readouterr().err == "dev.py: no Python; install one\n"
