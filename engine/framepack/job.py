@@ -21,7 +21,6 @@ from ..models.spec import Family, ModelSpec
 from ..protocol import Event, Finished, Progress, ShotRequest, to_json
 from .checkpoint import ShotFolder, require_space
 from .generate import Shot
-from .packing import check_kernels, parse
 from .request import Brief, settle
 
 _BYTES_PER_PIXEL = 2
@@ -46,8 +45,6 @@ def prepare(request: ShotRequest, start: BoardPicture, model: ModelFolder, devic
     """
     spec = spec_of(model)
     brief = settle(request, spec, nearest_size(start.width, start.height, spec.sizes))
-    schedule = parse(brief.request.schedule or "")
-    check_kernels(schedule, spec.kernels, spec.schedules[brief.plan.order])
     parse_cache(request.cache, spec)
     chosen = choose_device(device)
     require_space(out, brief.request.frames * brief.width * brief.height * _BYTES_PER_PIXEL)

@@ -6,14 +6,14 @@ Nothing here touches a disk or a tensor; all faults are EngineErrors of exit cod
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 
 from ..errors import Code, EngineError
 from ..models.spec import ModelSpec, Order, Solver
 from ..protocol import SectionPlan, ShotRequest
 from .conform import Conform, rate
-from .packing import parse, with_window
+from .packing import Kernel, Schedule, check_kernels, parse, with_window
 from .plan import Grid, PlannedSection, ShotPlan, plan_shot
 
 FRAMES_MAXIMUM = 36_000
@@ -80,6 +80,8 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
             Code.CHOICE_INVALID, name="order", value=schedule.order(), allowed=", ".join(sorted(spec.schedules))
         )
 
+    _check_packing(schedule, spec)
+
     fps = request.fps or spec.native_fps
     native = rate(spec.native_fps)
     conform = Conform(rate(fps), native) if request.conform else Conform(Fraction(1), Fraction(1))
@@ -115,6 +117,17 @@ def _schedule(request: ShotRequest, spec: ModelSpec) -> str:
         return request.schedule
     order = Order(_choice("order", request.order or spec.order, sorted(spec.schedules)))
     return with_window(spec.schedules[order], request.window or spec.window)
+
+
+def _check_packing(schedule: Schedule, spec: ModelSpec) -> None:
+    """Refuse a schedule the weights have no kernels for, and one that leaves a kernel of theirs without frames."""
+    trained = spec.schedules[schedule.order()]
+    check_kernels(schedule, spec.kernels, trained)
+    used = {astuple(block.kernel) for block in (*schedule.before, *schedule.after)}
+    for kernel in spec.kernels:
+        if kernel not in used:
+            detail = f"it gives the kernel {Kernel(*kernel).name} no frames"
+            raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=str(schedule), detail=detail, suggestion=trained)
 
 
 def _size(request: ShotRequest, spec: ModelSpec, default: tuple[int, int]) -> tuple[int, int]:

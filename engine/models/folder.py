@@ -41,6 +41,11 @@ _LAYOUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "scheduler": ("scheduler_config.json",),
     }
 }
+_DEFAULT_LAYOUT = "HunyuanVideoFramepackPipeline"
+"""The layout of a folder without a `model_index.json`."""
+
+_OPTIONAL = ("scheduler",)
+"""Components that may be absent where neither `model_index.json` nor `shotpack.json` names them."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,9 @@ def open_folder(
     named = {key for key, value in index.items() if not key.startswith("_") and isinstance(value, list) and any(value)}
     places = {component: component for component in (*layout, *sorted(named))} | dict(facts.components)
     components = {component: _place(root, place, home) for component, place in places.items()}
+    for component in _OPTIONAL:
+        if component not in {*named, *facts.components} and not components[component].is_dir():
+            del components[component]
     folder = ModelFolder(name or root.resolve().name, root, MappingProxyType(components), facts)
     if check:
         _check(folder, layout)
@@ -105,6 +113,8 @@ def _index(root: Path) -> dict[str, Any]:
     if not root.is_dir():
         raise EngineError(Code.MODEL_FOLDER_INVALID, path=str(root), detail="there is no such folder", advice=advice)
     if not (root / INDEX).is_file():
+        if (root / "transformer").is_dir():
+            return {"_class_name": _DEFAULT_LAYOUT}
         raise EngineError(Code.MODEL_FOLDER_INVALID, path=str(root), detail=f"it has no {INDEX}", advice=advice)
     index = _json(root, root / INDEX)
     if not isinstance(index, dict) or not isinstance(index.get("_class_name"), str):
@@ -154,8 +164,8 @@ def _check(folder: ModelFolder, layout: Mapping[str, tuple[str, ...]]) -> None:
                 check_weights(path)
             if needed and not any((path / name).is_file() for name in needed):
                 raise WeightsError(f"{component} has no {' or '.join(needed)}")
-            for config in sorted(path.glob("*config.json")):
-                _json(folder.path, config)
+            for config in sorted(path.glob("[!.]*.json")):
+                _object(folder.path, config)
 
 
 def check_file(folder: ModelFolder, name: str) -> str | None:
@@ -167,8 +177,8 @@ def check_file(folder: ModelFolder, name: str) -> str | None:
                 raise WeightsError("missing")
             if path.suffix == ".safetensors":
                 check_header(path)
-            elif path.name.endswith(("config.json", ".index.json")):
-                _json(folder.path, path)
+            elif path.suffix == ".json":
+                _object(folder.path, path)
     except EngineError as error:
         return str(error.params["detail"])
     return None
@@ -197,6 +207,12 @@ def _json(root: Path, path: Path) -> Any:
         raise _damaged(root, f"its {name} is not readable JSON ({fault})", "copy or download it again") from fault
     except OSError as fault:
         raise _unreadable(root, name, fault) from fault
+
+
+def _object(root: Path, path: Path) -> None:
+    """Every JSON file of a component holds an object: configurations, indexes, tokenizers, vocabularies."""
+    if not isinstance(_json(root, path), dict):
+        raise _damaged(root, f"its {path.parent.name}/{path.name} is not a JSON object", "copy or download it again")
 
 
 def _unreadable(root: Path, name: str, fault: OSError) -> EngineError:

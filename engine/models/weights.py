@@ -15,6 +15,9 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _LONGEST_HEADER = 100_000_000
 """Bytes; the limit of the safetensors library itself."""
 
+_NAMES = ("diffusion_pytorch_model", "model")
+"""What diffusers and transformers call the weights they load; files of other names they pass over."""
+
 _LENGTH = struct.Struct("<Q")
 
 _BITS = {
@@ -53,6 +56,10 @@ def check_weights(folder: Path) -> None:
         if "-of-" in path.stem and path.name not in shards:
             raise WeightsError(f"{folder.name}/{path.name} is one of several shards, but no index names it")
         check_header(path)
+    loaded = {f"{name}.safetensors{ending}" for name in _NAMES for ending in ("", ".index.json")}
+    if not loaded & {path.name for path in files}:
+        names = " or ".join(f"{name}.safetensors" for name in _NAMES)
+        raise WeightsError(f"{folder.name} has {(weights or indexes)[0].name}, but no {names}")
 
 
 def check_header(path: Path) -> None:

@@ -90,6 +90,33 @@ def test_a_missing_component(model: Path, component: str) -> None:
     assert f"its {component} is missing" in refusal(model).line
 
 
+def test_what_may_be_absent(model: Path) -> None:
+    """The index, and the scheduler where nothing names it."""
+    (model / "model_index.json").unlink()
+    assert set(open_folder(model).components) == {*WEIGHTS, *TEXTS}
+    shutil.rmtree(model / "scheduler")
+    assert set(open_folder(model).components) == {*WEIGHTS, *TEXTS} - {"scheduler"}
+    shutil.rmtree(model / "vae")
+    assert "its vae is missing" in refusal(model).line
+
+
+def test_weights_that_no_library_loads(model: Path) -> None:
+    weights = model / "vae" / WEIGHTS["vae"]
+    weights.rename(weights.with_name("diffusion_pytorch_model.fp16.safetensors"))
+    line = refusal(model).line
+    assert "diffusion_pytorch_model.fp16.safetensors" in line
+    assert "but no diffusion_pytorch_model.safetensors" in line
+
+
+@pytest.mark.parametrize("name", ["tokenizer/tokenizer.json", "vae/config.json"])
+@pytest.mark.parametrize(("text", "what"), [('{"model": ', "not readable JSON"), ("[]", "not a JSON object")])
+def test_json_that_is_none(model: Path, name: str, text: str, what: str) -> None:
+    (model / name).write_text(text)
+    line = refusal(model).line
+    assert name in line
+    assert what in line
+
+
 @pytest.mark.parametrize("name", ["vae/config.json", "tokenizer/tokenizer.json", "scheduler/scheduler_config.json"])
 def test_a_missing_file(model: Path, name: str) -> None:
     (model / name).unlink()

@@ -1,0 +1,96 @@
+"""Boards as artists have them: sizes, colour modes, profiles, orientation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageCms
+
+from engine.media.frames import frame_name, png_bytes, write_frames
+from engine.media.images import decode_board, fit, nearest_size, open_board, to_bytes
+from engine.models.hunyuan import RELEASED
+
+
+def opened(tmp_path: Path, picture: Image.Image, name: str = "board.png", **options: object) -> np.ndarray:
+    picture.save(tmp_path / name, **options)
+    board = open_board(tmp_path / name)
+    return np.asarray(decode_board(board.data, name))
+
+
+def test_transparent_pixels_lie_on_white(tmp_path: Path) -> None:
+    picture = Image.new("RGBA", (32, 32), (200, 0, 0, 0))
+    picture.paste((0, 0, 255, 255), (0, 0, 16, 32))
+    pixels = opened(tmp_path, picture)
+    assert tuple(pixels[5, 5]) == (0, 0, 255)
+    assert tuple(pixels[5, 25]) == (255, 255, 255)
+
+
+def test_sixteen_bit_grey_keeps_its_tones(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 64, dtype=np.uint16)[None].repeat(32, axis=0)
+    pixels = opened(tmp_path, Image.fromarray(ramp))
+    assert np.abs(pixels[0, :, 0].astype(float) - ramp[0] / 257).max() <= 0.5
+
+
+def test_a_photograph_stands_upright(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (40, 20), "black")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned
+    assert opened(tmp_path, picture, "photo.jpg", exif=exif).shape == (40, 20, 3)
+
+
+def test_a_colour_profile_is_honoured(tmp_path: Path) -> None:
+    linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ"))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = Image.new("RGB", (20, 20), (90, 140, 30))
+    assert tuple(opened(tmp_path, picture, icc_profile=srgb)[0, 0]) == (90, 140, 30)
+    changed = opened(tmp_path, picture, icc_profile=linear.tobytes())
+    assert tuple(changed[0, 0]) != (90, 140, 30)
+    assert tuple(opened(tmp_path, picture, icc_profile=b"broken profile")[0, 0]) == (90, 140, 30)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "CMYK"])
+def test_other_modes(tmp_path: Path, mode: str) -> None:
+    picture = Image.new("RGB", (20, 20), "white").convert(mode)
+    name = "board.tif" if mode == "CMYK" else "board.png"
+    assert tuple(opened(tmp_path, picture, name)[3, 3]) == (255, 255, 255)
+
+
+def test_the_right_size_comes_through_untouched() -> None:
+    values = np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)
+    pixels = fit(Image.fromarray(values), 48, 32)
+    assert pixels.shape == (1, 3, 32, 48)
+    assert pixels.dtype == torch.float32
+    assert np.array_equal(to_bytes(pixels[0].unsqueeze(1))[0], values)
+
+
+def test_buckets_as_released() -> None:
+    """Sizes are (width, height); recorded from the rule: the smallest |h * bucket_w - w * bucket_h|."""
+    expected = {(1920, 1080): (832, 480), (1080, 1920): (480, 832), (1000, 1000): (640, 608), (2400, 1000): (960, 416)}
+    for (width, height), bucket in expected.items():
+        assert nearest_size(width, height, RELEASED.sizes) == bucket
+    assert len(RELEASED.sizes) == 14
+    assert set(RELEASED.sizes) == {(height, width) for width, height in RELEASED.sizes}
+
+
+def test_frames_are_never_rewritten(tmp_path: Path) -> None:
+    black, white = np.zeros((2, 16, 16, 3), dtype=np.uint8)
+    white = white + 255
+    (path,) = write_frames(tmp_path, [("0001.png", black)], {})
+    before = path.stat()
+    write_frames(tmp_path, [("0001.png", white)], {})
+    assert path.stat() == before
+    assert not np.asarray(Image.open(path)).any()
+
+
+def test_names_sort_whatever_the_length() -> None:
+    assert frame_name(1, 100) == "0001.png"
+    assert frame_name(7, 36000) == "00007.png"
+
+
+def test_png_says_srgb_and_its_facts() -> None:
+    data = png_bytes(np.zeros((4, 4, 3), dtype=np.uint8), {"Software": "Shotpack", "note": "ü"})
+    assert b"sRGB" in data
+    assert "ü".encode() in data
