@@ -69,8 +69,8 @@ class ShotFolder:
         """Whether a shot is here, finished or begun."""
         return self._request.exists() or self.record.exists() or any(self.frames.glob("*.png"))
 
-    def begin(self, request: ShotRequest, model: str, boards: Mapping[str, bytes]) -> None:
-        """Make the folder for a new shot; `model` is the model's fingerprint, `boards` the pictures by SHA-256.
+    def begin(self, request: ShotRequest, model: Mapping[str, str], boards: Mapping[str, bytes]) -> None:
+        """Make the folder for a new shot; `model` holds digests of weights and settings, `boards` pictures by SHA-256.
 
         The request is written last: until then the folder holds no shot.
         """
@@ -78,13 +78,13 @@ class ShotFolder:
             make_folder(folder)
         for sha256, data in boards.items():
             write_whole(self.boards / sha256, data)
-        self.write_json(self._request, {"version": _VERSION, "model": model, "request": to_json(request)})
+        self.write_json(self._request, {"version": _VERSION, "model": dict(model), "request": to_json(request)})
 
-    def stored_request(self) -> tuple[ShotRequest, str] | None:
-        """The request and the model's fingerprint this folder was begun with; None where no shot was begun."""
+    def stored_request(self) -> tuple[ShotRequest, dict[str, str]] | None:
+        """The request and the model's digests this folder was begun with; None where no shot was begun."""
         try:
             data = json.loads(self._request.read_bytes())
-            return from_json(ShotRequest, data["request"]), str(data["model"])
+            return from_json(ShotRequest, data["request"]), dict(data["model"])
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as fault:

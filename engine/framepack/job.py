@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,15 +71,15 @@ def run(
         raise EngineError(Code.FOLDER_TAKEN, path=str(folder.root))
     yield Progress("checking the model")
     require_intact(job.model)
-    model_hash = fingerprint(job.model)
+    model = {"weights": fingerprint(job.model), "settings": _digest(job.spec)}
     make_folder(folder.lock.parent)
     with folder_lock(folder.lock, folder.root):
         stored = folder.stored_request()
         if stored is None:
-            folder.begin(brief.request, model_hash, {sha256: picture.data for sha256, picture in pictures.items()})
+            folder.begin(brief.request, model, {sha256: picture.data for sha256, picture in pictures.items()})
         else:
-            _require_same(folder, stored, brief.request, model_hash)
-        shot = Shot(brief, _family(job), folder, model=model_hash, previews=previews)
+            _require_same(folder, stored, brief.request, model)
+        shot = Shot(brief, _family(job), folder, model=model["weights"], previews=previews)
         if folder.record.exists():
             yield Finished(brief.request.frames, 0.0, folder.movie.name)
         else:
@@ -90,11 +92,21 @@ def _family(job: Job) -> Family:
     return open_family(job.model, job.spec, job.device, parse_cache(job.brief.request.cache, job.spec))
 
 
-def _require_same(folder: ShotFolder, stored: tuple[ShotRequest, str], request: ShotRequest, model: str) -> None:
-    was, now = to_json(stored[0]), to_json(request)
-    differences = [(field.name, was[field.name], now[field.name]) for field in dataclasses.fields(ShotRequest)]
-    # The same weights may lie elsewhere by now: the fingerprint decides, not the name.
-    differences = [(name, *both) for name, *both in differences if name != "model"] + [("model", stored[1], model)]
-    for name, before, after in differences:
-        if before != after:
-            raise EngineError(Code.RESUME_MISMATCH, path=str(folder.root), name=name, was=str(before), now=str(after))
+def _digest(spec: ModelSpec) -> str:
+    """A digest of everything a `shotpack.json` may change about how a shot is made."""
+    described = json.dumps(dataclasses.asdict(spec) | {"title": "", "licence": ""}, sort_keys=True)
+    return hashlib.sha256(described.encode()).hexdigest()
+
+
+def _require_same(
+    folder: ShotFolder, stored: tuple[ShotRequest, dict[str, str]], request: ShotRequest, model: dict[str, str]
+) -> None:
+    """Raise EngineError `resume_mismatch` naming the first thing that differs from what the folder was begun with."""
+    # The same weights may lie elsewhere by now: their digest decides, not their name.
+    was = to_json(stored[0]) | {"model": stored[1].get("weights"), "model settings": stored[1].get("settings")}
+    now = to_json(request) | {"model": model["weights"], "model settings": model["settings"]}
+    for name, before in was.items():
+        if before != now[name]:
+            raise EngineError(
+                Code.RESUME_MISMATCH, path=str(folder.root), name=name, was=str(before), now=str(now[name])
+            )

@@ -49,8 +49,11 @@ class Grid:
         return min(sections - 1, max(0, nearest))
 
     def latent_of(self, frame: int) -> int:
-        """The latent that pixel frame `frame` is decoded from (blended seams only)."""
-        return -(-frame // self.compression)
+        """The latent that pixel frame `frame` is decoded from; frame 0 is the start board's latent 0."""
+        if self.seam is Seam.BLEND or frame == 0:
+            return -(-frame // self.compression)
+        section, rest = divmod(frame, self.stride)
+        return section * self.window + 1 - (-rest // self.compression)
 
     def block(self, section: int) -> range:
         """The pixel frames of section `section` that its neighbours blend, or all of them where sections are cut.
@@ -207,7 +210,8 @@ def _layout(
     anchor = max(board for board in boards if board <= start)
     after = sorted(s for s in done if s > section)
     end = sections * window + 1
-    if section - 1 in done or order is Order.FORWARD:
+    from_left = section - 1 in done or (section == 0 and order is Order.ENDPOINT)
+    if from_left or order is Order.FORWARD:
         first_after = after[0] * window + 1 if after else (end if end in boards else None)
         distance = 0 if first_after is None else first_after - (section + 1) * window - 1
         layout = from_past(

@@ -19,6 +19,7 @@ from .plan import Grid, PlannedSection, ShotPlan, plan_shot
 FRAMES_MAXIMUM = 36_000
 STEPS_MAXIMUM = 1_000
 WINDOW_MAXIMUM = 33
+CONTEXT_MAXIMUM = 256
 SEED_MAXIMUM = 2**63 - 1
 
 
@@ -82,20 +83,34 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
 
     _check_packing(schedule, spec)
 
-    fps = request.fps or spec.native_fps
+    fps = float(request.fps or spec.native_fps)
     native = rate(spec.native_fps)
     conform = Conform(rate(fps), native) if request.conform else Conform(Fraction(1), Fraction(1))
     grid = Grid(schedule.window, spec.temporal_compression, spec.seam)
     boards = _boards(request, conform, grid)
     plan = plan_shot(conform.native_frames(request.frames), grid=grid, schedule=schedule, boards=sorted(boards))
-    by_latent = {latent: boards[frame] for latent, frame in _latent_frames(plan, sorted(boards))}
-    return Brief(
-        request=replace(request, schedule=str(schedule), order=str(plan.order)),
+    steps = request.steps or spec.steps
+    guidance = spec.guidance if request.guidance is None else request.guidance
+    settled = replace(
+        request,
+        fps=fps,
         width=width,
         height=height,
-        steps=request.steps or spec.steps,
+        steps=steps,
+        order=str(plan.order),
+        schedule=str(schedule),
+        solver=str(solver),
+        window=grid.window,
+        guidance=guidance,
+    )
+    by_latent = {latent: boards[frame] for latent, frame in _latent_frames(plan, sorted(boards))}
+    return Brief(
+        request=settled,
+        width=width,
+        height=height,
+        steps=steps,
         solver=solver,
-        guidance=spec.guidance if request.guidance is None else request.guidance,
+        guidance=guidance,
         fps=fps,
         conform=conform,
         plan=plan,
@@ -123,11 +138,19 @@ def _check_packing(schedule: Schedule, spec: ModelSpec) -> None:
     """Refuse a schedule the weights have no kernels for, and one that leaves a kernel of theirs without frames."""
     trained = spec.schedules[schedule.order()]
     check_kernels(schedule, spec.kernels, trained)
-    used = {astuple(block.kernel) for block in (*schedule.before, *schedule.after)}
-    for kernel in spec.kernels:
-        if kernel not in used:
-            detail = f"it gives the kernel {Kernel(*kernel).name} no frames"
-            raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=str(schedule), detail=detail, suggestion=trained)
+    blocks = (*schedule.before, *schedule.after)
+    idle = [
+        Kernel(*kernel).name for kernel in spec.kernels if kernel not in {astuple(block.kernel) for block in blocks}
+    ]
+    detail = ""
+    if idle:
+        detail = f"it gives the kernel {idle[0]} no frames"
+    elif schedule.anchor and schedule.endpoint:
+        detail = "it keeps frames at both ends"
+    elif schedule.window > WINDOW_MAXIMUM or sum(block.frames for block in blocks) > CONTEXT_MAXIMUM:
+        detail = f"it is longer than {WINDOW_MAXIMUM} frames in a section or {CONTEXT_MAXIMUM} in its context"
+    if detail:
+        raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=str(schedule), detail=detail, suggestion=trained)
 
 
 def _size(request: ShotRequest, spec: ModelSpec, default: tuple[int, int]) -> tuple[int, int]:

@@ -54,8 +54,8 @@ _PREVIEW = Preview(
 )
 
 # The released size buckets (diffusers_helper/bucket_tools.py), key 640, as (width, height) in the released sequence.
-_TALL = ((416, 960), (448, 864), (480, 832), (512, 768), (544, 704), (576, 672), (608, 640))
-_SIZES = tuple((width, height) for height, width in (*_TALL, *((b, a) for a, b in reversed(_TALL))))
+_WIDE = ((416, 960), (448, 864), (480, 832), (512, 768), (544, 704), (576, 672), (608, 640))
+_SIZES = tuple((width, height) for height, width in (*_WIDE, *((b, a) for a, b in reversed(_WIDE))))
 
 RELEASED = ModelSpec(
     family="framepack-hunyuan",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ def block_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
     forward = HunyuanVideoSingleTransformerBlock.forward
 
+    @functools.wraps(forward)  # diffusers' hooks read the signature
     def counted(self, *args, **kwargs):  # type: ignore[no-untyped-def]
         calls.append(1)
         return forward(self, *args, **kwargs)

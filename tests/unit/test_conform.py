@@ -6,13 +6,14 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.framepack.conform import Conform, rate
 
 FPS = [24, 25, 23.976, 29.97, 30, 59.94, 60]
 
+a_few = settings(max_examples=60, deadline=None)
 conforms = st.builds(
     Conform,
     st.one_of(st.sampled_from(FPS).map(rate), st.fractions(min_value=1, max_value=240, max_denominator=1001)),
@@ -32,9 +33,10 @@ def nearest(frame: int, conform: Conform) -> int:
 @pytest.mark.parametrize("fps", FPS)
 def test_every_frame_shows_the_nearest_native_frame(fps: float, native: int) -> None:
     conform = Conform(rate(fps), Fraction(native))
-    assert [conform.native_of(frame) for frame in range(150)] == [nearest(frame, conform) for frame in range(150)]
+    assert [conform.native_of(frame) for frame in range(60)] == [nearest(frame, conform) for frame in range(60)]
 
 
+@a_few
 @given(conforms, st.integers(0, 36_000))
 def test_frames_show_what_lies_within_half_a_native_frame(conform: Conform, frame: int) -> None:
     late = Fraction(conform.native_of(frame)) - frame * conform.native / conform.fps
@@ -42,6 +44,7 @@ def test_frames_show_what_lies_within_half_a_native_frame(conform: Conform, fram
     assert type(conform.native_of(frame)) is int
 
 
+@a_few
 @given(conforms, st.integers(1, 300), st.lists(st.integers(0, 400), max_size=6))
 def test_runs_of_native_frames_partition_the_shot(conform: Conform, frames: int, cuts: list[int]) -> None:
     end = max([*cuts, conform.native_frames(frames)])
@@ -53,6 +56,7 @@ def test_runs_of_native_frames_partition_the_shot(conform: Conform, frames: int,
         assert all(conform.native_of(frame) in run for frame in part)
 
 
+@a_few
 @given(conforms, st.integers(1, 200))
 def test_frames_of_one_native_frame_are_all_that_show_it(conform: Conform, frames: int) -> None:
     shows = [conform.native_of(frame) for frame in range(frames)]
@@ -61,6 +65,7 @@ def test_frames_of_one_native_frame_are_all_that_show_it(conform: Conform, frame
         assert list(part) == [frame for frame in range(frames) if shows[frame] == native]
 
 
+@a_few
 @given(conforms, st.integers(1, 36_000))
 def test_native_frames_are_exactly_enough(conform: Conform, frames: int) -> None:
     assert conform.native_frames(frames) == conform.native_of(frames - 1) + 1
@@ -69,6 +74,7 @@ def test_native_frames_are_exactly_enough(conform: Conform, frames: int) -> None
     assert not conform.frames_of(range(conform.native_frames(frames), conform.native_frames(frames) + 9), frames)
 
 
+@a_few
 @given(st.integers(0, 36_000), st.fractions(min_value=1, max_value=240, max_denominator=1001))
 def test_equal_rates_map_one_to_one(frame: int, fps: Fraction) -> None:
     conform = Conform(fps, fps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import Code, EngineError
@@ -40,6 +40,7 @@ PAPER_NAMES = {
     "f1k1_td_f16k4f2k2f1k1_g9": Order.FORWARD,
 }
 
+a_few = settings(max_examples=60, deadline=None)
 counts = st.integers(1, 40)
 kernels = st.one_of(
     st.integers(1, 16).map(lambda n: Kernel(n, 2 * n, 2 * n)), st.builds(Kernel, counts, counts, counts)
@@ -148,6 +149,7 @@ def test_explicit_kernels_shorten_to_the_papers_names() -> None:
     assert str(schedule) == "f8k4f2k1h4w4f3k4h2w4_g9"
 
 
+@a_few
 @given(schedules())
 def test_a_name_reads_back(schedule: Schedule) -> None:
     name = str(schedule)
@@ -155,6 +157,7 @@ def test_a_name_reads_back(schedule: Schedule) -> None:
     assert str(parse(name)) == name
 
 
+@a_few
 @given(schedules(), st.data())
 def test_white_space_is_refused_anywhere(schedule: Schedule, data: st.DataObject) -> None:
     name = str(schedule)
@@ -165,6 +168,7 @@ def test_white_space_is_refused_anywhere(schedule: Schedule, data: st.DataObject
     assert caught.value.code is Code.SCHEDULE_INVALID
 
 
+@a_few
 @given(
     st.lists(st.sampled_from(["f1k1", "f2k1h2w4", "g9", "x", "td", "ta", "", "q", "f0k1"]), max_size=7), st.booleans()
 )
@@ -178,6 +182,7 @@ def test_any_sequence_of_pieces_is_canonical_or_refused(pieces: list[str], discr
         assert str(schedule) == name
 
 
+@a_few
 @given(st.text(max_size=30) | st.text("fgkhwxtdac_+D0123456789", max_size=30))
 def test_garbage_never_raises_anything_else(text: str) -> None:
     try:
@@ -268,6 +273,7 @@ def test_another_window() -> None:
     assert caught.value.code is Code.NUMBER_INVALID
 
 
+@a_few
 @given(schedules(), counts)
 def test_another_window_changes_nothing_else(schedule: Schedule, window: int) -> None:
     assert parse(with_window(str(schedule), window)) == replace(schedule, window=window)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import Code, EngineError
@@ -29,6 +29,7 @@ BUCKETS = [(416, 960), (448, 864), (480, 832), (512, 768), (544, 704), (576, 672
 """Pixel sizes of the released recipe (diffusers_helper/bucket_tools.py), one of each transposed pair."""
 
 
+a_few = settings(max_examples=60, deadline=None)
 counts = st.integers(1, 40)
 kernels = st.one_of(
     st.integers(1, 16).map(lambda n: Kernel(n, 2 * n, 2 * n)), st.builds(Kernel, counts, counts, counts)
@@ -97,11 +98,13 @@ def test_a_480p_frame_by_kernel() -> None:
     assert block_tokens(Block(2, K2), 64, 96) == 2 * 192
 
 
+@a_few
 @given(st.builds(Block, counts, kernels), grids)
 def test_tokens_count_the_windows_of_a_padded_convolution(block: Block, grid: tuple[int, int]) -> None:
     assert block_tokens(block, *grid) == counted(block, *grid)
 
 
+@a_few
 @given(st.builds(Block, counts, kernels), grids)
 def test_cost_is_the_length_without_padding(block: Block, times: tuple[int, int]) -> None:
     kernel = block.kernel
@@ -111,6 +114,7 @@ def test_cost_is_the_length_without_padding(block: Block, times: tuple[int, int]
     assert block_tokens(block, *times) >= blocks_cost([block]) * times[0] * times[1] / 4
 
 
+@a_few
 @given(names, grids, st.integers(0, 5000), st.integers(0, 5000))
 def test_length_is_constant_unless_the_tail_is_appended(name: str, grid: tuple[int, int], tail: int, more: int) -> None:
     schedule = parse(name)
@@ -127,6 +131,7 @@ def test_length_is_constant_unless_the_tail_is_appended(name: str, grid: tuple[i
             assert lengths == [0, 0]
 
 
+@a_few
 @given(names, grids, st.integers(1, 33))
 def test_the_section_costs_its_frames_at_full_resolution(name: str, grid: tuple[int, int], window: int) -> None:
     schedule = parse(name.replace("g9", f"g{window}"))
@@ -164,6 +169,7 @@ def test_lengths_refuse_impossible_numbers(rows: int, columns: int, tail: int) -
 # The length equation of the paper.
 
 
+@a_few
 @given(st.integers(0, 60), st.integers(0, 33), rates, st.integers(1, 3000))
 def test_packed_length_is_the_sum_of_its_frames(frames: int, section: int, rate: Fraction, tokens: int) -> None:
     frame, total = Fraction(tokens), Fraction(section * tokens)
@@ -173,6 +179,7 @@ def test_packed_length_is_the_sum_of_its_frames(frames: int, section: int, rate:
     assert packed_length(frames, section, rate, tokens) == total
 
 
+@a_few
 @given(st.integers(0, 200), st.integers(0, 33), rates, st.integers(1, 3000))
 def test_packed_length_rises_to_its_limit(frames: int, section: int, rate: Fraction, tokens: int) -> None:
     here, after = (packed_length(n, section, rate, tokens) for n in (frames, frames + 1))
@@ -215,6 +222,7 @@ def test_rates_as_binary_digits(rate: Fraction, depth: int, frames: tuple[int, .
     assert powers_for(rate, depth) == frames
 
 
+@a_few
 @given(st.fractions(min_value=Fraction(1, 100), max_value=9, max_denominator=200), st.integers(1, 24))
 def test_rates_are_met_from_below(rate: Fraction, depth: int) -> None:
     counts = powers_for(rate, depth)
@@ -250,6 +258,7 @@ def test_levels_become_the_papers_schedules(counts: tuple[int, ...], name: str) 
     assert str(schedule_of(counts, window=4, tail=Tail.COMPRESS)) == name.replace("td", "tc").replace("g9", "g4")
 
 
+@a_few
 @given(st.lists(st.integers(0, 64), min_size=1, max_size=16))
 def test_levels_cost_exactly_what_they_say(counts: list[int]) -> None:
     assume(any(counts))
@@ -265,6 +274,7 @@ def test_levels_cost_exactly_what_they_say(counts: list[int]) -> None:
     assert volumes == sorted(volumes, reverse=True)
 
 
+@a_few
 @given(st.integers(0, 30), st.integers(1, 4096))
 def test_kernels_have_the_volume_of_their_level(level: int, frames: int) -> None:
     kernel = kernel_at(level, frames)

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.framepack.schedule import shift_mu, shifted_sigmas
@@ -19,6 +19,8 @@ RECORDED = [
 ]
 RELEASED = FlowShift()
 
+a_few = settings(max_examples=60, deadline=None)
+
 
 def test_recorded_sigmas() -> None:
     sigmas = shifted_sigmas(25, math.log(7))
@@ -26,6 +28,7 @@ def test_recorded_sigmas() -> None:
     assert sigmas == pytest.approx(RECORDED, abs=5e-5)
 
 
+@a_few
 @given(st.integers(1, 200), st.floats(1.01, 20))
 def test_sigmas_follow_the_closed_form(steps: int, shift: float) -> None:
     """s t / (1 + (s - 1) t), which is 7 t / (1 + 6 t) at shift 7."""
@@ -33,6 +36,7 @@ def test_sigmas_follow_the_closed_form(steps: int, shift: float) -> None:
     assert shifted_sigmas(steps, math.log(shift)) == pytest.approx(expected, abs=1e-12)
 
 
+@a_few
 @given(st.integers(1, 1000), st.floats(-1, 4))
 def test_sigmas_fall_strictly_from_one_to_zero(steps: int, mu: float) -> None:
     sigmas = shifted_sigmas(steps, mu)
@@ -41,6 +45,7 @@ def test_sigmas_fall_strictly_from_one_to_zero(steps: int, mu: float) -> None:
     assert all(a > b for a, b in pairwise(sigmas))
 
 
+@a_few
 @given(st.integers(1, 50), st.floats(0, 3), st.floats(0.01, 1))
 def test_a_larger_shift_keeps_more_noise_for_longer(steps: int, mu: float, more: float) -> None:
     lower, higher = shifted_sigmas(steps, mu), shifted_sigmas(steps, mu + more)
@@ -63,11 +68,13 @@ def test_mu_is_capped_from_8798_tokens() -> None:
     assert shift_mu(13824, RELEASED) == math.log(7)  # a section of the released model at 512 x 768 pixels
 
 
+@a_few
 @given(st.integers(1, 8796))
 def test_mu_rises_by_the_recorded_slope(tokens: int) -> None:
     assert shift_mu(tokens + 1, RELEASED) - shift_mu(tokens, RELEASED) == pytest.approx(1.6927e-4, abs=1e-8)
 
 
+@a_few
 @given(st.integers(1, 50_000), st.integers(1, 4000), st.integers(1, 9000), st.floats(0.1, 1), st.floats(1.1, 20))
 def test_any_line_and_cap(tokens: int, base: int, run: int, rise: float, cap: float) -> None:
     shift = FlowShift(base_tokens=base, max_tokens=base + run, base_mu=0.1, max_mu=0.1 + rise, cap=cap)
