@@ -194,12 +194,13 @@ def find_links(pip: Sequence[str]) -> str:
 def uv_environ(environ: Mapping[str, str], configured: str) -> dict[str, str]:
     """Return `environ` with pip's find-links, from its settings and its variable, where uv looks for them.
 
-    uv reads none of pip's settings, and a wheel that was built for this machine may lie nowhere else.
+    uv reads none of pip's settings, and a wheel that was built for this machine may lie nowhere else. Where
+    pip parts them by white space, uv takes a comma: with a space, two folders are one that is not there.
     """
     links = dict.fromkeys([*configured.split(), *environ.get("PIP_FIND_LINKS", "").split()])
     if not links or "UV_FIND_LINKS" in environ:
         return dict(environ)
-    return {**environ, "UV_FIND_LINKS": " ".join(links)}
+    return {**environ, "UV_FIND_LINKS": ",".join(links)}
 
 
 def run(command: Sequence[str], environ: Mapping[str, str] = CHILD_ENVIRON) -> int:

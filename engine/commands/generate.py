@@ -17,7 +17,7 @@ from .progress import ProgressBar
 if TYPE_CHECKING:
     from ..media.images import BoardPicture
 
-_NATIVE_FPS = 30.0  # only to turn --seconds into frames where neither --fps nor the model says otherwise
+_NATIVE_FPS = 30.0  # the released models'; only for --seconds where neither --fps nor the model's folder says more
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -98,29 +98,27 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
     from ..media.images import open_board
     from ..models.catalog import find_model
 
-    stored = ShotFolder(args.out).stored_request() if args.resume else None
+    shot_folder = ShotFolder(args.out)
+    stored = shot_folder.stored_request() if args.resume else None
+    if shot_folder.taken() and not args.resume:
+        raise EngineError(Code.FOLDER_TAKEN, path=str(args.out))
     if args.image is None and stored is None:
         raise EngineError(Code.BAD_REQUEST, detail="--image is missing")
-    pictures: dict[str, BoardPicture] = {}
     if stored is not None and args.image is None:
         request = stored[0]
-        boards = ShotFolder(args.out).boards
-        pictures = {board.image: open_board(boards / board.image) for board in request.boards}
+        opened = {board.frame: open_board(shot_folder.boards / board.image) for board in request.boards}
         model = find_model(args.model or request.model)
     else:
-        frames = _frames(args)
-        paths = {1: args.image, **{frame: Path(name) for frame, name in args.board}}
-        if args.end_image is not None:
-            paths[frames] = args.end_image
-        opened = {frame: open_board(path) for frame, path in paths.items()}
-        pictures = {picture.sha256: picture for picture in opened.values()}
+        start = open_board(args.image)
         model = find_model(args.model)
+        frames = _frames(args, model.facts.native_fps or _NATIVE_FPS)
+        opened = {1: start, **_other_boards(args, frames)}
         request = _request(args, frames, opened, args.model or model.name)
     from ..framepack.job import prepare
     from ..framepack.job import run as run_job
 
-    start = next(pictures[board.image] for board in request.boards if board.frame == 1)
-    job = prepare(request, start, model, args.device, args.out)
+    job = prepare(request, opened[1], model, args.device, args.out)
+    pictures = {picture.sha256: picture for picture in opened.values()}
     yield from run_job(job, pictures, resume=args.resume, previews=args.json, save_latents=args.save_latents)
 
 
@@ -149,13 +147,31 @@ def _request(args: argparse.Namespace, frames: int, opened: dict[int, BoardPictu
     )
 
 
-def _frames(args: argparse.Namespace) -> int:
+def _other_boards(args: argparse.Namespace, frames: int) -> dict[int, BoardPicture]:
+    """The boards beside the start board, by frame."""
+    from ..media.images import open_board
+
+    places = [(frame, Path(name)) for frame, name in args.board]
+    if args.end_image is not None:
+        places.append((frames, args.end_image))
+    boards: dict[int, BoardPicture] = {}
+    for frame, path in places:
+        if frame == 1 or frame in boards:
+            detail = "another board lies there already"
+            raise EngineError(
+                Code.BOARD_INVALID, frame=frame, detail=detail, advice="give each board a frame of its own"
+            )
+        boards[frame] = open_board(path)
+    return boards
+
+
+def _frames(args: argparse.Namespace, native_fps: float) -> int:
     if args.frames is not None:
         return int(args.frames)
     seconds = 5.0 if args.seconds is None else args.seconds
     if not (math.isfinite(seconds) and 0 < seconds <= 3600):
         raise EngineError(Code.NUMBER_INVALID, name="--seconds", value=seconds, allowed="a number above 0, up to 3600")
-    fps = _NATIVE_FPS if args.fps is None else args.fps
+    fps = native_fps if args.fps is None else args.fps
     if not (math.isfinite(fps) and fps > 0):
         raise EngineError(Code.NUMBER_INVALID, name="fps", value=fps, allowed="a number from 1 to 240")
     return max(1, round(seconds * fps))

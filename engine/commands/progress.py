@@ -26,7 +26,7 @@ class ProgressBar:
             self._bar = tqdm(
                 total=steps, initial=event.steps * event.done, unit="step", file=sys.stderr, dynamic_ncols=True
             )
-            self._bar.bar_format = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix}"
+            self._bar.bar_format = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
         elif isinstance(event, Step) and self._bar is not None:
             self._bar.set_description(f"section {event.section + 1}", refresh=False)
             if event.seconds_left is not None:

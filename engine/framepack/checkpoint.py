@@ -19,7 +19,7 @@ import contextlib
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,7 @@ class ShotFolder:
 
     def tidy(self) -> None:
         """Remove what a killed process left half-written."""
+        self.provisional.mkdir(exist_ok=True)
         for folder in (self.root, self.frames, self.boards, self._checkpoint, self._encodings):
             sweep_parts(folder)
         for folder in self.provisional.glob("*"):
@@ -99,16 +100,17 @@ class ShotFolder:
 
     # Encodings
 
-    def encoded(self, key: str, encode: Callable[[], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-        """The tensors stored under `key` (a digest of the content they encode); `encode` makes them the first time."""
-        path = self._encodings / f"{key}.safetensors"
-        if not path.exists():
-            _save(path, encode())
-        return _load(path)[0]
-
     def has_encoding(self, key: str) -> bool:
-        """Whether `encoded` would answer from disk."""
-        return (self._encodings / f"{key}.safetensors").exists()
+        """Whether tensors are kept under `key`, a digest of the content they encode."""
+        return self._encoding(key).exists()
+
+    def keep_encoding(self, key: str, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Keep encoded tensors under `key`."""
+        _save(self._encoding(key), tensors)
+
+    def encoding(self, key: str) -> dict[str, torch.Tensor]:
+        """The tensors kept under `key`. Raises EngineError `checkpoint_damaged`."""
+        return _load(self._encoding(key))[0]
 
     # Sections
 
@@ -190,6 +192,9 @@ class ShotFolder:
         shutil.rmtree(self.provisional, ignore_errors=True)
         for path in self._seams():
             path.unlink()
+
+    def _encoding(self, key: str) -> Path:
+        return self._encodings / f"{key}.safetensors"
 
     def _latents(self, number: int) -> Path:
         return self._checkpoint / f"latents-{number:04d}.safetensors"

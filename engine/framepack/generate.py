@@ -7,22 +7,21 @@ section and gives the same frames, bit for bit on the same device.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from ..media.frames import frame_name, write_frames
-from ..media.images import decode_board, fit, to_bytes
+from ..media.images import to_bytes
 from ..media.movie import write_movie
-from ..models.spec import Denoising, Family, TextCondition, Velocity
+from ..models.spec import Denoising, Family, Velocity
 from ..protocol import Event, Finished, Preview, Progress, Section, Started, Step
 from .checkpoint import SampledSection, ShotFolder
 from .clock import Clock
+from .encode import Encoder, Encodings
 from .history import History
 from .memory_faults import memory_faults
 from .plan import PlannedSection
@@ -33,15 +32,6 @@ from .seams import Seams
 from .solvers import solver_named
 
 _PREVIEW_INTERVAL_S = 0.5
-
-
-@dataclass(frozen=True)
-class Encodings:
-    """Everything that is encoded once a shot: prompts by text, boards by their picture's SHA-256."""
-
-    texts: Mapping[str, TextCondition]
-    visions: Mapping[str, torch.Tensor]
-    latents: Mapping[str, torch.Tensor]
 
 
 class Shot:
@@ -56,16 +46,18 @@ class Shot:
         self._model = model
         self._previews = previews
         self.clock = Clock()
+        self._encoder = Encoder(brief, family, folder, model, self.clock)
 
     @torch.inference_mode()
     def events(self) -> Iterator[Event]:
         """Make what is still to be made. Ends with Finished; raises EngineError where it cannot go on."""
         folder, plan = self._folder, self._plan
         folder.tidy()
-        done = folder.done()
+        done = self._done()
         yield self._started(done)
         with memory_faults(self._family.device, "encoding the prompt and boards"):
-            encodings = yield from self._encode()
+            encodings = yield from self._encoder.encode()
+        yield Progress("loading the transformer")
         boards = {latent: encodings.latents[image] for latent, image in self._brief.board_images.items()}
         history = History(plan, boards)
         generator = self._restore(history, done)
@@ -81,9 +73,13 @@ class Shot:
         self._finish_files()
         yield Finished(self._brief.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
 
+    def complete(self) -> bool:
+        """Whether the shot is finished and every frame of it is still there."""
+        return self._folder.record.exists() and not self._missing(range(self._plan.frames))
+
     def export_latents(self, path: Path) -> None:
         """Save all latents of the finished shot, untrimmed (`ShotFolder.export_latents`)."""
-        start = self._board_encoding(self._brief.board_images[0])["latent"]
+        start = self._encoder.board(self._brief.board_images[0])["latent"]
         by_time = sorted(self._plan.made, key=lambda planned: planned.section)
         self._folder.export_latents(path, start, [planned.number for planned in by_time])
 
@@ -100,49 +96,19 @@ class Shot:
             done=done,
         )
 
-    # Encoding
+    def _done(self) -> int:
+        """Sections that need nothing more: sampled, published, and with every frame that was final still there."""
+        done = self._folder.done()
+        for planned in self._plan.made[:done]:
+            if any(self._missing(block) for block in planned.decode.final):
+                return planned.number
+        return done
 
-    def _encode(self) -> Generator[Event, None, Encodings]:
-        """Encode prompts and boards, each once; what an earlier run encoded is read from the folder."""
-        request = self._brief.request
-        wanted = dict.fromkeys([*self._brief.prompts, *([request.negative] if request.cfg > 1 else [])])
-        missing = [text for text in wanted if not self._folder.has_encoding(self._text_key(text))]
-        if missing:
-            yield Progress("encoding the prompt")
-            with self.clock.measure("encode"):
-                for text, condition in zip(missing, self._family.encode_texts(missing), strict=True):
-                    tensors = dict(condition.tensors)
-                    self._folder.encoded(self._text_key(text), lambda tensors=tensors: tensors)  # type: ignore[misc]
-        texts = {text: TextCondition(self._folder.encoded(self._text_key(text), dict)) for text in wanted}
-        images = dict.fromkeys(self._brief.board_images.values())
-        if any(not self._folder.has_encoding(self._board_key(image)) for image in images):
-            yield Progress("encoding the boards")
-        with self.clock.measure("encode"):
-            encoded = {image: self._board_encoding(image) for image in images}
-        yield Progress("loading the transformer")
-        return Encodings(
-            texts,
-            {image: tensors["vision"] for image, tensors in encoded.items()},
-            {image: tensors["latent"] for image, tensors in encoded.items()},
-        )
-
-    def _board_encoding(self, image: str) -> dict[str, torch.Tensor]:
-        def encode() -> dict[str, torch.Tensor]:
-            data = (self._folder.boards / image).read_bytes()
-            picture = fit(decode_board(data, f"board {image[:8]}"), self._brief.width, self._brief.height)
-            return {"vision": self._family.encode_vision(picture), "latent": self._family.encode_latent(picture)}
-
-        return self._folder.encoded(self._board_key(image), encode)
-
-    def _text_key(self, text: str) -> str:
-        return self._key("text", text)
-
-    def _board_key(self, image: str) -> str:
-        return self._key("board", image, str(self._brief.width), str(self._brief.height))
-
-    def _key(self, *content: str) -> str:
-        described = json.dumps([self._model, self._family.device.type, *content])
-        return hashlib.sha256(described.encode()).hexdigest()[:32]
+    def _missing(self, natives: range) -> bool:
+        """Whether a file is missing among the shot's frames that show the model's frames `natives`."""
+        wanted = self._brief.request.frames
+        names = (frame_name(frame + 1, wanted) for frame in self._brief.frames_of(natives))
+        return any(not (self._folder.frames / name).exists() for name in names)
 
     # Sampling
 
@@ -259,7 +225,8 @@ class Shot:
     def _facts(self) -> dict[str, str]:
         """What every PNG says of its making: the same for all frames and all runs of one shot."""
         request = self._brief.request
-        made_by = {"prompt": request.prompt, "seed": request.seed, "model": request.model, "model_sha256": self._model}
+        model = Path(request.model).name  # where it lies is nobody else's business
+        made_by = {"prompt": request.prompt, "seed": request.seed, "model": model, "model_sha256": self._model}
         boards = {str(board.frame): board.image for board in request.boards}
         settings = {"steps": self._brief.steps, "solver": str(self._brief.solver), "schedule": request.schedule}
         return {
@@ -273,8 +240,13 @@ class Shot:
         frames = [self._folder.frames / frame_name(frame, wanted) for frame in range(1, wanted + 1)]
         with self.clock.measure("movie"):
             write_movie(self._folder.movie, frames, self._brief.fps)
-        model = {"name": self._brief.request.model, "family": self._family.spec.family, "sha256": self._model}
-        self._folder.finish(shot_record(self._brief, model, self._family.device, self.clock, self._folder))
+        family = self._family
+        model = {
+            "name": Path(self._brief.request.model).name,
+            "family": family.spec.family,
+            "sha256": self._model,
+        }
+        self._folder.finish(shot_record(self._brief, model, family.device, self.clock, self._folder))
 
 
 def pinned(velocity: Velocity, pins: Mapping[int, torch.Tensor]) -> Velocity:

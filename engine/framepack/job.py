@@ -80,7 +80,7 @@ def run(
         else:
             _require_same(folder, stored, brief.request, model)
         shot = Shot(brief, _family(job), folder, model=model["weights"], previews=previews)
-        if folder.record.exists():
+        if shot.complete():
             yield Finished(brief.request.frames, 0.0, folder.movie.name)
         else:
             yield from shot.events()

@@ -8,9 +8,15 @@ from typing import Any
 import torch
 from diffusers import ConfigMixin
 from diffusers.models.modeling_utils import ModelMixin
+from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
+from transformers.utils import logging as transformers_logging
 
 from ..errors import Code, EngineError
+
+# Their progress bars would draw over whoever reports the engine's own events.
+diffusers_logging.disable_progress_bar()
+transformers_logging.disable_progress_bar()
 
 _ADVICE = "run 'python -m engine models verify' on it, or copy or download it again"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 import tempfile
@@ -18,6 +19,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and shorter shots, to see that it runs")
     args = parser.parse_args()
     rows: list[Row] = []
+    os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
     with tempfile.TemporaryDirectory(prefix="shotpack-bench-") as folder:
         for name, part in engine_core.PARTS.items():
             if args.only in (None, name):

@@ -126,6 +126,8 @@ def test_frames(generate: Generate, out: Path, frames: int) -> None:
         ({"schedule": "f1k1_x_g9_f1k1f2k2f16k4_td", "order": "forward"}, ["--order forward"]),
         ({"board": f"9={BOARD}"}, ["The board at frame 9", "frames 1 to 5"]),
         ({"board": f"3={BOARD}", "end_image": BOARD}, ["The board at frame 5", "too near"]),
+        ({"board": f"1={BOARD}"}, ["The board at frame 1", "another board lies there"]),
+        ({"frames": 1, "end_image": BOARD}, ["The board at frame 1", "another board lies there"]),
         ({"board": "x"}, ["'x' does not say a frame"]),
         ({"prompt_at": "9=w5"}, ["the frame of a prompt is 9"]),
     ],

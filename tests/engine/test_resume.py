@@ -108,6 +108,18 @@ def test_resuming_a_finished_shot_leaves_it_alone(
     assert {path: path.stat().st_mtime_ns for path in (out / "frames").iterdir()} == before
 
 
+def test_a_frame_that_got_lost_is_made_again_from_its_latents(
+    undisturbed: dict[str, tuple[Path, float]], warm_engine: WarmEngine, tmp_path: Path
+) -> None:
+    out = tmp_path / "shot"
+    shutil.copytree(undisturbed["inverted"][0], out)
+    (out / "frames" / "0050.png").unlink()
+    ended = warm_engine.run(["generate", "--out", str(out), "--resume", "--json"], tmp_path / "log")
+    assert ended.status == 0, ended.stderr
+    assert not [event for event in ended.events if event["event"] == "step"]
+    assert pixels(out) == pixels(undisturbed["inverted"][0])
+
+
 def test_resume_needs_no_other_words(
     undisturbed: dict[str, tuple[Path, float]], warm_engine: WarmEngine, tmp_path: Path
 ) -> None:

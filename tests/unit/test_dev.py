@@ -191,8 +191,8 @@ def test_programs_of_an_environment() -> None:
     [
         ({}, "", None),
         ({}, "/wheels\n", "/wheels"),
-        ({}, "\n/wheels\n/more\n", "/wheels /more"),
-        ({"PIP_FIND_LINKS": "/more /wheels"}, "/wheels\n", "/wheels /more"),
+        ({}, "\n/wheels\n/more\n", "/wheels,/more"),
+        ({"PIP_FIND_LINKS": "/more /wheels"}, "/wheels\n", "/wheels,/more"),
         ({"UV_FIND_LINKS": "/mine", "PIP_FIND_LINKS": "/more"}, "/wheels\n", "/mine"),
     ],
 )

@@ -67,7 +67,7 @@ WITHOUT_TORCH = (
         for name in ("conform", "layout", "packing", "plan", "rates", "request", "schedule")
     ),
     *(f"engine/models/{name}.py" for name in ("cache_choice", "catalog", "checksums", "command", "download")),
-    *(f"engine/models/{name}.py" for name in ("facts", "folder", "home", "spec", "weights")),
+    *(f"engine/models/{name}.py" for name in ("facts", "folder", "home", "hub", "spec", "weights")),
 )
 TORCH = ("accelerate", "diffusers", "peft", "torch", "transformers")
 
