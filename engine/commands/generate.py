@@ -16,6 +16,7 @@ from .progress import ProgressBar
 
 if TYPE_CHECKING:
     from ..media.images import BoardPicture
+    from ..models.folder import ModelFolder
 
 _NATIVE_FPS = 30.0  # the released models'; only for --seconds where neither --fps nor the model's folder says more
 
@@ -113,7 +114,7 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
         model = find_model(args.model)
         frames = _frames(args, model.facts.native_fps or _NATIVE_FPS)
         opened = {1: start, **_other_boards(args, frames)}
-        request = _request(args, frames, opened, args.model or model.name)
+        request = _request(args, frames, opened, _model_name(args.model, model))
     from ..framepack.job import prepare
     from ..framepack.job import run as run_job
 
@@ -163,6 +164,11 @@ def _other_boards(args: argparse.Namespace, frames: int) -> dict[int, BoardPictu
             )
         boards[frame] = open_board(path)
     return boards
+
+
+def _model_name(given: str | None, model: ModelFolder) -> str:
+    """What a resumed shot finds the model by: a catalog name, or a folder's full path, wherever it is resumed from."""
+    return str(Path(given).resolve()) if given and Path(given).is_dir() else given or model.name
 
 
 def _frames(args: argparse.Namespace, native_fps: float) -> int:

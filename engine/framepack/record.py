@@ -29,16 +29,7 @@ def shot_record(
     return {
         "request": to_json(brief.request),
         "model": model,
-        "settings": {
-            "width": brief.width,
-            "height": brief.height,
-            "steps": brief.steps,
-            "solver": brief.solver,
-            "guidance": brief.guidance,
-            "fps": brief.fps,
-            "model_frames": plan.frames,
-        },
-        "plan": {"order": plan.order, "schedule": brief.request.schedule, "sections": sections},
+        "plan": {"model_frames": plan.frames, "sections": sections},
         "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
         "device": str(device),
         "seconds": {kind: round(seconds, 3) for kind, seconds in clock.totals.items()},

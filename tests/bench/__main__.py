@@ -17,12 +17,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 dev.py bench", description=__doc__)
     parser.add_argument("--only", choices=sorted(engine_core.PARTS), help="run one part")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and shorter shots, to see that it runs")
+    parser.add_argument("--gpu", action="store_true", help="also the true-size transformer with random weights")
     args = parser.parse_args()
     rows: list[Row] = []
     os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
     with tempfile.TemporaryDirectory(prefix="shotpack-bench-") as folder:
         for name, part in engine_core.PARTS.items():
-            if args.only in (None, name):
+            if args.only == name or (args.only is None and (name != engine_core.TRUE_SIZE or args.gpu)):
                 print(f"running {name} …", file=sys.stderr, flush=True)
                 rows += part(Path(folder), args.quick)
     print(f"{platform.machine()}, Python {platform.python_version()}\n")

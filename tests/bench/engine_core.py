@@ -108,9 +108,18 @@ def first_frames(folder: Path, quick: bool) -> list[Row]:
     ]
 
 
+def true_size(folder: Path, quick: bool) -> list[Row]:
+    """One section of the 13B transformer with random weights; wants a GPU."""
+    from tests.bench import true_size
+
+    return true_size.true_size(folder, quick)
+
+
+TRUE_SIZE = "true-size"
 PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "section-time": section_time,
     "memory": peak_memory,
     "outside-model": outside_model,
     "first-frames": first_frames,
+    TRUE_SIZE: true_size,
 }

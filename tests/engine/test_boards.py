@@ -119,7 +119,7 @@ def test_conform_keeps_length_and_speed(make_shot: MakeShot, fps: float, frames:
     shot = make_shot(frames, fps=fps, steps=1)
     assert len(shot.frames) == frames
     record = json.loads((shot.folder / "shot.json").read_text())
-    assert record["settings"]["model_frames"] == native
+    assert record["plan"]["model_frames"] == native
     plain = make_shot(native, steps=1)
     for n in (0, 1, frames // 2, frames - 1):
         source = round(n * 30 / fps + 1e-9)
@@ -129,7 +129,7 @@ def test_conform_keeps_length_and_speed(make_shot: MakeShot, fps: float, frames:
 def test_frame_for_frame_takes_every_frame(make_shot: MakeShot) -> None:
     shot = make_shot(40, fps=24.0, conform=False, steps=1)
     record = json.loads((shot.folder / "shot.json").read_text())
-    assert (record["settings"]["model_frames"], record["settings"]["fps"]) == (40, 24.0)
+    assert (record["plan"]["model_frames"], record["request"]["fps"]) == (40, 24.0)
 
 
 def probe(shot: MadeShot) -> dict[str, object]:
@@ -166,7 +166,7 @@ def test_frames_and_record_say_what_made_them(make_shot: MakeShot) -> None:
     record = json.loads((shot.folder / "shot.json").read_text())
     assert record["request"]["seed"] == 11
     assert record["model"]["sha256"] == facts["model_sha256"]
-    assert record["plan"]["schedule"] == "f1k1_x_g9_f1k1f2k2f16k4_td"
+    assert record["request"]["schedule"] == "f1k1_x_g9_f1k1f2k2f16k4_td"
     assert record["versions"]["torch"]
     assert len(record["plan"]["sections"]) == 1
 
