@@ -28,6 +28,7 @@ from engine.models.download import accepted_licences, download
 from engine.models.folder import ModelFolder
 from engine.models.spec import Order
 from tests.engine.hub_server import COMMIT, HubServer, serve
+from tests.engine.permissions import without_root_s_override
 from tests.unit.model_files import TEXTS, WEIGHTS, make_model, safetensors
 
 TERMS = Licence("Test Terms", "https://example.org/terms", "for tests alone")
@@ -351,11 +352,12 @@ def test_the_disk_fills_up(install: Install, home: Path, monkeypatch: pytest.Mon
     assert state(FIRST) is not State.INSTALLED
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="permissions bind neither Windows nor root")
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 def test_no_write_permission(install: Install, home: Path) -> None:
     home.mkdir()
     home.chmod(0o500)
-    assert refused(Code.FOLDER_UNWRITABLE, install).exit_code == 2
+    with without_root_s_override():
+        assert refused(Code.FOLDER_UNWRITABLE, install).exit_code == 2
 
 
 def test_a_file_in_the_way(install: Install, home: Path) -> None:
