@@ -16,7 +16,7 @@ class Conform:
     """Maps shot frames at `fps` to the model's frames at `native`, both counted from 0; equal rates map one to one.
 
     Every shot frame shows one whole frame of the model's, the nearest in time: no ghosts of two frames mixed. Motion
-    keeps its speed whatever the two rates are.
+    keeps its speed whatever the two rates are. The recipe has no such step: it plays at the rate it was trained at.
     """
 
     fps: Fraction

@@ -23,7 +23,10 @@ class PackedFrames:
 
 @dataclass(frozen=True)
 class PackedContext:
-    """What the model sees besides the noise: blocks in time order, and the section's own time indices (window,)."""
+    """What the model sees besides the noise: blocks in time order, and the section's own time indices (window,) int64.
+
+    Source: arXiv 2504.12626 v3, packing; time indices that no frame bears are simply left out (random-access RoPE).
+    """
 
     blocks: tuple[PackedFrames, ...]
     generated: torch.Tensor
@@ -52,7 +55,7 @@ class History:
         self._made: dict[int, torch.Tensor] = {}
 
     def add(self, planned: PlannedSection, latents: torch.Tensor) -> None:
-        """Take in a sampled section (1, C, window, H, W)."""
+        """Take in a sampled section (1, C, window, H, W) float32."""
         frames = torch.split(latents, 1, dim=2)
         self._made.update(zip(self._plan.own_latents(planned), frames, strict=True))
 
@@ -67,7 +70,7 @@ class History:
         return PackedContext(tuple(self._packed(block) for block in planned.layout.blocks), generated)
 
     def clip(self, latents: range) -> torch.Tensor:
-        """The latents `latents` as one clip to decode: (1, C, T, H, W)."""
+        """The latents `latents` as one clip to decode: (1, C, T, H, W) float32. KeyError where one was dropped."""
         return torch.cat([self._latent(number) for number in latents], dim=2)
 
     def __len__(self) -> int:

@@ -19,7 +19,11 @@ from .packing import Schedule
 
 @dataclass(frozen=True)
 class Grid:
-    """How latents, sections and pixel frames relate for one model. All three numbers are at least 1."""
+    """How latents, sections and pixel frames relate for one model.
+
+    `window` latent frames in a section and `compression` pixel frames in a latent, both at least 1. Source: released
+    recipe (`demo_gradio.py`, decoding): 9 and 4; 4T - 3 pixel frames from T latents, 33 of them blended.
+    """
 
     window: int
     compression: int
@@ -36,7 +40,7 @@ class Grid:
         return self.compression * (self.window - 1) + (self.compression if self.seam is Seam.BLEND else 1)
 
     def sections(self, frames: int) -> int:
-        """The fewest sections that reach `frames` pixel frames (at least 1)."""
+        """The fewest sections that reach `frames` pixel frames; both at least 1."""
         return max(1, -(-(frames - self.lead) // self.stride))
 
     def frames(self, sections: int) -> int:
@@ -44,12 +48,15 @@ class Grid:
         return sections * self.stride + self.lead
 
     def section_of(self, frame: int, sections: int) -> int:
-        """The section whose first frame lies nearest to pixel frame `frame`; ties go to the later one."""
+        """The section, 0 .. `sections` - 1, whose first frame lies nearest to pixel frame `frame`.
+
+        Ties go to the later one; a frame outside the shot gives the first or the last section.
+        """
         nearest = (2 * (frame - self.lead) + self.stride) // (2 * self.stride)
         return min(sections - 1, max(0, nearest))
 
     def latent_of(self, frame: int) -> int:
-        """The latent that pixel frame `frame` is decoded from; frame 0 is the start board's latent 0."""
+        """The latent that pixel frame `frame` (from 0) is decoded from; frame 0 is the start board's latent 0."""
         if self.seam is Seam.BLEND or frame == 0:
             return -(-frame // self.compression)
         section, rest = divmod(frame, self.stride)
@@ -69,7 +76,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class DecodePlan:
-    """What is decoded once a section is made, how it meets its neighbours, and what that settles (frames from 0)."""
+    """What is decoded once a section is made, how it meets its neighbours, and what that settles (frames from 0).
+
+    Source: released recipe (`demo_gradio.py`): after the first section each decode covers two windows and the 33
+    frames they share are blended. Endpoint order closes its gap with three windows and two blends at once.
+    """
 
     latents: range
     """The section, with the neighbours that are already made (and the start)."""
@@ -101,7 +112,10 @@ class PlannedSection:
 
 @dataclass(frozen=True)
 class ShotPlan:
-    """The whole shot. `frames` pixel frames are wanted of the `grid.frames(sections)` that are made."""
+    """The whole shot. `frames` pixel frames are wanted of the `grid.frames(sections)` that are made.
+
+    A table to be read: no number here is computed again while the shot is made.
+    """
 
     grid: Grid
     order: Order
@@ -172,7 +186,10 @@ def plan_shot(
 
 
 def making_sequence(order: Order, sections: int) -> Iterator[int]:
-    """Sections by their place in time, in the sequence in which `order` makes them."""
+    """Sections 0 .. `sections` - 1 by their place in time, in the sequence in which `order` makes them.
+
+    Source: arXiv 2504.12626 v3, sampling: (a) forward, (b) endpoint, from the ends inward, (c) inverted.
+    """
     if order is Order.INVERTED:
         yield from range(sections - 1, -1, -1)
     elif order is Order.FORWARD:

@@ -21,7 +21,8 @@ def linear_blend(earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
 class Seams:
     """Pixels that a later section may still blend, by the pixel frame they begin at: (1, 3, F, H, W) float32.
 
-    At most one block waits for the inverted and forward orders, two for endpoint, whatever the shot's length.
+    Source: released recipe (`demo_gradio.py`, `soft_append_bcthw`), where the whole movie is rewritten instead. At most
+    one block waits for the inverted and forward orders, two for endpoint, whatever the shot's length.
     """
 
     def __init__(self, grid: Grid, waiting: Mapping[int, torch.Tensor] | None = None) -> None:
@@ -30,7 +31,7 @@ class Seams:
         self.waiting = dict(waiting or {})
 
     def join(self, decode: DecodePlan, pixels: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
-        """Join a decoded clip (1, 3, F, H, W) to what waits; yield (first pixel frame, frames) of all that is final.
+        """Join a decoded clip (1, 3, F, H, W) float32 to what waits; yield (first pixel frame, frames) of all final.
 
         The clip's first frame is that of its first latent (`plan.Grid`). What stays provisional is kept in `waiting`.
         """

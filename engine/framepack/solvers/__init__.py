@@ -21,5 +21,5 @@ SolverFunction = Callable[[Velocity, torch.Tensor, Sequence[float]], Iterator[De
 
 
 def solver_named(solver: Solver) -> SolverFunction:
-    """The solver function for a request's solver name."""
+    """The solver function for a request's solver name: the released recipe's UniPC, or diffusers' Euler."""
     return {Solver.UNIPC: unipc, Solver.EULER: euler}[solver]

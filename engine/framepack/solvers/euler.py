@@ -14,7 +14,8 @@ from .step import Denoised
 def euler(velocity: Velocity, x: torch.Tensor, sigmas: Sequence[float]) -> Iterator[Denoised]:
     """First order: x' = x + (sigma' - sigma) v. `sigmas` has one number more than there are steps.
 
-    dx/dsigma = v(x, sigma) is the flow-matching ODE, x = (1 - sigma) picture + sigma noise.
+    dx/dsigma = v(x, sigma) is the flow-matching ODE, x = (1 - sigma) picture + sigma noise. Source: diffusers'
+    `FlowMatchEulerDiscreteScheduler`.
     """
     for step, (sigma, following) in enumerate(pairwise(sigmas), start=1):
         v = velocity(x, sigma)
