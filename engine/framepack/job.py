@@ -72,6 +72,9 @@ def run(
     yield Progress("checking the model")
     require_intact(job.model)
     model = {"weights": fingerprint(job.model), "settings": _digest(job.spec)}
+    if job.spec.trained_orders and brief.plan.order not in job.spec.trained_orders:
+        trained = " and ".join(job.spec.trained_orders)
+        yield Progress(f"this model was trained for {trained} order; in {brief.plan.order} order it may drift or jump")
     make_folder(folder.lock.parent)
     with folder_lock(folder.lock, folder.root):
         stored = folder.stored_request()

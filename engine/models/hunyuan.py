@@ -73,7 +73,7 @@ RELEASED = ModelSpec(
         Order.ENDPOINT: "td_f16k4f2k2f1k1_g9_x_f1k1",
     },
     kernels=((1, 2, 2), (2, 4, 4), (4, 8, 8)),
-    trained_orders=(Order.INVERTED,),
+    trained_orders=(),
     size_multiple=16,
     side_limits=(32, 2048),
     sizes=_SIZES,

@@ -88,6 +88,7 @@ class ModelSpec:
     schedules: Mapping[Order, str]
     kernels: tuple[tuple[int, int, int], ...]
     trained_orders: tuple[Order, ...]
+    """Empty where a folder does not say."""
 
     # Sizes.
     size_multiple: int

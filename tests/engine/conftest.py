@@ -35,8 +35,8 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def warm_engine() -> Iterator[WarmEngine]:
-    engine = WarmEngine()
+def warm_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmEngine]:
+    engine = WarmEngine(tmp_path_factory.mktemp("home"))
     yield engine
     engine.close()
 
@@ -70,7 +70,7 @@ def make_shot(tmp_path: Path) -> MakeShot:
         prompt: str = "w5 w2 w81",
         prompts: tuple[PromptAt, ...] = (),
         size: tuple[int, int] = (64, 64),
-        steps: int = 3,
+        steps: int | None = 3,
         **settings: object,
     ) -> MadeShot:
         folder = tmp_path / f"shot{next(count)}"

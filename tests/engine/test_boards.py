@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -13,8 +14,8 @@ from PIL import Image
 
 from engine.errors import EngineError
 from engine.framepack.checkpoint import ShotFolder
-from engine.protocol import Preview, PromptAt, Section, Started, Step
-from tests.engine.checkpoints import BOARD
+from engine.protocol import Preview, Progress, PromptAt, Section, Started, Step
+from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MadeShot, MakeShot
 
 
@@ -180,6 +181,20 @@ def test_a_board_of_another_shape_is_cropped_to_the_size(make_shot: MakeShot, tm
     cropped = make_shot(1, boards={1: tmp_path / "wide.png"}, steps=1)
     white = make_shot(1, boards={1: tmp_path / "square.png"}, steps=1)
     assert torch.allclose(cropped.latents[:, :, :1], white.latents[:, :, :1], atol=1e-4)
+
+
+def test_an_untrained_order_is_said(make_shot: MakeShot, tmp_path: Path) -> None:
+    model = tmp_path / "forward-model"
+    shutil.copytree(TINY, model)
+    (model / "shotpack.json").write_text(json.dumps({"order": "forward", "steps": 1}))
+    stages = [
+        event.stage for event in make_shot(5, model=model, order="endpoint").events if isinstance(event, Progress)
+    ]
+    assert any("trained for forward order" in stage for stage in stages)
+    shot = make_shot(5, model=model, steps=None)
+    assert not any("trained" in event.stage for event in shot.events if isinstance(event, Progress))
+    record = json.loads((shot.folder / "shot.json").read_text())
+    assert (record["request"]["order"], record["request"]["steps"]) == ("forward", 1)
 
 
 def test_boards_too_near_each_other(make_shot: MakeShot) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -139,6 +140,24 @@ def killed_in_the_middle(warm_engine: WarmEngine, out: Path, log: Path, duration
         shutil.rmtree(out)
         ended = warm_engine.run(arguments(out), log / "log", kill_after_s=0.3 * duration)
     return ended
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_politely(
+    kind: signal.Signals, undisturbed: dict[str, tuple[Path, float]], warm_engine: WarmEngine, tmp_path: Path
+) -> None:
+    """Ctrl-C and a polite kill end with 130, one line and a last event; what is finished stays."""
+    reference, duration = undisturbed["inverted"]
+    out = tmp_path / "shot"
+    ended = warm_engine.run(arguments(out), tmp_path / "log", kill_after_s=0.5 * duration, with_signal=kind)
+    assert ended.status == 130, ended.stderr
+    assert ended.stderr.strip().splitlines()[-1].startswith("shotpack: Interrupted")
+    assert "Traceback" not in ended.stderr
+    assert [event["event"] for event in ended.events][-1] == "cancelled"
+    assert ended.events[-1]["done"] == ShotFolder(out).done()
+    ended = warm_engine.run(["generate", "--out", str(out), "--resume"], tmp_path / "log")
+    assert ended.status == 0, ended.stderr
+    assert pixels(out) == pixels(reference)
 
 
 def test_other_settings_are_not_mixed_in(

@@ -41,21 +41,35 @@ class Ended:
 class WarmEngine:
     """Runs `python -m engine ARGUMENTS` in a forked process, and kills it where asked to."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path) -> None:
+        """`home` is Shotpack's home for all runs that do not say another."""
+        self._home = home
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.engine.warm_engine"], cwd=ROOT, stdin=-1, stdout=-1, text=True
         )
         assert self._receive() == "ready"
 
-    def run(self, arguments: list[str], folder: Path, *, kill_after_s: float | None = None) -> Ended:
-        """Run to the end, or SIGKILL it `kill_after_s` seconds after its start; output goes to files in `folder`."""
+    def run(
+        self,
+        arguments: list[str],
+        folder: Path,
+        *,
+        kill_after_s: float | None = None,
+        with_signal: signal.Signals = signal.SIGKILL,
+        home: Path | None = None,
+    ) -> Ended:
+        """Run to the end, or signal it `kill_after_s` seconds after its start; output goes to files in `folder`."""
         folder.mkdir(exist_ok=True)
         out, err = folder / "stdout", folder / "stderr"
-        pid = int(self._send({"arguments": arguments, "stdout": str(out), "stderr": str(err)}))
+        pid = int(
+            self._send(
+                {"arguments": arguments, "stdout": str(out), "stderr": str(err), "home": str(home or self._home)}
+            )
+        )
         if kill_after_s is not None:
             time.sleep(kill_after_s)
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, with_signal)
         status = int(self._send({"wait": pid}))
         return Ended(os.waitstatus_to_exitcode(status), out.read_text(), err.read_text())
 
@@ -91,6 +105,7 @@ def _serve() -> None:
             for target, path in ((1, message["stdout"]), (2, message["stderr"])):
                 os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), target)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.environ["SHOTPACK_HOME"] = message["home"]
             os._exit(_run(command_line.main, message["arguments"]))
         print(pid, flush=True)
 

@@ -1,0 +1,68 @@
+"""The command line as a person meets it: help, wrong words, doctor, the default model, the progress bar."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.engine.checkpoints import BOARD, TINY
+from tests.engine.warm_engine import WarmEngine
+
+
+def test_doctor_says_a_line_about_everything(warm_engine: WarmEngine, tmp_path: Path) -> None:
+    ended = warm_engine.run(["doctor"], tmp_path / "log")
+    assert ended.status == 0
+    lines = ended.stdout.splitlines()
+    assert all(line.startswith(("ok    ", "look  ")) for line in lines)
+    for subject in ("python", "torch", "diffusers", "devices", "memory", "disk", "model"):
+        assert any(line[6:].startswith(f"{subject}: ") for line in lines), subject
+    assert any("models download" in line for line in lines if line.startswith("look"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "COMMAND"),
+        (["dance"], "invalid choice: 'dance'"),
+        (["generate"], "--out"),
+        (["generate", "--out", "x", "--nonsense"], "unrecognized arguments: --nonsense"),
+        (["generate", "--out", "x", "--frames", "3", "--seconds", "2"], "not allowed with argument"),
+        (["models", "path", "no-such-model"], "no-such-model"),
+    ],
+)
+def test_wrong_words_get_one_line(
+    arguments: list[str], complaint: str, warm_engine: WarmEngine, tmp_path: Path
+) -> None:
+    ended = warm_engine.run(arguments, tmp_path / "log")
+    assert ended.status in {2, 3}
+    (line,) = ended.stderr.strip().splitlines()
+    assert line.startswith("shotpack: ")
+    assert complaint in line
+
+
+def test_the_installed_model_is_the_default(warm_engine: WarmEngine, tmp_path: Path) -> None:
+    """A folder under the models home is a model by its name, and without --model it is the one that is used."""
+    home = tmp_path / "home"
+    shutil.copytree(TINY, home / "models" / "mine")
+    command = ["--image", str(BOARD), "--prompt", "w5", "--frames", "5", "--size", "64x64", "--steps", "1"]
+    ended = warm_engine.run(["generate", *command, "--out", str(tmp_path / "a")], tmp_path / "log", home=home)
+    assert ended.status == 0, ended.stderr
+    assert json.loads((tmp_path / "a" / "shot.json").read_text())["model"]["name"] == "mine"
+    listed = warm_engine.run(["models", "list", "--json"], tmp_path / "log", home=home)
+    assert {"mine", "framepack-i2v", "framepack-f1"} <= {row["name"] for row in json.loads(listed.stdout)}
+
+
+def test_a_person_sees_progress_and_the_result(warm_engine: WarmEngine, tmp_path: Path) -> None:
+    out = tmp_path / "shot"
+    command = ["generate", "--model", str(TINY), "--image", str(BOARD), "--prompt", "w5", "--out", str(out)]
+    ended = warm_engine.run([*command, "--seconds", "1", "--size", "64x64", "--steps", "3"], tmp_path / "log")
+    assert ended.status == 0
+    assert ended.stdout == ""
+    assert len(list((out / "frames").iterdir())) == 30
+    assert "left" in ended.stderr
+    assert "frames 1 to 30" in ended.stderr
+    assert str(out / "shot.mp4") in ended.stderr
+    assert "Loading weights" not in ended.stderr
