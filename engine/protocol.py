@@ -146,7 +146,7 @@ class Section:
     files: tuple[str, ...]
     """Frames that are final now and were not before."""
     provisional: tuple[str, ...]
-    """Frames that the next section may still blend."""
+    """Frames that the next section may still blend; none where nobody watches."""
 
 
 @dataclass(frozen=True)

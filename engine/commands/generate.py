@@ -120,7 +120,7 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
 
     job = prepare(request, opened[1], model, args.device, args.out)
     pictures = {picture.sha256: picture for picture in opened.values()}
-    yield from run_job(job, pictures, resume=args.resume, previews=args.json, save_latents=args.save_latents)
+    yield from run_job(job, pictures, resume=args.resume, watched=args.json, save_latents=args.save_latents)
 
 
 def _request(args: argparse.Namespace, frames: int, opened: dict[int, BoardPicture], model: str) -> ShotRequest:

@@ -37,14 +37,18 @@ _PREVIEW_INTERVAL_S = 0.5
 class Shot:
     """One shot in the making: its brief, its model and its folder, which must have been begun."""
 
-    def __init__(self, brief: Brief, family: Family, folder: ShotFolder, *, model: str, previews: bool = True) -> None:
-        """`model` is the model's fingerprint; `previews` asks for Preview events, at most two a second."""
+    def __init__(self, brief: Brief, family: Family, folder: ShotFolder, *, model: str, watched: bool = True) -> None:
+        """`model` is the model's fingerprint.
+
+        `watched` says that somebody looks on while the shot is made: then there are Preview events, at most two a
+        second, and provisional frames on disk.
+        """
         self._brief = brief
         self._plan = brief.plan
         self._family = family
         self._folder = folder
         self._model = model
-        self._previews = previews
+        self._watched = watched
         self.clock = Clock()
         self._encoder = Encoder(brief, family, folder, model, self.clock)
 
@@ -177,7 +181,7 @@ class Shot:
             steps_left = brief.steps - denoised.step + brief.steps * (len(self._plan.made) - planned.number - 1)
             left = self.clock.seconds_left(steps_left, len(self._plan.made) - planned.number)
             yield Step(planned.section, denoised.step, brief.steps, left)
-            if self._previews and time.monotonic() - shown >= _PREVIEW_INTERVAL_S:
+            if self._watched and time.monotonic() - shown >= _PREVIEW_INTERVAL_S:
                 shown = time.monotonic()
                 yield Preview(planned.section, denoised.step, section_jpeg(denoised.estimate, family.spec.preview))
         sampled = SampledSection(latents.cpu(), generator.get_state())
@@ -198,7 +202,7 @@ class Shot:
             waiting.mkdir(exist_ok=True)
             provisional = [
                 path
-                for block in planned.decode.provisional
+                for block in (planned.decode.provisional if self._watched else ())
                 for path in self._write(waiting, block.start, seams.waiting[block.start])
             ]
             self._folder.commit_seam(planned.number, seams.waiting)

@@ -58,13 +58,14 @@ def run(
     pictures: Mapping[str, BoardPicture],
     *,
     resume: bool,
-    previews: bool = True,
+    watched: bool = True,
     save_latents: Path | None = None,
 ) -> Iterator[Event]:
     """Make the shot; `pictures` holds the boards by SHA-256. Ends with Finished or raises EngineError.
 
     With `resume` a shot begun here goes on where it stopped, and a finished one is left as it is; without, a folder
-    that holds a shot is refused. Closing the iterator stops the work; finished sections stay.
+    that holds a shot is refused. `watched` asks for previews and provisional frames (`Shot`). `save_latents` is where
+    all latents go in the end. Closing the iterator stops the work; finished sections stay.
     """
     folder, brief = job.folder, job.brief
     if folder.taken() and not resume:
@@ -82,7 +83,7 @@ def run(
             folder.begin(brief.request, model, {sha256: picture.data for sha256, picture in pictures.items()})
         else:
             _require_same(folder, stored, brief.request, model)
-        shot = Shot(brief, _family(job), folder, model=model["weights"], previews=previews)
+        shot = Shot(brief, _family(job), folder, model=model["weights"], watched=watched)
         if shot.complete():
             yield Finished(brief.request.frames, 0.0, folder.movie.name)
         else:

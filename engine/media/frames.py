@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image, PngImagePlugin
 from .files import write_whole
 
 _WRITERS = 4
-_COMPRESSION = 1  # zlib level: 2 to 3 times faster than the default for a tenth more bytes
+_COMPRESSION = {"compress_level": 1, "compress_type": zlib.Z_RLE}  # half the default's time for about the same bytes
 
 
 def frame_name(frame: int, frames: int) -> str:
@@ -28,7 +29,7 @@ def png_bytes(pixels: np.ndarray, facts: Mapping[str, str]) -> bytes:
     for key, text in facts.items():
         chunks.add_itxt(key, text)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=_COMPRESSION, pnginfo=chunks)
+    Image.fromarray(pixels).save(buffer, "PNG", **_COMPRESSION, pnginfo=chunks)
     return buffer.getvalue()
 
 

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import imageio.v2 as imageio
+import numpy as np
+from PIL import Image
 
 from .files import whole_file
 
 # BT.709 said and meant: ffmpeg would otherwise convert by BT.601 and say nothing, and players shift the colours.
-_COLOUR = ["-vf", "scale=out_color_matrix=bt709:out_range=tv", "-colorspace", "bt709", "-color_primaries", "bt709"]
-_OUTPUT = [*_COLOUR, "-color_trc", "iec61966-2-1", "-color_range", "tv", "-crf", "16", "-movflags", "+faststart"]
+_COLOUR = (
+    "-vf scale=out_color_matrix=bt709:out_range=tv -colorspace bt709 -color_primaries bt709 -color_trc iec61966-2-1"
+)
+_OUTPUT = f"{_COLOUR} -color_range tv -preset veryfast -crf 16 -movflags +faststart".split()
 
 
 def write_movie(path: Path, frames: Sequence[Path], fps: float) -> None:
@@ -33,4 +37,5 @@ def write_movie(path: Path, frames: Sequence[Path], fps: float) -> None:
         ) as movie,
     ):
         for frame in frames:
-            movie.append_data(imageio.imread(frame))
+            with Image.open(frame) as picture:
+                movie.append_data(np.asarray(picture))

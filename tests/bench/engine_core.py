@@ -18,6 +18,13 @@ SIZE = 96
 SECTIONS = (2, 6)
 
 
+def accuracy(folder: Path, quick: bool) -> list[Row]:
+    """Latents beside diffusers' and the released sampler's."""
+    from tests.bench import accuracy
+
+    return accuracy.accuracy(folder / "accuracy", quick)
+
+
 def section_time(folder: Path, quick: bool) -> list[Row]:
     """Seconds a section, exact mode: the slope between a short and a longer shot, so that loading cancels out.
 
@@ -68,10 +75,14 @@ def outside_model(folder: Path, quick: bool) -> list[Row]:
     """The share of a shot's wall time that is not inside the networks: plan, solver, disk, previews, movie."""
     from tests.bench.shots import model_share
 
-    elapsed, inside = model_share(folder / "share", 2 if quick else 5, SIZE, STEPS)
-    share = 100 * (1 - inside / elapsed)
-    figure = f"time outside the model, 5 sections, {SIZE}x{SIZE}, {STEPS} steps, previews on"
-    return [Row(figure, f"{share:.1f} %", "", "under 5 %")]
+    rows = []
+    for watched in (False, True):
+        elapsed, inside = model_share(folder / f"share{watched}", 2 if quick else 5, SIZE, STEPS, watched)
+        share = 100 * (1 - inside / elapsed)
+        how = "with previews and provisional frames" if watched else "nobody watching"
+        figure = f"time outside the model, 5 sections, {SIZE}x{SIZE}, {STEPS} steps, {how}"
+        rows.append(Row(figure, f"{share:.1f} %", "", "under 5 %"))
+    return rows
 
 
 def first_frames(folder: Path, quick: bool) -> list[Row]:
@@ -117,6 +128,7 @@ def true_size(folder: Path, quick: bool) -> list[Row]:
 
 TRUE_SIZE = "true-size"
 PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
+    "accuracy": accuracy,
     "section-time": section_time,
     "memory": peak_memory,
     "outside-model": outside_model,

@@ -24,8 +24,8 @@ MEMORY_SIZE = 96
 MEMORY_STEPS = 2
 
 
-def make_shotpack(folder: Path, frames: int, size: int, steps: int, previews: bool = False) -> None:
-    """A shot through the path of the command line."""
+def make_shotpack(folder: Path, frames: int, size: int, steps: int, watched: bool = False, **settings: object) -> Path:
+    """A shot through the path of the command line; the file with its latents."""
     board = open_board(BOARD)
     request = ShotRequest(
         model=str(MODEL),
@@ -35,11 +35,13 @@ def make_shotpack(folder: Path, frames: int, size: int, steps: int, previews: bo
         width=size,
         height=size,
         steps=steps,
-        solver="euler",
+        **{"solver": "euler"} | settings,  # type: ignore[arg-type]
     )
     job = prepare(request, board, open_folder(MODEL), "cpu", folder)
-    for _ in run(job, {board.sha256: board}, resume=False, previews=previews):
+    latents = folder / "latents.safetensors" if settings else None
+    for _ in run(job, {board.sha256: board}, resume=False, watched=watched, save_latents=latents):
         pass
+    return folder / "latents.safetensors"
 
 
 def make_diffusers(sections: int, size: int, steps: int) -> None:
@@ -71,7 +73,7 @@ def diffusers_seconds(folder: Path, sections: int, size: int, steps: int) -> flo
     return time.monotonic() - began
 
 
-def model_share(folder: Path, sections: int, size: int, steps: int) -> tuple[float, float]:
+def model_share(folder: Path, sections: int, size: int, steps: int, watched: bool) -> tuple[float, float]:
     """(wall seconds from the first step on, seconds of those spent inside transformer and VAE)."""
     from engine.models.hunyuan import HunyuanFramePack
 
@@ -93,7 +95,7 @@ def model_share(folder: Path, sections: int, size: int, steps: int) -> tuple[flo
     try:
         HunyuanFramePack.decode = timed(decode)  # type: ignore[method-assign]
         HunyuanFramePack.begin = lambda *a: timed(begin(*a))  # type: ignore[method-assign, assignment]
-        make_shotpack(folder, 36 * sections + 1, size, steps, previews=True)
+        make_shotpack(folder, 36 * sections + 1, size, steps, watched)
     finally:
         HunyuanFramePack.begin, HunyuanFramePack.decode = begin, decode  # type: ignore[method-assign]
     return time.monotonic() - began[0], inside
