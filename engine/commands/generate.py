@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
-from ..protocol import Board, Cancelled, Event, Failed, PromptAt, Section, ShotRequest, to_json
+from ..protocol import Board, Cancelled, Event, Failed, Progress, PromptAt, Section, ShotRequest, to_json
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
         frames = _frames(args, model.facts.native_fps or _NATIVE_FPS)
         opened = {1: start, **_other_boards(args, frames)}
         request = _request(args, frames, opened, _model_name(args.model, model))
+    yield Progress("starting up")  # the next line takes seconds: diffusers
     from ..framepack.job import prepare
     from ..framepack.job import run as run_job
 
