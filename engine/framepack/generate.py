@@ -243,7 +243,7 @@ class Shot:
         wanted = self._brief.request.frames
         frames = [self._folder.frames / frame_name(frame, wanted) for frame in range(1, wanted + 1)]
         with self.clock.measure("movie"):
-            write_movie(self._folder.movie, frames, self._brief.fps)
+            write_movie(self._folder.movie, frames, self._brief.exact_fps)
         family = self._family
         model = {
             "name": Path(self._brief.request.model).name,

@@ -41,6 +41,11 @@ class Brief:
     prompts: tuple[str, ...]
     """The prompt of every section, by its place in time."""
 
+    @property
+    def exact_fps(self) -> Fraction:
+        """The shot's frame rate as a fraction."""
+        return rate(self.fps)
+
     def frames_of(self, natives: range) -> range:
         """The shot's frames (from 0) that show the model's frames `natives`."""
         return self.conform.frames_of(natives, self.request.frames)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -12,8 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.errors import EngineError
+from engine.errors import Code, EngineError
 from engine.framepack.checkpoint import ShotFolder
+from engine.media.movie import write_movie
 from engine.protocol import Preview, Progress, PromptAt, Section, Started, Step
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MadeShot, MakeShot
@@ -157,6 +160,22 @@ def test_the_movie_plays_what_the_frames_show(make_shot: MakeShot) -> None:
     # faststart: the index stands before the pictures, so that a player over a network need not read to the end
     data = (shot.folder / "shot.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_a_disk_that_fills_under_the_movie_leaves_none(make_shot: MakeShot, tmp_path: Path) -> None:
+    shot = make_shot(50, steps=1)
+    path = tmp_path / "movie.mp4"
+    whole = (shot.folder / "shot.mp4").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit in (10, whole // 2, whole - 10):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+        try:
+            with pytest.raises(EngineError) as caught:
+                write_movie(path, shot.frames, Fraction(30))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert caught.value.code is Code.DISK_FULL
+        assert not list(tmp_path.glob("*.mp4*"))
 
 
 def test_frames_and_record_say_what_made_them(make_shot: MakeShot) -> None:
