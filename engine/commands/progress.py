@@ -17,10 +17,13 @@ class ProgressBar:
     def __init__(self, out: Path) -> None:
         self._out = out
         self._bar: tqdm[Any] | None = None
+        self._unsaid: list[str] = []
 
     def show(self, event: Event) -> None:
         """Take in one event."""
         if isinstance(event, Started):
+            for stage in self._unsaid:
+                self._say(stage)
             steps = event.steps * len(event.sections)
             self._say(f"{event.frames} frames at {event.fps:g} fps, {event.width}x{event.height}, {event.order}")
             self._bar = tqdm(
@@ -36,7 +39,12 @@ class ProgressBar:
             first, last = event.first, event.first + event.count - 1
             self._say(f"section {event.section + 1} is done ({event.index} of {event.of}): frames {first} to {last}")
         elif isinstance(event, Progress):
-            self._say(event.stage)
+            # A person at a terminal wants to know at once what they wait for; a log gets no more than the one line of
+            # what is wrong if the shot never starts.
+            if sys.stderr.isatty() or self._bar is not None:
+                self._say(event.stage)
+            else:
+                self._unsaid.append(event.stage)
         elif isinstance(event, Finished):
             self.close()
             self._say(f"{event.frames} frames in {self._out / 'frames'}, movie in {self._out / (event.movie or '')}")

@@ -48,6 +48,8 @@ def one_line(ended: Ended, exit_code: int, *words: str) -> None:
     complaints = [line for line in lines if line.startswith("shotpack: ")]
     assert len(complaints) == 1, ended.stderr
     assert lines[-1] == complaints[0]
+    begun = any(" fps, " in line for line in lines)  # the line that says what is being made
+    assert begun or lines == complaints, ended.stderr
     assert "Traceback" not in ended.stderr
     for word in words:
         assert word in complaints[0]
