@@ -42,7 +42,7 @@ def generate(warm_engine: WarmEngine, tmp_path: Path, out: Path) -> Generate:
     return call
 
 
-def one_line(ended: Ended, exit_code: int, *words: str) -> None:
+def expect_one_line(ended: Ended, exit_code: int, *words: str) -> None:
     lines = ended.stderr.strip().splitlines()
     assert ended.status == exit_code, ended.stderr
     complaints = [line for line in lines if line.startswith("shotpack: ")]
@@ -61,40 +61,42 @@ def png(path: Path, size: tuple[int, int]) -> Path:
 
 
 def test_image_missing(generate: Generate, out: Path, tmp_path: Path) -> None:
-    one_line(generate(image=tmp_path / "no.png"), 2, "There is no image at", "no.png", "check the path")
-    one_line(generate(image=tmp_path), 2, "There is no image at")
-    one_line(generate(image=None), 2, "--image is missing")
+    expect_one_line(generate(image=tmp_path / "no.png"), 2, "There is no image at", "no.png", "check the path")
+    expect_one_line(generate(image=tmp_path), 2, "There is no image at")
+    expect_one_line(generate(image=None), 2, "--image is missing")
     assert not out.exists()
 
 
 def test_image_unreadable(generate: Generate, out: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.png"
     text.write_text("this is not a picture")
-    one_line(generate(image=text), 2, "cannot be read as an image", "save it again as PNG or JPEG")
+    expect_one_line(generate(image=text), 2, "cannot be read as an image", "save it again as PNG or JPEG")
     cut = tmp_path / "cut.png"
     cut.write_bytes(BOARD.read_bytes()[:200])
-    one_line(generate(image=cut), 2, "cannot be read as an image")
+    expect_one_line(generate(image=cut), 2, "cannot be read as an image")
     empty = tmp_path / "empty.png"
     empty.touch()
-    one_line(generate(image=empty), 2, "cannot be read as an image")
-    one_line(generate(end_image=text), 2, "text.png")
+    expect_one_line(generate(image=empty), 2, "cannot be read as an image")
+    expect_one_line(generate(end_image=text), 2, "text.png")
     assert not out.exists()
 
 
 def test_image_of_no_use(generate: Generate, out: Path, tmp_path: Path) -> None:
-    one_line(generate(image=png(tmp_path / "dot.png", (1, 1))), 2, "1x1", "use a larger picture")
-    one_line(generate(image=png(tmp_path / "long.png", (20_000, 40))), 2, "20000x40", "scale it down")
+    expect_one_line(generate(image=png(tmp_path / "dot.png", (1, 1))), 2, "1x1", "use a larger picture")
+    expect_one_line(generate(image=png(tmp_path / "long.png", (20_000, 40))), 2, "20000x40", "scale it down")
     # A header alone that declares a huge picture: refused before any pixel is decoded.
     data = bytearray(png(tmp_path / "bomb.png", (64, 64)).read_bytes())
     data[16:24] = struct.pack(">II", 100_000, 100_000)
     (tmp_path / "bomb.png").write_bytes(data)
-    one_line(generate(image=tmp_path / "bomb.png"), 2)
+    expect_one_line(generate(image=tmp_path / "bomb.png"), 2)
     assert not out.exists()
 
 
 @pytest.mark.parametrize("frames", [0, -5, 10**9])
 def test_frames(generate: Generate, out: Path, frames: int) -> None:
-    one_line(generate(frames=frames), 2, f"A shot of {frames} frames cannot be made", "ask for 1 to 36000 frames")
+    expect_one_line(
+        generate(frames=frames), 2, f"A shot of {frames} frames cannot be made", "ask for 1 to 36000 frames"
+    )
     assert not out.exists()
 
 
@@ -135,15 +137,15 @@ def test_frames(generate: Generate, out: Path, frames: int) -> None:
     ],
 )
 def test_settings(generate: Generate, out: Path, options: dict[str, object], words: list[str]) -> None:
-    one_line(generate(**options), 2, *words)
+    expect_one_line(generate(**options), 2, *words)
     assert not out.exists()
 
 
 def test_model_unknown(generate: Generate, out: Path, tmp_path: Path) -> None:
-    one_line(generate(model="no-such-model"), 3, "no-such-model", "framepack-i2v")
-    one_line(generate(model=None), 3, "No model is installed", "models download")
+    expect_one_line(generate(model="no-such-model"), 3, "no-such-model", "framepack-i2v")
+    expect_one_line(generate(model=None), 3, "No model is installed", "models download")
     (tmp_path / "empty").mkdir()
-    one_line(generate(model=tmp_path / "empty"), 3, "empty")
+    expect_one_line(generate(model=tmp_path / "empty"), 3, "empty")
     assert not out.exists()
 
 
@@ -157,7 +159,7 @@ def test_model_truncated(generate: Generate, out: Path, tmp_path: Path) -> None:
     model = copy_of_tiny(tmp_path)
     weights = model / "transformer" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
-    one_line(generate(model=model), 3, "is damaged", "diffusion_pytorch_model.safetensors")
+    expect_one_line(generate(model=model), 3, "is damaged", "diffusion_pytorch_model.safetensors")
     assert not out.exists()
 
 
@@ -171,7 +173,7 @@ def test_model_hash_broken(generate: Generate, out: Path, tmp_path: Path) -> Non
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    one_line(generate(model=model), 3, "is damaged", "diffusion_pytorch_model.safetensors")
+    expect_one_line(generate(model=model), 3, "is damaged", "diffusion_pytorch_model.safetensors")
     assert not out.exists()
 
 
@@ -179,7 +181,7 @@ def test_model_with_a_pickle(generate: Generate, out: Path, tmp_path: Path) -> N
     model = copy_of_tiny(tmp_path)
     weights = model / "transformer" / "diffusion_pytorch_model.safetensors"
     weights.rename(weights.with_suffix(".bin"))
-    one_line(generate(model=model), 3, "safetensors")
+    expect_one_line(generate(model=model), 3, "safetensors")
     assert not out.exists()
 
 
@@ -187,7 +189,7 @@ def test_model_of_the_wrong_shape(generate: Generate, tmp_path: Path) -> None:
     model = copy_of_tiny(tmp_path)
     config = model / "transformer" / "config.json"
     config.write_text(config.read_text().replace('"num_attention_heads": 2', '"num_attention_heads": 3'))
-    one_line(generate(model=model), 3, "is damaged", "transformer")
+    expect_one_line(generate(model=model), 3, "is damaged", "transformer")
 
 
 def command_line(out: Path) -> list[str]:
@@ -217,7 +219,9 @@ def test_full_disk(tmp_path: Path, out: Path) -> None:
 
     environment = os.environ | {"SHOTPACK_HOME": str(tmp_path / "home")}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, preexec_fn=limit)
-    one_line(Ended(ended.returncode, ended.stdout, ended.stderr), 2, "The disk is full", "free some space and resume")
+    expect_one_line(
+        Ended(ended.returncode, ended.stdout, ended.stderr), 2, "The disk is full", "free some space and resume"
+    )
     assert not list(out.rglob("*.part*"))
     finished = subprocess.run([*command, "--resume"], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
@@ -236,7 +240,7 @@ def test_no_permission(tmp_path: Path) -> None:
         text=True,
         preexec_fn=give_up_root_s_override,
     )
-    one_line(Ended(ended.returncode, ended.stdout, ended.stderr), 2, "cannot be written to", "permission denied")
+    expect_one_line(Ended(ended.returncode, ended.stdout, ended.stderr), 2, "cannot be written to", "permission denied")
     assert not list(locked.iterdir())
 
 
@@ -249,11 +253,11 @@ def give_up_root_s_override() -> None:
 
 def test_a_file_in_the_way(generate: Generate, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    one_line(generate(out=tmp_path / "file" / "shot"), 2, "cannot be written to")
+    expect_one_line(generate(out=tmp_path / "file" / "shot"), 2, "cannot be written to")
 
 
 def test_two_at_once(generate: Generate, out: Path) -> None:
     (out / "checkpoint").mkdir(parents=True)
     with folder_lock(out / "checkpoint" / "lock", out):
-        one_line(generate(), 2, "Another process")
+        expect_one_line(generate(), 2, "Another process")
     assert generate().status == 0
