@@ -19,7 +19,7 @@ import contextlib
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ class ShotFolder:
 
     def encoding(self, key: str) -> dict[str, torch.Tensor]:
         """The tensors kept under `key`. Raises EngineError `checkpoint_damaged`."""
-        return _load(self._encoding(key))[0]
+        return _load(self._encoding(key))
 
     # Sections
 
@@ -134,12 +134,13 @@ class ShotFolder:
 
     def load_latents(self, number: int) -> SampledSection:
         """The sampled section `number`. Raises EngineError `checkpoint_damaged`."""
-        tensors, _ = _load(self._latents(number))
+        tensors = _load(self._latents(number))
         return SampledSection(tensors["latents"], tensors["generator"])
 
     def seconds(self, number: int) -> float:
-        """What sampling section `number` took."""
-        return float(_load(self._latents(number))[1].get("seconds", "nan"))
+        """What sampling section `number` took; its tensors are not read."""
+        with _opened(self._latents(number)) as file:
+            return float((file.metadata() or {})["seconds"])
 
     def commit_seam(self, number: int, waiting: Mapping[int, torch.Tensor]) -> None:
         """Commit that the frames of section `number` are on disk, with the pixels that wait for the next one."""
@@ -150,7 +151,7 @@ class ShotFolder:
 
     def load_seam(self, number: int) -> dict[int, torch.Tensor]:
         """The waiting pixels that `commit_seam` wrote. Raises EngineError `checkpoint_damaged`."""
-        return {int(start): pixels for start, pixels in _load(self._seam(number))[0].items()}
+        return {int(start): pixels for start, pixels in _load(self._seam(number)).items()}
 
     # Results
 
@@ -221,12 +222,17 @@ def _save(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str
     write_whole(path, data)
 
 
-def _load(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def _load(path: Path) -> dict[str, torch.Tensor]:
+    with _opened(path) as file:
+        # Copied out, so that no checkpoint stays mapped while it may be replaced.
+        return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safetensors.safe_open(path, "pt") as file:
-            # Copied out, so that no checkpoint stays mapped while it may be replaced.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
-            return tensors, dict(file.metadata() or {})
+            yield file
     except (OSError, safetensors.SafetensorError) as fault:
         raise _damaged(path, fault) from fault
 

@@ -15,11 +15,11 @@ from ..errors import Code, EngineError
 from ..media.files import make_folder
 from ..media.images import BoardPicture, nearest_size
 from ..media.lock import folder_lock
-from ..models.cache_choice import parse_cache
+from ..models.cache_choice import CacheChoice, parse_cache
 from ..models.checksums import fingerprint, require_intact
 from ..models.families import choose_device, open_family, spec_of
 from ..models.folder import ModelFolder
-from ..models.spec import Family, ModelSpec
+from ..models.spec import ModelSpec
 from ..protocol import Event, Finished, Progress, ShotRequest, to_json
 from .checkpoint import ShotFolder, require_space
 from .generate import Shot
@@ -37,6 +37,7 @@ class Job:
     model: ModelFolder
     spec: ModelSpec
     device: torch.device
+    cache: CacheChoice | None
     folder: ShotFolder
 
 
@@ -47,10 +48,12 @@ def prepare(request: ShotRequest, start: BoardPicture, model: ModelFolder, devic
     """
     spec = spec_of(model)
     brief = settle(request, spec, nearest_size(start.width, start.height, spec.sizes))
-    parse_cache(request.cache, spec)
+    cache = parse_cache(request.cache, spec)
     chosen = choose_device(device)
-    require_space(out, brief.request.frames * brief.width * brief.height * _BYTES_PER_PIXEL)
-    return Job(brief, model, spec, chosen, ShotFolder(out))
+    folder = ShotFolder(out)
+    if not folder.taken():  # a shot that is resumed has taken some of its space already
+        require_space(out, brief.request.frames * brief.width * brief.height * _BYTES_PER_PIXEL)
+    return Job(brief, model, spec, chosen, cache, folder)
 
 
 def run(
@@ -83,17 +86,14 @@ def run(
             folder.begin(brief.request, model, {sha256: picture.data for sha256, picture in pictures.items()})
         else:
             _require_same(folder, stored, brief.request, model)
-        shot = Shot(brief, _family(job), folder, model=model["weights"], watched=watched)
+        family = open_family(job.model, job.spec, job.device, job.cache)
+        shot = Shot(brief, family, folder, model=model["weights"], watched=watched)
         if shot.complete():
             yield Finished(brief.request.frames, 0.0, folder.movie.name)
         else:
             yield from shot.events()
         if save_latents is not None:
             shot.export_latents(save_latents)
-
-
-def _family(job: Job) -> Family:
-    return open_family(job.model, job.spec, job.device, parse_cache(job.brief.request.cache, job.spec))
 
 
 def _digest(spec: ModelSpec) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,15 @@ def test_the_cpu_says_it_in_words() -> None:
 def test_other_faults_pass_through() -> None:
     with pytest.raises(RuntimeError, match="shape"), memory_faults(torch.device("cpu"), "sampling"):
         torch.zeros(3).reshape(2)
+
+
+def test_space_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new shot is refused where it would not fit; one that is resumed has taken its space and is let through."""
+    make(tmp_path / "shot")
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(EngineError) as caught:
+        make(tmp_path / "another")
+    assert caught.value.code is Code.DISK_FULL
+    assert not (tmp_path / "another").exists()
+    assert make(tmp_path / "shot", resume=True)[-1].event == "finished"
