@@ -1,0 +1,1 @@
+"""Sketch, the small model that ships with Shotpack: its pictures, training, measurements and weights."""

@@ -1,0 +1,155 @@
+"""Endless procedural clips: storyboard-like scenes under a known motion, each with its true motion field.
+
+numpy and Pillow only; everything follows from a seed. Pictures are (H, W, 3) uint8 sRGB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, Affine, Depth, Motion, Move, Speed
+from .pen import OVERSAMPLING
+from .scenes import Layer, Scene, draw_scene
+
+Picture = NDArray[np.uint8]
+
+_SOLID = 0.5
+"""Alpha from which a layer counts as covering what is behind it."""
+
+
+@dataclass(frozen=True)
+class MotionField:
+    """Where the pixels of one frame were in an earlier one: `origin` (H, W, 2) float64 x, y in that frame's pixels, and
+    `visible` (H, W) bool: whether they were inside it and not covered."""
+
+    origin: NDArray[np.float64]
+    visible: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A scene under a motion, seen at `size` (width, height) for `sections` sections of 36 frames."""
+
+    scene: Scene
+    motion: Motion
+    size: tuple[int, int]
+    sections: float
+
+    @property
+    def frames(self) -> int:
+        """Frames from the first, which is at time 0, to the end of the last section."""
+        return round(self.sections * FRAMES_PER_SECTION) + 1
+
+    def frame(self, number: int) -> Picture:
+        """Draw frame `number`: (H, W, 3) uint8, smoothed by drawing it at twice the size."""
+        width, height = self.size[0] * OVERSAMPLING, self.size[1] * OVERSAMPLING
+        picture = Image.new("RGB", (width, height))
+        for layer in self.scene.layers:
+            sheet = layer.picture.transform(
+                (width, height),
+                Image.Transform.AFFINE,
+                self._sheet_from_frame(layer, number),
+                Image.Resampling.BILINEAR,
+                fillcolor=None if layer.picture.mode == "RGBA" else 0,
+            )
+            picture.paste(sheet, (0, 0), sheet if sheet.mode == "RGBA" else None)
+        return np.asarray(picture.reduce(OVERSAMPLING))
+
+    def motion_field(self, start: int, end: int) -> MotionField:
+        """The true motion from frame `start` to frame `end`, for every pixel of the latter."""
+        width, height = self.size
+        y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+        origin = np.stack([x, y], -1)
+        top = np.zeros((height, width), np.int64)
+        for number, layer in enumerate(self.scene.layers):
+            there = self._place(layer, start) @ np.linalg.inv(self._place(layer, end))
+            covers = self._covers(layer, end, x, y)
+            moved = self._mapped(there, x, y)
+            origin[covers] = moved[covers]
+            top[covers] = number
+        inside = (origin >= -0.5).all(-1) & (origin[..., 0] <= width - 0.5) & (origin[..., 1] <= height - 0.5)
+        was_top = np.zeros((height, width), np.int64)
+        for number, layer in enumerate(self.scene.layers):
+            was_top[self._covers(layer, start, origin[..., 0], origin[..., 1])] = number
+        return MotionField(origin, inside & (was_top == top))
+
+    def _place(self, layer: Layer, number: int) -> Affine:
+        """From a sheet's own pixels (from its centre) to the frame's (from its centre) at frame `number`."""
+        time = number / FRAMES_PER_SECTION
+        camera = self.motion.of_camera(time, layer.depth, self.size)
+        own = self.motion.of_object(time, self.size) if layer.is_object else np.eye(3)
+        placed = np.eye(3)
+        placed[:2, 2] = layer.centre
+        return np.asarray(camera @ placed @ own)
+
+    def _sheet_from_frame(self, layer: Layer, number: int) -> tuple[float, ...]:
+        """Pillow's six numbers: from the oversampled frame's pixels to the sheet's."""
+        inverse = np.linalg.inv(self._place(layer, number))
+        half = np.array(self.size) * OVERSAMPLING / 2
+        sheet_half = np.array(layer.picture.size) / 2
+        linear = inverse[:2, :2]
+        shift = inverse[:2, 2] * OVERSAMPLING + sheet_half - linear @ half
+        return (*linear[0], shift[0], *linear[1], shift[1])
+
+    def _covers(self, layer: Layer, number: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether `layer` covers the points (`x`, `y`) of frame `number`."""
+        if layer.picture.mode != "RGBA":
+            return np.ones(x.shape, bool)
+        a, b, c, d, e, f = self._sheet_from_frame(layer, number)
+        u, v = (x + 0.5) * OVERSAMPLING, (y + 0.5) * OVERSAMPLING
+        column, row = np.floor(a * u + b * v + c).astype(int), np.floor(d * u + e * v + f).astype(int)
+        width, height = layer.picture.size
+        within = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        alpha = np.asarray(layer.picture.getchannel("A"))
+        covered: NDArray[np.bool_] = within & (
+            alpha[row.clip(0, height - 1), column.clip(0, width - 1)] > _SOLID * 255
+        )
+        return covered
+
+    def _mapped(self, matrix: Affine, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points (`x`, `y`) in frame pixels through `matrix`, which is about the frame's centre."""
+        half_x, half_y = (self.size[0] - 1) / 2, (self.size[1] - 1) / 2
+        points = np.stack([x - half_x, y - half_y, np.ones_like(x)], -1) @ matrix.T
+        return points[..., :2] + (half_x, half_y)
+
+    @cached_property
+    def first(self) -> Picture:
+        """The first frame: the board."""
+        return self.frame(0)
+
+
+def random_clip(
+    rng: np.random.Generator, size: tuple[int, int], sections: float, motion: Motion | None = None
+) -> Clip:
+    """A scene that fits `motion` (a random one if None), large enough for every frame of the clip."""
+    motion = motion or random_motion(rng)
+    canvas = _canvas(motion, size, sections)
+    scene = draw_scene(rng, size, canvas, parallax=motion.move.has_parallax, apart=motion.move.of_object)
+    return Clip(scene, motion, size, sections)
+
+
+def random_motion(rng: np.random.Generator, moves: Sequence[Move] | None = None) -> Motion:
+    """One of `moves` at a random speed; without `moves` six in ten are camera moves, three object moves, one static."""
+    if moves is None:
+        kind = rng.choice(3, p=[0.62, 0.28, 0.1])
+        moves = (CAMERA_MOVES, OBJECT_MOVES, (Move.STATIC,))[kind]
+    speed = rng.choice([Speed.SLOW, Speed.NORMAL, Speed.FAST], p=[0.25, 0.5, 0.25])
+    return Motion(moves[rng.integers(len(moves))], Speed(str(speed)))
+
+
+def _canvas(motion: Motion, size: tuple[int, int], sections: float) -> tuple[int, int]:
+    """The smallest centred sheet (width, height) that the view never leaves."""
+    corners = np.array([[x * size[0] / 2, y * size[1] / 2, 1] for x in (-1, 1) for y in (-1, 1)])
+    reach = np.array(size) / 2
+    for time in np.linspace(0, sections, 17):
+        matrix = motion.of_camera(time, Depth.BACKGROUND, size)
+        seen = np.abs(corners @ np.linalg.inv(matrix).T)[:, :2].max(0)
+        reach = np.maximum(reach, seen)
+    width, height = np.ceil(reach).astype(int) * 2 + 8
+    return int(width), int(height)

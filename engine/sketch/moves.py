@@ -1,0 +1,203 @@
+"""The moves Sketch knows, as geometry: where the picture's content goes under each camera and object move.
+
+Coordinates are pixels from the picture's centre, x to the right and y down. Time runs in sections of 36 frames. Words
+mean the camera: "pans left" moves the content right, "tilts up" moves it down, "zooms in" enlarges it, "rolls
+clockwise" turns it counterclockwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Affine = NDArray[np.float64]
+"""3 x 3, maps content at time 0 to content at time t."""
+
+FRAMES_PER_SECTION = 36
+FRAMES_PER_LATENT = 4
+LATENTS_PER_SECTION = FRAMES_PER_SECTION // FRAMES_PER_LATENT
+
+REFERENCE_SIDE = 192.0
+"""Distances below are for pictures of 192 x 192 pixels' area, and scale with the square root of the area."""
+
+_PAN = 24.0  # pixels a section
+_ZOOM = 0.14  # natural logarithm of the scale, a section
+_ROLL = 0.14  # radians a section
+_OBJECT_SHIFT = 20.0
+_OBJECT_GROWTH = 0.2
+_OBJECT_SPIN = 0.7
+_BOUNCE = 22.0  # pixels high, one hop a section
+
+
+class Speed(StrEnum):
+    """How fast a move runs; a prompt without a word for it means normal."""
+
+    SLOW = "slow"
+    NORMAL = "normal"
+    FAST = "fast"
+
+    @property
+    def factor(self) -> float:
+        """Multiple of the normal rate."""
+        return {"slow": 0.5, "normal": 1.0, "fast": 2.0}[self.value]
+
+
+class Depth(StrEnum):
+    """How far a layer of a scene is from the camera; only moves of the camera's place tell them apart."""
+
+    BACKGROUND = "background"
+    SUBJECT = "subject"
+    FOREGROUND = "foreground"
+
+
+class Move(StrEnum):
+    """A move of the camera, or of the scene's main object."""
+
+    STATIC = "static"
+    PAN_LEFT = "pan left"
+    PAN_RIGHT = "pan right"
+    TILT_UP = "tilt up"
+    TILT_DOWN = "tilt down"
+    ZOOM_IN = "zoom in"
+    ZOOM_OUT = "zoom out"
+    ROLL_CLOCKWISE = "roll clockwise"
+    ROLL_COUNTERCLOCKWISE = "roll counterclockwise"
+    ORBIT_LEFT = "orbit left"
+    ORBIT_RIGHT = "orbit right"
+    DOLLY_IN = "dolly in"
+    DOLLY_OUT = "dolly out"
+    OBJECT_LEFT = "object left"
+    OBJECT_RIGHT = "object right"
+    OBJECT_UP = "object up"
+    OBJECT_DOWN = "object down"
+    OBJECT_GROWS = "object grows"
+    OBJECT_SHRINKS = "object shrinks"
+    OBJECT_SPINS = "object spins"
+    OBJECT_SPINS_BACK = "object spins counterclockwise"
+    OBJECT_BOUNCES = "object bounces"
+
+    @property
+    def of_object(self) -> bool:
+        """Whether the object moves and the camera stands still."""
+        return self.name.startswith("OBJECT")
+
+    @property
+    def has_parallax(self) -> bool:
+        """Whether near and far layers move differently."""
+        return self.name.startswith(("ORBIT", "DOLLY"))
+
+
+CAMERA_MOVES = tuple(move for move in Move if not move.of_object and move is not Move.STATIC)
+OBJECT_MOVES = tuple(move for move in Move if move.of_object)
+
+_PAIRS = (
+    (Move.PAN_LEFT, Move.PAN_RIGHT),
+    (Move.TILT_UP, Move.TILT_DOWN),
+    (Move.ZOOM_IN, Move.ZOOM_OUT),
+    (Move.ROLL_CLOCKWISE, Move.ROLL_COUNTERCLOCKWISE),
+    (Move.ORBIT_LEFT, Move.ORBIT_RIGHT),
+    (Move.DOLLY_IN, Move.DOLLY_OUT),
+    (Move.OBJECT_LEFT, Move.OBJECT_RIGHT),
+    (Move.OBJECT_UP, Move.OBJECT_DOWN),
+    (Move.OBJECT_GROWS, Move.OBJECT_SHRINKS),
+    (Move.OBJECT_SPINS, Move.OBJECT_SPINS_BACK),
+    (Move.STATIC, Move.STATIC),
+    (Move.OBJECT_BOUNCES, Move.OBJECT_BOUNCES),
+)
+OPPOSITE: Mapping[Move, Move] = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
+"""What a move becomes when its clip runs backwards."""
+
+# (x, y) in pans, natural logarithm of scale in zooms, rotation in rolls (positive turns x toward y: clockwise on screen).
+_RATES: Mapping[Move, tuple[float, float, float, float]] = {
+    Move.STATIC: (0, 0, 0, 0),
+    Move.PAN_LEFT: (1, 0, 0, 0),
+    Move.PAN_RIGHT: (-1, 0, 0, 0),
+    Move.TILT_UP: (0, 1, 0, 0),
+    Move.TILT_DOWN: (0, -1, 0, 0),
+    Move.ZOOM_IN: (0, 0, 1, 0),
+    Move.ZOOM_OUT: (0, 0, -1, 0),
+    Move.ROLL_CLOCKWISE: (0, 0, 0, -1),
+    Move.ROLL_COUNTERCLOCKWISE: (0, 0, 0, 1),
+    # Going round to the right and looking back at the subject: what is behind it moves right, what is before it left.
+    Move.ORBIT_RIGHT: (1, 0, 0, 0),
+    Move.ORBIT_LEFT: (-1, 0, 0, 0),
+    Move.DOLLY_IN: (0, 0, 1, 0),
+    Move.DOLLY_OUT: (0, 0, -1, 0),
+}
+_ORBIT_PARALLAX = {Depth.BACKGROUND: 1.0, Depth.SUBJECT: 0.0, Depth.FOREGROUND: -1.0}
+_DOLLY_PARALLAX = {Depth.BACKGROUND: 0.7, Depth.SUBJECT: 1.2, Depth.FOREGROUND: 1.7}
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A move at a speed."""
+
+    move: Move
+    speed: Speed = Speed.NORMAL
+
+    @property
+    def backwards(self) -> Motion:
+        """The motion of the same clip played backwards."""
+        return Motion(OPPOSITE[self.move], self.speed)
+
+    @property
+    def period(self) -> int:
+        """Latent frames after which a repeating move is where it began; 1 for moves that do not repeat."""
+        if self.move is not Move.OBJECT_BOUNCES:
+            return 1
+        return LATENTS_PER_SECTION * (2 if self.speed is Speed.SLOW else 1)
+
+    def of_camera(self, time: float, depth: Depth, size: tuple[int, int]) -> Affine:
+        """Where the camera takes a layer's content by `time` (sections), in a picture of `size` (width, height)."""
+        if self.move.of_object:
+            return np.eye(3)
+        x, y, zoom, roll = _RATES[self.move]
+        amount = time * self.speed.factor
+        if self.move.name.startswith("ORBIT"):
+            amount *= _ORBIT_PARALLAX[depth]
+        elif self.move.name.startswith("DOLLY"):
+            amount *= _DOLLY_PARALLAX[depth]
+        pan = _PAN * _unit(size) * amount
+        return similarity(x * pan, y * pan, zoom * _ZOOM * amount, roll * _ROLL * amount)
+
+    def of_object(self, time: float, size: tuple[int, int]) -> Affine:
+        """What the main object does by `time` (sections), about its own centre."""
+        amount = time * self.speed.factor
+        shift = _OBJECT_SHIFT * _unit(size) * amount
+        match self.move:
+            case Move.OBJECT_LEFT:
+                return similarity(x=-shift)
+            case Move.OBJECT_RIGHT:
+                return similarity(x=shift)
+            case Move.OBJECT_UP:
+                return similarity(y=-shift)
+            case Move.OBJECT_DOWN:
+                return similarity(y=shift)
+            case Move.OBJECT_GROWS:
+                return similarity(log_scale=_OBJECT_GROWTH * amount)
+            case Move.OBJECT_SHRINKS:
+                return similarity(log_scale=-_OBJECT_GROWTH * amount)
+            case Move.OBJECT_SPINS:
+                return similarity(angle=_OBJECT_SPIN * amount)
+            case Move.OBJECT_SPINS_BACK:
+                return similarity(angle=-_OBJECT_SPIN * amount)
+            case Move.OBJECT_BOUNCES:
+                return similarity(y=-_BOUNCE * _unit(size) * abs(float(np.sin(np.pi * amount))))
+            case _:
+                return np.eye(3)
+
+
+def similarity(x: float = 0.0, y: float = 0.0, log_scale: float = 0.0, angle: float = 0.0) -> Affine:
+    """Scale by exp(`log_scale`), turn by `angle` (radians, clockwise on screen), then shift by (`x`, `y`) pixels."""
+    scale = np.exp(log_scale)
+    cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
+    return np.array([[cosine, -sine, x], [sine, cosine, y], [0, 0, 1]])
+
+
+def _unit(size: tuple[int, int]) -> float:
+    """How much larger than the reference a picture of `size` is, by the square root of its area."""
+    return float(np.sqrt(size[0] * size[1]) / REFERENCE_SIDE)

@@ -1,0 +1,67 @@
+"""A bank of drawn pictures in memory, from which training takes random crops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import Picture, random_clip
+
+PICTURE_SIZE = (256, 144)
+_CHUNK = 50
+
+
+class PictureBank:
+    """`pictures` (N, H, W, 3) uint8."""
+
+    def __init__(self, pictures: NDArray[np.uint8]) -> None:
+        self._pictures = pictures
+
+    @classmethod
+    def drawn(cls, seed: int, count: int, workers: int) -> PictureBank:
+        """Draw `count` pictures from `seed` in `workers` processes; the same whatever the number of processes."""
+        width, height = PICTURE_SIZE
+        bank = np.empty((count, height, width, 3), np.uint8)
+        starts = range(0, count, _CHUNK)
+        # Fresh interpreters: forking a process that runs torch's threads may hang.
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            for start, chunk in zip(starts, pool.map(_draw, [(seed, start) for start in starts]), strict=True):
+                bank[start : start + _CHUNK] = chunk[: count - start]
+        return cls(bank)
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def crops(self, rng: np.random.Generator, count: int, side: int) -> NDArray[np.float32]:
+        """`count` random crops (count, 3, side, side) in [-1, 1], mirrored and turned at random."""
+        _, height, width, _ = self._pictures.shape
+        batch = np.empty((count, side, side, 3), np.uint8)
+        for n in range(count):
+            top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+            crop = self._pictures[rng.integers(len(self)), top : top + side, left : left + side]
+            batch[n] = np.rot90(crop[:, :: rng.choice((-1, 1))], rng.integers(4))
+        return to_signed(batch)
+
+
+def to_signed(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, H, W, 3) uint8 to (N, 3, H, W) float32 in [-1, 1]."""
+    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / 127.5 - 1
+
+
+def drawn_pictures(seed: int, start: int) -> Iterator[Picture]:
+    """Pictures number `start` and on of the endless sequence that `seed` makes."""
+    number = start
+    while True:
+        rng = np.random.default_rng([seed, number])
+        clip = random_clip(rng, PICTURE_SIZE, 1.0)
+        yield clip.frame(int(rng.integers(clip.frames)))
+        number += 1
+
+
+def _draw(chunk: tuple[int, int]) -> NDArray[np.uint8]:
+    pictures = drawn_pictures(*chunk)
+    return np.stack([next(pictures) for _ in range(_CHUNK)])
