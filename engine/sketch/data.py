@@ -46,8 +46,8 @@ class Clip:
         """Frames from the first, which is at time 0, to the end of the last section."""
         return round(self.sections * FRAMES_PER_SECTION) + 1
 
-    def frame(self, number: int) -> Picture:
-        """Draw frame `number`: (H, W, 3) uint8, smoothed by drawing it at twice the size."""
+    def frame(self, number: float) -> Picture:
+        """Draw frame `number`, between two where it is not whole: (H, W, 3) uint8, smoothed by drawing it larger."""
         width, height = self.size[0] * OVERSAMPLING, self.size[1] * OVERSAMPLING
         picture = Image.new("RGB", (width, height))
         for layer in self.scene.layers:
@@ -61,7 +61,7 @@ class Clip:
             picture.paste(sheet, (0, 0), sheet if sheet.mode == "RGBA" else None)
         return np.asarray(picture.reduce(OVERSAMPLING))
 
-    def motion_field(self, start: int, end: int) -> MotionField:
+    def motion_field(self, start: float, end: float) -> MotionField:
         """The true motion from frame `start` to frame `end`, for every pixel of the latter."""
         width, height = self.size
         y, x = np.mgrid[0:height, 0:width].astype(np.float64)
@@ -79,16 +79,16 @@ class Clip:
             was_top[self._covers(layer, start, origin[..., 0], origin[..., 1])] = number
         return MotionField(origin, inside & (was_top == top))
 
-    def _place(self, layer: Layer, number: int) -> Affine:
+    def _place(self, layer: Layer, number: float) -> Affine:
         """From a sheet's own pixels (from its centre) to the frame's (from its centre) at frame `number`."""
         time = number / FRAMES_PER_SECTION
-        camera = self.motion.of_camera(time, layer.depth, self.size)
-        own = self.motion.of_object(time, self.size) if layer.is_object else np.eye(3)
+        camera = self.motion.of_camera(time, layer.depth)
+        own = self.motion.of_object(time) if layer.is_object else np.eye(3)
         placed = np.eye(3)
         placed[:2, 2] = layer.centre
         return np.asarray(camera @ placed @ own)
 
-    def _sheet_from_frame(self, layer: Layer, number: int) -> tuple[float, ...]:
+    def _sheet_from_frame(self, layer: Layer, number: float) -> tuple[float, ...]:
         """Pillow's six numbers: from the oversampled frame's pixels to the sheet's."""
         inverse = np.linalg.inv(self._place(layer, number))
         half = np.array(self.size) * OVERSAMPLING / 2
@@ -97,7 +97,7 @@ class Clip:
         shift = inverse[:2, 2] * OVERSAMPLING + sheet_half - linear @ half
         return (*linear[0], shift[0], *linear[1], shift[1])
 
-    def _covers(self, layer: Layer, number: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _covers(self, layer: Layer, number: float, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether `layer` covers the points (`x`, `y`) of frame `number`."""
         if layer.picture.mode != "RGBA":
             return np.ones(x.shape, bool)
@@ -107,9 +107,7 @@ class Clip:
         width, height = layer.picture.size
         within = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         alpha = np.asarray(layer.picture.getchannel("A"))
-        covered: NDArray[np.bool_] = within & (
-            alpha[row.clip(0, height - 1), column.clip(0, width - 1)] > _SOLID * 255
-        )
+        covered: NDArray[np.bool_] = within & (alpha[row.clip(0, height - 1), column.clip(0, width - 1)] > _SOLID * 255)
         return covered
 
     def _mapped(self, matrix: Affine, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -124,9 +122,7 @@ class Clip:
         return self.frame(0)
 
 
-def random_clip(
-    rng: np.random.Generator, size: tuple[int, int], sections: float, motion: Motion | None = None
-) -> Clip:
+def random_clip(rng: np.random.Generator, size: tuple[int, int], sections: float, motion: Motion | None = None) -> Clip:
     """A scene that fits `motion` (a random one if None), large enough for every frame of the clip."""
     motion = motion or random_motion(rng)
     canvas = _canvas(motion, size, sections)
@@ -140,7 +136,7 @@ def random_motion(rng: np.random.Generator, moves: Sequence[Move] | None = None)
         kind = rng.choice(3, p=[0.62, 0.28, 0.1])
         moves = (CAMERA_MOVES, OBJECT_MOVES, (Move.STATIC,))[kind]
     speed = rng.choice([Speed.SLOW, Speed.NORMAL, Speed.FAST], p=[0.25, 0.5, 0.25])
-    return Motion(moves[rng.integers(len(moves))], Speed(str(speed)))
+    return Motion(moves[int(rng.integers(len(moves)))], Speed(str(speed)))
 
 
 def _canvas(motion: Motion, size: tuple[int, int], sections: float) -> tuple[int, int]:
@@ -148,7 +144,7 @@ def _canvas(motion: Motion, size: tuple[int, int], sections: float) -> tuple[int
     corners = np.array([[x * size[0] / 2, y * size[1] / 2, 1] for x in (-1, 1) for y in (-1, 1)])
     reach = np.array(size) / 2
     for time in np.linspace(0, sections, 17):
-        matrix = motion.of_camera(time, Depth.BACKGROUND, size)
+        matrix = motion.of_camera(time, Depth.BACKGROUND)
         seen = np.abs(corners @ np.linalg.inv(matrix).T)[:, :2].max(0)
         reach = np.maximum(reach, seen)
     width, height = np.ceil(reach).astype(int) * 2 + 8

@@ -101,7 +101,9 @@ def house(pen: Pen, centre: Point, size: float) -> None:
     ridge = y - size * rng.uniform(0.3, 0.45)
     pen.shape([(x - half * 1.15, wall_top), (x + half * 1.15, wall_top), (x, ridge)])
     door = x + half * rng.uniform(-0.5, 0.2)
-    pen.shape([(door, bottom), (door, y + size * 0.16), (door + size * 0.12, y + size * 0.16), (door + size * 0.12, bottom)])
+    pen.shape(
+        [(door, bottom), (door, y + size * 0.16), (door + size * 0.12, y + size * 0.16), (door + size * 0.12, bottom)]
+    )
     for window in (-0.6, 0.45):
         left, top, side = x + half * window, y + size * 0.02, size * 0.11
         pen.shape([(left, top), (left + side, top), (left + side, top + side), (left, top + side)])
@@ -140,11 +142,15 @@ def chair(pen: Pen, centre: Point, size: float) -> None:
     """A chair or table of lines."""
     x, y = centre
     half, seat, bottom = size * 0.25, y + size * 0.05, y + size * 0.45
-    pen.shape([(x - half, seat), (x + half, seat), (x + half * 0.8, seat - size * 0.1), (x - half * 0.8, seat - size * 0.1)])
+    pen.shape(
+        [(x - half, seat), (x + half, seat), (x + half * 0.8, seat - size * 0.1), (x - half * 0.8, seat - size * 0.1)]
+    )
     for leg in (-1, -0.75, 0.75, 1):
         pen.line([(x + half * leg, seat), (x + half * leg, bottom - (size * 0.06 if abs(leg) < 1 else 0))])
     if pen.rng.random() < 0.6:
-        pen.line([(x - half * 0.8, seat - size * 0.1), (x - half * 0.8, y - size * 0.4), (x - half * 0.3, y - size * 0.42)])
+        pen.line(
+            [(x - half * 0.8, seat - size * 0.1), (x - half * 0.8, y - size * 0.4), (x - half * 0.3, y - size * 0.42)]
+        )
 
 
 def bird(pen: Pen, centre: Point, size: float) -> None:
@@ -152,7 +158,9 @@ def bird(pen: Pen, centre: Point, size: float) -> None:
     x, y = centre
     pen.ellipse(centre, size * 0.3, size * 0.18)
     pen.ellipse((x + size * 0.28, y - size * 0.16), size * 0.12, size * 0.11)
-    pen.shape([(x + size * 0.38, y - size * 0.18), (x + size * 0.5, y - size * 0.13), (x + size * 0.38, y - size * 0.1)])
+    pen.shape(
+        [(x + size * 0.38, y - size * 0.18), (x + size * 0.5, y - size * 0.13), (x + size * 0.38, y - size * 0.1)]
+    )
     pen.shape([(x - size * 0.1, y - size * 0.02), (x + size * 0.1, y), (x - size * 0.2, y - size * 0.35)])
     pen.ellipse((x + size * 0.3, y - size * 0.19), size * 0.02, size * 0.02, pen.style.ink)
 
@@ -166,7 +174,12 @@ def face(pen: Pen, centre: Point, size: float) -> None:
         eye = (x + side * size * 0.13, y - size * 0.06)
         pen.ellipse(eye, size * 0.06, size * 0.035, (245, 245, 240))
         pen.ellipse(eye, size * 0.02, size * 0.028, pen.style.ink)
-        pen.line([(eye[0] - size * 0.07, eye[1] - size * 0.08), (eye[0] + size * 0.07, eye[1] - size * rng.uniform(0.07, 0.11))])
+        pen.line(
+            [
+                (eye[0] - size * 0.07, eye[1] - size * 0.08),
+                (eye[0] + size * 0.07, eye[1] - size * rng.uniform(0.07, 0.11)),
+            ]
+        )
     pen.line([(x, y - size * 0.02), (x + size * 0.04, y + size * 0.1), (x - size * 0.01, y + size * 0.11)])
     bend = rng.choice([0.2, np.pi + 0.2])
     pen.line(arc((x, y + size * 0.2), size * 0.12, size * 0.05, bend, bend + np.pi - 0.4, 9))

@@ -1,8 +1,8 @@
 """The VAE's twin for single pictures: its causal 3-D convolutions as the 2-D ones they are on one frame.
 
-On one frame a causal convolution that repeats the first frame into the past sees the same frame in every time tap, so it
-is a 2-D convolution. Training that twin costs a third and fits larger batches; afterwards its weights go into the last
-time tap, which looks at the present frame only.
+On one frame a causal convolution that repeats the first frame into the past sees the same frame in every time tap, so
+it is a 2-D convolution. Training that twin costs a third and fits larger batches; afterwards its weights go into the
+last time tap, which looks at the present frame only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class FlatConv(nn.Module):
         x = x.squeeze(2)
         if self._reach:
             x = functional.pad(x, (self._reach,) * 4, mode="replicate")
-        return self.conv(x).unsqueeze(2)
+        convolved: torch.Tensor = self.conv(x)
+        return convolved.unsqueeze(2)
 
 
 def flatten(vae: AutoencoderKLHunyuanVideo) -> None:
@@ -52,8 +53,10 @@ def inflate(flat: dict[str, torch.Tensor], solid: AutoencoderKLHunyuanVideo) -> 
     solid.load_state_dict(state)
 
 
-def start_plain(vae: AutoencoderKLHunyuanVideo) -> None:
-    """Begin with every residual branch silent, so that picture and latent are joined by few, nearly linear layers."""
-    for name, parameter in vae.named_parameters():
-        if ".conv2." in name:
-            nn.init.zeros_(parameter)
+def looks_at_present_only(vae: AutoencoderKLHunyuanVideo) -> bool:
+    """Whether the encoder's kernels are zero for the past, so that each latent comes from one frame alone.
+
+    True of inflated twins up to what their norms share between frames.
+    """
+    solid = [module for module in vae.encoder.modules() if isinstance(module, HunyuanVideoCausalConv3d)]
+    return all(not bool(each.conv.weight[:, :, :-1].any()) for each in solid)

@@ -1,7 +1,7 @@
-"""The training loop: optimiser steps, a moving average of the weights, checkpoints that survive anything, a loss curve.
+"""The training loop: optimiser steps, a moving average of the weights, checkpoints that survive a kill, a loss curve.
 
-A run lives in a folder. `training.safetensors` holds the networks, their average, the optimisers' state and the losses so
-far, written whole; a run that was stopped, whoever stopped it, goes on from the last one. Every step draws its randomness
+A run lives in a folder. `training.safetensors` holds what is trained, its average, the optimisers' state and the losses
+so far, written whole; a run that was stopped, whoever stopped it, goes on from there. Every step draws its randomness
 from the seed and the step's number alone, so a run that was interrupted ends where one that was not does.
 """
 
@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from ..media.files import make_folder, write_whole
@@ -57,24 +56,27 @@ class Training:
         """Take up the run in `folder` where there is one, else begin it."""
         make_folder(folder)
         self._folder = folder
-        self._networks = networks
         self._optimizers = optimizers
         self._course = course
         self._rates = {name: [group["lr"] for group in each.param_groups] for name, each in optimizers.items()}
-        self._average = AveragedModel(networks, multi_avg_fn=get_ema_multi_avg_fn(course.average))
+        self._trained = {name: each for name, each in networks.named_parameters() if each.requires_grad}
+        self._average = {name: each.detach().clone() for name, each in self._trained.items()}
         self.losses: list[float] = []
         if (folder / CHECKPOINT).is_file():
             self._load()
 
-    @property
-    def averaged(self) -> nn.Module:
-        """The networks with the moving average of their weights: what is worth keeping."""
-        return self._average.module
+    @torch.no_grad()
+    def use_average(self) -> None:
+        """Put the moving average of the weights, which is what is worth keeping, into the networks."""
+        for name, parameter in self._trained.items():
+            parameter.copy_(self._average[name])
 
     def run(self, loss_of: Callable[[int, np.random.Generator], torch.Tensor], title: str) -> None:
         """Train to the end of the course; `loss_of` takes a step's number and its own generator."""
         saved = time.monotonic()
-        bar = tqdm(range(len(self.losses), self._course.steps), title, initial=len(self.losses), total=self._course.steps)
+        bar = tqdm(
+            range(len(self.losses), self._course.steps), title, initial=len(self.losses), total=self._course.steps
+        )
         for step in bar:
             torch.manual_seed(self._course.seed * 1_000_003 + step)
             loss = loss_of(step, np.random.default_rng([self._course.seed, step]))
@@ -90,8 +92,8 @@ class Training:
 
     def save(self) -> None:
         """Write the checkpoint, whole, and the loss curve."""
-        tensors = {f"networks.{name}": tensor for name, tensor in self._networks.state_dict().items()}
-        tensors |= {f"average.{name}": tensor for name, tensor in self._average.state_dict().items()}
+        tensors = {f"networks.{name}": tensor.detach() for name, tensor in self._trained.items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in self._average.items()}
         for kind, optimizer in self._optimizers.items():
             for number, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{kind}.{number}.{name}": value for name, value in state.items()}
@@ -101,8 +103,9 @@ class Training:
 
     def _load(self) -> None:
         tensors = load_file(self._folder / CHECKPOINT)
-        self._networks.load_state_dict(_under("networks.", tensors))
-        self._average.load_state_dict(_under("average.", tensors))
+        for into, prefix in ((self._trained, "networks."), (self._average, "average.")):
+            for name, tensor in _under(prefix, tensors).items():
+                into[name].data.copy_(tensor)
         for kind, optimizer in self._optimizers.items():
             states: dict[int, dict[str, torch.Tensor]] = {}
             for name, tensor in _under(f"optimizer.{kind}.", tensors).items():
@@ -112,13 +115,17 @@ class Training:
         self.losses = tensors["losses"].tolist()
 
     def _update(self, step: int) -> None:
-        nn.utils.clip_grad_norm_(self._networks.parameters(), self._course.clip)
+        nn.utils.clip_grad_norm_(self._trained.values(), self._course.clip)
         for name, optimizer in self._optimizers.items():
             for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
                 group["lr"] = rate * self._course.rate(step)
             optimizer.step()
             optimizer.zero_grad()
-        self._average.update_parameters(self._networks)
+        # Early on the average forgets faster: the first weights are worth little.
+        memory = min(self._course.average, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for name, parameter in self._trained.items():
+                self._average[name].lerp_(parameter, 1 - memory)
 
 
 def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -21,9 +21,7 @@ FRAMES_PER_SECTION = 36
 FRAMES_PER_LATENT = 4
 LATENTS_PER_SECTION = FRAMES_PER_SECTION // FRAMES_PER_LATENT
 
-REFERENCE_SIDE = 192.0
-"""Distances below are for pictures of 192 x 192 pixels' area, and scale with the square root of the area."""
-
+# Distances are in pixels whatever the picture's size: the model cannot tell a large picture from a part of one.
 _PAN = 24.0  # pixels a section
 _ZOOM = 0.14  # natural logarithm of the scale, a section
 _ROLL = 0.14  # radians a section
@@ -111,7 +109,7 @@ _PAIRS = (
 OPPOSITE: Mapping[Move, Move] = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
 """What a move becomes when its clip runs backwards."""
 
-# (x, y) in pans, natural logarithm of scale in zooms, rotation in rolls (positive turns x toward y: clockwise on screen).
+# (x, y) in pans, logarithm of scale in zooms, rotation in rolls (positive turns x toward y: clockwise on screen).
 _RATES: Mapping[Move, tuple[float, float, float, float]] = {
     Move.STATIC: (0, 0, 0, 0),
     Move.PAN_LEFT: (1, 0, 0, 0),
@@ -151,8 +149,8 @@ class Motion:
             return 1
         return LATENTS_PER_SECTION * (2 if self.speed is Speed.SLOW else 1)
 
-    def of_camera(self, time: float, depth: Depth, size: tuple[int, int]) -> Affine:
-        """Where the camera takes a layer's content by `time` (sections), in a picture of `size` (width, height)."""
+    def of_camera(self, time: float, depth: Depth) -> Affine:
+        """Where the camera takes a layer's content by `time` (sections)."""
         if self.move.of_object:
             return np.eye(3)
         x, y, zoom, roll = _RATES[self.move]
@@ -161,13 +159,13 @@ class Motion:
             amount *= _ORBIT_PARALLAX[depth]
         elif self.move.name.startswith("DOLLY"):
             amount *= _DOLLY_PARALLAX[depth]
-        pan = _PAN * _unit(size) * amount
+        pan = _PAN * amount
         return similarity(x * pan, y * pan, zoom * _ZOOM * amount, roll * _ROLL * amount)
 
-    def of_object(self, time: float, size: tuple[int, int]) -> Affine:
+    def of_object(self, time: float) -> Affine:
         """What the main object does by `time` (sections), about its own centre."""
         amount = time * self.speed.factor
-        shift = _OBJECT_SHIFT * _unit(size) * amount
+        shift = _OBJECT_SHIFT * amount
         match self.move:
             case Move.OBJECT_LEFT:
                 return similarity(x=-shift)
@@ -186,7 +184,7 @@ class Motion:
             case Move.OBJECT_SPINS_BACK:
                 return similarity(angle=-_OBJECT_SPIN * amount)
             case Move.OBJECT_BOUNCES:
-                return similarity(y=-_BOUNCE * _unit(size) * abs(float(np.sin(np.pi * amount))))
+                return similarity(y=-_BOUNCE * abs(float(np.sin(np.pi * amount))))
             case _:
                 return np.eye(3)
 
@@ -196,8 +194,3 @@ def similarity(x: float = 0.0, y: float = 0.0, log_scale: float = 0.0, angle: fl
     scale = np.exp(log_scale)
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
     return np.array([[cosine, -sine, x], [sine, cosine, y], [0, 0, 1]])
-
-
-def _unit(size: tuple[int, int]) -> float:
-    """How much larger than the reference a picture of `size` is, by the square root of its area."""
-    return float(np.sqrt(size[0] * size[1]) / REFERENCE_SIDE)

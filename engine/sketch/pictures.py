@@ -1,4 +1,4 @@
-"""A bank of drawn pictures in memory, from which training takes random crops."""
+"""Banks of drawn pictures and short clips in memory, from which training takes random crops."""
 
 from __future__ import annotations
 
@@ -43,8 +43,40 @@ class PictureBank:
         for n in range(count):
             top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
             crop = self._pictures[rng.integers(len(self)), top : top + side, left : left + side]
-            batch[n] = np.rot90(crop[:, :: rng.choice((-1, 1))], rng.integers(4))
+            batch[n] = np.rot90(crop[:, :: rng.choice((-1, 1))], int(rng.integers(4)))
         return to_signed(batch)
+
+
+class ClipBank:
+    """`clips` (N, T, H, W, 3) uint8: short clips, their frames one after the other."""
+
+    def __init__(self, clips: NDArray[np.uint8]) -> None:
+        self._clips = clips
+
+    @classmethod
+    def drawn(cls, seed: int, count: int, frames: int, workers: int) -> ClipBank:
+        """Draw `count` clips of `frames` frames from `seed`; the same whatever the number of processes."""
+        width, height = PICTURE_SIZE
+        bank = np.empty((count, frames, height, width, 3), np.uint8)
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            jobs = [(seed, number, frames) for number in range(count)]
+            for number, clip in enumerate(pool.map(_draw_clip, jobs, chunksize=10)):
+                bank[number] = clip
+        return cls(bank)
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def crops(self, rng: np.random.Generator, count: int, side: int) -> NDArray[np.float32]:
+        """`count` random crops (count, 3, T, side, side) in [-1, 1], mirrored, turned and reversed at random."""
+        _, frames, height, width, _ = self._clips.shape
+        batch = np.empty((count, frames, side, side, 3), np.uint8)
+        for n in range(count):
+            top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+            crop = self._clips[rng.integers(len(self)), :, top : top + side, left : left + side]
+            flipped = crop[:: rng.choice((-1, 1)), :, :: rng.choice((-1, 1))]
+            batch[n] = np.rot90(flipped, int(rng.integers(4)), (1, 2))
+        return np.ascontiguousarray(batch.transpose(0, 4, 1, 2, 3), np.float32) / 127.5 - 1
 
 
 def to_signed(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -65,3 +97,11 @@ def drawn_pictures(seed: int, start: int) -> Iterator[Picture]:
 def _draw(chunk: tuple[int, int]) -> NDArray[np.uint8]:
     pictures = drawn_pictures(*chunk)
     return np.stack([next(pictures) for _ in range(_CHUNK)])
+
+
+def _draw_clip(job: tuple[int, int, int]) -> NDArray[np.uint8]:
+    seed, number, frames = job
+    rng = np.random.default_rng([seed, number])
+    clip = random_clip(rng, PICTURE_SIZE, 2.0)
+    first = int(rng.integers(clip.frames - frames))
+    return np.stack([clip.frame(first + n) for n in range(frames)])

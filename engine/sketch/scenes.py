@@ -167,10 +167,13 @@ def _land(pen: Pen, view: tuple[int, int]) -> None:
     rng = pen.rng
     horizon = height / 2 + view[1] * rng.uniform(-0.1, 0.25)
     if rng.random() < 0.5:
-        pen.ellipse((rng.uniform(0.2, 0.8) * width, horizon - view[1] * rng.uniform(0.2, 0.45)), view[1] * 0.09, view[1] * 0.09)
+        pen.ellipse(
+            (rng.uniform(0.2, 0.8) * width, horizon - view[1] * rng.uniform(0.2, 0.45)), view[1] * 0.09, view[1] * 0.09
+        )
     for _ in range(rng.integers(0, 4)):
         crest = [
-            (at * width, horizon - view[1] * rng.uniform(0.02, 0.3)) for at in np.linspace(0, 1, int(rng.integers(4, 10)))
+            (at * width, horizon - view[1] * rng.uniform(0.02, 0.3))
+            for at in np.linspace(0, 1, int(rng.integers(4, 10)))
         ]
         pen.shape([(0, height), *crest, (width, height)])
     pen.shape([(0, horizon), (width, horizon), (width, height), (0, height)])
@@ -242,7 +245,15 @@ def _leaves(pen: Pen, view: tuple[int, int]) -> None:
         shaded.shape(ring if rng.random() < 0.5 else arc(where, size, size * 0.7, 0, 6.3), (red, green, blue))
 
 
-_BACKDROPS = {"paper": _blank, "room": _room, "field": _land, "street": _street, "page": _page, "clouds": _cloudy, "leaves": _leaves}
+_BACKDROPS = {
+    "paper": _blank,
+    "room": _room,
+    "field": _land,
+    "street": _street,
+    "page": _page,
+    "clouds": _cloudy,
+    "leaves": _leaves,
+}
 PLACES = tuple(_BACKDROPS)
 """What a prompt calls each backdrop."""
 _SHARES = (0.27, 0.17, 0.17, 0.12, 0.09, 0.08, 0.1)

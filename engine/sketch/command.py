@@ -1,0 +1,157 @@
+"""`python -m engine sketch train-vae | train | eval`: make Sketch, fine-tune any FramePack model, measure either."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..models.catalog import find_model
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
+
+    from ..models.spec import ModelSpec
+
+VAE_FOLDER, MODEL_FOLDER, LORA_FOLDER = "vae", "model", "lora"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the `sketch` command and its own commands to the command line."""
+    parser = subparsers.add_parser("sketch", help="train and measure the small model that ships with Shotpack")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    vae = actions.add_parser("train-vae", help="train the VAE on drawn pictures, then its decoder on clips")
+    vae.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder; one begun goes on")
+    vae.add_argument("--steps", type=int, default=6000, help="optimiser steps on pictures (default: 6000)")
+    vae.add_argument("--time-steps", type=int, default=2000, help="optimiser steps on clips (default: 2000)")
+    vae.add_argument("--pictures", type=int, default=7000, help="pictures drawn beforehand (default: 7000)")
+    vae.add_argument("--clips", type=int, default=800, help="clips drawn beforehand (default: 800)")
+    vae.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    vae.set_defaults(act=_train_vae)
+
+    train = actions.add_parser("train", help="train a FramePack transformer on drawn clips")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder; one begun goes on")
+    train.add_argument("--model", metavar="NAME_OR_DIR", help="begin with this model instead of from nothing")
+    train.add_argument("--vae", type=Path, metavar="DIR", help="the VAE of a new Sketch (default: DIR/vae of the run)")
+    train.add_argument("--steps", type=int, default=6000, help="optimiser steps (default: 6000)")
+    train.add_argument("--batch", type=int, default=8, help="clips a step (default: 8)")
+    train.add_argument("--rate", type=float, default=1.0, help="multiple of the learning rates (default: 1)")
+    train.add_argument("--lora", type=int, default=0, metavar="RANK", help="train a LoRA instead of the weights")
+    train.add_argument("--clips", type=int, default=1200, help="clips encoded beforehand (default: 1200)")
+    train.add_argument("--sections", type=int, default=5, help="sections of each clip (default: 5)")
+    train.add_argument("--crop", type=int, default=16, help="latents a side practised first; 0: whole pictures only")
+    train.add_argument("--seed", type=int, default=5)
+    train.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    train.set_defaults(act=_train)
+
+    measure = actions.add_parser("eval", help="measure a model on held-out scenes: a table and contact sheets")
+    measure.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="shots, sheets and table; one begun goes on"
+    )
+    measure.add_argument("--model", metavar="NAME_OR_DIR", default="sketch", help="what to measure (default: sketch)")
+    measure.add_argument(
+        "--only", default="", metavar="PART,PART", help="vae, obedience, fidelity, drift, steps, speed"
+    )
+    measure.add_argument("--shots", type=int, default=200, help="shots for obedience (default: 200)")
+    measure.add_argument("--pictures", type=Path, metavar="DIR", help="pictures that no training code drew")
+    measure.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    measure.set_defaults(act=_eval)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked; returns the exit code. Raises EngineError."""
+    args.act(args)
+    return 0
+
+
+def _train_vae(args: argparse.Namespace) -> None:
+    import torch
+
+    from ..models.families import choose_device
+    from .architecture import new_vae
+    from .finish import fold_scale
+    from .flat import inflate
+    from .pictures import ClipBank, PictureBank
+    from .train_vae import CLIP_SEED, PICTURE_SEED, picture_stage, time_stage
+
+    device, workers = choose_device(args.device), os.cpu_count() or 1
+    torch.manual_seed(PICTURE_SEED)
+    twin, vae = new_vae(), new_vae()
+    pictures = PictureBank.drawn(PICTURE_SEED, args.pictures, workers)
+    picture_stage(twin, args.out / "pictures", steps=args.steps, bank=pictures, device=device)
+    inflate({name: each.cpu() for name, each in twin.state_dict().items()}, vae)
+    del pictures, twin
+    fold_scale(vae)
+    if args.time_steps:
+        clips = ClipBank.drawn(CLIP_SEED, args.clips, frames=13, workers=workers)
+        time_stage(vae, args.out / "time", steps=args.time_steps, bank=clips, device=device)
+    vae.cpu().save_pretrained(args.out / VAE_FOLDER)
+
+
+def _train(args: argparse.Namespace) -> None:
+    from ..models.families import choose_device
+    from .architecture import VISION_SIDE
+    from .bank import extend_bank, read_bank
+    from .finish import write_model
+    from .train import Settings, train
+
+    device = choose_device(args.device)
+    pipeline, spec = _beginning(args)
+    vae: AutoencoderKLHunyuanVideo = pipeline.vae.to(device).eval()
+    side = pipeline.image_encoder.config.image_size if pipeline.image_encoder is not None else VISION_SIDE
+    bank = args.out / "bank"
+    extend_bank(bank, vae, clips=args.clips, sections=args.sections, side=side, seed=args.seed)
+    vae.cpu()
+    settings = Settings(
+        steps=args.steps,
+        seed=args.seed,
+        batch=args.batch,
+        longest=args.sections,
+        crop=args.crop,
+        rank=args.lora,
+        rate=args.rate,
+    )
+    train(pipeline, spec, read_bank(bank), args.out / "transformer", settings, device)
+    if args.lora:
+        _save_lora(pipeline, args.out / LORA_FOLDER)
+    else:
+        write_model(pipeline.to("cpu"), args.out / MODEL_FOLDER)
+
+
+def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline, ModelSpec]:
+    """The pipeline that training begins with, and its spec."""
+    import torch
+    from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
+
+    from ..models.families import spec_of
+    from ..models.hunyuan import RELEASED
+    from .architecture import new_pipeline, new_transformer
+    from .start_transformer import start_local
+
+    if args.model:
+        model = find_model(args.model)
+        dtype = torch.bfloat16 if args.lora else torch.float32
+        return HunyuanVideoFramepackPipeline.from_pretrained(model.path, torch_dtype=dtype), spec_of(model)
+    torch.manual_seed(args.seed)
+    vae = AutoencoderKLHunyuanVideo.from_pretrained(args.vae or args.out / VAE_FOLDER)
+    transformer = new_transformer()
+    start_local(transformer)
+    return new_pipeline(vae, transformer), RELEASED
+
+
+def _save_lora(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
+    from diffusers.utils import convert_state_dict_to_diffusers
+    from peft import get_peft_model_state_dict
+
+    layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(pipeline.transformer))
+    pipeline.save_lora_weights(folder, transformer_lora_layers=layers)
+
+
+def _eval(args: argparse.Namespace) -> None:
+    from .evaluate import PARTS, evaluate
+
+    parts = tuple(part for part in args.only.split(",") if part) or PARTS
+    evaluate(find_model(args.model), args.out, parts, args.shots, args.pictures, args.device)

@@ -1,0 +1,279 @@
+"""`sketch eval`: what the model can do, as a table of numbers and contact sheets to look at.
+
+Everything is held out: scenes from seeds that training never used, and pictures that no training code drew. Shots go
+through the engine, a part that was stopped goes on, and every part can be asked for alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLHunyuanVideo
+from PIL import Image
+
+from ..errors import Code, EngineError
+from ..media.files import make_folder, write_whole
+from ..models.folder import ModelFolder
+from .bank import encode_clip
+from .data import Clip, Picture
+from .measures import colour, likeness, psnr, sharpness
+from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, Motion, Move, Speed
+from .pictures import drawn_pictures, to_signed
+from .recognise import Recognised, recognise
+from .sheets import contact_sheet
+from .trials import HELD_OUT, Trial, draw_trials, shoot
+
+Row = tuple[str, str]
+_DOMINANT: Mapping[Move, Move] = {Move.DOLLY_IN: Move.ZOOM_IN, Move.DOLLY_OUT: Move.ZOOM_OUT}
+"""A dolly differs from a zoom only by what is near; the dominant motion of both is the same."""
+_SHEET_ROWS = 12
+
+
+class Evaluation:
+    """One model measured into one folder."""
+
+    def __init__(self, model: ModelFolder, out: Path, shots: int, pictures: Path | None, device: str) -> None:
+        self.model, self.out, self.shots, self.device = model, out, shots, device
+        self.pictures = pictures
+        self._vae: AutoencoderKLHunyuanVideo | None = None
+
+    @property
+    def vae(self) -> AutoencoderKLHunyuanVideo:
+        """The model's VAE in float32, loaded once."""
+        if self._vae is None:
+            self._vae = AutoencoderKLHunyuanVideo.from_pretrained(
+                self.model.components["vae"], torch_dtype=torch.float32
+            ).eval()
+        return self._vae
+
+    def shot(self, trial: Trial) -> list[Picture]:
+        """The trial's frames, through the engine."""
+        return shoot(trial, self.model, self.out / "shots", self.device)
+
+    @torch.inference_mode()
+    def through_vae(self, clip: Clip) -> list[Picture]:
+        """The clip's frames after encoding and decoding alone: the ceiling of what a shot can look like."""
+        latents, _ = encode_clip(self.vae, clip, 32)
+        decoded = self.vae.decode(latents.float().transpose(0, 1).unsqueeze(0)).sample[0]
+        return _as_pictures(decoded.transpose(0, 1))
+
+
+def evaluate(
+    model: ModelFolder, out: Path, parts: tuple[str, ...], shots: int, pictures: Path | None, device: str
+) -> None:
+    """Measure `parts` of `model` into `out`: `results.json`, `table.md` and `sheet-*.png`.
+
+    Raises EngineError `choice_invalid` for an unknown part.
+    """
+    unknown = next((part for part in parts if part not in _PARTS), None)
+    if unknown:
+        raise EngineError(Code.CHOICE_INVALID, name="only", value=unknown, allowed=", ".join(PARTS))
+    make_folder(out)
+    evaluation = Evaluation(model, out, shots, pictures, device)
+    path = out / "results.json"
+    results: dict[str, list[Row]] = json.loads(path.read_text()) if path.is_file() else {}
+    for part in parts:
+        results[part] = list(_PARTS[part](evaluation))
+        write_whole(path, json.dumps(results, indent=1).encode())
+        table = [f"| {name} | {value} |" for part in PARTS for name, value in results.get(part, [])]
+        write_whole(out / "table.md", "\n".join(["| measured | |", "|---|---|", *table, ""]).encode())
+        print("\n".join(f"{name}: {value}" for name, value in results[part]), flush=True)
+
+
+def _measure_vae(evaluation: Evaluation) -> Iterator[Row]:
+    """Encode and decode: mean of per-picture dB, and beside it the dB of the mean error."""
+    groups = {"held-out storyboard pictures": list(islice(drawn_pictures(HELD_OUT, 0), 64))}
+    for kind, title in (("ink", "ink drawings"), ("photo", "photographs"), ("render", "renders")):
+        files = sorted(evaluation.pictures.glob(f"{kind}-*.png")) if evaluation.pictures else []
+        if files:
+            groups[f"{title} that no training code drew"] = [
+                np.asarray(Image.open(each).convert("RGB")) for each in files
+            ]
+    rows = []
+    for title, pictures in groups.items():
+        decoded = [_still(evaluation.vae, picture) for picture in pictures]
+        yield f"VAE, {title} ({len(pictures)})", _decibels(zip(decoded, pictures, strict=True))
+        rows += [(f"{title}: truth, decoded", each) for each in zip(pictures[:8], decoded[:8], strict=True)]
+    contact_sheet(evaluation.out / "sheet-vae.png", rows, columns=2)
+    errors, still = [], []
+    for trial in draw_trials("vae", (*CAMERA_MOVES, *OBJECT_MOVES), 22, 1):
+        truth = [trial.clip.frame(number) for number in range(trial.clip.frames)]
+        decoded = evaluation.through_vae(trial.clip)
+        errors.append(float(np.mean([psnr(*pair) for pair in zip(decoded, truth, strict=True)])))
+        still.append((decoded, truth))
+    everything = [pair for clip in still for pair in zip(*clip, strict=True)]
+    yield "VAE, held-out clips (22 of 37 frames)", _decibels(everything)
+
+
+def _measure_obedience(evaluation: Evaluation) -> Iterator[Row]:
+    """Which move each shot shows, by warp search over every camera move at seven rates and static."""
+    for sections in (1, 3):
+        found = list(_recognised(evaluation, CAMERA_MOVES, evaluation.shots, sections))
+        exact = [trial.clip.motion.move == seen.move for trial, seen in found]
+        dominant = [_dominant(trial.clip.motion.move) == _dominant(seen.move) for trial, seen in found]
+        name = f"obedience, {len(found)} shots of {sections} section{'s' if sections > 1 else ''}"
+        yield f"{name}, dominant motion as asked", f"{np.mean(dominant):.1%}"
+        yield f"{name}, dolly told from zoom as well", f"{np.mean(exact):.1%}"
+        missed = [f"{trial.clip.motion.move} seen as {seen.move}" for trial, seen in found if not _same(trial, seen)]
+        yield f"{name}, missed", "; ".join(missed) or "none"
+        for speed in Speed:
+            rates = [seen.rate for trial, seen in found if _same(trial, seen) and trial.clip.motion.speed is speed]
+            yield f"{name}, rate at {speed} (asked {speed.factor:g})", f"{np.mean(rates):.2f}" if rates else "none"
+    still = list(_recognised(evaluation, (Move.STATIC,), max(6, evaluation.shots // 10), 1))
+    yield f"static stays static ({len(still)} shots)", f"{np.mean([seen.move is Move.STATIC for _, seen in still]):.1%}"
+    moved = list(_recognised(evaluation, OBJECT_MOVES, max(9, evaluation.shots // 4), 1, OBJECT_MOVES + CAMERA_MOVES))
+    alone = [seen.move.of_object or seen.move is Move.STATIC for _, seen in moved]
+    asked = [trial.clip.motion.move == seen.move for trial, seen in moved]
+    yield f"object prompts move the object as asked ({len(moved)} shots)", f"{np.mean(asked):.1%}"
+    yield "object prompts leave the camera alone", f"{np.mean(alone):.1%}"
+
+
+def _measure_fidelity(evaluation: Evaluation) -> Iterator[Row]:
+    """Closeness to the truth over the first section where the start is still visible, with floor and ceiling."""
+    first, made, frozen, ceiling = [], [], [], []
+    for trial in draw_trials("camera", CAMERA_MOVES, min(evaluation.shots, 48), 1):
+        frames, decoded = evaluation.shot(trial), evaluation.through_vae(trial.clip)
+        first.append(psnr(frames[0], trial.clip.first))
+        for number in range(4, FRAMES_PER_SECTION + 1, 4):
+            truth, where = trial.clip.frame(number), trial.clip.motion_field(0, number).visible
+            if where.any():
+                made.append(psnr(frames[number], truth, where))
+                frozen.append(psnr(trial.clip.first, truth, where))
+                ceiling.append(psnr(decoded[number], truth, where))
+    yield f"fidelity, frame 1 against the board ({len(first)} shots)", f"{np.mean(first):.1f} dB"
+    yield "fidelity, still visible part over the first section", f"{np.mean(made):.1f} dB"
+    yield "fidelity, the same for a frozen start frame", f"{np.mean(frozen):.1f} dB"
+    yield "fidelity, the same for the truth through the VAE", f"{np.mean(ceiling):.1f} dB"
+
+
+def _measure_steps(evaluation: Evaluation) -> Iterator[Row]:
+    """Eight steps beside sixteen, on the same shots."""
+    for steps in (8, 16):
+        made = []
+        for trial in draw_trials("steps", CAMERA_MOVES, 24, 1):
+            settled = Trial(f"{trial.name}-{steps}", trial.clip, trial.prompt, 1, trial.seed, (("steps", steps),))
+            frames = evaluation.shot(settled)
+            for number in range(4, FRAMES_PER_SECTION + 1, 4):
+                where = trial.clip.motion_field(0, number).visible
+                if where.any():
+                    made.append(psnr(frames[number], trial.clip.frame(number), where))
+        yield f"still visible part at {steps} steps (24 shots)", f"{np.mean(made):.2f} dB"
+
+
+def _measure_drift(evaluation: Evaluation) -> Iterator[Row]:
+    """How far the last 15 % of a long shot is from its first 15 %, inverted beside vanilla, on the same boards."""
+    sections, boards = 20, max(4, evaluation.shots // 25)
+    schedules = {"inverted": "f1k1_x_g9_f1k1f2k2f16k4_td", "vanilla": "td_f16k4f2k2f1k1_g9"}
+    drifts: dict[str, list[tuple[float, float, float]]] = {}
+    for order, schedule in schedules.items():
+        rows = []
+        for trial in _long_trials(boards, sections):
+            settings = (("schedule", schedule),)
+            frames = evaluation.shot(Trial(f"{trial.name}-{order}", trial.clip, trial.prompt, sections, 0, settings))
+            drifts.setdefault(order, []).append(_drift(frames, trial.clip.first))
+            rows.append((f"{order}: {trial.prompt}", frames))
+        contact_sheet(evaluation.out / f"sheet-drift-{order}.png", rows, columns=8)
+    for number, measure in enumerate(("sharpness", "colour", "identity to the board")):
+        of = {order: float(np.mean([drift[number] for drift in each])) for order, each in drifts.items()}
+        value = (
+            f"inverted {of['inverted']:.3f}, vanilla {of['vanilla']:.3f}, ratio {of['inverted'] / of['vanilla']:.2f}"
+        )
+        yield f"drift of {measure}, {boards} shots of {sections} sections", value
+
+
+def _measure_speed(evaluation: Evaluation) -> Iterator[Row]:
+    """A shot of four sections, 145 frames, from request to the last file, on two threads."""
+    trial = next(draw_trials(f"speed-{time.time_ns()}", (Move.PAN_LEFT,), 1, 4))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    begun = time.perf_counter()
+    evaluation.shot(trial)
+    yield "a shot of 4 sections (145 frames) at 256x144, 8 steps, two threads", f"{time.perf_counter() - begun:.0f} s"
+    torch.set_num_threads(threads)
+
+
+_PARTS: Mapping[str, Callable[[Evaluation], Iterator[Row]]] = {
+    "vae": _measure_vae,
+    "obedience": _measure_obedience,
+    "fidelity": _measure_fidelity,
+    "steps": _measure_steps,
+    "drift": _measure_drift,
+    "speed": _measure_speed,
+}
+PARTS = tuple(_PARTS)
+
+
+def _recognised(
+    evaluation: Evaluation, moves: tuple[Move, ...], count: int, sections: int, tried: tuple[Move, ...] = CAMERA_MOVES
+) -> Iterator[tuple[Trial, Recognised]]:
+    """Shoot `count` trials and say what each shows; writes their contact sheets, a dozen rows each."""
+    kind = "static" if moves == (Move.STATIC,) else "object" if moves[0].of_object else "camera"
+    rows: list[tuple[str, list[Picture]]] = []
+    for trial in draw_trials(kind, moves, count, sections):
+        frames = evaluation.shot(trial)
+        numbers = [round(len(frames) * part) for part in (0.3, 0.6, 0.95)]
+        seen = recognise(trial.clip, {number: frames[number] for number in numbers}, tried)
+        asked = trial.clip.motion
+        title = f"{trial.prompt!r}  asked: {asked.move}, {asked.speed}; seen: {seen.move} x {seen.rate}"
+        if len(rows) < _SHEET_ROWS:
+            rows.append((title, frames))
+        yield trial, seen
+    if rows:
+        contact_sheet(evaluation.out / f"sheet-{kind}-{sections}.png", rows)
+
+
+def _long_trials(boards: int, sections: int) -> Iterator[Trial]:
+    """Boards for long shots; half hold still, the others pan, tilt or push in slowly."""
+    motions = (Move.STATIC, Move.PAN_LEFT, Move.STATIC, Move.ZOOM_IN, Move.STATIC, Move.TILT_UP)
+    for number, drawn in enumerate(islice(draw_trials("drift", (Move.STATIC,), boards, 1), boards)):
+        motion = Motion(motions[number % len(motions)], Speed.SLOW)
+        words = "static shot" if motion.move is Move.STATIC else f"the camera slowly {_verb(motion.move)}"
+        yield Trial(f"drift-{sections}-{number:03d}", drawn.clip, words, sections, number)
+
+
+def _verb(move: Move) -> str:
+    word, side = str(move).split()
+    return f"{word}s {side}"
+
+
+def _drift(frames: list[Picture], board: Picture) -> tuple[float, float, float]:
+    """|M(first 15 %) - M(last 15 %)| for sharpness, colour and likeness to the board."""
+    part = max(1, round(len(frames) * 0.15))
+    first, last = frames[:part], frames[-part:]
+    crisp = [float(np.mean([sharpness(each) for each in end])) for end in (first, last)]
+    tint = [np.mean([colour(each) for each in end], 0) for end in (first, last)]
+    same = [float(np.mean([likeness(each, board) for each in end])) for end in (first, last)]
+    return abs(crisp[0] - crisp[1]), float(np.abs(tint[0] - tint[1]).mean()), abs(same[0] - same[1])
+
+
+@torch.inference_mode()
+def _still(vae: AutoencoderKLHunyuanVideo, picture: Picture) -> Picture:
+    """A picture after encoding and decoding."""
+    pixels = torch.from_numpy(to_signed(picture[None])).unsqueeze(2)
+    decoded = vae.decode(vae.encode(pixels).latent_dist.mode()).sample
+    return _as_pictures(decoded.squeeze(2))[0]
+
+
+def _as_pictures(pixels: torch.Tensor) -> list[Picture]:
+    """(N, 3, H, W) in [-1, 1] to N pictures."""
+    bytes_ = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return list(bytes_.permute(0, 2, 3, 1).numpy())
+
+
+def _decibels(pairs: object) -> str:
+    values = np.array([psnr(one, other) for one, other in pairs])  # type: ignore[attr-defined]
+    return f"{values.mean():.1f} dB ({-10 * np.log10(np.mean(10 ** (-values / 10))):.1f} dB of the mean error)"
+
+
+def _dominant(move: Move) -> Move:
+    return _DOMINANT.get(move, move)
+
+
+def _same(trial: Trial, seen: Recognised) -> bool:
+    return _dominant(trial.clip.motion.move) == _dominant(seen.move)

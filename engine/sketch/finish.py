@@ -1,0 +1,84 @@
+"""From trained networks to a model folder: scale folded in, weights in bfloat16, previews fitted, facts written."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
+from torch.nn import functional
+
+from ..media.files import write_whole
+from ..models.folder import FACTS
+from ..models.spec import Order
+from .bank import SIZES
+from .pictures import drawn_pictures, to_signed
+
+_FIT_SEED = 21
+_FIT_PICTURES = 128
+_NATIVE_FPS = 30
+_STEPS = 8
+_GUIDANCE = 10.0
+
+
+@torch.inference_mode()
+def encode_pictures(vae: AutoencoderKLHunyuanVideo, pictures: torch.Tensor) -> torch.Tensor:
+    """Posterior means (N, C, h, w) float32 of pictures (N, 3, H, W) in [-1, 1], scaled."""
+    parts = [
+        vae.encode(part.unsqueeze(2).to(vae.device, vae.dtype)).latent_dist.mode().float().cpu().squeeze(2)
+        for part in torch.split(pictures, 8)
+    ]
+    scaled: torch.Tensor = torch.cat(parts) * vae.config["scaling_factor"]
+    return scaled
+
+
+@torch.no_grad()
+def fold_scale(vae: AutoencoderKLHunyuanVideo) -> None:
+    """Make the latents of storyboard pictures have mean 0 in each channel and variance 1 over all.
+
+    Zeros in an empty slot then mean an average picture, and `scaling_factor` is 1.
+    """
+    pictures = torch.from_numpy(to_signed(np.stack(list(islice(drawn_pictures(_FIT_SEED, 0), _FIT_PICTURES)))))
+    latents = encode_pictures(vae, pictures)
+    mean = latents.mean((0, 2, 3)).to(vae.device)
+    deviation = float((latents - mean.cpu()[:, None, None]).std())
+    channels = len(mean)
+    after, before = vae.quant_conv, vae.post_quant_conv
+    after.weight[:channels] /= deviation
+    after.bias[:channels] = (after.bias[:channels] - mean) / deviation
+    after.bias[channels:] -= 2 * float(np.log(deviation))
+    before.bias += (before.weight[:, :, 0, 0, 0] @ mean[:, None])[:, 0]
+    before.weight *= deviation
+
+
+def fit_preview(vae: AutoencoderKLHunyuanVideo) -> dict[str, list[list[float]] | list[float]]:
+    """The linear map from a latent pixel to the mean colour of its 8 x 8 pixels, by least squares."""
+    pictures = torch.from_numpy(to_signed(np.stack(list(islice(drawn_pictures(_FIT_SEED, 0), _FIT_PICTURES)))))
+    latents = encode_pictures(vae, pictures).permute(0, 2, 3, 1).reshape(-1, vae.config["latent_channels"])
+    colours = functional.avg_pool2d(pictures, vae.spatial_compression_ratio).permute(0, 2, 3, 1).reshape(-1, 3)
+    solved = torch.linalg.lstsq(torch.cat([latents, torch.ones(len(latents), 1)], 1), colours).solution
+    rounded = [[round(float(value), 4) for value in row] for row in solved]
+    return {"matrix": rounded[:-1], "bias": rounded[-1]}
+
+
+def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
+    """Write `pipeline` as Sketch's model folder: bfloat16 safetensors and `shotpack.json`."""
+    pipeline.to(torch.bfloat16)
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    vae = AutoencoderKLHunyuanVideo.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+    facts = {
+        "family": "framepack-hunyuan",
+        "title": "Sketch",
+        "licence": "GPL-3.0-or-later",
+        "native_fps": _NATIVE_FPS,
+        "sizes": [list(size) for size in SIZES],
+        "side_limits": [64, 1024],
+        "steps": _STEPS,
+        "guidance": _GUIDANCE,
+        "order": str(Order.INVERTED),
+        "preview": fit_preview(vae),
+    }
+    write_whole(folder / FACTS, (json.dumps(facts, indent=2) + "\n").encode())

@@ -1,0 +1,69 @@
+"""What a training step practises: one section of a shot as the planner of inference lays it out.
+
+Lessons are drawn over orders, shot lengths, end boards and places in the shot; the packed context is the plan's own, so
+nothing is trained that is not used, and nothing used that is not trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..framepack.history import History, PackedContext
+from ..framepack.packing import parse
+from ..framepack.plan import Grid, PlannedSection, ShotPlan, plan_shot
+from ..models.spec import ModelSpec, Order
+
+_VANILLA = "td_f16k4f2k2f1k1_g9"
+"""Plain next-section prediction without the start in the context (arXiv 2504.12626 v3, sampling (a))."""
+_SHARES = {"inverted": 0.52, "inverted to an end": 0.12, "forward": 0.16, "vanilla": 0.1, "endpoint": 0.1}
+_LENGTHS = (0.3, 0.2, 0.2, 0.18, 0.12)
+"""Shares of shots of one section, two, and so on."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The section `planned` of `plan`; `frames` are the places in its window that this step denoises."""
+
+    plan: ShotPlan
+    planned: PlannedSection
+    frames: tuple[int, ...]
+
+    @property
+    def latents(self) -> int:
+        """How many latents of a clip the whole shot takes, an end board's included."""
+        return self.plan.latents + (self.plan.end in self.plan.boards)
+
+    def context(self, shot: torch.Tensor) -> PackedContext:
+        """The packed context, from the true latents `shot` (B, C, T, H, W) of the whole shot."""
+        boards: Mapping[int, torch.Tensor] = {board: shot[:, :, board : board + 1] for board in self.plan.boards}
+        history = History(self.plan, boards)
+        for made in self.plan.made[: self.planned.number]:
+            own = self.plan.own_latents(made)
+            history.add(made, shot[:, :, own.start : own.stop])
+        context = history.context(self.planned)
+        return PackedContext(context.blocks, context.generated[list(self.frames)])
+
+    def target(self, shot: torch.Tensor) -> torch.Tensor:
+        """The true latents (B, C, frames, H, W) that this step must find."""
+        own = self.plan.own_latents(self.planned)
+        return shot[:, :, [own.start + frame for frame in self.frames]]
+
+
+def draw_lesson(rng: np.random.Generator, spec: ModelSpec, *, longest: int, frames: int) -> Lesson:
+    """A lesson from shots of at most `longest` sections, denoising `frames` of the window's frames."""
+    grid = Grid(spec.window, spec.temporal_compression, spec.seam)
+    lengths = np.array(_LENGTHS[:longest])
+    sections = 1 + int(rng.choice(len(lengths), p=lengths / lengths.sum()))
+    kind = str(rng.choice(list(_SHARES), p=list(_SHARES.values())))
+    last = grid.frames(sections)
+    boards = (0, last - 1) if kind == "inverted to an end" or (kind == "endpoint" and rng.random() < 0.5) else (0,)
+    orders = {"forward": Order.FORWARD, "endpoint": Order.ENDPOINT}
+    name = _VANILLA if kind == "vanilla" else spec.schedules[orders.get(kind, Order.INVERTED)]
+    plan = plan_shot(last, grid=grid, schedule=parse(name), boards=boards)
+    planned = plan.made[rng.integers(len(plan.made))]
+    chosen = np.sort(rng.choice(spec.window, frames, replace=False))
+    return Lesson(plan, planned, tuple(int(frame) for frame in chosen))

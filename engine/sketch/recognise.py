@@ -1,0 +1,63 @@
+"""Which move a clip shows, by warp search: its frames against the scene's start under every move and rate.
+
+The truth is not asked: every move the camera knows is tried at several rates, and the one whose warp of the start comes
+nearest to the frames, where the start is still visible, is the one the clip shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from .data import Clip, Picture
+from .moves import CAMERA_MOVES, Depth, Motion, Move
+from .pen import OVERSAMPLING
+from .scenes import Layer, Scene
+
+RATES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
+"""Multiples of the normal rate that are tried."""
+_LEAST_VISIBLE = 0.15
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """The move, its rate as a multiple of normal (0 for static), and its error (mean square, 0 to 1)."""
+
+    move: Move
+    rate: float
+    error: float
+
+
+def recognise(clip: Clip, frames: Mapping[int, Picture], moves: Sequence[Move] = CAMERA_MOVES) -> Recognised:
+    """The move among `moves` and static that `frames` (by number, from 0) of a shot of `clip`'s scene show best."""
+    best = Recognised(Move.STATIC, 0.0, _error(clip, Motion(Move.STATIC), 0.0, frames))
+    for move in moves:
+        for rate in RATES:
+            error = _error(clip, Motion(move), rate, frames)
+            if error < best.error:
+                best = Recognised(move, rate, error)
+    return best
+
+
+def flat_clip(picture: Picture, motion: Motion, sections: float) -> Clip:
+    """`picture` (H, W, 3) under `motion` as one flat sheet: for boards that nobody knows the layers of."""
+    height, width = picture.shape[:2]
+    sheet = Image.fromarray(picture).resize((width * OVERSAMPLING, height * OVERSAMPLING), Image.Resampling.BICUBIC)
+    return Clip(Scene((Layer(sheet, (0, 0), Depth.BACKGROUND),), "picture", "paper"), motion, (width, height), sections)
+
+
+def _error(clip: Clip, motion: Motion, rate: float, frames: Mapping[int, Picture]) -> float:
+    """Mean square error of `frames` against the start under `motion`, over what is still visible of it."""
+    tried = replace(clip, motion=motion)
+    errors = []
+    for number, frame in frames.items():
+        place = number * rate
+        field = tried.motion_field(0, place)
+        if field.visible.mean() < _LEAST_VISIBLE:
+            return float("inf")
+        difference = (frame.astype(np.float32) - tried.frame(place)) / 255
+        errors.append(float((difference**2).mean(-1)[field.visible].mean()))
+    return float(np.mean(errors))

@@ -1,0 +1,239 @@
+"""Train a FramePack transformer in diffusers' layout by flow matching: Sketch from nothing, or any other by LoRA.
+
+x at noise level sigma is (1 - sigma) x0 + sigma noise, and the network predicts noise - x0. Every step practises one
+lesson (see `lessons`) on a few clips of one size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import HunyuanVideoFramepackPipeline
+from peft import LoraConfig
+from torch import nn
+from torch.nn import functional
+
+from ..framepack.history import PackedContext
+from ..models.spec import ModelSpec
+from .bank import ClipLatents
+from .lessons import Lesson, draw_lesson
+from .loop import Course, Training
+from .moves import Motion
+from .prompts import write_prompt
+
+_MUON_RATE = 4e-3
+_ADAM_RATE = 1.5e-3
+_SHIFT = 4.0
+_PURE_NOISE = 0.2
+"""Share of the samples that start from noise alone, where sampling decides what moves."""
+_GUIDANCE = (1.0, 30.0)
+_HISTORY_NOISE = 0.12
+_WORDS = 40
+_LORA_TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_mlp", "proj_out")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A training run's choices."""
+
+    steps: int
+    seed: int = 5
+    batch: int = 8
+    frames: int = 3
+    """Frames of the window denoised in a step; fewer are cheaper, and the network takes any number."""
+    longest: int = 5
+    """Sections of the longest shot practised; beyond four the padding no longer tells the true distance."""
+    crop: int = 16
+    """Side in latents of the middle crops that the first half of the course mostly practises; 0: none."""
+    rank: int = 0
+    """LoRA rank; 0 trains every weight, the encoders' too."""
+    rate: float = 1.0
+    """Multiple of the learning rates."""
+
+
+def train(
+    pipeline: HunyuanVideoFramepackPipeline,
+    spec: ModelSpec,
+    clips: Sequence[ClipLatents],
+    folder: Path,
+    settings: Settings,
+    device: torch.device,
+) -> None:
+    """Train `pipeline`'s transformer, and its encoders unless by LoRA, in place; it ends with averaged weights."""
+    networks = _networks(pipeline, settings, device)
+    optimizers = _optimizers(networks, settings)
+    training = Training(folder, networks, optimizers, Course(settings.steps, settings.seed))
+    shelf = _by_size(clips)
+
+    def loss_of(step: int, rng: np.random.Generator) -> torch.Tensor:
+        last = step > 0.9 * settings.steps
+        frames = spec.window if last and rng.random() < 0.5 else settings.frames
+        lesson = draw_lesson(rng, spec, longest=settings.longest, frames=frames)
+        crop = settings.crop if step < 0.55 * settings.steps and rng.random() < 0.85 else 0
+        count = settings.batch * (2 if crop else 1) // (2 if frames == spec.window else 1)
+        batch = _draw(rng, shelf, lesson, max(1, count), crop)
+        return _loss(pipeline, spec, lesson, batch, rng, device)
+
+    training.run(loss_of, "transformer")
+    training.use_average()
+
+
+@dataclass(frozen=True)
+class _Batch:
+    shots: torch.Tensor
+    """(B, C, T, h, w) float32."""
+    boards: torch.Tensor
+    """(B, 3, S, S) in [-1, 1]: what the image encoder sees."""
+    prompts: list[str]
+
+
+def _loss(
+    pipeline: HunyuanVideoFramepackPipeline,
+    spec: ModelSpec,
+    lesson: Lesson,
+    batch: _Batch,
+    rng: np.random.Generator,
+    device: torch.device,
+) -> torch.Tensor:
+    shots = batch.shots.to(device)
+    count = len(shots)
+    with torch.autocast(device.type, torch.bfloat16):
+        frozen = not any(each.requires_grad for each in pipeline.text_encoder.parameters())
+        with torch.set_grad_enabled(not frozen):
+            template = {"template": spec.prompt_template, "crop_start": spec.prompt_crop}
+            embeds, pooled, mask = pipeline.encode_prompt(
+                batch.prompts, prompt_template=template, device=device, max_sequence_length=_WORDS
+            )
+            vision = pipeline.image_encoder(pixel_values=batch.boards.to(device)).last_hidden_state
+        x0 = lesson.target(shots)
+        noise = torch.randn_like(x0)
+        sigma = torch.from_numpy(_sigmas(rng, count)).to(device)
+        level = sigma[:, None, None, None, None]
+        predicted = pipeline.transformer(
+            hidden_states=(1 - level) * x0 + level * noise,
+            timestep=sigma * 1000,
+            encoder_hidden_states=embeds,
+            encoder_attention_mask=mask.float(),
+            pooled_projections=pooled,
+            image_embeds=vision,
+            guidance=torch.from_numpy(rng.uniform(*_GUIDANCE, count)).float().to(device) * 1000,
+            **_context(lesson.context(_blurred(shots, lesson, rng)), spec),
+            return_dict=False,
+        )[0]
+    return functional.mse_loss(predicted.float(), noise - x0)
+
+
+def _context(context: PackedContext, spec: ModelSpec) -> dict[str, torch.Tensor]:
+    """The packed context under the names of diffusers' transformer."""
+    inputs = {"indices_latents": context.generated}
+    held = {astuple(block.kernel) for block in context.blocks}
+    for name, kernel in zip(("clean", "history_2x", "history_4x"), spec.kernels, strict=True):
+        if kernel in held:
+            packed = context.of_kernel(kernel)
+            inputs |= {f"latents_{name}": packed.latents, f"indices_latents_{name}": packed.indices}
+    return inputs
+
+
+def _blurred(shots: torch.Tensor, lesson: Lesson, rng: np.random.Generator) -> torch.Tensor:
+    """The shots with noise on every latent but the boards: in use the history is the model's own, and not perfect."""
+    amount = rng.uniform(0, _HISTORY_NOISE, len(shots)) * (rng.random(len(shots)) < 0.5)
+    noisy = shots + torch.randn_like(shots) * torch.from_numpy(amount).to(shots)[:, None, None, None, None]
+    for board in lesson.plan.boards:
+        noisy[:, :, board] = shots[:, :, board]
+    return noisy
+
+
+def _sigmas(rng: np.random.Generator, count: int) -> np.ndarray:
+    even = rng.uniform(0, 1, count)
+    shifted = _SHIFT * even / (1 + (_SHIFT - 1) * even)
+    return np.where(rng.random(count) < _PURE_NOISE, 1.0, shifted).astype(np.float32)
+
+
+def _draw(
+    rng: np.random.Generator, shelf: Mapping[tuple[int, int], list[ClipLatents]], lesson: Lesson, count: int, crop: int
+) -> _Batch:
+    """`count` clips of one size, each from a random start, some backwards, long enough for the lesson."""
+    sizes = list(shelf)
+    shares = np.array([len(shelf[size]) for size in sizes], float)
+    clips = shelf[sizes[rng.choice(len(sizes), p=shares / shares.sum())]]
+    shots, boards, prompts = [], [], []
+    for _ in range(count):
+        clip = clips[rng.integers(len(clips))]
+        places, motion = _stretch(rng, clip, lesson.latents)
+        shot, board = clip.latents[places].float(), clip.small[places[lesson.planned.anchor]]
+        if crop:
+            shot, board = _middle(shot, board, crop)
+        shots.append(shot.transpose(0, 1))
+        boards.append(board.permute(2, 0, 1).float() / 127.5 - 1)
+        prompts.append(write_prompt(rng, motion, clip.thing, clip.place))
+    return _Batch(torch.stack(shots), torch.stack(boards), prompts)
+
+
+def _stretch(rng: np.random.Generator, clip: ClipLatents, length: int) -> tuple[list[int], Motion]:
+    """Which latents of `clip` make a shot of `length`, and the motion they show."""
+    spare = len(clip.latents) - length
+    if not clip.free:
+        return list(range(length)), clip.motion
+    period = clip.motion.period
+    start = int(rng.integers(spare // period + 1)) * period
+    places = list(range(start, start + length))
+    if period == 1 and rng.random() < 0.5:
+        return places[::-1], clip.motion.backwards
+    return places, clip.motion
+
+
+def _middle(shot: torch.Tensor, board: torch.Tensor, side: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The middle `side` x `side` latents of a shot (T, C, h, w), where every camera move keeps its centre."""
+    height, width = shot.shape[-2:]
+    tall, wide = min(side, height), min(side, width)
+    top, left = (height - tall) // 4 * 2, (width - wide) // 4 * 2
+    size = board.shape[0]
+    rows = slice(round(size * top / height), round(size * (top + tall) / height))
+    columns = slice(round(size * left / width), round(size * (left + wide) / width))
+    part = board[rows, columns].permute(2, 0, 1)[None].float()
+    resized = functional.interpolate(part, (size, size), mode="bilinear", antialias=True)[0].permute(1, 2, 0)
+    return shot[:, :, top : top + tall, left : left + wide], resized
+
+
+def _by_size(clips: Sequence[ClipLatents]) -> dict[tuple[int, int], list[ClipLatents]]:
+    shelf: dict[tuple[int, int], list[ClipLatents]] = {}
+    for clip in clips:
+        height, width = clip.latents.shape[-2:]
+        shelf.setdefault((width, height), []).append(clip)
+    return shelf
+
+
+def _networks(pipeline: HunyuanVideoFramepackPipeline, settings: Settings, device: torch.device) -> nn.Module:
+    """What is trained, on `device`: everything but the VAE, or a LoRA on the transformer."""
+    parts = {
+        name: getattr(pipeline, name) for name in ("transformer", "text_encoder", "text_encoder_2", "image_encoder")
+    }
+    networks = nn.ModuleDict(parts).to(device).train()
+    networks.requires_grad_(settings.rank == 0)
+    if settings.rank:
+        config = LoraConfig(r=settings.rank, lora_alpha=settings.rank, target_modules=list(_LORA_TARGETS))
+        pipeline.transformer.add_adapter(config)
+        pipeline.transformer.enable_gradient_checkpointing()
+    return networks
+
+
+def _optimizers(networks: nn.Module, settings: Settings) -> dict[str, torch.optim.Optimizer]:
+    """Muon for the blocks' matrices, AdamW for everything else."""
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in networks.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        in_block = "transformer_blocks" in name and parameter.dim() == 2 and ".norm" not in name and "lora" not in name
+        (matrices if in_block else others).append(parameter)
+    optimizers: dict[str, torch.optim.Optimizer] = {}
+    if matrices:
+        optimizers["muon"] = torch.optim.Muon(
+            matrices, lr=_MUON_RATE * settings.rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
+        )
+    optimizers["adamw"] = torch.optim.AdamW(others, lr=_ADAM_RATE * settings.rate, betas=(0.9, 0.97), weight_decay=0.0)
+    return optimizers
