@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ from tqdm import tqdm
 
 from ..media.files import make_folder, write_whole
 from .data import Clip, random_clip
-from .flat import looks_at_present_only
+from .flat import looks_at_present_only, twin_of
 from .moves import FRAMES_PER_LATENT, LATENTS_PER_SECTION, Motion, Move, Speed
 from .pictures import to_signed
 
@@ -49,50 +51,97 @@ class ClipLatents:
 
 
 def extend_bank(
-    folder: Path, vae: AutoencoderKLHunyuanVideo, *, clips: int, sections: int, side: int, seed: int
+    folder: Path, vae: AutoencoderKLHunyuanVideo, *, clips: int, sections: int, side: int, seed: int, workers: int
 ) -> None:
-    """Draw and encode clips of `sections` sections until `folder` holds `clips`; `side` is the image encoder's."""
+    """Draw and encode clips of `sections` sections and an end board until `folder` holds `clips`.
+
+    `side` is the image encoder's, in pixels.
+    On a CPU `workers` processes share the files; what they make does not depend on their number.
+    """
     make_folder(folder)
-    files = -(-clips // CLIPS_PER_FILE)
-    missing = [number for number in range(files) if not _file(folder, number).is_file()]
-    for number in tqdm(missing, "latents", unit=" files"):
-        rng = np.random.default_rng([seed, number])
-        size = SIZES[rng.choice(len(SIZES), p=_SHARES)]
-        drawn = [random_clip(rng, size, sections) for _ in range(CLIPS_PER_FILE)]
-        encoded = [encode_clip(vae, clip, side) for clip in drawn]
-        facts = [
-            {"move": clip.motion.move, "speed": clip.motion.speed, "thing": clip.scene.thing, "place": clip.scene.place}
-            for clip in drawn
-        ]
-        tensors = {
-            "latents": torch.stack([latents for latents, _ in encoded]),
-            "small": torch.stack([small for _, small in encoded]),
-        }
-        metadata = {"clips": json.dumps(facts), "free": json.dumps(looks_at_present_only(vae))}
-        write_whole(_file(folder, number), save(tensors, metadata))
+    files = [number for number in range(-(-clips // CLIPS_PER_FILE)) if not _file(folder, number).is_file()]
+    jobs = [(folder, number, sections, side, seed, CLIPS_PER_FILE, SIZES) for number in files]
+    encoder = StillEncoder(vae)
+    if vae.device.type != "cpu" or workers < 2:
+        for job in tqdm(jobs, "latents", unit=" files"):
+            _write_file(encoder, *job)
+        return
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(encoder,)
+    ) as pool:
+        for _ in tqdm(pool.map(_work, jobs), "latents", total=len(jobs), unit=" files"):
+            pass
 
 
-@torch.inference_mode()
-def encode_clip(vae: AutoencoderKLHunyuanVideo, clip: Clip, side: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The latents (T, C, h, w) float16 and small frames (T, side, side, 3) uint8 of `clip`."""
-    keys = range(0, clip.frames, FRAMES_PER_LATENT)
-    free = looks_at_present_only(vae)
-    frames = [clip.frame(number) for number in (keys if free else range(clip.frames))]
-    shown = frames if free else frames[::FRAMES_PER_LATENT]
-    small = [np.asarray(Image.fromarray(frame).resize((side, side), Image.Resampling.BICUBIC)) for frame in shown]
-    pixels = torch.from_numpy(to_signed(np.stack(frames))).to(vae.device, vae.dtype)
-    if free:
-        parts = [_mean(vae, part.unsqueeze(2)) for part in torch.split(pixels, _BATCH)]
-        latents = torch.cat(parts).squeeze(2)
-    else:
-        latents = _mean(vae, pixels.transpose(0, 1).unsqueeze(0))[0].transpose(0, 1)
-    return latents.to("cpu", torch.float16), torch.from_numpy(np.stack(small))
+class StillEncoder:
+    """Encodes clips: frame by frame through the 2-D twin where the VAE allows it, else through the VAE in time."""
+
+    def __init__(self, vae: AutoencoderKLHunyuanVideo) -> None:
+        self.free = looks_at_present_only(vae)
+        self._vae = twin_of(vae) if self.free else vae
+
+    @torch.inference_mode()
+    def encode(self, clip: Clip, side: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The latents (T, C, h, w) float16 and small frames (T, side, side, 3) uint8 of `clip`."""
+        keys = range(0, clip.frames, FRAMES_PER_LATENT)
+        frames = [clip.frame(number) for number in (keys if self.free else range(clip.frames))]
+        shown = frames if self.free else frames[::FRAMES_PER_LATENT]
+        small = [np.asarray(Image.fromarray(frame).resize((side, side), Image.Resampling.BICUBIC)) for frame in shown]
+        pixels = torch.from_numpy(to_signed(np.stack(frames))).to(self._vae.device, self._vae.dtype)
+        with torch.autocast(pixels.device.type, torch.bfloat16):
+            if self.free:
+                parts = [self._means(part.unsqueeze(2)).squeeze(2) for part in torch.split(pixels, _BATCH)]
+                latents = torch.cat(parts)
+            else:
+                encoded = self._vae.encode(pixels.transpose(0, 1).unsqueeze(0)).latent_dist.mode()
+                latents = encoded[0].transpose(0, 1)
+        scaled = latents.float() * self._vae.config["scaling_factor"]
+        return scaled.to("cpu", torch.float16), torch.from_numpy(np.stack(small))
+
+    def _means(self, pictures: torch.Tensor) -> torch.Tensor:
+        means: torch.Tensor = self._vae.quant_conv(self._vae.encoder(pictures)).chunk(2, 1)[0]
+        return means
 
 
-def _mean(vae: AutoencoderKLHunyuanVideo, pixels: torch.Tensor) -> torch.Tensor:
-    with torch.autocast(vae.device.type, torch.bfloat16):
-        latents: torch.Tensor = vae.encode(pixels).latent_dist.mode().float() * vae.config["scaling_factor"]
-    return latents
+_encoder: StillEncoder | None = None
+"""The worker process's own."""
+
+
+def _begin_worker(encoder: StillEncoder) -> None:
+    global _encoder
+    torch.set_num_threads(1)
+    _encoder = encoder
+
+
+def _work(job: tuple[Path, int, int, int, int, int, tuple[tuple[int, int], ...]]) -> None:
+    assert _encoder is not None
+    _write_file(_encoder, *job)
+
+
+def _write_file(
+    encoder: StillEncoder,
+    folder: Path,
+    number: int,
+    sections: int,
+    side: int,
+    seed: int,
+    count: int,
+    sizes: tuple[tuple[int, int], ...],
+) -> None:
+    rng = np.random.default_rng([seed, number])
+    size = sizes[rng.choice(len(sizes), p=_SHARES)]
+    drawn = [random_clip(rng, size, sections + 1 / LATENTS_PER_SECTION) for _ in range(count)]
+    encoded = [encoder.encode(clip, side) for clip in drawn]
+    facts = [
+        {"move": clip.motion.move, "speed": clip.motion.speed, "thing": clip.scene.thing, "place": clip.scene.place}
+        for clip in drawn
+    ]
+    tensors = {
+        "latents": torch.stack([latents for latents, _ in encoded]),
+        "small": torch.stack([small for _, small in encoded]),
+    }
+    metadata = {"clips": json.dumps(facts), "free": json.dumps(encoder.free)}
+    write_whole(_file(folder, number), save(tensors, metadata))
 
 
 def read_bank(folder: Path) -> list[ClipLatents]:
@@ -110,8 +159,3 @@ def _read(path: Path) -> Iterator[ClipLatents]:
 
 def _file(folder: Path, number: int) -> Path:
     return folder / f"clips-{number:05d}.safetensors"
-
-
-def latents_in(sections: int) -> int:
-    """Latent frames of a clip of `sections` sections, its first frame's included."""
-    return sections * LATENTS_PER_SECTION + 1

@@ -103,7 +103,8 @@ def _train(args: argparse.Namespace) -> None:
     vae: AutoencoderKLHunyuanVideo = pipeline.vae.to(device).eval()
     side = pipeline.image_encoder.config.image_size if pipeline.image_encoder is not None else VISION_SIDE
     bank = args.out / "bank"
-    extend_bank(bank, vae, clips=args.clips, sections=args.sections, side=side, seed=args.seed)
+    workers = os.cpu_count() or 1
+    extend_bank(bank, vae, clips=args.clips, sections=args.sections, side=side, seed=args.seed, workers=workers)
     vae.cpu()
     settings = Settings(
         steps=args.steps,

@@ -20,7 +20,7 @@ from PIL import Image
 from ..errors import Code, EngineError
 from ..media.files import make_folder, write_whole
 from ..models.folder import ModelFolder
-from .bank import encode_clip
+from .bank import StillEncoder
 from .data import Clip, Picture
 from .measures import colour, likeness, psnr, sharpness
 from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, Motion, Move, Speed
@@ -59,7 +59,7 @@ class Evaluation:
     @torch.inference_mode()
     def through_vae(self, clip: Clip) -> list[Picture]:
         """The clip's frames after encoding and decoding alone: the ceiling of what a shot can look like."""
-        latents, _ = encode_clip(self.vae, clip, 32)
+        latents, _ = StillEncoder(self.vae).encode(clip, 32)
         decoded = self.vae.decode(latents.float().transpose(0, 1).unsqueeze(0)).sample[0]
         return _as_pictures(decoded.transpose(0, 1))
 

@@ -7,6 +7,8 @@ last time tap, which looks at the present frame only.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from diffusers import AutoencoderKLHunyuanVideo
 from diffusers.models.autoencoders.autoencoder_kl_hunyuan_video import HunyuanVideoCausalConv3d
@@ -51,6 +53,18 @@ def inflate(flat: dict[str, torch.Tensor], solid: AutoencoderKLHunyuanVideo) -> 
             weight = tapped
         state[name] = weight
     solid.load_state_dict(state)
+
+
+def twin_of(vae: AutoencoderKLHunyuanVideo) -> AutoencoderKLHunyuanVideo:
+    """The 2-D twin of `vae` by its kernels' last time taps: the same on one frame where the other taps are zero."""
+    twin = copy.deepcopy(vae).cpu()
+    flatten(twin)
+    weights = {}
+    solid = vae.state_dict()
+    for name, into in twin.state_dict().items():
+        weights[name] = solid[name][:, :, -1] if solid[name].dim() == into.dim() + 1 else solid[name]
+    twin.load_state_dict(weights)
+    return twin.to(vae.device, vae.dtype).eval()
 
 
 def looks_at_present_only(vae: AutoencoderKLHunyuanVideo) -> bool:

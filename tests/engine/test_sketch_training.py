@@ -1,0 +1,286 @@
+"""Sketch's training on tiny networks: twin, linear start, lessons, banks, runs that stop and go on, LoRA."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from diffusers import HunyuanVideoFramepackPipeline
+from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
+from safetensors.torch import load_file
+
+from engine.models.hunyuan import RELEASED
+from engine.sketch import bank as banks
+from engine.sketch import loop, train_vae
+from engine.sketch.architecture import new_pipeline, new_transformer, new_vae
+from engine.sketch.bank import ClipLatents, StillEncoder, extend_bank, read_bank
+from engine.sketch.data import random_clip
+from engine.sketch.finish import encode_pictures, fit_preview, fold_scale
+from engine.sketch.flat import flatten, inflate, looks_at_present_only
+from engine.sketch.lessons import draw_lesson
+from engine.sketch.moves import Motion, Move
+from engine.sketch.pictures import ClipBank, PictureBank, drawn_pictures, to_signed
+from engine.sketch.start import start_linear
+from engine.sketch.start_transformer import start_local
+from engine.sketch.train import Settings, train
+from tests.engine.checkpoints import TINY
+
+CPU = torch.device("cpu")
+CHANNELS = (8, 16, 16, 32)
+
+
+def pictures(count: int) -> torch.Tensor:
+    return torch.from_numpy(to_signed(np.stack(list(islice(drawn_pictures(77, 0), count)))))
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """A VAE that starts as a linear code, inflated, and its twin."""
+    torch.manual_seed(0)
+    twin, vae = new_vae(), new_vae()
+    flatten(twin)
+    start_linear(twin, pictures(16).unsqueeze(2))
+    inflate(twin.state_dict(), vae)
+    return twin.eval(), vae.eval()
+
+
+@torch.inference_mode()
+def test_the_twin_is_the_vae_on_single_frames():
+    torch.manual_seed(1)
+    twin, vae = new_vae(CHANNELS), new_vae(CHANNELS)
+    flatten(twin)
+    inflate(twin.state_dict(), vae)
+    x = torch.randn(2, 3, 1, 32, 48)
+    wanted = vae.encode(x).latent_dist.mode()
+    found = twin.quant_conv(twin.encoder(x))[:, :16]
+    assert (found - wanted).abs().max() < 1e-5
+    assert (twin.decoder(twin.post_quant_conv(wanted)) - vae.decode(wanted).sample).abs().max() < 1e-5
+    assert looks_at_present_only(vae)
+    assert not looks_at_present_only(new_vae(CHANNELS))
+
+
+@torch.inference_mode()
+def test_training_starts_as_a_linear_code(linear):
+    _, vae = linear
+    x = pictures(8)
+    decoded = vae.decode(encode_pictures(vae, x).unsqueeze(2)).sample.squeeze(2)
+    blocks = torch.nn.functional.avg_pool2d(x, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    assert ((decoded - x) ** 2).mean() < 1.15 * ((blocks - x) ** 2).mean()
+
+
+@torch.inference_mode()
+def test_folding_the_scale_changes_no_picture(linear):
+    _, vae = linear
+    x = pictures(4)
+    before = vae.decode(encode_pictures(vae, x).unsqueeze(2)).sample
+    fold_scale(vae)
+    latents = encode_pictures(vae, pictures(40))
+    assert abs(float(latents.mean())) < 0.2
+    assert abs(float(latents.std()) - 1) < 0.2
+    assert (vae.decode(encode_pictures(vae, x).unsqueeze(2)).sample - before).abs().max() < 1e-3
+
+
+@torch.inference_mode()
+def test_the_preview_matrix_paints_what_a_latent_shows(linear):
+    _, vae = linear
+    fitted = fit_preview(vae)
+    x = pictures(4)
+    painted = torch.einsum("nchw,ck->nkhw", encode_pictures(vae, x), torch.tensor(fitted["matrix"]))
+    painted += torch.tensor(fitted["bias"])[:, None, None]
+    assert (painted - torch.nn.functional.avg_pool2d(x, 8)).abs().mean() < 0.06
+
+
+@torch.inference_mode()
+def test_a_clips_latents_are_its_frames_latents(linear):
+    _, vae = linear
+    clip = random_clip(np.random.default_rng(3), (64, 48), 1, Motion(Move.PAN_LEFT))
+    latents, small = StillEncoder(vae).encode(clip, 24)
+    assert latents.shape == (10, 16, 6, 8)
+    assert small.shape == (10, 24, 24, 3)
+    frame = torch.from_numpy(to_signed(clip.frame(8)[None]))
+    assert (latents[2].float() - encode_pictures(vae, frame)[0]).abs().max() < 0.1  # bfloat16
+    # Another encoder looks back in time, so the whole clip goes through it.
+    other, _ = StillEncoder(new_vae(CHANNELS).eval()).encode(clip, 24)
+    assert other.shape == latents.shape
+
+
+def test_a_bank_goes_on_where_it_stopped(linear, tmp_path, monkeypatch):
+    _, vae = linear
+    monkeypatch.setattr(banks, "CLIPS_PER_FILE", 2)
+    monkeypatch.setattr(banks, "SIZES", ((64, 48), (48, 48), (48, 64), (64, 32), (32, 64)))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    extend_bank(whole, vae, clips=4, sections=1, side=24, seed=1, workers=1)
+    extend_bank(parts, vae, clips=2, sections=1, side=24, seed=1, workers=1)
+    extend_bank(parts, vae, clips=4, sections=1, side=24, seed=1, workers=1)
+    for one, other in zip(read_bank(whole), read_bank(parts), strict=True):
+        assert torch.equal(one.latents, other.latents)
+        assert one.motion == other.motion
+        assert one.free
+    assert len(read_bank(whole)) == 4
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_lessons_are_laid_out_as_in_use_and_never_show_the_answer(seed):
+    rng = np.random.default_rng(seed)
+    lesson = draw_lesson(rng, RELEASED, longest=5, frames=3)
+    # A shot whose latent number n is filled with n + 1: the context tells which latents it holds.
+    shot = torch.arange(1, lesson.latents + 1.0)[None, None, :, None, None].expand(2, 16, -1, 4, 4)
+    context = lesson.context(shot)
+    held = {int(value) for block in context.blocks for value in block.latents.unique()} - {0}
+    target = {int(value) for value in lesson.target(shot).unique()}
+    own = set(lesson.plan.own_latents(lesson.planned))
+    assert {number - 1 for number in target} <= own
+    assert len(target) == 3
+    assert not {number - 1 for number in held} & own
+    assert {number - 1 for number in held} == lesson.planned.layout.latents()
+    assert len(context.generated) == 3
+    assert context.blocks[0].latents.shape[0] == 2
+    layout = list(lesson.planned.layout.generated)
+    assert context.generated.tolist() == [layout[frame] for frame in lesson.frames]
+
+
+def test_all_layouts_and_paddings_of_use_are_practised():
+    rng = np.random.default_rng(0)
+    lessons = [draw_lesson(rng, RELEASED, longest=5, frames=3) for _ in range(400)]
+    assert {str(lesson.plan.order) for lesson in lessons} == {"inverted", "forward", "endpoint"}
+    inverted = [lesson for lesson in lessons if lesson.plan.order == "inverted"]
+    gaps = {(lesson.planned.layout.generated.start - 1) // 9 for lesson in inverted}
+    assert gaps == {0, 1, 2, 3}
+    assert any(lesson.plan.end in lesson.plan.boards for lesson in inverted)
+    assert any(
+        not any(slot.latent for block in lesson.planned.layout.after for slot in block.slots) for lesson in inverted
+    )
+
+
+def test_the_released_template_has_its_released_length():
+    pipeline = new_pipeline(new_vae(CHANNELS), new_transformer(heads=2, single=1))
+    before = DEFAULT_PROMPT_TEMPLATE["template"].split("{}")[0]
+    assert len(pipeline.tokenizer(before).input_ids) == DEFAULT_PROMPT_TEMPLATE["crop_start"]
+    embeds, pooled, mask = pipeline.encode_prompt(["the camera pans left", "zzz"], max_sequence_length=12)
+    assert embeds.shape == (2, 12, 64)
+    assert pooled.shape == (2, 64)
+    assert mask.sum(1).tolist() == [5, 2]
+
+
+@torch.no_grad()
+def test_a_fresh_transformer_passes_noise_through_and_sees_the_board():
+    torch.manual_seed(2)
+    transformer = new_transformer()
+    start_local(transformer)
+    noise, board = torch.randn(1, 16, 1, 8, 8), torch.randn(1, 16, 1, 8, 8)
+
+    def velocity(clean: torch.Tensor) -> torch.Tensor:
+        return transformer(
+            hidden_states=noise,
+            timestep=torch.tensor([1000.0]),
+            encoder_hidden_states=torch.zeros(1, 3, 64),
+            encoder_attention_mask=torch.ones(1, 3),
+            pooled_projections=torch.zeros(1, 64),
+            image_embeds=torch.zeros(1, 9, 48),
+            indices_latents=torch.tensor([1]),
+            guidance=torch.tensor([10_000.0]),
+            latents_clean=clean,
+            indices_latents_clean=torch.tensor([0]),
+            latents_history_2x=torch.zeros(1, 16, 2, 8, 8),
+            indices_latents_history_2x=torch.tensor([2, 3]),
+            latents_history_4x=torch.zeros(1, 16, 4, 8, 8),
+            indices_latents_history_4x=torch.tensor([4, 5, 6, 7]),
+            return_dict=False,
+        )[0]
+
+    with_board, without = velocity(board), velocity(torch.zeros_like(board))
+    correlated = torch.corrcoef(torch.stack([with_board.flatten(), noise.flatten()]))[0, 1]
+    towards = torch.corrcoef(torch.stack([(without - with_board).flatten(), board.flatten()]))[0, 1]
+    assert correlated > 0.4
+    assert towards > 0.15
+
+
+def small_run() -> tuple[HunyuanVideoFramepackPipeline, list[ClipLatents]]:
+    torch.manual_seed(3)
+    transformer = new_transformer(heads=2, single=1)
+    start_local(transformer)
+    rng = np.random.default_rng(8)
+    clips = [
+        ClipLatents(
+            torch.from_numpy(rng.normal(0, 1, (20, 16, 8, 12)).astype(np.float16)),
+            torch.from_numpy(rng.integers(0, 255, (20, 48, 48, 3), dtype=np.uint8)),
+            Motion(move),
+            "ball",
+            "room",
+            free=True,
+        )
+        for move in (Move.PAN_LEFT, Move.OBJECT_BOUNCES, Move.ZOOM_IN)
+    ]
+    return new_pipeline(new_vae(CHANNELS), transformer), clips
+
+
+SETTINGS = Settings(steps=6, batch=2, longest=2, crop=8)
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, monkeypatch):
+    pipeline, clips = small_run()
+    train(pipeline, RELEASED, clips, tmp_path / "whole", SETTINGS, CPU)
+    wanted = pipeline.transformer.state_dict()
+
+    monkeypatch.setattr(loop, "_CHECKPOINT_SECONDS", 0.0)
+    saves, save = [], loop.Training.save
+
+    def stop_after_third(training: loop.Training) -> None:
+        save(training)
+        saves.append(len(training.losses))
+        if len(training.losses) == 3:
+            raise StoppedError
+
+    monkeypatch.setattr(loop.Training, "save", stop_after_third)
+    pipeline, clips = small_run()
+    with pytest.raises(StoppedError):
+        train(pipeline, RELEASED, clips, tmp_path / "parts", SETTINGS, CPU)
+    pipeline, clips = small_run()
+    train(pipeline, RELEASED, clips, tmp_path / "parts", SETTINGS, CPU)
+    found = pipeline.transformer.state_dict()
+    assert saves[:4] == [1, 2, 3, 4]
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    assert (tmp_path / "parts" / loop.CURVE).stat().st_size > 1000
+    assert load_file(tmp_path / "parts" / loop.CHECKPOINT)["losses"].shape == (6,)
+
+
+def test_training_learns(tmp_path):
+    pipeline, clips = small_run()
+    settings = replace(SETTINGS, steps=60)
+    train(pipeline, RELEASED, clips, tmp_path, settings, CPU)
+    losses = load_file(tmp_path / loop.CHECKPOINT)["losses"]
+    assert losses[-15:].mean() < 0.8 * losses[:10].mean()
+
+
+def test_a_lora_trains_on_any_framepack_folder_and_leaves_its_weights_alone(tmp_path):
+    pipeline = HunyuanVideoFramepackPipeline.from_pretrained(TINY)
+    before = {name: each.clone() for name, each in pipeline.transformer.state_dict().items()}
+    _, clips = small_run()
+    clips = [replace(clip, small=torch.zeros(20, 64, 64, 3, dtype=torch.uint8), free=False) for clip in clips]
+    train(pipeline, RELEASED, clips, tmp_path, replace(SETTINGS, steps=3, rank=2), CPU)
+    after = pipeline.transformer.state_dict()
+    assert any("lora_B" in name and bool(each.any()) for name, each in after.items())
+    for name, each in after.items():
+        if "lora" not in name:
+            assert torch.equal(each, before[name.replace(".base_layer", "")])
+
+
+def test_the_vae_trains_in_two_stages(tmp_path):
+    torch.manual_seed(4)
+    twin, vae = new_vae(CHANNELS), new_vae(CHANNELS)
+    bank = PictureBank.drawn(1, 12, 1)
+    train_vae.picture_stage(twin, tmp_path / "pictures", steps=6, bank=bank, device=CPU)
+    inflate(twin.state_dict(), vae)
+    encoder = {name: each.clone() for name, each in vae.encoder.state_dict().items()}
+    clips = ClipBank.drawn(2, 2, 13, 1)
+    train_vae.time_stage(vae, tmp_path / "time", steps=2, bank=clips, device=CPU)
+    assert all(torch.equal(each, encoder[name]) for name, each in vae.encoder.state_dict().items())
+    assert bool(vae.decoder.conv_in.conv.weight[:, :, :-1].any())
+    assert looks_at_present_only(vae)

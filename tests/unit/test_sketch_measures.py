@@ -1,0 +1,83 @@
+"""The instruments themselves: closed forms for the numbers, and a recogniser that knows the truth when it sees it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.sketch.data import random_clip
+from engine.sketch.measures import colour, likeness, psnr, sharpness
+from engine.sketch.moves import CAMERA_MOVES, OBJECT_MOVES, Motion, Move, Speed
+from engine.sketch.recognise import flat_clip, recognise
+
+SIZE = (128, 80)
+
+
+@given(st.integers(0, 255), st.integers(0, 255))
+def test_psnr_of_even_pictures_has_a_closed_form(one, other):
+    pictures = [np.full((8, 9, 3), value, np.uint8) for value in (one, other)]
+    wanted = float("inf") if one == other else 20 * np.log10(255 / abs(one - other))
+    assert psnr(*pictures) == pytest.approx(wanted)
+
+
+def test_psnr_looks_only_where_it_is_told():
+    picture, truth = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)
+    picture[0] = 255
+    below = np.arange(4)[:, None].repeat(4, 1) > 0
+    assert psnr(picture, truth, below) == float("inf")
+    assert psnr(picture, truth, ~below) == 0
+
+
+def test_sharpness_of_a_line_and_of_nothing():
+    assert sharpness(np.full((10, 10, 3), 77, np.uint8)) == 0
+    line = np.full((10, 10, 3), 255, np.uint8)
+    line[5] = 0
+    assert sharpness(line) == pytest.approx(255 * (2 + 1 + 1) * 8 / 64)
+
+
+def test_colour_is_mean_and_deviation_a_channel():
+    picture = np.zeros((2, 2, 3), np.uint8)
+    picture[0, :, 0] = 100
+    assert colour(picture).tolist() == [50, 0, 0, 50, 0, 0]
+
+
+def test_likeness_to_itself_to_its_negative_and_to_paper():
+    picture = random_clip(np.random.default_rng(0), SIZE, 1).first
+    assert likeness(picture, picture) == pytest.approx(1)
+    assert likeness(255 - picture, picture) == pytest.approx(-1, abs=1e-2)
+    assert likeness(np.full_like(picture, 255), picture) == 0
+
+
+@pytest.mark.parametrize("move", [Move.STATIC, *CAMERA_MOVES])
+@pytest.mark.parametrize("speed", [Speed.NORMAL, Speed.FAST])
+def test_the_recogniser_knows_the_truth(move, speed):
+    clip = random_clip(np.random.default_rng(4), SIZE, 1, Motion(move, speed))
+    seen = recognise(clip, {number: clip.frame(number) for number in (12, 34)})
+    assert seen.move is move
+    if move is not Move.STATIC:
+        assert seen.rate == speed.factor
+
+
+def test_the_recogniser_sees_what_is_shown_and_not_what_was_asked():
+    clip = random_clip(np.random.default_rng(5), SIZE, 1, Motion(Move.PAN_LEFT))
+    shown = replace(clip, motion=Motion(Move.TILT_DOWN))
+    frames = {number: shown.frame(number * 0.3) for number in (20, 30)}  # slow enough to stay on the sheet
+    assert recognise(clip, frames).move is not Move.PAN_LEFT
+
+
+def test_objects_are_told_from_the_camera():
+    clip = random_clip(np.random.default_rng(6), SIZE, 1, Motion(Move.OBJECT_RIGHT))
+    frames = {number: clip.frame(number) for number in (20, 34)}
+    assert recognise(clip, frames, OBJECT_MOVES + CAMERA_MOVES).move is Move.OBJECT_RIGHT
+
+
+def test_a_flat_board_can_be_tried_too():
+    rng = np.random.default_rng(7)
+    board = random_clip(rng, SIZE, 1).first
+    clip = flat_clip(board, Motion(Move.ZOOM_IN), 1)
+    assert np.abs(clip.frame(0).astype(int) - board).mean() < 4
+    assert recognise(clip, {20: clip.frame(20), 34: clip.frame(34)}).move in (Move.ZOOM_IN, Move.DOLLY_IN)
