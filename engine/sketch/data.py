@@ -65,19 +65,20 @@ class Clip:
         """The true motion from frame `start` to frame `end`, for every pixel of the latter."""
         width, height = self.size
         y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-        origin = np.stack([x, y], -1)
+        origin = np.empty((height, width, 2))
         top = np.zeros((height, width), np.int64)
         for number, layer in enumerate(self.scene.layers):
             there = self._place(layer, start) @ np.linalg.inv(self._place(layer, end))
-            covers = self._covers(layer, end, x, y)
-            moved = self._mapped(there, x, y)
-            origin[covers] = moved[covers]
+            covers = self._covers(layer, end, x, y) if number else np.ones((height, width), bool)
+            origin[covers] = self._mapped(there, x[covers], y[covers])
             top[covers] = number
-        inside = (origin >= -0.5).all(-1) & (origin[..., 0] <= width - 0.5) & (origin[..., 1] <= height - 0.5)
-        was_top = np.zeros((height, width), np.int64)
-        for number, layer in enumerate(self.scene.layers):
-            was_top[self._covers(layer, start, origin[..., 0], origin[..., 1])] = number
-        return MotionField(origin, inside & (was_top == top))
+        visible = (origin >= -0.5).all(-1) & (origin[..., 0] <= width - 0.5) & (origin[..., 1] <= height - 0.5)
+        if len(self.scene.layers) > 1:
+            was_top = np.zeros((height, width), np.int64)
+            for number, layer in enumerate(self.scene.layers[1:], 1):
+                was_top[self._covers(layer, start, origin[..., 0], origin[..., 1])] = number
+            visible &= was_top == top
+        return MotionField(origin, visible)
 
     def _place(self, layer: Layer, number: float) -> Affine:
         """From a sheet's own pixels (from its centre) to the frame's (from its centre) at frame `number`."""
@@ -99,8 +100,6 @@ class Clip:
 
     def _covers(self, layer: Layer, number: float, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether `layer` covers the points (`x`, `y`) of frame `number`."""
-        if layer.picture.mode != "RGBA":
-            return np.ones(x.shape, bool)
         a, b, c, d, e, f = self._sheet_from_frame(layer, number)
         u, v = (x + 0.5) * OVERSAMPLING, (y + 0.5) * OVERSAMPLING
         column, row = np.floor(a * u + b * v + c).astype(int), np.floor(d * u + e * v + f).astype(int)

@@ -1,0 +1,112 @@
+"""The weights that ship: what the folder holds, what it can still do, and that diffusers' own pipeline runs it."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
+from PIL import Image
+from safetensors import safe_open
+
+from engine.models.catalog import find_model
+from engine.models.folder import FACTS, open_folder
+from engine.sketch.data import random_clip
+from engine.sketch.finish import encode_pictures
+from engine.sketch.flat import looks_at_present_only
+from engine.sketch.measures import psnr
+from engine.sketch.moves import CAMERA_MOVES, Motion, Move
+from engine.sketch.pictures import drawn_pictures, to_signed
+from engine.sketch.recognise import recognise
+from engine.sketch.trials import HELD_OUT, Trial, draw_trials, shoot
+from tests.engine.checkpoints import FIXTURES
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "engine" / "sketch" / "weights"
+PICTURES = FIXTURES / "pictures"
+SMALL = (160, 96)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return open_folder(WEIGHTS, name="sketch")
+
+
+@pytest.fixture(scope="module")
+def vae(model):
+    return AutoencoderKLHunyuanVideo.from_pretrained(model.components["vae"], torch_dtype=torch.float32).eval()
+
+
+def decibels(vae, pictures):
+    x = torch.from_numpy(to_signed(np.stack(pictures)))
+    with torch.inference_mode():
+        decoded = vae.decode(encode_pictures(vae, x).unsqueeze(2)).sample.squeeze(2)
+    bytes_ = ((decoded.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    return float(np.mean([psnr(*pair) for pair in zip(bytes_, pictures, strict=True)]))
+
+
+def test_without_another_model_it_is_sketch(monkeypatch, tmp_path):
+    monkeypatch.setenv("SHOTPACK_HOME", str(tmp_path))
+    assert find_model(None).path == WEIGHTS
+
+
+def test_the_weights_are_small_bfloat16_safetensors_and_nothing_else(model):
+    files = [path for _, path in model.files()]
+    weights = [path for path in files if path.suffix == ".safetensors"]
+    assert sum(path.stat().st_size for path in WEIGHTS.rglob("*") if path.is_file()) < 40e6
+    assert not list(WEIGHTS.rglob("*.bin")) + list(WEIGHTS.rglob("*.pt"))
+    for path in weights:
+        with safe_open(path, "pt") as file:
+            assert {file.get_slice(name).get_dtype() for name in file.keys()} == {"BF16"}  # noqa: SIM118
+    assert json.loads((WEIGHTS / FACTS).read_text())["title"] == "Sketch"
+    assert "measured" in (WEIGHTS / "README.md").read_text()
+
+
+def test_the_encoder_looks_at_one_frame(vae):
+    assert looks_at_present_only(vae)
+
+
+def test_pictures_survive_the_vae(vae):
+    ink = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(PICTURES.glob("ink-*.png"))]
+    assert decibels(vae, ink) > 24
+    assert decibels(vae, list(islice(drawn_pictures(HELD_OUT, 0), 12))) > 27.5
+
+
+@pytest.mark.parametrize("move", [Move.STATIC, Move.PAN_LEFT, Move.TILT_DOWN, Move.ZOOM_IN, Move.ZOOM_OUT])
+def test_it_does_what_it_is_told(move, model, tmp_path):
+    prompts = {Move.STATIC: "static shot", Move.PAN_LEFT: "the camera pans left", Move.TILT_DOWN: "tilt down"}
+    prompt = prompts.get(move, f"the camera zooms {'in' if move is Move.ZOOM_IN else 'out'}")
+    clip = random_clip(np.random.default_rng([HELD_OUT, 7]), SMALL, 1, Motion(move))
+    frames = shoot(Trial("shot", clip, prompt, 1, 0, (("steps", 4),)), model, tmp_path, "cpu")
+    assert len(frames) == 37
+    assert psnr(frames[0], clip.first) > 24
+    assert recognise(clip, {number: frames[number] for number in (16, 32)}).move is move
+
+
+def test_trials_cover_all_moves_and_stay_the_same():
+    one, other = (list(draw_trials("camera", CAMERA_MOVES, 13, 1)) for _ in range(2))
+    assert {trial.clip.motion.move for trial in one} == set(CAMERA_MOVES)
+    assert [trial.prompt for trial in one] == [trial.prompt for trial in other]
+    assert all((a.clip.first == b.clip.first).all() for a, b in zip(one[:3], other[:3], strict=True))
+
+
+def test_diffusers_own_pipeline_animates_with_it():
+    clip = random_clip(np.random.default_rng([HELD_OUT, 8]), SMALL, 1, Motion(Move.PAN_RIGHT))
+    pipeline = HunyuanVideoFramepackPipeline.from_pretrained(WEIGHTS, torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    made = pipeline(
+        image=Image.fromarray(clip.first),
+        prompt="the camera pans right",
+        num_frames=33,
+        width=SMALL[0],
+        height=SMALL[1],
+        num_inference_steps=8,
+        guidance_scale=10.0,
+        generator=torch.Generator().manual_seed(0),
+        output_type="np",
+    ).frames[0]
+    frames = {number: (made[number] * 255).round().astype(np.uint8) for number in (16, 32)}
+    assert recognise(clip, frames).move is Move.PAN_RIGHT
