@@ -37,7 +37,7 @@ def recognise(clip: Clip, frames: Mapping[int, Picture], moves: Sequence[Move] =
     tries = [(Move.STATIC, 0.0), *((move, rate) for move in moves for rate in RATES)]
     # One frame rules most tries out; only the best of them are worth looking at in all frames.
     middle = sorted(frames)[len(frames) // 2]
-    ranked = sorted(tries, key=lambda each: _error(clip, *each, {middle: frames[middle]}))
+    ranked = sorted(tries, key=lambda each: _error(clip, each[0], each[1], {middle: frames[middle]}))
     judged = [Recognised(move, rate, _error(clip, move, rate, frames)) for move, rate in ranked[:_FINALISTS]]
     return min(judged, key=lambda each: each.error)
 

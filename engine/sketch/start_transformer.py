@@ -70,9 +70,9 @@ def _gaze(attention: Attention, time: int) -> None:
     """
     for linear in (attention.to_q, attention.to_k):
         linear.weight.mul_(0.3)
-        by_head = nn.init.ones_(linear.bias).unflatten(0, (attention.heads, -1))
+        by_head = nn.init.ones_(linear.bias).view(attention.heads, -1)
         by_head[:, :time] = 0
-    keys = attention.to_k.weight.unflatten(0, (attention.heads, -1))
+    keys = attention.to_k.weight.view(attention.heads, -1, attention.to_k.in_features)
     keys[:, time : time + (keys.shape[1] - time) // 3, -1] = -0.6
     attention.norm_q.weight.mul_(_SHARPNESS)
     nn.init.eye_(attention.to_v.weight)
