@@ -42,6 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--clips", type=int, default=1200, help="clips encoded beforehand (default: 1200)")
     train.add_argument("--sections", type=int, default=5, help="sections of each clip (default: 5)")
     train.add_argument("--crop", type=int, default=16, help="latents a side practised first; 0: whole pictures only")
+    train.add_argument("--compile", action="store_true", help="compile the blocks first; pays in long runs")
     train.add_argument("--seed", type=int, default=5)
     train.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     train.set_defaults(act=_train)
@@ -114,6 +115,7 @@ def _train(args: argparse.Namespace) -> None:
         crop=args.crop,
         rank=args.lora,
         rate=args.rate,
+        compiled=args.compile,
     )
     train(pipeline, spec, read_bank(bank), args.out / "transformer", settings, device)
     if args.lora:

@@ -53,6 +53,8 @@ class Settings:
     """LoRA rank; 0 trains every weight, the encoders' too."""
     rate: float = 1.0
     """Multiple of the learning rates."""
+    compiled: bool = False
+    """Compile the transformer's blocks: a sixth less time a step on two CPU cores, after a minute or two."""
 
 
 def train(
@@ -65,6 +67,9 @@ def train(
 ) -> None:
     """Train `pipeline`'s transformer, and its encoders unless by LoRA, in place; it ends with averaged weights."""
     networks = _networks(pipeline, settings, device)
+    if settings.compiled:
+        for block in (*pipeline.transformer.transformer_blocks, *pipeline.transformer.single_transformer_blocks):
+            block.compile(dynamic=True)
     optimizers = _optimizers(networks, settings)
     training = Training(folder, networks, optimizers, Course(settings.steps, settings.seed))
     shelf = _by_size(clips)
