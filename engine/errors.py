@@ -51,6 +51,7 @@ class Code(StrEnum):
     OFFLINE = "offline"
     DOWNLOAD_FAILED = "download_failed"
     OUT_OF_MEMORY = "out_of_memory"
+    WORKER_DIED = "worker_died"
     INTERNAL = "internal"
 
 
@@ -136,6 +137,11 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.DOWNLOAD_FAILED: Explanation(
         3, "The download of {file} stopped: {detail}", "run the same command again; it goes on where it stopped"
+    ),
+    Code.WORKER_DIED: Explanation(
+        4,
+        "The worker that made this shot ended twice: it was {reason}",
+        "resume it at a smaller size or with fewer boards; finished sections are kept",
     ),
     Code.OUT_OF_MEMORY: Explanation(
         4, "{device} ran out of memory while {stage}", "close other programs or use a smaller --size, then --resume"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def run(
     resume: bool,
     watched: bool = True,
     save_latents: Path | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Make the shot; `pictures` holds the boards by SHA-256. Ends with Finished or raises EngineError.
 
     With `resume` a shot begun here goes on where it stopped, and a finished one is left as it is; without, a folder

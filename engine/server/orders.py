@@ -1,0 +1,129 @@
+"""What server and worker say to each other: orders down the worker's stdin, reports up its stdout, a JSON line each.
+
+Standard library only; both ends import it. Objects are frozen dataclasses like the protocol's, told apart by "say".
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..errors import Code, EngineError
+from ..protocol import ShotRequest, from_json, to_json
+
+
+@dataclass(frozen=True)
+class Make:
+    """Make a job's shot in `folder`, or go on with it."""
+
+    say: ClassVar[str] = "make"
+    job: str
+    folder: str
+    request: ShotRequest
+    images: dict[str, str]
+    """SHA-256 of each board to the file it lies in."""
+    thrift: int = 0
+    """How much harder than usual to save memory: a retry after running out of it gets more."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Stop after the present step and keep everything."""
+
+    say: ClassVar[str] = "pause"
+    job: str
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Go on with the paused job."""
+
+    say: ClassVar[str] = "resume"
+    job: str
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Give the job up after the present step; finished sections stay."""
+
+    say: ClassVar[str] = "cancel"
+    job: str
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The worker has loaded its libraries and waits for work."""
+
+    say: ClassVar[str] = "ready"
+    device: str
+    name: str
+    memory_total: int
+    """Bytes the device has."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """The worker lives; sent every second, also while it computes."""
+
+    say: ClassVar[str] = "beat"
+    doing: str
+    memory_used: int
+
+
+@dataclass(frozen=True)
+class Happened:
+    """An event of a job, as the protocol writes it."""
+
+    say: ClassVar[str] = "happened"
+    job: str
+    event: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The job stands still."""
+
+    say: ClassVar[str] = "paused"
+    job: str
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The job goes on."""
+
+    say: ClassVar[str] = "resumed"
+    job: str
+
+
+Order = Make | Pause | Resume | Cancel
+Report = Ready | Beat | Happened | Paused | Resumed
+_ORDERS: dict[str, Any] = {kind.say: kind for kind in (Make, Pause, Resume, Cancel)}
+_REPORTS: dict[str, Any] = {kind.say: kind for kind in (Ready, Beat, Happened, Paused, Resumed)}
+
+
+def to_line(message: Order | Report) -> str:
+    """A message as one line of JSON, its line end included."""
+    return json.dumps({"say": message.say, **to_json(message)}) + "\n"
+
+
+def order_from_line(line: str) -> Order:
+    """The order in a line. Raises EngineError `bad_request` for anything else."""
+    order: Order = _from_line(line, _ORDERS)
+    return order
+
+
+def report_from_line(line: str) -> Report:
+    """The report in a line. Raises EngineError `bad_request` for anything else."""
+    report: Report = _from_line(line, _REPORTS)
+    return report
+
+
+def _from_line(line: str, kinds: dict[str, Any]) -> Any:
+    try:
+        data = json.loads(line)
+        kind = kinds[data.pop("say")]
+        # An event is JSON already, and is checked where it is stored.
+        return kind(**data) if kind is Happened else from_json(kind, data)
+    except (ValueError, KeyError, AttributeError, TypeError) as fault:
+        raise EngineError(Code.BAD_REQUEST, detail="a line between server and worker makes no sense") from fault

@@ -1,0 +1,206 @@
+"""A worker: the process that has torch. It takes orders on stdin, makes shots on one device, and reports on stdout.
+
+It holds nothing that is not on disk or in the store: killed at any instant, its job goes on elsewhere at the first
+unfinished section. It ends when its stdin does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import Code, EngineError
+from ..protocol import Cancelled, Event, Failed, Progress, Section, to_json
+from .lifeline import die_with_parent
+from .orders import (
+    Beat,
+    Cancel,
+    Happened,
+    Make,
+    Order,
+    Pause,
+    Paused,
+    Ready,
+    Report,
+    Resume,
+    Resumed,
+    order_from_line,
+    to_line,
+)
+
+if TYPE_CHECKING:
+    from ..framepack.job import Job
+    from ..media.images import BoardPicture
+
+_BEAT_SECONDS = 1.0
+_OUT_OF_MEMORY_RETRIES = 1
+
+log = logging.getLogger("shotpack.worker")
+
+
+class _GivenUpError(Exception):
+    """The artist cancelled the job that is being made."""
+
+
+class Worker:
+    """One device's worker; `reports` is where lines for the server go."""
+
+    def __init__(self, device: str, reports: int) -> None:
+        self._device = device
+        self._reports = reports
+        self._saying = threading.Lock()
+        self._orders: queue.Queue[Order | None] = queue.Queue()
+        self._wishes: queue.Queue[Order] = queue.Queue()
+        self._doing = "starting up"
+
+    def run(self) -> None:
+        """Serve until stdin ends."""
+        threading.Thread(target=self._listen, name="orders", daemon=True).start()
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        self._begin()
+        while (order := self._orders.get()) is not None:
+            if isinstance(order, Make):
+                self._make(order)
+
+    def _begin(self) -> None:
+        self._doing = "loading libraries"
+        from ..framepack import job  # noqa: F401  diffusers takes seconds, and the first job should not wait for it
+        from ..models.families import choose_device
+
+        device = choose_device(self._device)
+        self._say(Ready(str(device), *_describe(device)))
+        self._doing = "idle"
+
+    def _make(self, order: Make) -> None:
+        """Make one job and report how it ended; whatever goes wrong is told, and the worker lives on."""
+        done = 0
+        try:
+            for event in self._shot(order):
+                if isinstance(event, Section):
+                    done = event.index
+                self._happened(order.job, event)
+                self._obey(order.job)
+        except _GivenUpError:
+            self._happened(order.job, Cancelled(done))
+        except EngineError as error:
+            self._happened(order.job, Failed(error.code, error.params))
+        except Exception as fault:
+            log.exception("job %s", order.job)
+            self._happened(order.job, Failed(Code.INTERNAL, {"detail": f"{type(fault).__name__}: {fault}"}))
+        finally:
+            self._doing = "idle"
+
+    def _shot(self, order: Make) -> Iterator[Event]:
+        """The shot's events; out of memory is tried once more with more thrift."""
+        from ..framepack.job import run
+
+        for attempt in range(_OUT_OF_MEMORY_RETRIES + 1):
+            try:
+                job, pictures = self._prepare(order)
+                with closing(run(job, pictures, resume=True)) as events:
+                    yield from events
+                return
+            except EngineError as error:
+                if error.code is not Code.OUT_OF_MEMORY or attempt == _OUT_OF_MEMORY_RETRIES:
+                    raise
+                log.warning("out of memory: %s; trying once more", error.line)
+                yield Progress("out of memory; trying once more with less at a time")
+
+    def _prepare(self, order: Make) -> tuple[Job, dict[str, BoardPicture]]:
+        from ..framepack.job import prepare
+        from ..media.images import open_board
+        from ..models.catalog import find_model
+
+        self._doing = "checking the job"
+        pictures = {sha256: open_board(Path(path)) for sha256, path in order.images.items()}
+        start = next(board.image for board in order.request.boards if board.frame == 1)
+        model = find_model(order.request.model or None)
+        return prepare(order.request, pictures[start], model, self._device, Path(order.folder)), pictures
+
+    def _happened(self, job: str, event: Event) -> None:
+        data = to_json(event)
+        self._doing = data.get("stage") or data["event"]
+        self._say(Happened(job, data))
+
+    def _obey(self, job: str) -> None:
+        """Follow what the artist wished meanwhile: cancel, or stand still until told otherwise."""
+        paused = False
+        while paused or not self._wishes.empty():
+            wish = self._wishes.get()
+            if wish.job != job:
+                continue
+            if isinstance(wish, Cancel):
+                raise _GivenUpError
+            if isinstance(wish, Pause) and not paused:
+                paused, self._doing = True, "paused"
+                self._say(Paused(job))
+            elif isinstance(wish, Resume) and paused:
+                paused = False
+                self._say(Resumed(job))
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            order = order_from_line(line)
+            if isinstance(order, (Pause, Resume, Cancel)):
+                self._wishes.put(order)
+            elif isinstance(order, Make):
+                self._orders.put(order)
+        os._exit(0)  # the server is gone: whatever is half-made is made again by whoever takes the job
+
+    def _beat(self) -> None:
+        alarm = threading.Event()
+        while not alarm.wait(_BEAT_SECONDS):
+            self._say(Beat(self._doing, _memory_used()))
+
+    def _say(self, report: Report) -> None:
+        data = to_line(report).encode()
+        with self._saying:
+            while data:
+                data = data[os.write(self._reports, data) :]
+
+
+def _describe(device: object) -> tuple[str, int]:
+    """The device's name and memory in bytes."""
+    import psutil
+    import torch
+
+    assert isinstance(device, torch.device)
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return properties.name, properties.total_memory
+    return device.type, psutil.virtual_memory().total
+
+
+def _memory_used() -> int:
+    """Bytes that this process holds on its GPU, or in main memory where it uses none."""
+    import psutil
+
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        return int(torch.cuda.memory_reserved())
+    return int(psutil.Process().memory_info().rss)
+
+
+def main() -> None:
+    """Run as `python -m engine.server.worker --device DEVICE`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--device", required=True)
+    args = parser.parse_args()
+    die_with_parent()
+    # Reports own stdout; anything a library prints goes to the log on stderr instead of between them.
+    reports = os.dup(1)
+    os.dup2(2, 1)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    Worker(args.device, reports).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""What server and worker say to each other survives the pipe; anything else is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import EngineError
+from engine.protocol import Board, ShotRequest, Step, event_from_json, to_json
+from engine.server.orders import (
+    Beat,
+    Cancel,
+    Happened,
+    Make,
+    Pause,
+    Paused,
+    Ready,
+    Resume,
+    Resumed,
+    order_from_line,
+    report_from_line,
+    to_line,
+)
+
+text = st.text(max_size=30)
+requests = st.builds(ShotRequest, text, text, st.just((Board(1, "f" * 64),)), st.integers(1, 999))
+orders = st.one_of(
+    st.builds(Make, text, text, requests, st.dictionaries(text, text, max_size=2), st.integers(0, 2)),
+    *(st.builds(kind, text) for kind in (Pause, Resume, Cancel)),
+)
+reports = st.one_of(
+    st.builds(Ready, text, text, st.integers(0)),
+    st.builds(Beat, text, st.integers(0)),
+    *(st.builds(kind, text) for kind in (Paused, Resumed)),
+)
+
+
+@given(orders)
+def test_orders_come_back(order):
+    line = to_line(order)
+    assert line.count("\n") == 1
+    assert order_from_line(line) == order
+
+
+@given(reports)
+def test_reports_come_back(report):
+    assert report_from_line(to_line(report)) == report
+
+
+def test_an_event_comes_through_as_it_is():
+    step = Step(1, 2, 3, 4.5)
+    happened = report_from_line(to_line(Happened("job", to_json(step))))
+    assert isinstance(happened, Happened)
+    assert event_from_json(happened.event) == step
+
+
+@pytest.mark.parametrize(
+    "line", ["", "{", "[]", "{}", '{"say": "jump"}', '{"say": "pause"}', '{"say": "ready"}', "null"]
+)
+def test_nonsense_is_refused(line):
+    with pytest.raises(EngineError):
+        order_from_line(line)
+    with pytest.raises(EngineError):
+        report_from_line(line)
