@@ -10,7 +10,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from .commands import doctor, generate
+from .commands import doctor, generate, serve
 from .errors import Code, EngineError
 from .models import command as models
 from .sketch import command as sketch
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _Parser(prog="python -m engine", description="Shotpack's engine: boards and prompts to shots.")
     parser.add_argument("--traceback", action="store_true", help="print where an error came from")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for command in (generate, models, sketch, doctor):
+    for command in (generate, serve, models, sketch, doctor):
         command.add_parser(subparsers)
     args = parser.parse_args(arguments)
     _quiet_libraries()

@@ -52,6 +52,8 @@ class Code(StrEnum):
     DOWNLOAD_FAILED = "download_failed"
     OUT_OF_MEMORY = "out_of_memory"
     WORKER_DIED = "worker_died"
+    BIND_UNSAFE = "bind_unsafe"
+    ENGINE_RUNNING = "engine_running"
     INTERNAL = "internal"
 
 
@@ -137,6 +139,14 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.DOWNLOAD_FAILED: Explanation(
         3, "The download of {file} stopped: {detail}", "run the same command again; it goes on where it stopped"
+    ),
+    Code.BIND_UNSAFE: Explanation(
+        2,
+        "{host} can be reached from other machines",
+        "pass --token-file FILE with a secret of your own, or bind 127.0.0.1",
+    ),
+    Code.ENGINE_RUNNING: Explanation(
+        2, "Another engine already serves {path}", "use that one (its address is in engine.json), or another --home"
     ),
     Code.WORKER_DIED: Explanation(
         4,

@@ -15,7 +15,7 @@ from ..protocol import Board, Cancelled, Event, Failed, Progress, PromptAt, Sect
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
-    from ..media.images import BoardPicture
+    from ..media.boards import BoardPicture
     from ..models.folder import ModelFolder
 
 _NATIVE_FPS = 30.0  # the released models'; only for --seconds where neither --fps nor the model's folder says more
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 def _events(args: argparse.Namespace) -> Iterator[Event]:
     """Check the cheap things first: torch and the model's classes take seconds to import."""
     from ..framepack.checkpoint import ShotFolder
-    from ..media.images import open_board
+    from ..media.boards import open_board
     from ..models.catalog import find_model
 
     shot_folder = ShotFolder(args.out)
@@ -151,7 +151,7 @@ def _request(args: argparse.Namespace, frames: int, opened: dict[int, BoardPictu
 
 def _other_boards(args: argparse.Namespace, frames: int) -> dict[int, BoardPicture]:
     """The boards beside the start board, by frame."""
-    from ..media.images import open_board
+    from ..media.boards import open_board
 
     places = [(frame, Path(name)) for frame, name in args.board]
     if args.end_image is not None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..media.images import decode_board, fit
+from ..media.boards import decode_board
+from ..media.images import fit
 from ..models.spec import Family, TextCondition
 from ..protocol import Event, Progress
 from .checkpoint import ShotFolder

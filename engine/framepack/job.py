@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from ..errors import Code, EngineError
+from ..media.boards import BoardPicture, nearest_size
 from ..media.files import make_folder
-from ..media.images import BoardPicture, nearest_size
 from ..media.lock import folder_lock
 from ..models.cache_choice import CacheChoice, parse_cache
 from ..models.checksums import fingerprint, require_intact

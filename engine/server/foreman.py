@@ -80,10 +80,10 @@ class Foreman:
     def cancel(self, job: str) -> JobRecord:
         """Give a job up: after the present step where it runs. Raises StoreError where it has ended."""
         with self._lock:
+            if self._store.job(job).state.ended:
+                raise StoreError(f"job {job} has ended already")
             worker = self._worker_of(job)
             if worker is not None:
-                if self._store.job(job).state.ended:
-                    raise StoreError(f"job {job} has ended already")
                 self._pool.order(worker, Cancel(job))
             else:
                 self._tell(job, Cancelled(0))

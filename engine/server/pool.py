@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ..errors import Code, EngineError
 from .orders import Beat, Order, Ready, Report, report_from_line, to_line
 
 _START_SECONDS = 180.0
@@ -221,6 +223,18 @@ class WorkerProcess:
     def _last_lines(self) -> str:
         with self.log_file.open(encoding="utf-8", errors="replace") as lines:
             return "".join(collections.deque(lines, _LOG_LINES))
+
+
+def parse_devices(text: str) -> list[str]:
+    """The devices in a list such as `cpu` or `cuda:0,cuda:1`; each gets a worker. Raises EngineError `choice_invalid`.
+
+    `auto` is one worker on the best device there is, which only a process with torch can tell.
+    """
+    devices = text.split(",")
+    for device in devices:
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+            raise EngineError(Code.CHOICE_INVALID, name="device", value=device, allowed="auto, cpu, mps, cuda, cuda:N")
+    return list(dict.fromkeys(devices))
 
 
 def _reason(code: int) -> str:

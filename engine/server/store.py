@@ -77,6 +77,11 @@ class StoredEvent:
     time: float
     event: dict[str, Any]
 
+    @property
+    def terminal(self) -> bool:
+        """Whether it is its job's last."""
+        return self.event["event"] in _TERMINAL
+
 
 class JobStore:
     """The database at `path`; one object may be used from any thread."""

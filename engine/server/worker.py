@@ -38,7 +38,7 @@ from .orders import (
 
 if TYPE_CHECKING:
     from ..framepack.job import Job
-    from ..media.images import BoardPicture
+    from ..media.boards import BoardPicture
 
 _BEAT_SECONDS = 1.0
 _OUT_OF_MEMORY_RETRIES = 1
@@ -116,7 +116,7 @@ class Worker:
 
     def _prepare(self, order: Make) -> tuple[Job, dict[str, BoardPicture]]:
         from ..framepack.job import prepare
-        from ..media.images import open_board
+        from ..media.boards import open_board
         from ..models.catalog import find_model
 
         self._doing = "checking the job"

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from ..framepack.job import prepare, run
-from ..media.images import BoardPicture
+from ..media.boards import BoardPicture
 from ..models.folder import ModelFolder
 from ..protocol import Board, ShotRequest
 from .data import Clip, Picture, random_clip

@@ -13,7 +13,7 @@ from diffusers import HunyuanVideoFramepackPipeline
 from PIL import Image
 
 from engine.framepack.job import prepare, run
-from engine.media.images import open_board
+from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.protocol import Board, ShotRequest
 

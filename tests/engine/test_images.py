@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
+from engine.media.boards import decode_board, nearest_size, open_board
 from engine.media.frames import frame_name, png_bytes, write_frames
-from engine.media.images import decode_board, fit, nearest_size, open_board, to_bytes
+from engine.media.images import fit, to_bytes
 from engine.models.hunyuan import RELEASED
 
 

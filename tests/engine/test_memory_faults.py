@@ -13,7 +13,7 @@ from PIL import Image
 from engine.errors import Code, EngineError
 from engine.framepack.job import prepare, run
 from engine.framepack.memory_faults import memory_faults
-from engine.media.images import open_board
+from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.models.hunyuan import HunyuanFramePack
 from engine.protocol import Board, Event, ShotRequest, Step

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from engine.framepack.job import prepare, run
+from engine.media.boards import open_board
 from engine.media.files import make_folder
-from engine.media.images import open_board
 from engine.models.folder import open_folder
 from engine.protocol import Board, Finished, ShotRequest
 from engine.server.foreman import Foreman

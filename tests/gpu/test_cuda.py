@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from engine.framepack.job import prepare, run
-from engine.media.images import open_board
+from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.protocol import Board, Section, ShotRequest
 

@@ -158,6 +158,9 @@ def test_cancelling_where_a_job_waits_runs_and_has_ended(shop):
     with pytest.raises(StoreError, match="finished"):
         shop.foreman.pause(one)
     assert shop.names(one)[-1] == "finished"
+    for ended in (one, two):
+        with pytest.raises(StoreError, match="ended already"):
+            shop.foreman.cancel(ended)
 
 
 def test_a_restarted_engine_goes_on_with_what_ran(tmp_path):

@@ -31,7 +31,8 @@ MAY_IMPORT = {
     "engine/client": ("engine.client", *SHARED),
     "engine/errors.py": SHARED,
     "engine/protocol.py": SHARED,
-    "engine/server": ("engine.server", *SHARED),
+    # The server reads pictures, models and files itself, as far as that takes no torch (WITHOUT_TORCH).
+    "engine/server": ("engine.server", "engine.media", "engine.models.catalog", *SHARED),
     "engine/server/worker.py": ("engine.server", "engine.framepack", "engine.models", "engine.media", *SHARED),
     "engine/framepack": ("engine.framepack", "engine.models", "engine.media", *SHARED),
     # A family needs the paper's schedule names and its shift, and nothing else of what is built upon it.
@@ -68,6 +69,9 @@ WITHOUT_TORCH = (
     ),
     *(f"engine/models/{name}.py" for name in ("cache_choice", "catalog", "checksums", "command", "download")),
     *(f"engine/models/{name}.py" for name in ("facts", "folder", "home", "hub", "spec", "weights")),
+    *(f"engine/media/{name}.py" for name in ("boards", "files", "frames", "lock")),
+    *(f"engine/server/{name}.py" for name in ("app", "foreman", "guard", "pool", "service", "store", "worker")),
+    "engine/commands/serve.py",
 )
 TORCH = ("accelerate", "diffusers", "peft", "torch", "transformers")
 

@@ -1,0 +1,144 @@
+"""`python -m engine serve`: the engine as a server, for Blender on this machine or another."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import json
+import os
+import secrets
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..errors import Code, EngineError
+from ..protocol import PROTOCOL_VERSION
+
+if TYPE_CHECKING:
+    import uvicorn
+
+ENGINE_FILE = "engine.json"
+_LAST_WORDS_SECONDS = 5.0
+_TOKEN_MINIMUM = 16
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the `serve` command to the command line."""
+    parser = subparsers.add_parser("serve", help="serve jobs over HTTP; prints one JSON line when it is ready")
+    parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="jobs, pictures and logs")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any that is free)")
+    parser.add_argument("--device", default="auto", metavar="D,D", help="a worker for each: cpu, cuda:0,cuda:1 (auto)")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="take the token from here instead of a new one")
+    parser.add_argument("--detach", action="store_true", help="live on when stdin closes")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until told to end; returns the exit code. Raises EngineError before it is ready."""
+    from ..media.files import make_folder
+    from ..media.lock import folder_lock
+    from ..server.lifeline import watch_pipe
+    from ..server.pool import LocalPool, parse_devices
+
+    devices = parse_devices(args.device)
+    loopback = _is_loopback(args.host)
+    if not loopback and args.token_file is None:
+        raise EngineError(Code.BIND_UNSAFE, host=args.host)
+    token = _token(args.token_file)
+    make_folder(args.home / "logs")
+    try:
+        with folder_lock(args.home / "engine.lock", args.home):
+            server, listening = _server(args, LocalPool(devices, args.home / "logs"), token, loopback)
+            if not args.detach:
+                watch_pipe(sys.stdin, lambda: _end(server))
+            try:
+                server.run(sockets=[listening])
+            finally:
+                (args.home / ENGINE_FILE).unlink(missing_ok=True)
+    except EngineError as error:
+        if error.code is Code.FOLDER_BUSY:
+            raise EngineError(Code.ENGINE_RUNNING, path=str(args.home)) from error
+        raise
+    return 0
+
+
+def _server(args: argparse.Namespace, pool: object, token: str, loopback: bool) -> tuple[uvicorn.Server, socket.socket]:
+    """The server, not yet running, and the socket that it will listen on."""
+    import uvicorn
+
+    from ..server.app import create_app
+    from ..server.guard import Guard
+    from ..server.pool import LocalPool
+    from ..server.service import Service
+
+    assert isinstance(pool, LocalPool)
+    listening = socket.create_server((args.host, args.port), family=_family(args.host))
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    ready = {
+        "event": "ready",
+        "url": f"http://{shown}:{port}",
+        "token": token,
+        "pid": os.getpid(),
+        "version": __version__,
+        "protocol": PROTOCOL_VERSION,
+    }
+
+    class Announcing(uvicorn.Server):
+        """Says that it is ready once it accepts connections."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            _write_private(args.home / ENGINE_FILE, json.dumps(ready))
+            print(json.dumps(ready), flush=True)
+
+    app = Guard(create_app(Service(args.home, pool, __version__)), token, loopback)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1, server_header=False
+    )
+    return Announcing(config), listening
+
+
+def _end(server: uvicorn.Server) -> None:
+    """Whoever started the engine is gone: end politely, and soon in any case."""
+    server.should_exit = True
+    threading.Timer(_LAST_WORDS_SECONDS, os._exit, (0,)).start()
+
+
+def _token(file: Path | None) -> str:
+    if file is None:
+        return secrets.token_urlsafe(32)
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise EngineError(Code.BAD_REQUEST, detail=f"--token-file {file} cannot be read") from fault
+    if len(token) < _TOKEN_MINIMUM or not token.isascii() or not token.isprintable():
+        raise EngineError(Code.BAD_REQUEST, detail=f"the token in {file} must be at least 16 printable characters")
+    return token
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write `text` where only this user can read it, in one step."""
+    from ..media.files import whole_file
+
+    with whole_file(path) as temporary:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(handle, text.encode())
+        finally:
+            os.close(handle)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,0 +1,204 @@
+"""The HTTP application: every call of design section 5, each a few lines over store and foreman."""
+
+# No postponed annotations here: FastAPI reads those of functions inside `create_app`, where it could not look up names.
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Body, Depends, FastAPI, Header, Request
+from fastapi import Path as InPath
+from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
+
+from ..protocol import PROTOCOL_VERSION, to_json
+from .events import stream
+from .metrics import metrics_text
+from .pictures import PictureShelf
+from .problems import Refused, add_handlers
+from .schemas import EngineOut, Fault, ImageOut, JobChange, JobOut, NewJob, Problem, WorkerOut
+from .service import Service
+from .states import State
+from .store import JobRecord, StoreError
+
+JobId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
+LastEvent = Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**53)]
+_PICTURE_TYPES: dict[str, dict[str, Any]] = {"image/png": {}, "image/jpeg": {}}
+
+
+def _says(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Documentation of the problems a call may answer with."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    titles = {401: "no token", 403: "foreign host", 404: "no such job", 409: "its state does not allow that"}
+    titles |= {413: "body over 64 MiB", 422: "the request is not valid"}
+    return {status: {"description": titles[status], "content": content} for status in (401, 403, *statuses)}
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application over `service`, which starts and stops with it."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        service.broker.attach()
+        service.start()
+        yield
+        service.stop()
+
+    app = FastAPI(title="Shotpack engine", version=service.version, lifespan=life, docs_url=None, redoc_url=None)
+    add_handlers(app)
+    shelf = PictureShelf(service.home / "images")
+
+    def known(job: JobId) -> JobRecord:
+        try:
+            return service.store.job(job)
+        except StoreError as missing:
+            raise Refused(404, "job_unknown", str(missing)) from missing
+
+    Known = Annotated[JobRecord, Depends(known)]  # noqa: N806  a type
+
+    @app.get("/v1/engine", responses=_says())
+    def engine() -> EngineOut:
+        """Version, devices and memory, models, and how many jobs are in each state."""
+        counts = {str(state): len(service.store.jobs(state)) for state in State}
+        workers = [WorkerOut(**vars(state) | {"pid": None}) for state in service.pool.workers()]
+        return EngineOut(
+            version=service.version, protocol=PROTOCOL_VERSION, workers=workers, models=service.models(), jobs=counts
+        )
+
+    @app.post(
+        "/v1/images",
+        status_code=201,
+        responses=_says(413, 422),
+        openapi_extra={"requestBody": {"required": True, "content": _PICTURE_TYPES}},
+    )
+    async def add_image(request: Request) -> ImageOut:
+        """Take in a PNG or JPEG; the answer's `image` names it in a job's boards."""
+        return await shelf.take(request)
+
+    @app.post("/v1/jobs", status_code=201, responses=_says(413, 422))
+    def add_job(job: Annotated[NewJob, Body()]) -> JobOut:
+        """Queue a shot."""
+        faults = [*_board_faults(job, shelf), *service.model_faults(job.model)]
+        if faults:
+            raise Refused(422, "bad_request", "The request cannot be done", faults)
+        record = service.store.add(job.request(), job.name)
+        service.foreman.submitted(record.id)
+        return _out(service.store.job(record.id))
+
+    @app.get("/v1/jobs", responses=_says())
+    def jobs() -> list[JobOut]:
+        """All jobs, in the queue's sequence."""
+        return [_out(record) for record in service.store.jobs()]
+
+    @app.get("/v1/jobs/{job}", responses=_says(404, 422))
+    def job(record: Known) -> JobOut:
+        """One job."""
+        return _out(record)
+
+    @app.delete("/v1/jobs/{job}", status_code=204, responses=_says(404, 409, 422))
+    def remove_job(record: Known) -> None:
+        """Remove a job that has ended, with its files."""
+        if not record.state.ended:
+            raise Refused(409, "state_conflict", f"The job is {record.state}; cancel it first")
+        service.remove(record)
+
+    @app.patch("/v1/jobs/{job}", responses=_says(404, 409, 413, 422))
+    def change_job(record: Known, change: Annotated[JobChange, Body()]) -> JobOut:
+        """Rename a job, or move it in the queue."""
+        try:
+            return _out(service.change(record, change))
+        except StoreError as refused:
+            raise Refused(409, "state_conflict", str(refused)) from refused
+
+    @app.post("/v1/jobs/{job}/{action}", responses=_says(404, 409, 422))
+    def act(record: Known, action: Annotated[str, InPath(pattern="^(pause|resume|cancel)$")]) -> JobOut:
+        """Pause after the present step, go on, or give up after the present step; finished sections stay."""
+        acts = {"pause": service.foreman.pause, "resume": service.foreman.resume, "cancel": service.foreman.cancel}
+        try:
+            return _out(acts[action](record.id))
+        except StoreError as refused:
+            raise Refused(409, "state_conflict", str(refused)) from refused
+
+    events: dict[str, Any] = {"response_class": StreamingResponse, "responses": _says(404, 422) | _EVENTS}
+
+    @app.get("/v1/jobs/{job}/events", **events)
+    async def job_events(record: Known, last: LastEvent = 0) -> StreamingResponse:
+        """A job's events, numbered, from the first after `Last-Event-ID`; ends with the job."""
+        return StreamingResponse(stream(service, last, record.id), media_type="text/event-stream")
+
+    @app.get("/v1/events", **events)
+    async def all_events(last: LastEvent = 0) -> StreamingResponse:
+        """All jobs' events, numbered, from the first after `Last-Event-ID`; never ends."""
+        return StreamingResponse(stream(service, last, None), media_type="text/event-stream")
+
+    files: dict[str, Any] = {"response_class": FileResponse, "responses": _says(404, 422)}
+
+    @app.get("/v1/jobs/{job}/frames/{frame}", **files)
+    def frame(record: Known, frame: Annotated[int, InPath(ge=1, le=36_000)]) -> FileResponse:
+        """One final frame of a job, counted from 1, as PNG."""
+        return _file(service.frame(record, frame), "image/png")
+
+    @app.get("/v1/jobs/{job}/movie", **files)
+    def movie(record: Known) -> FileResponse:
+        """A finished job's movie."""
+        return _file(service.foreman.folder(record.id) / "shot.mp4", "video/mp4")
+
+    @app.get("/metrics", response_class=PlainTextResponse, responses=_says())
+    def metrics() -> str:
+        """Queue, workers, memory and failures, as Prometheus text."""
+        return metrics_text(service)
+
+    _document(app)
+    return app
+
+
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "server-sent events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+
+
+def _document(app: FastAPI) -> None:
+    """Complete the OpenAPI document: the problem's schema, which no route returns by type, and the token."""
+    made = app.openapi()
+    made["components"].setdefault("schemas", {})["Problem"] = Problem.model_json_schema(
+        ref_template="#/components/schemas/{model}"
+    )
+    made["components"]["schemas"]["Fault"] = Fault.model_json_schema()
+    made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    made["security"] = [{"token": []}]
+    app.openapi_schema = made
+
+
+def _board_faults(job: NewJob, shelf: PictureShelf) -> list[Fault]:
+    """What is wrong with the boards beyond their form."""
+    frames = [board.frame for board in job.boards]
+    faults = []
+    if 1 not in frames:
+        faults.append(Fault(where="body.boards", what="one board must be at frame 1: the start"))
+    if len(set(frames)) < len(frames):
+        faults.append(Fault(where="body.boards", what="two boards are at the same frame"))
+    for number, board in enumerate(job.boards):
+        if board.frame > job.frames:
+            faults.append(Fault(where=f"body.boards.{number}.frame", what="the shot is shorter than that"))
+        if not shelf.has(board.image):
+            faults.append(Fault(where=f"body.boards.{number}.image", what="send the picture to /v1/images first"))
+    return faults
+
+
+def _file(path: Path | None, media_type: str) -> FileResponse:
+    if path is None or not path.is_file():
+        raise Refused(404, "file_unknown", "There is no such file yet")
+    return FileResponse(path, media_type=media_type)
+
+
+def _out(record: JobRecord) -> JobOut:
+    return JobOut(
+        id=record.id,
+        name=record.name,
+        state=record.state,
+        created=record.created,
+        attempts=record.attempts,
+        continues=record.continues,
+        request=json.loads(json.dumps(to_json(record.request))),
+    )

@@ -1,0 +1,50 @@
+"""Pictures that clients send in: looked at before they are kept, and kept under their own SHA-256."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+
+from ..media.files import make_folder, write_whole
+from .schemas import ImageOut
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from typing import Protocol
+
+    class Body(Protocol):
+        """Whatever gives a body in pieces."""
+
+        def stream(self) -> AsyncIterator[bytes]:
+            """The body's pieces."""
+            ...
+
+
+class PictureShelf:
+    """The folder of pictures, by SHA-256; nobody but this class makes names in it."""
+
+    def __init__(self, folder: Path) -> None:
+        make_folder(folder)
+        self._folder = folder
+
+    def has(self, sha256: str) -> bool:
+        """Whether that picture is here."""
+        return re.fullmatch("[0-9a-f]{64}", sha256) is not None and (self._folder / sha256).is_file()
+
+    async def take(self, body: Body) -> ImageOut:
+        """Keep the picture that a body holds. Raises EngineError for anything that is no picture of a usable size."""
+        data = bytearray()
+        async for piece in body.stream():
+            data += piece
+        return await run_in_threadpool(self._keep, bytes(data))
+
+    def _keep(self, data: bytes) -> ImageOut:
+        from ..media.boards import check_board  # numpy and Pillow: not before they are needed
+
+        board = check_board(data, "the picture")
+        if not self.has(board.sha256):
+            write_whole(self._folder / board.sha256, data)
+        return ImageOut(image=board.sha256, width=board.width, height=board.height)

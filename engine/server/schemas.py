@@ -1,0 +1,138 @@
+"""What goes over the wire, as models with every limit stated: the OpenAPI document is made from these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..protocol import Board, PromptAt, ShotRequest
+from .states import State
+
+FRAMES_MAXIMUM = 36_000
+Text = Annotated[str, Field(max_length=4000)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of a picture sent in before")]
+Frame = Annotated[int, Field(ge=1, le=FRAMES_MAXIMUM, description="counted from 1")]
+Steps = Annotated[int, Field(ge=1, le=1000)]
+Guidance = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class BoardIn(_Strict):
+    """A still, and the frame of the shot that shows it."""
+
+    frame: Frame
+    image: Sha256
+
+
+class PromptAtIn(_Strict):
+    """What happens from a frame on."""
+
+    frame: Frame
+    text: Text
+
+
+class NewJob(_Strict):
+    """A shot to make. What is left out is as the model recommends."""
+
+    name: Annotated[str, Field(max_length=200)] = ""
+    model: Annotated[str, Field(max_length=200, description="an installed model's name; empty: the best one")] = ""
+    prompt: Text = ""
+    boards: Annotated[list[BoardIn], Field(min_length=1, max_length=64)]
+    frames: Frame
+    fps: Annotated[float, Field(ge=1, le=240, allow_inf_nan=False)] | None = None
+    conform: bool = True
+    width: Annotated[int, Field(ge=16, le=8192)] | None = None
+    height: Annotated[int, Field(ge=16, le=8192)] | None = None
+    steps: Steps | None = None
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    order: Literal["inverted", "forward", "endpoint"] | None = None
+    solver: Literal["unipc", "euler"] | None = None
+    guidance: Guidance | None = None
+    cfg: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)] = 1.0
+    negative: Text = ""
+    cache: Annotated[str, Field(max_length=40)] = "none"
+    prompts: Annotated[list[PromptAtIn], Field(max_length=1000)] = []
+
+    def request(self) -> ShotRequest:
+        """The same as the engine's own message."""
+        plain = self.model_dump(exclude={"name", "boards", "prompts"})
+        return ShotRequest(
+            **plain,
+            boards=tuple(Board(board.frame, board.image) for board in self.boards),
+            prompts=tuple(PromptAt(each.frame, each.text) for each in self.prompts),
+        )
+
+
+class JobChange(_Strict):
+    """What to change of a job; prompt, steps and guidance as long as none of its sections is begun."""
+
+    name: Annotated[str, Field(max_length=200)] | None = None
+    before: Annotated[str, Field(pattern="^([0-9a-f]{16}|end)$", description="a job's id, or `end`")] | None = None
+    prompt: Text | None = None
+    steps: Steps | None = None
+    guidance: Guidance | None = None
+
+
+class JobOut(BaseModel):
+    """A job as it stands."""
+
+    id: str
+    name: str
+    state: State
+    created: float = Field(description="seconds since 1970")
+    attempts: int = Field(description="workers that died on it")
+    continues: str | None = Field(description="the job whose finished sections it began with")
+    request: dict[str, Any]
+
+
+class ImageOut(BaseModel):
+    """A picture that was taken in."""
+
+    image: Sha256
+    width: int
+    height: int
+
+
+class WorkerOut(BaseModel):
+    """One device's worker."""
+
+    name: str
+    device: str
+    title: str
+    ready: bool
+    doing: str
+    memory_used: int = Field(description="bytes")
+    memory_total: int = Field(description="bytes")
+    deaths: int
+
+
+class EngineOut(BaseModel):
+    """The engine: what it is, what it can use, what it has."""
+
+    version: str
+    protocol: int
+    workers: list[WorkerOut]
+    models: list[str]
+    jobs: dict[str, int] = Field(description="how many jobs are in each state")
+
+
+class Fault(BaseModel):
+    """One thing that is wrong with a request, and where."""
+
+    where: str
+    what: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    faults: list[Fault] = []

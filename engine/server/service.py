@@ -1,0 +1,100 @@
+"""The server's parts put together: store, pool, foreman, broker, and the few questions that need several of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import EngineError
+from ..media.files import make_folder
+from ..models.catalog import find_model, installed
+from .broker import Broker
+from .foreman import Foreman
+from .pool import Pool
+from .schemas import Fault, JobChange
+from .states import State
+from .store import JobRecord, JobStore, StoreError
+
+_RECENT = 400
+
+
+class Service:
+    """Everything behind the HTTP calls, under the folder `home`."""
+
+    def __init__(self, home: Path, pool: Pool, version: str) -> None:
+        for folder in ("jobs", "images", "logs"):
+            make_folder(home / folder)
+        self.home = home
+        self.version = version
+        self.pool = pool
+        self.store = JobStore(home / "jobs.db")
+        self.broker = Broker()
+        self.foreman = Foreman(self.store, pool, home, self.broker.wake)
+
+    def start(self) -> None:
+        """Go on with what was interrupted and set the workers going."""
+        self.foreman.start()
+
+    def stop(self) -> None:
+        """End the workers; what they made is on disk, and what they were making is queued again at the next start."""
+        self.pool.stop()
+        self.store.close()
+
+    def models(self) -> list[str]:
+        """Names of the models that are here, best first."""
+        return [name for name, _ in installed()]
+
+    def model_faults(self, name: str) -> Sequence[Fault]:
+        """Why a job cannot use the model `name`: only installed ones, never a folder that a client names."""
+        if name and name not in self.models():
+            return [Fault(where="body.model", what=f"'{name}' is not installed; choose one of {self.models()}")]
+        try:
+            find_model(name or None)
+        except EngineError as error:
+            return [Fault(where="body.model", what=error.line)]
+        return []
+
+    def change(self, record: JobRecord, change: JobChange) -> JobRecord:
+        """Rename, move in the queue, or ask for something else. Raises StoreError where it is too late for that."""
+        wanted = {name: getattr(change, name) for name in ("prompt", "steps", "guidance")}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        if wanted and (record.state is not State.QUEUED or (self.foreman.folder(record.id) / "checkpoint").exists()):
+            raise StoreError("its first section is begun; prompt, steps and guidance stay as they are")
+        if change.before is not None:
+            self.store.place_before(record.id, None if change.before == "end" else change.before)
+        request = replace(record.request, **wanted) if wanted else None
+        return self.store.change(record.id, name=change.name, request=request)
+
+    def remove(self, record: JobRecord) -> None:
+        """Forget a job that has ended, and delete its folder."""
+        folder = self.foreman.folder(record.id)
+        self.store.remove(record.id)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def has_ended(self, job: str) -> bool:
+        """Whether a job has ended or is gone."""
+        try:
+            return self.store.job(job).state.ended
+        except StoreError:
+            return True
+
+    def frame(self, record: JobRecord, frame: int) -> Path | None:
+        """Where a job's final frame (from 1) lies, if it is there."""
+        from ..media.frames import frame_name  # numpy and Pillow: not before they are needed
+
+        path = self.foreman.folder(record.id) / "frames" / frame_name(frame, record.request.frames)
+        return path if path.is_file() else None
+
+    def section_seconds(self) -> float:
+        """Mean time between the latest sections of the same job; 0 before there are any."""
+        last = self.store.last_number()
+        begun: dict[str, float] = {}
+        spans = []
+        for stored in self.store.events(after=max(0, last - _RECENT)):
+            if stored.event["event"] == "section" and stored.job in begun:
+                spans.append(stored.time - begun[stored.job])
+            if stored.event["event"] in ("started", "section"):
+                begun[stored.job] = stored.time
+        return sum(spans) / len(spans) if spans else 0.0

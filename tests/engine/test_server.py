@@ -1,0 +1,298 @@
+"""The real server with a real worker over HTTP: who is let in, what is refused, and that nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.engine.checkpoints import BOARD, TINY
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 120.0
+
+
+class Engine:
+    """`python -m engine serve` as Blender would start it, and a client's few calls."""
+
+    def __init__(self, home: Path, models: Path) -> None:
+        self.home = home
+        self._environ = os.environ | {"SHOTPACK_HOME": str(models), "OMP_NUM_THREADS": "1"}
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "engine", "serve", "--home", str(self.home), "--device", "cpu"]
+        self.log = (self.home.parent / f"{self.home.name}.log").open("ab")
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, env=self._environ
+        )
+        assert self.process.stdout is not None
+        self.ready = json.loads(self.process.stdout.readline())
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {self.ready['token']}"
+
+    def call(self, method: str, path: str, **more: Any) -> requests.Response:
+        return self.session.request(method, self.ready["url"] + path, timeout=30, **more)
+
+    def board(self) -> str:
+        return self.call("POST", "/v1/images", data=BOARD.read_bytes()).json()["image"]
+
+    def add(self, **more: Any) -> str:
+        job = {"boards": [{"frame": 1, "image": self.board()}], "model": "tiny", "prompt": "w5 w2", "frames": 73}
+        answer = self.call("POST", "/v1/jobs", json=job | {"width": 64, "height": 64, "steps": 4} | more)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    def events(self, path: str, after: int = 0) -> Iterator[dict[str, Any]]:
+        headers = {"Last-Event-ID": str(after)}
+        with self.session.get(self.ready["url"] + path, headers=headers, stream=True, timeout=LIMIT) as answer:
+            assert answer.status_code == 200
+            for line in answer.iter_lines():
+                if line.startswith(b"data: "):
+                    yield json.loads(line[6:])
+
+    def state(self, job: str) -> str:
+        return self.call("GET", f"/v1/jobs/{job}").json()["state"]
+
+    def wait_for(self, job: str, *states: str) -> None:
+        begun = time.monotonic()
+        while self.state(job) not in states:
+            assert time.monotonic() - begun < LIMIT
+            time.sleep(0.05)
+
+    def pixels(self, job: str) -> list[bytes]:
+        folder = self.home / "jobs" / job / "frames"
+        return [Image.open(path).tobytes() for path in sorted(folder.glob("*.png"))]
+
+    def stop(self) -> None:
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self.process.wait(20)
+        self.session.close()
+        self.log.close()
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    home = tmp_path_factory.mktemp("models-home")
+    (home / "models").mkdir()
+    (home / "models" / "tiny").symlink_to(TINY, target_is_directory=True)
+    return home
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory, models) -> Iterator[Engine]:
+    started = Engine(tmp_path_factory.mktemp("serve") / "home", models)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def finished(engine) -> str:
+    """A job that nobody listened to."""
+    job = engine.add(name="shot 1")
+    engine.wait_for(job, "finished")
+    return job
+
+
+def test_the_ready_line_and_the_file_say_the_same_and_keep_the_secret(engine):
+    file = engine.home / "engine.json"
+    assert json.loads(file.read_text()) == engine.ready
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert engine.ready["url"].startswith("http://127.0.0.1:")
+    assert engine.ready["pid"] == engine.process.pid
+    assert engine.ready["token"] not in Path(engine.log.name).read_text()
+
+
+@pytest.mark.parametrize("path", ["/v1/engine", "/v1/jobs", "/v1/events", "/metrics", "/openapi.json", "/", "/nowhere"])
+def test_nothing_is_told_without_the_token(engine, path):
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": engine.ready["token"]}):
+        answer = requests.get(engine.ready["url"] + path, headers=headers, timeout=10)
+        assert answer.status_code == 401
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json()["code"] == "token_wrong"
+
+
+def test_a_page_that_rebinds_its_name_is_refused(engine):
+    for host in ("evil.example", "127.0.0.1.evil.example", "", "10.0.0.1:80"):
+        assert engine.call("GET", "/v1/engine", headers={"Host": host}).status_code == 403
+    assert engine.call("GET", "/v1/engine", headers={"Host": "localhost:1"}).status_code == 200
+    assert "access-control-allow-origin" not in engine.call("GET", "/v1/engine", headers={"Origin": "http://a"}).headers
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_over_the_limit_is_refused_whether_its_length_is_declared_or_not(engine, declared):
+    address = engine.ready["url"].removeprefix("http://")
+    connection = http.client.HTTPConnection(address, timeout=30)
+    connection.putrequest("POST", "/v1/images")
+    connection.putheader("Authorization", f"Bearer {engine.ready['token']}")
+    connection.putheader(*(("Content-Length", str(2**26 + 1)) if declared else ("Transfer-Encoding", "chunked")))
+    connection.endheaders()
+    if not declared:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for _ in range(65):
+                connection.send(b"100000\r\n" + b"\0" * 2**20 + b"\r\n")
+    with contextlib.closing(connection):
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["code"]) == (413, "body_too_large")
+    assert engine.call("GET", "/v1/engine").status_code == 200
+
+
+@given(st.binary(max_size=2000), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a"]))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_image_body_is_taken_or_refused_in_words(engine, body, start):
+    answer = engine.call("POST", "/v1/images", data=start + body)
+    assert answer.status_code == 422
+    assert answer.json()["code"].startswith("image_")
+
+
+@given(st.integers(0, 4000), st.integers(0, 255))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_picture_is_taken_or_refused_in_words(engine, place, value):
+    data = bytearray(BOARD.read_bytes())
+    data[place % len(data)] = value
+    assert engine.call("POST", "/v1/images", data=bytes(data)).status_code in (201, 422)
+
+
+@pytest.mark.parametrize("size", [(10_000, 10_000), (16, 20_000)])
+def test_a_decompression_bomb_is_refused(engine, size):
+    buffer = io.BytesIO()
+    Image.new("1", size).save(buffer, "PNG")
+    answer = engine.call("POST", "/v1/images", data=buffer.getvalue())
+    assert answer.status_code == 422
+    assert answer.json()["code"] in ("image_too_large", "image_unreadable")
+
+
+def test_every_fault_of_a_request_is_named(engine):
+    answer = engine.call("POST", "/v1/jobs", json={"boards": [{"frame": 0, "image": "../x"}], "frames": 0, "size": 3})
+    assert answer.status_code == 422
+    assert {fault["where"] for fault in answer.json()["faults"]} == {
+        "body.boards.0.frame",
+        "body.boards.0.image",
+        "body.frames",
+        "body.size",
+    }
+    unknown = {"boards": [{"frame": 2, "image": "0" * 64}] * 2, "frames": 1, "model": "/etc"}
+    faults = engine.call("POST", "/v1/jobs", json=unknown).json()["faults"]
+    assert [fault["where"] for fault in faults] == [
+        *("body.boards", "body.boards"),
+        *("body.boards.0.frame", "body.boards.0.image", "body.boards.1.frame", "body.boards.1.image"),
+        "body.model",
+    ]
+
+
+@pytest.mark.parametrize("job", ["0" * 16, "a", "..%2f..%2fetc", "A" * 16])
+def test_unknown_jobs_are_unknown_whatever_their_name(engine, job):
+    for path in ("", "/movie", "/frames/1", "/events"):
+        assert engine.call("GET", f"/v1/jobs/{job}{path}").status_code in (404, 422)
+
+
+def test_what_was_finished_while_nobody_listened_is_all_there(engine, finished):
+    told = list(engine.events(f"/v1/jobs/{finished}/events"))
+    names = [event["event"] for event in told]
+    numbers = [event["number"] for event in told]
+    assert names[0] == "queued"
+    assert names[-1] == "finished"
+    assert names.count("section") == 2
+    assert names.count("step") == 8
+    assert numbers == sorted(set(numbers))
+    again = list(engine.events(f"/v1/jobs/{finished}/events", after=numbers[3]))
+    assert again == told[4:]
+
+
+def test_frames_and_movie_come_over_http(engine, finished):
+    frame = engine.call("GET", f"/v1/jobs/{finished}/frames/73")
+    assert frame.headers["Content-Type"] == "image/png"
+    assert Image.open(io.BytesIO(frame.content)).size == (64, 64)
+    assert engine.call("GET", f"/v1/jobs/{finished}/frames/74").status_code == 404
+    assert engine.call("GET", f"/v1/jobs/{finished}/movie").content[4:8] == b"ftyp"
+
+
+def test_two_clients_see_the_same_numbers(engine):
+    with ThreadPoolExecutor(2) as clients:
+        job = engine.add(frames=37)
+        told = list(clients.map(lambda _: list(engine.events(f"/v1/jobs/{job}/events")), range(2)))
+    assert told[0] == told[1]
+    assert told[0][-1]["event"] == "finished"
+
+
+def test_a_job_can_be_paused_gone_on_with_and_cancelled(engine):
+    job = engine.add(frames=361)
+    waiting = engine.add()
+    engine.wait_for(job, "running")
+    assert engine.call("DELETE", f"/v1/jobs/{job}").status_code == 409
+    assert engine.call("POST", f"/v1/jobs/{job}/pause").status_code == 200
+    engine.wait_for(job, "paused")
+    assert engine.call("POST", f"/v1/jobs/{job}/resume").status_code == 200
+    engine.wait_for(job, "running")
+    assert engine.call("PATCH", f"/v1/jobs/{waiting}", json={"name": "late", "steps": 2}).json()["name"] == "late"
+    assert engine.call("PATCH", f"/v1/jobs/{job}", json={"steps": 2}).status_code == 409
+    for each in (waiting, job):
+        assert engine.call("POST", f"/v1/jobs/{each}/cancel").status_code == 200
+        engine.wait_for(each, "cancelled")
+        assert engine.call("POST", f"/v1/jobs/{each}/cancel").status_code == 409
+        assert engine.call("DELETE", f"/v1/jobs/{each}").status_code == 204
+        assert engine.call("GET", f"/v1/jobs/{each}").status_code == 404
+        assert not (engine.home / "jobs" / each).exists()
+
+
+def test_metrics_are_prometheus_text(engine, finished):
+    text = engine.call("GET", "/metrics").text
+    assert 'shotpack_worker_ready{device="cpu"} 1' in text
+    assert float(text.split('shotpack_jobs{state="finished"} ')[1].split()[0]) >= 1
+
+
+def test_a_second_engine_on_the_same_home_is_refused(engine):
+    command = [sys.executable, "-m", "engine", "serve", "--home", str(engine.home)]
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 2
+    assert "Another engine already serves" in second.stderr
+    assert second.stdout == ""
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_an_open_address_needs_a_token_of_ones_own(tmp_path, host):
+    command = [sys.executable, "-m", "engine", "serve", "--home", str(tmp_path), "--host", host]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 2
+    assert "--token-file" in refused.stderr
+
+
+def test_a_killed_server_takes_its_workers_with_it_and_loses_nothing(tmp_path, models, engine, finished):
+    started = Engine(tmp_path / "home", models)
+    job = started.add()
+    told = []
+    for event in started.events(f"/v1/jobs/{job}/events"):
+        told.append(event)
+        if event["event"] == "section":
+            break
+    os.kill(started.process.pid, signal.SIGKILL)
+    started.stop()
+    started.start()
+    started.wait_for(job, "finished")
+    after = list(started.events(f"/v1/jobs/{job}/events"))
+    assert after[: len(told)] == told
+    names = [event["event"] for event in after]
+    assert names.count("section") == 2
+    assert sum(name in ("finished", "failed", "cancelled") for name in names) == 1
+    assert started.pixels(job) == engine.pixels(finished)
+    started.stop()
+    assert not (tmp_path / "home" / "engine.json").exists()
