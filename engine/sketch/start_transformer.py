@@ -1,8 +1,9 @@
-"""Where a small transformer's training starts: noise passes straight through, and tokens look at their place.
+"""Where a small transformer's training starts: noise passes straight through, and every head looks at one place.
 
-The first features of a token are its noisy patch, the next its patch in a clean frame, the last tells text from
-pictures. Queries and keys are constant, so rotary positions alone decide where a token looks: at its own place and near
-it in every frame, and hardly at the text. Copying the board is then learnt within a hundred steps.
+A token's first features are its noisy patch, the next its patch in a clean frame, the last two tell what it is. Queries
+and keys are constant and live in the highest rotary frequencies of space, so each head attends sharply to one offset:
+its own place or a neighbour's. Clean frames are preferred to noisy ones and both to text. Moving a picture is then a
+matter of turning the queries and mixing what the heads bring.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ from torch import nn
 
 _GATE = 0.5
 _MARK = 5.0
-_SHARPNESS = 1.5
+_SHARPNESS = 3.5
+"""Of queries; with the keys' 1.0 a head sees its place about as well as the eight around it together."""
+_OFFSETS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0), (0, 0))
+"""(rows, columns) in tokens that the heads look at, in turn."""
+_FREQUENCIES = 2
+"""Rotary frequencies of each axis, from the highest, that decide where a head looks."""
 
 
 @torch.no_grad()
 def start_local(transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
-    """Set the weights of a fresh `transformer` whose width is at least twice a patch's features."""
+    """Set the weights of a fresh `transformer` whose width is more than twice a patch's features."""
     config = transformer.config
     patch = config["in_channels"] * config["patch_size"] ** 2
     embed, clean = transformer.x_embedder.proj, transformer.clean_x_embedder.proj
@@ -29,23 +35,22 @@ def start_local(transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
             channel, rest = divmod(feature, config["patch_size"] ** 2)
             row, column = divmod(rest, config["patch_size"])
             conv.weight[place + feature, channel, 0, row, column] += 1.0
-    transformer.context_embedder.proj_in.bias[-1] = _MARK
-    transformer.image_projection.down.bias[-1] = _MARK
-    time = config["rope_axes_dim"][0]
     for coarse in (transformer.clean_x_embedder.proj_2x, transformer.clean_x_embedder.proj_4x):
         coarse.weight.mul_(0.5)
+    clean.bias[-2] = _MARK
+    transformer.context_embedder.proj_in.bias[-1] = _MARK
+    transformer.image_projection.down.bias[-1] = _MARK
+    axes, theta = tuple(config["rope_axes_dim"]), float(config["rope_theta"])
     for block in transformer.transformer_blocks:
         for norm in (block.norm1, block.norm1_context):
             _still(norm.linear, gates=(2, 5), parts=6)
-        _gaze(block.attn, time)
-        nn.init.eye_(block.attn.to_out[0].weight)
+        _gaze(block.attn, axes, theta)
         nn.init.zeros_(block.ff.net[2].weight)
     for block in transformer.single_transformer_blocks:
         _still(block.norm.linear, gates=(2,), parts=3)
-        _gaze(block.attn, time)
+        _gaze(block.attn, axes, theta)
         width = block.proj_out.out_features
         block.proj_out.weight[:, width:].mul_(0.1)
-        block.proj_out.weight[:, :width] = torch.eye(width) * 0.5
     nn.init.zeros_(transformer.norm_out.linear.weight)
     nn.init.zeros_(transformer.norm_out.linear.bias)
     nn.init.zeros_(transformer.proj_out.weight)
@@ -63,17 +68,29 @@ def _still(linear: nn.Linear, gates: tuple[int, ...], parts: int) -> None:
         linear.bias[gate * size : (gate + 1) * size] = _GATE
 
 
-def _gaze(attention: Attention, time: int) -> None:
-    """Queries and keys that start nearly constant: one at the rotary features of space, zero at the first `time`.
+def _gaze(attention: Attention, axes: tuple[int, ...], theta: float) -> None:
+    """Queries and keys that start constant but for what a token is; each head looks at its own offset.
 
-    Tokens that carry the mark of text turn a third of their key around, so that pictures hardly look at them.
+    A rotary pair (1, 0) in the key and (cos fd, sin fd) in the query meet best where the key is d away. The slowest
+    pair of time hardly turns over a shot: there the key says clean (+), noisy (-) or text (- -).
     """
+    time, rows, columns = axes
+    kind = time - 2
     for linear in (attention.to_q, attention.to_k):
         linear.weight.mul_(0.3)
-        by_head = nn.init.ones_(linear.bias).view(attention.heads, -1)
-        by_head[:, :time] = 0
-    keys = attention.to_k.weight.view(attention.heads, -1, attention.to_k.in_features)
-    keys[:, time : time + (keys.shape[1] - time) // 3, -1] = -0.6
+        nn.init.zeros_(linear.bias)
+    queries = attention.to_q.bias.view(attention.heads, -1)
+    keys = attention.to_k.bias.view(attention.heads, -1)
+    for head in range(attention.heads):
+        offset = _OFFSETS[head % len(_OFFSETS)]
+        for begin, size, distance in ((time, rows, offset[0]), (time + rows, columns, offset[1])):
+            for pair in range(_FREQUENCIES):
+                angle = torch.tensor(distance * theta ** (-2 * pair / size))
+                place = begin + 2 * pair
+                keys[head, place] = 1.0
+                queries[head, place], queries[head, place + 1] = torch.cos(angle), torch.sin(angle)
+        queries[head, kind], keys[head, kind] = 1.0, -0.5
+    of_kind = attention.to_k.weight.view(attention.heads, -1, attention.to_k.in_features)[:, kind]
+    of_kind.zero_()
+    of_kind[:, -2], of_kind[:, -1] = 0.3, -0.6
     attention.norm_q.weight.mul_(_SHARPNESS)
-    nn.init.eye_(attention.to_v.weight)
-    nn.init.zeros_(attention.to_v.bias)
