@@ -1,9 +1,13 @@
 """Where a small transformer's training starts: noise passes straight through, and every head looks at one place.
 
-A token's first features are its noisy patch, the next its patch in a clean frame, the last two tell what it is. Queries
-and keys are constant and live in the highest rotary frequencies of space, so each head attends sharply to one offset:
-its own place or a neighbour's. Clean frames are preferred to noisy ones and both to text. Moving a picture is then a
-matter of turning the queries and mixing what the heads bring.
+A token's first features are its noisy patch, the next its patch in a clean frame, the last three tell what it is.
+Queries and keys are constant and live in the highest rotary frequencies of space, so each head attends sharply to one
+offset: its own place or a neighbour's. Clean frames are preferred to noisy ones and both to text.
+
+How far to look depends on when and where: a pan has gone twice as far after twice the time, a zoom moves the edge and
+not the centre. Rotary positions are relative, so a token knows neither, except by the text tokens, which are not
+rotated: a query's meeting with them tells its own time, row and column. Three heads of the first block do that from
+the start. Moving a picture is then a matter of turning the queries by what text, time and place say.
 """
 
 from __future__ import annotations
@@ -39,13 +43,15 @@ def start_local(transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
         coarse.weight.mul_(0.5)
     clean.bias[-2] = _MARK
     transformer.context_embedder.proj_in.bias[-1] = _MARK
-    transformer.image_projection.down.bias[-1] = _MARK
+    transformer.image_projection.down.bias[-3] = _MARK
     axes, theta = tuple(config["rope_axes_dim"]), float(config["rope_theta"])
     for block in transformer.transformer_blocks:
         for norm in (block.norm1, block.norm1_context):
             _still(norm.linear, gates=(2, 5), parts=6)
         _gaze(block.attn, axes, theta)
         nn.init.zeros_(block.ff.net[2].weight)
+    if len(transformer.transformer_blocks):
+        _locate(transformer.transformer_blocks[0].attn, axes)
     for block in transformer.single_transformer_blocks:
         _still(block.norm.linear, gates=(2,), parts=3)
         _gaze(block.attn, axes, theta)
@@ -92,5 +98,34 @@ def _gaze(attention: Attention, axes: tuple[int, ...], theta: float) -> None:
         queries[head, kind], keys[head, kind] = 1.0, -0.5
     of_kind = attention.to_k.weight.view(attention.heads, -1, attention.to_k.in_features)[:, kind]
     of_kind.zero_()
-    of_kind[:, -2], of_kind[:, -1] = 0.3, -0.6
+    of_kind[:, -2], of_kind[:, -1], of_kind[:, -3] = 0.3, -0.6, -0.6
     attention.norm_q.weight.mul_(_SHARPNESS)
+
+
+def _locate(attention: Attention, axes: tuple[int, ...]) -> None:
+    """Make the last three heads tell each token's time, row and column, into the features before the marks.
+
+    A query carries one slow rotary pair of its axis, weakly, so that the answer is graded. Unrotated keys hold (1, 0) for image tokens and (0, 1) for words,
+    so the share of attention on either follows the position; pictures are shut out by the pair that tells kinds.
+    """
+    time, rows, _ = axes
+    kind = time - 2
+    pair = 2  # the third frequency: less than half a turn over a shot, or across a picture
+    width = attention.to_q.in_features
+    size = width // attention.heads
+    for axis, begin in enumerate((0, time, time + rows)):
+        head = attention.heads - 3 + axis
+        dims = slice(head * size, (head + 1) * size)
+        for linear in (attention.to_q, attention.to_k, attention.add_k_proj, attention.add_v_proj):
+            linear.weight[dims] = 0.0
+            linear.bias[dims] = 0.0
+        place = head * size + begin + 2 * pair
+        attention.to_q.bias[place] = 1.0
+        attention.to_q.bias[head * size + kind] = 6.0
+        attention.to_k.bias[head * size + kind] = -1.0
+        attention.add_k_proj.bias[head * size + kind] = 2.0
+        # Norms keep a mark of 5 among features near 1 at 5 to 10; a fifth of it makes about one.
+        attention.add_k_proj.weight[place, -3], attention.add_k_proj.weight[place + 1, -1] = 0.15, 0.15
+        attention.add_v_proj.weight[head * size, -3] = 0.15
+        attention.to_out[0].weight[:, dims] *= 0.1
+        attention.to_out[0].weight[width - 6 + axis, head * size] = 2.0
