@@ -105,8 +105,9 @@ def _gaze(attention: Attention, axes: tuple[int, ...], theta: float) -> None:
 def _locate(attention: Attention, axes: tuple[int, ...]) -> None:
     """Make the last three heads tell each token's time, row and column, into the features before the marks.
 
-    A query carries one slow rotary pair of its axis, weakly, so that the answer is graded. Unrotated keys hold (1, 0) for image tokens and (0, 1) for words,
-    so the share of attention on either follows the position; pictures are shut out by the pair that tells kinds.
+    A query carries one slow rotary pair of its axis, weakly, so that the answer is graded. Unrotated keys hold (1, 0)
+    for image tokens and (0, 1) for words, so the share of attention on either follows the position; pictures are shut
+    out by the pair that tells kinds.
     """
     time, rows, _ = axes
     kind = time - 2
