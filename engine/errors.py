@@ -54,6 +54,9 @@ class Code(StrEnum):
     WORKER_DIED = "worker_died"
     BIND_UNSAFE = "bind_unsafe"
     ENGINE_RUNNING = "engine_running"
+    ENGINE_START_FAILED = "engine_start_failed"
+    ENGINE_UNREACHABLE = "engine_unreachable"
+    REFUSED = "refused"
     INTERNAL = "internal"
 
 
@@ -148,6 +151,11 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.ENGINE_RUNNING: Explanation(
         2, "Another engine already serves {path}", "use that one (its address is in engine.json), or another --home"
     ),
+    Code.ENGINE_START_FAILED: Explanation(1, "The engine did not start: {detail}", "look at the end of its log: {log}"),
+    Code.ENGINE_UNREACHABLE: Explanation(
+        1, "The engine at {url} cannot be reached ({detail})", "start it again, or check its address"
+    ),
+    Code.REFUSED: Explanation(2, "The engine refused: {detail}", "correct it and try again"),
     Code.WORKER_DIED: Explanation(
         4,
         "The worker that made this shot ended twice: it was {reason}",

@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if not loopback and args.token_file is None:
         raise EngineError(Code.BIND_UNSAFE, host=args.host)
     token = _token(args.token_file)
+    os.umask(0o077)  # boards, prompts, frames and logs are this user's own business; workers inherit it
     make_folder(args.home / "logs")
     try:
         with folder_lock(args.home / "engine.lock", args.home):

@@ -97,11 +97,14 @@ def _train(args: argparse.Namespace) -> None:
     from .architecture import VISION_SIDE
     from .bank import extend_bank, read_bank
     from .finish import write_model
+    from .flat import looks_at_present_only
     from .train import Settings, train
 
     device = choose_device(args.device)
     pipeline, spec = _beginning(args)
-    vae: AutoencoderKLHunyuanVideo = pipeline.vae.to(device).eval()
+    vae: AutoencoderKLHunyuanVideo = pipeline.vae.eval()
+    if not looks_at_present_only(vae):
+        vae.to(device)  # a large VAE that must see whole clips; Sketch's is quicker in a process for every core
     side = pipeline.image_encoder.config.image_size if pipeline.image_encoder is not None else VISION_SIDE
     bank = args.out / "bank"
     workers = os.cpu_count() or 1

@@ -120,6 +120,9 @@ def test_the_ready_line_and_the_file_say_the_same_and_keep_the_secret(engine):
     assert engine.ready["url"].startswith("http://127.0.0.1:")
     assert engine.ready["pid"] == engine.process.pid
     assert engine.ready["token"] not in Path(engine.log.name).read_text()
+    engine.board()
+    private = [path for path in engine.home.rglob("*") if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    assert private == []
 
 
 @pytest.mark.parametrize("path", ["/v1/engine", "/v1/jobs", "/v1/events", "/metrics", "/openapi.json", "/", "/nowhere"])

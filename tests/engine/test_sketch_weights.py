@@ -25,6 +25,12 @@ from engine.sketch.recognise import recognise
 from engine.sketch.trials import HELD_OUT, Trial, draw_trials, shoot
 from tests.engine.checkpoints import FIXTURES
 
+# The transformer is still to be trained; this goes with the first weights that are whole.
+pytestmark = pytest.mark.skipif(
+    not (Path(__file__).resolve().parents[2] / "engine/sketch/weights/model_index.json").is_file(),
+    reason="Sketch's transformer is not trained yet",
+)
+
 WEIGHTS = Path(__file__).resolve().parents[2] / "engine" / "sketch" / "weights"
 PICTURES = FIXTURES / "pictures"
 SMALL = (160, 96)

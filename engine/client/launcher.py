@@ -1,0 +1,126 @@
+"""Getting an engine: adopt the one that runs, or start one and wait until it is ready."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import queue
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import Code, EngineError
+from ..protocol import PROTOCOL_VERSION
+from .connection import Connection
+
+ENGINE_FILE = "engine.json"
+_READY_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+_LOG_LINES = 20
+
+
+@dataclass
+class Engine:
+    """A running engine; `process` is None for one that somebody else started."""
+
+    connection: Connection
+    ready: dict[str, Any]
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process we started still runs; True for an adopted one, whose line will tell."""
+        return self.process is None or self.process.poll() is None
+
+    def stop(self) -> None:
+        """End an engine that we started, by closing its stdin; leave an adopted one alone."""
+        self.connection.close()
+        if self.process is None:
+            return
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def find_or_start(python: Path, folder: Path, home: Path, *, device: str = "auto") -> Engine:
+    """The engine that serves `home`: the running one where it speaks our protocol, else a new one.
+
+    `python` is the interpreter of the engine's environment and `folder` the one that holds the package `engine`.
+    Raises EngineError `engine_start_failed` with the end of its log.
+    """
+    return adopt(home) or start(python, folder, home, device=device)
+
+
+def adopt(home: Path) -> Engine | None:
+    """The engine that `home`/engine.json tells of, if it answers and speaks our protocol; else None."""
+    try:
+        ready = json.loads((home / ENGINE_FILE).read_text(encoding="utf-8"))
+        connection = Connection(ready["url"], ready["token"])
+        found = connection.engine()
+    except (OSError, ValueError, KeyError, TypeError, EngineError):
+        return None
+    if found.get("protocol") != PROTOCOL_VERSION:
+        connection.close()
+        return None
+    return Engine(connection, ready)
+
+
+def start(python: Path, folder: Path, home: Path, *, device: str = "auto") -> Engine:
+    """Start an engine of our own; it ends with us. Raises EngineError `engine_start_failed`."""
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "logs" / "server.log"
+    log.parent.mkdir(exist_ok=True)
+    command = [str(python), "-m", "engine", "serve", "--home", str(home), "--device", device]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    try:
+        with log.open("ab") as errors:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+    except OSError as fault:
+        raise EngineError(Code.ENGINE_START_FAILED, detail=fault.strerror or str(fault), log="") from fault
+    ready = _ready_line(process, log)
+    return Engine(Connection(ready["url"], ready["token"]), ready, process)
+
+
+def _ready_line(process: subprocess.Popen[str], log: Path) -> dict[str, Any]:
+    """What the engine says once it is ready; it is given a limit, and killed beyond it."""
+    lines: queue.Queue[str] = queue.Queue()
+    stdout = process.stdout
+    assert stdout is not None
+    threading.Thread(target=lambda: lines.put(stdout.readline()), name="engine's ready line", daemon=True).start()
+    begun = time.monotonic()
+    try:
+        ready: dict[str, Any] = json.loads(lines.get(timeout=_READY_SECONDS))
+    except (queue.Empty, ValueError) as fault:
+        process.kill()
+        code = process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        waited = time.monotonic() - begun
+        detail = (
+            f"it ended with exit code {code}" if waited < _READY_SECONDS else f"it was not ready after {waited:.0f} s"
+        )
+        raise EngineError(Code.ENGINE_START_FAILED, detail=detail, log=_tail(log)) from fault
+    return ready
+
+
+def _tail(log: Path) -> str:
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        return "".join(collections.deque(lines, _LOG_LINES))
