@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..models.spec import ModelSpec
 
+_WORD_STEPS = 400
 VAE_FOLDER, MODEL_FOLDER, LORA_FOLDER = "vae", "model", "lora"
 
 
@@ -132,10 +133,11 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     import torch
     from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 
-    from ..models.families import spec_of
+    from ..models.families import choose_device, spec_of
     from ..models.hunyuan import RELEASED
     from .architecture import new_pipeline, new_transformer
     from .start_transformer import start_local
+    from .words import teach_words
 
     if args.model:
         model = find_model(args.model)
@@ -145,7 +147,10 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     vae = AutoencoderKLHunyuanVideo.from_pretrained(args.vae or args.out / VAE_FOLDER)
     transformer = new_transformer()
     start_local(transformer)
-    return new_pipeline(vae, transformer), RELEASED
+    pipeline = new_pipeline(vae, transformer)
+    if not (args.out / "transformer").is_dir():  # a run that goes on has its encoders in its checkpoint
+        teach_words(pipeline, steps=_WORD_STEPS, seed=args.seed, device=choose_device(args.device))
+    return pipeline, RELEASED
 
 
 def _save_lora(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
