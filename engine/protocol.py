@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar, Union
 from .errors import Code, EngineError
 
 PROTOCOL_VERSION = 1
+ENGINE_VERSION = "0.1.0"
 
 T = TypeVar("T")
 

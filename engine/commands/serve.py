@@ -13,9 +13,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import __version__
 from ..errors import Code, EngineError
-from ..protocol import PROTOCOL_VERSION
+from ..protocol import ENGINE_VERSION, PROTOCOL_VERSION
 
 if TYPE_CHECKING:
     import uvicorn
@@ -85,7 +84,7 @@ def _server(args: argparse.Namespace, pool: object, token: str, loopback: bool) 
         "url": f"http://{shown}:{port}",
         "token": token,
         "pid": os.getpid(),
-        "version": __version__,
+        "version": ENGINE_VERSION,
         "protocol": PROTOCOL_VERSION,
     }
 
@@ -97,7 +96,7 @@ def _server(args: argparse.Namespace, pool: object, token: str, loopback: bool) 
             _write_private(args.home / ENGINE_FILE, json.dumps(ready))
             print(json.dumps(ready), flush=True)
 
-    app = Guard(create_app(Service(args.home, pool, __version__)), token, loopback)
+    app = Guard(create_app(Service(args.home, pool, ENGINE_VERSION)), token, loopback)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1, server_header=False
     )

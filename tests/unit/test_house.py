@@ -70,7 +70,6 @@ WITHOUT_TORCH = (
     *(f"engine/models/{name}.py" for name in ("cache_choice", "catalog", "checksums", "command", "download")),
     *(f"engine/models/{name}.py" for name in ("facts", "folder", "home", "hub", "spec", "weights")),
     *(f"engine/media/{name}.py" for name in ("boards", "files", "frames", "lock")),
-    *(f"engine/server/{name}.py" for name in ("app", "foreman", "guard", "pool", "service", "store", "worker")),
     "engine/commands/serve.py",
 )
 TORCH = ("accelerate", "diffusers", "peft", "torch", "transformers")
