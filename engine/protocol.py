@@ -16,6 +16,13 @@ from .errors import Code, EngineError
 
 PROTOCOL_VERSION = 1
 ENGINE_VERSION = "0.1.0"
+ENGINE_FILE = "engine.json"
+"""In the engine's home while it serves: its ready line, with address and token; only its user can read it."""
+FRAMES_MAXIMUM = 36_000
+STEPS_MAXIMUM = 1_000
+SEED_MAXIMUM = 2**63 - 1
+GUIDANCE_MAXIMUM = 100
+FPS_MAXIMUM = 240
 
 T = TypeVar("T")
 

@@ -125,7 +125,6 @@ class Listener:
         self._inbox = inbox
         self._last = after
         self._stopping = threading.Event()
-        self._answer: requests.Response | None = None
         self._thread = threading.Thread(target=self._run, name="shotpack events", daemon=True)
         self._thread.start()
 

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import PROTOCOL_VERSION
+from ..protocol import ENGINE_FILE, PROTOCOL_VERSION
 from .connection import Connection
 
-ENGINE_FILE = "engine.json"
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _LOG_LINES = 20

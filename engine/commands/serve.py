@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
-from ..protocol import ENGINE_VERSION, PROTOCOL_VERSION
+from ..protocol import ENGINE_FILE, ENGINE_VERSION, PROTOCOL_VERSION
 
 if TYPE_CHECKING:
     import uvicorn
 
-ENGINE_FILE = "engine.json"
 _LAST_WORDS_SECONDS = 5.0
 _TOKEN_MINIMUM = 16
 

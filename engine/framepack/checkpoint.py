@@ -32,6 +32,7 @@ import torch
 from ..errors import Code, EngineError
 from ..media.files import make_folder, sweep_parts, whole_file, write_whole
 from ..protocol import ShotRequest, from_json, to_json
+from .request import Directions
 
 _VERSION = 1
 
@@ -44,6 +45,10 @@ class SampledSection:
     """(1, C, window, H, W) float32."""
     generator_state: torch.Tensor
     """State of the noise generator after this section's draw, uint8."""
+    made: Directions
+    """How it was made; the shot's request may have changed since."""
+    seconds: float
+    """What sampling took."""
 
 
 class ShotFolder:
@@ -79,6 +84,11 @@ class ShotFolder:
         for sha256, data in boards.items():
             write_whole(self.boards / sha256, data)
         self.write_json(self._request, {"version": _VERSION, "model": dict(model), "request": to_json(request)})
+
+    def amend(self, request: ShotRequest) -> None:
+        """Store a request that changed; sections already sampled know how they were made."""
+        data = json.loads(self._request.read_bytes())
+        self.write_json(self._request, {**data, "request": to_json(request)})
 
     def stored_request(self) -> tuple[ShotRequest, dict[str, str]] | None:
         """The request and the model's digests this folder was begun with; None where no shot was begun."""
@@ -127,20 +137,26 @@ class ShotFolder:
         """Whether the pixels that wait after section `number` are on disk; they are kept for the newest one only."""
         return self._seam(number).exists()
 
-    def commit_latents(self, number: int, sampled: SampledSection, seconds: float) -> None:
-        """Commit a sampled section; from now on it is never sampled again. `seconds` is what sampling took."""
+    def commit_latents(self, number: int, sampled: SampledSection) -> None:
+        """Commit a sampled section; from now on it is never sampled again."""
         tensors = {"latents": sampled.latents, "generator": sampled.generator_state}
-        _save(self._latents(number), tensors, {"seconds": f"{seconds:.3f}"})
+        facts = {"seconds": f"{sampled.seconds:.3f}", "made": json.dumps(to_json(sampled.made))}
+        _save(self._latents(number), tensors, facts)
 
     def load_latents(self, number: int) -> SampledSection:
         """The sampled section `number`. Raises EngineError `checkpoint_damaged`."""
         tensors = _load(self._latents(number))
-        return SampledSection(tensors["latents"], tensors["generator"])
+        return SampledSection(tensors["latents"], tensors["generator"], *self.facts(number))
 
-    def seconds(self, number: int) -> float:
-        """What sampling section `number` took; its tensors are not read."""
-        with _opened(self._latents(number)) as file:
-            return float((file.metadata() or {})["seconds"])
+    def facts(self, number: int) -> tuple[Directions, float]:
+        """How section `number` was made, and what sampling took in seconds; its tensors are not read."""
+        path = self._latents(number)
+        with _opened(path) as file:
+            metadata = file.metadata() or {}
+        try:
+            return from_json(Directions, json.loads(metadata["made"])), float(metadata["seconds"])
+        except (KeyError, ValueError, EngineError) as fault:
+            raise _damaged(path, fault) from fault
 
     def commit_seam(self, number: int, waiting: Mapping[int, torch.Tensor]) -> None:
         """Commit that the frames of section `number` are on disk, with the pixels that wait for the next one."""

@@ -33,8 +33,11 @@ class Encoder:
     """Encodes what a brief names, as far as the shot's folder does not hold it yet."""
 
     def __init__(self, brief: Brief, family: Family, folder: ShotFolder, model: str, clock: Clock) -> None:
-        """`model` is the model's fingerprint: another model's encodings are never taken for this one's."""
-        self._brief = brief
+        """`model` is the model's fingerprint: another model's encodings are never taken for this one's.
+
+        `brief` may be exchanged between two calls of `encode`.
+        """
+        self.brief = brief
         self._family = family
         self._folder = folder
         self._model = model
@@ -42,15 +45,15 @@ class Encoder:
 
     def encode(self) -> Generator[Event, None, Encodings]:
         """Encode all prompts together, then the boards; says what it is doing before each."""
-        request = self._brief.request
-        wanted = dict.fromkeys([*self._brief.prompts, *([request.negative] if request.cfg > 1 else [])])
+        request = self.brief.request
+        wanted = dict.fromkeys([*self.brief.prompts, *([request.negative] if request.cfg > 1 else [])])
         missing = [text for text in wanted if not self._folder.has_encoding(self._text_key(text))]
         if missing:
             yield Progress("encoding the prompt")
             with self._clock.measure("encode"):
                 for text, condition in zip(missing, self._family.encode_texts(missing), strict=True):
                     self._folder.keep_encoding(self._text_key(text), condition.tensors)
-        images = dict.fromkeys(self._brief.board_images.values())
+        images = dict.fromkeys(self.brief.board_images.values())
         if not all(self._folder.has_encoding(self._board_key(image)) for image in images):
             yield Progress("encoding the boards")
         with self._clock.measure("encode"):
@@ -66,7 +69,7 @@ class Encoder:
         key = self._board_key(image)
         if not self._folder.has_encoding(key):
             data = (self._folder.boards / image).read_bytes()
-            picture = fit(decode_board(data, f"board {image[:8]}"), self._brief.width, self._brief.height)
+            picture = fit(decode_board(data, f"board {image[:8]}"), self.brief.width, self.brief.height)
             encoded = {"vision": self._family.encode_vision(picture), "latent": self._family.encode_latent(picture)}
             self._folder.keep_encoding(key, encoded)
         return self._folder.encoding(key)
@@ -75,7 +78,7 @@ class Encoder:
         return self._key("text", text)
 
     def _board_key(self, image: str) -> str:
-        return self._key("board", image, str(self._brief.width), str(self._brief.height))
+        return self._key("board", image, str(self.brief.width), str(self.brief.height))
 
     def _key(self, *content: str) -> str:
         described = json.dumps([self._model, self._family.device.type, *content])

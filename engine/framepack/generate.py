@@ -7,18 +7,14 @@ section and gives the same frames, bit for bit on the same device.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
 import torch
 
-from ..media.frames import frame_name, write_frames
-from ..media.images import to_bytes
-from ..media.movie import write_movie
 from ..models.spec import Denoising, Family, Velocity
-from ..protocol import Event, Finished, Preview, Progress, Section, Started, Step
+from ..protocol import Event, Finished, Preview, Progress, Started, Step
 from .checkpoint import SampledSection, ShotFolder
 from .clock import Clock
 from .encode import Encoder, Encodings
@@ -26,7 +22,7 @@ from .history import History
 from .memory_faults import memory_faults
 from .plan import PlannedSection
 from .preview import section_jpeg
-from .record import shot_record
+from .publish import Publisher
 from .request import Brief
 from .seams import Seams
 from .solvers import solver_named
@@ -37,28 +33,44 @@ _PREVIEW_INTERVAL_S = 0.5
 class Shot:
     """One shot in the making: its brief, its model and its folder, which must have been begun."""
 
-    def __init__(self, brief: Brief, family: Family, folder: ShotFolder, *, model: str, watched: bool = True) -> None:
+    def __init__(
+        self,
+        brief: Brief,
+        family: Family,
+        folder: ShotFolder,
+        *,
+        model: str,
+        watched: bool = True,
+        revised: Callable[[], Brief | None] = lambda: None,
+    ) -> None:
         """`model` is the model's fingerprint.
 
         `watched` says that somebody looks on while the shot is made: then there are Preview events, at most two a
-        second, and provisional frames on disk.
+        second, and provisional frames on disk. `revised` is asked before each section for a brief that differs in what
+        may change (`AMENDABLE`), or None.
         """
         self._brief = brief
         self._plan = brief.plan
         self._family = family
         self._folder = folder
-        self._model = model
         self._watched = watched
+        self._revised = revised
         self.clock = Clock()
         self._encoder = Encoder(brief, family, folder, model, self.clock)
+        self._publisher = Publisher(brief, family, folder, model, self.clock, provisional=watched)
 
     @torch.inference_mode()
     def events(self) -> Iterator[Event]:
-        """Make what is still to be made. Ends with Finished; raises EngineError where it cannot go on."""
+        """Make what is still to be made, and tell of what is made already: whoever made it may have been killed first.
+
+        Ends with Finished; raises EngineError where it cannot go on.
+        """
         folder, plan = self._folder, self._plan
         folder.tidy()
         done = self._done()
         yield self._started(done)
+        for planned in plan.made[:done]:
+            yield self._publisher.told_again(planned, newest=planned.number == done - 1)
         with memory_faults(self._family.device, "encoding the prompt and boards"):
             encodings = yield from self._encoder.encode()
         yield Progress("loading the transformer")
@@ -71,21 +83,30 @@ class Shot:
                 sampled = folder.load_latents(planned.number)
                 generator.set_state(sampled.generator_state)
             else:
+                if (brief := self._revised()) is not None:
+                    encodings = yield from self._take_up(brief)
                 sampled = yield from self._sample(planned, encodings, boards, history, generator)
             history.add(planned, sampled.latents)
-            yield self._publish(planned, history, seams)
-        self._finish_files()
+            yield self._publisher.publish(planned, sampled.made, history, seams)
+        self._publisher.finish(self._brief)
         yield Finished(self._brief.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
 
     def complete(self) -> bool:
         """Whether the shot is finished and every frame of it is still there."""
-        return self._folder.record.exists() and not self._missing(range(self._plan.frames))
+        return self._folder.record.exists() and not self._publisher.missing(range(self._plan.frames))
 
     def export_latents(self, path: Path) -> None:
         """Save all latents of the finished shot, untrimmed (`ShotFolder.export_latents`)."""
         start = self._encoder.board(self._brief.board_images[0])["latent"]
         by_time = sorted(self._plan.made, key=lambda planned: planned.section)
         self._folder.export_latents(path, start, [planned.number for planned in by_time])
+
+    def _take_up(self, brief: Brief) -> Generator[Event, None, Encodings]:
+        """Go on by another brief: from now on, also after a kill."""
+        self._folder.amend(brief.request)
+        self._brief = self._encoder.brief = brief
+        with memory_faults(self._family.device, "encoding the prompt and boards"):
+            return (yield from self._encoder.encode())
 
     def _started(self, done: int) -> Started:
         brief = self._brief
@@ -104,15 +125,9 @@ class Shot:
         """Sections that need nothing more: sampled, published, and with every frame that was final still there."""
         done = self._folder.done()
         for planned in self._plan.made[:done]:
-            if any(self._missing(block) for block in planned.decode.final):
+            if any(self._publisher.missing(block) for block in planned.decode.final):
                 return planned.number
         return done
-
-    def _missing(self, natives: range) -> bool:
-        """Whether a file is missing among the shot's frames that show the model's frames `natives`."""
-        wanted = self._brief.request.frames
-        names = (frame_name(frame + 1, wanted) for frame in self._brief.frames_of(natives))
-        return any(not (self._folder.frames / name).exists() for name in names)
 
     # Sampling
 
@@ -152,6 +167,7 @@ class Shot:
     ) -> Generator[Event, None, SampledSection]:
         """Denoise one section and commit its latents."""
         brief, family = self._brief, self._family
+        made = brief.directions(planned.section)
         began = time.monotonic()
         shape = family.spec.latent_shape(self._plan.grid.window, brief.height, brief.width)
         noise = torch.randn(shape, generator=generator, dtype=torch.float32).to(family.device)
@@ -159,10 +175,10 @@ class Shot:
         request = brief.request
         denoising = Denoising(
             context=history.context(planned),
-            text=encodings.texts[brief.prompts[planned.section]],
+            text=encodings.texts[made.prompt],
             negative=encodings.texts[request.negative] if request.cfg > 1 else None,
             vision=encodings.visions[brief.board_images[planned.anchor]],
-            guidance=brief.guidance,
+            guidance=made.guidance,
             cfg=request.cfg,
         )
         device = family.device
@@ -184,73 +200,10 @@ class Shot:
             if self._watched and time.monotonic() - shown >= _PREVIEW_INTERVAL_S:
                 shown = time.monotonic()
                 yield Preview(planned.section, denoised.step, section_jpeg(denoised.estimate, family.spec.preview))
-        sampled = SampledSection(latents.cpu(), generator.get_state())
+        sampled = SampledSection(latents.cpu(), generator.get_state(), made, time.monotonic() - began)
         with self.clock.measure("disk"):
-            self._folder.commit_latents(planned.number, sampled, time.monotonic() - began)
+            self._folder.commit_latents(planned.number, sampled)
         return sampled
-
-    # Frames
-
-    def _publish(self, planned: PlannedSection, history: History, seams: Seams) -> Section:
-        """Decode a sampled section, join it to its neighbours, write its frames and commit them."""
-        with memory_faults(self._family.device, "decoding"), self.clock.measure("decode"):
-            pixels = self._family.decode(history.clip(planned.decode.latents))
-        final: list[tuple[int, torch.Tensor]] = list(seams.join(planned.decode, pixels))
-        with self.clock.measure("disk"):
-            files = [path for first, frames in final for path in self._write(self._folder.frames, first, frames)]
-            waiting = self._folder.provisional / f"{planned.number:04d}"
-            waiting.mkdir(exist_ok=True)
-            provisional = [
-                path
-                for block in (planned.decode.provisional if self._watched else ())
-                for path in self._write(waiting, block.start, seams.waiting[block.start])
-            ]
-            self._folder.commit_seam(planned.number, seams.waiting)
-        history.forget(planned)
-        changed = self._brief.frames_of(_span(planned))
-        return Section(
-            section=planned.section,
-            index=planned.number + 1,
-            of=len(self._plan.made),
-            first=changed.start + 1,
-            count=len(changed),
-            files=tuple(path.relative_to(self._folder.root).as_posix() for path in files),
-            provisional=tuple(path.relative_to(self._folder.root).as_posix() for path in provisional),
-        )
-
-    def _write(self, folder: Path, first: int, pixels: torch.Tensor) -> list[Path]:
-        """Write the model's frames from `first` on, (1, 3, F, H, W), as the shot's frames that show them."""
-        conform, wanted = self._brief.conform, self._brief.request.frames
-        shown = self._brief.frames_of(range(first, first + pixels.shape[2]))
-        picked = to_bytes(pixels[0, :, [conform.native_of(frame) - first for frame in shown]]) if shown else ()
-        named = ((frame_name(frame + 1, wanted), picture) for frame, picture in zip(shown, picked, strict=True))
-        return write_frames(folder, named, self._facts())
-
-    def _facts(self) -> dict[str, str]:
-        """What every PNG says of its making: the same for all frames and all runs of one shot."""
-        request = self._brief.request
-        model = Path(request.model).name  # where it lies is nobody else's business
-        made_by = {"prompt": request.prompt, "seed": request.seed, "model": model, "model_sha256": self._model}
-        boards = {str(board.frame): board.image for board in request.boards}
-        settings = {"steps": self._brief.steps, "solver": str(self._brief.solver), "schedule": request.schedule}
-        return {
-            "Software": "Shotpack",
-            "Description": request.prompt,
-            "shotpack": json.dumps({**made_by, **settings, "boards": boards}, ensure_ascii=False),
-        }
-
-    def _finish_files(self) -> None:
-        wanted = self._brief.request.frames
-        frames = [self._folder.frames / frame_name(frame, wanted) for frame in range(1, wanted + 1)]
-        with self.clock.measure("movie"):
-            write_movie(self._folder.movie, frames, self._brief.exact_fps)
-        family = self._family
-        model = {
-            "name": Path(self._brief.request.model).name,
-            "family": family.spec.family,
-            "sha256": self._model,
-        }
-        self._folder.finish(shot_record(self._brief, model, family.device, self.clock, self._folder))
 
 
 def pinned(velocity: Velocity, pins: Mapping[int, torch.Tensor]) -> Velocity:
@@ -270,9 +223,3 @@ def pinned(velocity: Velocity, pins: Mapping[int, torch.Tensor]) -> Velocity:
         return v
 
     return with_pins
-
-
-def _span(planned: PlannedSection) -> range:
-    """From the first to the last pixel frame that a section's decode set."""
-    blocks = [*planned.decode.final, *planned.decode.provisional]
-    return range(min(block.start for block in blocks), max(block.stop for block in blocks))

@@ -23,8 +23,10 @@ def shot_record(
     plan = brief.plan
     sections = [
         {**to_json(section), "latents": f"checkpoint/latents-{planned.number:04d}.safetensors"}
-        | {"decoded_latents": len(planned.decode.latents), "seconds": folder.seconds(planned.number)}
+        | {"decoded_latents": len(planned.decode.latents), "seconds": seconds}
+        | to_json(made)
         for section, planned in zip(brief.section_plans(), plan.made, strict=True)
+        for made, seconds in (folder.facts(planned.number),)
     ]
     return {
         "request": to_json(brief.request),

@@ -11,16 +11,34 @@ from fractions import Fraction
 
 from ..errors import Code, EngineError
 from ..models.spec import ModelSpec, Order, Solver
-from ..protocol import SectionPlan, ShotRequest
+from ..protocol import (
+    FPS_MAXIMUM,
+    FRAMES_MAXIMUM,
+    GUIDANCE_MAXIMUM,
+    SEED_MAXIMUM,
+    STEPS_MAXIMUM,
+    SectionPlan,
+    ShotRequest,
+)
 from .conform import Conform, rate
 from .packing import Kernel, Schedule, check_kernels, parse, with_window
 from .plan import Grid, PlannedSection, ShotPlan, plan_shot
 
-FRAMES_MAXIMUM = 36_000
-STEPS_MAXIMUM = 1_000
 WINDOW_MAXIMUM = 33
 CONTEXT_MAXIMUM = 256
-SEED_MAXIMUM = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Directions:
+    """How one section is made: what an artist may still change before the section is begun."""
+
+    prompt: str
+    steps: int
+    guidance: float
+
+
+AMENDABLE = ("prompt", "prompts", "steps", "guidance")
+"""Fields of a request that may change while its shot is made; sections already made stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +58,10 @@ class Brief:
     """SHA-256 of the picture for every latent in `plan.boards`."""
     prompts: tuple[str, ...]
     """The prompt of every section, by its place in time."""
+
+    def directions(self, section: int) -> Directions:
+        """How the section at place `section` in time is to be made."""
+        return Directions(self.prompts[section], self.steps, self.guidance)
 
     @property
     def exact_fps(self) -> Fraction:
@@ -73,9 +95,9 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
     _whole("steps", request.steps, 1, STEPS_MAXIMUM)
     _whole("seed", request.seed, 0, SEED_MAXIMUM)
     _whole("window", request.window, 1, WINDOW_MAXIMUM)
-    _number("fps", request.fps, 1, 240)
-    _number("guidance", request.guidance, 0, 100)
-    _number("cfg", request.cfg, 1, 100)
+    _number("fps", request.fps, 1, FPS_MAXIMUM)
+    _number("guidance", request.guidance, 0, GUIDANCE_MAXIMUM)
+    _number("cfg", request.cfg, 1, GUIDANCE_MAXIMUM)
     if not 1 <= request.frames <= FRAMES_MAXIMUM:
         raise EngineError(Code.FRAMES_INVALID, frames=request.frames, maximum=FRAMES_MAXIMUM)
     width, height = _size(request, spec, default_size)

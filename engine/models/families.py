@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +11,10 @@ import torch
 
 from ..errors import Code, EngineError
 from .cache_choice import CacheChoice
+from .checksums import fingerprint
 from .folder import ModelFolder
 from .hunyuan import RELEASED, HunyuanFramePack
-from .spec import Family, ModelSpec
+from .spec import Family, ModelSpec, Thrift
 from .step_cache import StepCache
 
 _SPECS = {RELEASED.family: RELEASED}
@@ -38,10 +41,44 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
     return replace(_SPECS[family], title=facts.title or folder.name, **given)
 
 
-def open_family(folder: ModelFolder, spec: ModelSpec, device: torch.device, cache: CacheChoice | None) -> Family:
-    """A family ready to run on `device`; its networks are loaded when first needed."""
-    step_cache = StepCache(cache, spec.mag_ratios) if cache else None
-    return _FAMILIES[spec.family](folder.components, spec, device, step_cache)
+class Families:
+    """Opens families, and keeps the last one: the next shot of the same model need not load it again.
+
+    `loading` is told which network is being loaded.
+    """
+
+    def __init__(self, loading: Callable[[str], None] = lambda _: None) -> None:
+        self._loading = loading
+        self._last: tuple[object, Family] | None = None
+
+    def open(
+        self,
+        folder: ModelFolder,
+        spec: ModelSpec,
+        device: torch.device,
+        cache: CacheChoice | None,
+        thrift: Thrift,
+    ) -> Family:
+        """A family ready to run on `device`; its networks are loaded when first needed."""
+        key = (fingerprint(folder), spec, device, cache, thrift)
+        if self._last is None or self._last[0] != key:
+            self.close()
+            step_cache = StepCache(cache, spec.mag_ratios) if cache else None
+            kind = _FAMILIES[spec.family]
+            self._last = key, kind(folder.components, spec, device, step_cache, thrift, self._loading)
+        return self._last[1]
+
+    @property
+    def last(self) -> Family | None:
+        """The family that is kept, if any."""
+        return self._last[1] if self._last else None
+
+    def close(self) -> None:
+        """Let go of the family that is kept, and of its memory."""
+        self._last = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
 def choose_device(name: str) -> torch.device:

@@ -6,7 +6,6 @@ here once, with its source. Released code means github.com/lllyasviel/FramePack.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,8 +22,21 @@ from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import D
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, LlamaModel, SiglipVisionModel
 
 from ..framepack.schedule import shift_mu, shifted_sigmas
-from .loading import load_network, load_part
-from .spec import Denoising, FlowShift, ModelSpec, Order, Preview, Seam, Solver, TextCondition, Velocity
+from .loading import load_part
+from .networks import Networks
+from .spec import (
+    USUAL,
+    Denoising,
+    FlowShift,
+    ModelSpec,
+    Order,
+    Preview,
+    Seam,
+    Solver,
+    TextCondition,
+    Thrift,
+    Velocity,
+)
 from .step_cache import StepCache
 
 if TYPE_CHECKING:
@@ -89,19 +101,28 @@ RELEASED = ModelSpec(
     preview=_PREVIEW,
 )
 
+_TILE, _STRIDE = 128, 96
+
 
 class HunyuanFramePack:
     """A released-layout checkpoint as a `Family`; `components` gives each part's folder."""
 
     def __init__(
-        self, components: Mapping[str, Path], spec: ModelSpec, device: torch.device, cache: StepCache | None = None
+        self,
+        components: Mapping[str, Path],
+        spec: ModelSpec,
+        device: torch.device,
+        cache: StepCache | None = None,
+        thrift: Thrift = USUAL,
+        loading: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`loading` is told which network is being loaded."""
         self.spec = spec
         self.device = device
         self._components = components
         self._cache = cache
-        self._vae: AutoencoderKLHunyuanVideo | None = None
-        self._transformer: HunyuanVideoFramepackTransformer3DModel | None = None
+        self._thrift = thrift
+        self._networks = Networks(components, device, thrift, loading)
         # Released dtypes: transformer bf16, encoders and VAE fp16, output projection fp32; the CPU has no use for them.
         on_gpu = device.type != "cpu"
         self._transformer_dtype = torch.bfloat16 if on_gpu else torch.float32
@@ -113,9 +134,9 @@ class HunyuanFramePack:
 
         Tensors: `embeds` (1, L, D), `mask` (1, L) float with at least one 1, `pooled` (1, D).
         """
-        pipeline = self._text_pipeline()
         template = {"template": self.spec.prompt_template, "crop_start": self.spec.prompt_crop}
         conditions = []
+        pipeline = self._text_pipeline()
         for prompt in prompts:
             embeds, pooled, mask = pipeline.encode_prompt(
                 prompt, prompt_template=template, device=self.device, max_sequence_length=self.spec.prompt_tokens
@@ -124,26 +145,22 @@ class HunyuanFramePack:
             mask[:, 0] = torch.where(mask.sum(dim=1) == 0, 1.0, mask[:, 0])  # no token at all would average to NaN
             tensors = {"embeds": embeds, "pooled": pooled, "mask": mask}
             conditions.append(TextCondition({name: tensor.cpu() for name, tensor in tensors.items()}))
-        del pipeline
-        self._free()
         return conditions
 
     @torch.inference_mode()
     def encode_vision(self, picture: torch.Tensor) -> torch.Tensor:
         """SigLIP's last hidden state of a picture (1, 3, H, W) in [-1, 1]: (1, tokens, features) float32."""
-        encoder = load_network(SiglipVisionModel, self._components["image_encoder"], self._other_dtype, self.device)
         processor = load_part(AutoImageProcessor, self._components["feature_extractor"], backend="pil")
         inputs = processor(images=(picture + 1) / 2, return_tensors="pt", do_rescale=False)
         pixels = inputs["pixel_values"].to(self.device, self._other_dtype)
+        encoder = self._networks.once("image_encoder", SiglipVisionModel, self._other_dtype)
         embeds: torch.Tensor = encoder(pixel_values=pixels).last_hidden_state.float().cpu()
-        del encoder
-        self._free()
         return embeds
 
     @torch.inference_mode()
     def encode_latent(self, picture: torch.Tensor) -> torch.Tensor:
         """Posterior mean of a picture (1, 3, H, W) in [-1, 1], scaled: (1, 16, 1, H/8, W/8) float32."""
-        vae = self._loaded_vae()
+        vae = self._vae()
         pixels = picture.unsqueeze(2).to(self.device, self._other_dtype)
         latent: torch.Tensor = vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
         return latent.float().cpu()
@@ -160,7 +177,7 @@ class HunyuanFramePack:
 
     def begin(self, denoising: Denoising, steps: int) -> Velocity:
         """Bind one section: everything that stays the same through its steps is put on the device once."""
-        transformer = self._loaded_transformer()
+        transformer = self._transformer()
         if self._cache is not None:
             self._cache.begin_section(transformer, steps)
         context = self._context_inputs(denoising.context)
@@ -182,10 +199,18 @@ class HunyuanFramePack:
     @torch.inference_mode()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Decode (1, 16, T, H, W) scaled latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32, CPU."""
-        vae = self._loaded_vae()
+        vae = self._vae()
         scaled = latents.to(self.device, self._other_dtype) / vae.config.scaling_factor
         pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
         return pixels.float().cpu()
+
+    def park(self) -> None:
+        """Take all weights off the device, between two steps; they stay in main memory."""
+        self._networks.move(torch.device("cpu"))
+
+    def unpark(self) -> None:
+        """Put the weights back where they were."""
+        self._networks.move(self.device)
 
     def _branch(
         self,
@@ -225,9 +250,9 @@ class HunyuanFramePack:
         """diffusers' pipeline with only its text parts, for its prompt encoding."""
         parts = self._components
         return HunyuanVideoFramepackPipeline(
-            text_encoder=load_network(LlamaModel, parts["text_encoder"], self._other_dtype, self.device),
+            text_encoder=self._networks.once("text_encoder", LlamaModel, self._other_dtype),
             tokenizer=load_part(AutoTokenizer, parts["tokenizer"]),
-            text_encoder_2=load_network(CLIPTextModel, parts["text_encoder_2"], self._other_dtype, self.device),
+            text_encoder_2=self._networks.once("text_encoder_2", CLIPTextModel, self._other_dtype),
             tokenizer_2=load_part(AutoTokenizer, parts["tokenizer_2"]),
             transformer=None,
             vae=None,
@@ -236,24 +261,16 @@ class HunyuanFramePack:
             feature_extractor=None,
         )
 
-    def _loaded_vae(self) -> AutoencoderKLHunyuanVideo:
-        if self._vae is None:
-            self._vae = load_network(AutoencoderKLHunyuanVideo, self._components["vae"], self._other_dtype, self.device)
-        return self._vae
+    def _vae(self) -> AutoencoderKLHunyuanVideo:
+        return self._networks.kept("vae", AutoencoderKLHunyuanVideo, self._other_dtype, self._tile)
 
-    def _loaded_transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
-        if self._transformer is None:
-            path = self._components["transformer"]
-            self._transformer = load_network(
-                HunyuanVideoFramepackTransformer3DModel, path, self._transformer_dtype, self.device
-            )
-            _project_in_float32(self._transformer)
-        return self._transformer
+    def _tile(self, vae: AutoencoderKLHunyuanVideo) -> None:
+        if self._thrift.small_tiles:
+            vae.enable_tiling(_TILE, _TILE, tile_sample_stride_height=_STRIDE, tile_sample_stride_width=_STRIDE)
 
-    def _free(self) -> None:
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+    def _transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
+        kind = HunyuanVideoFramepackTransformer3DModel
+        return self._networks.kept("transformer", kind, self._transformer_dtype, _project_in_float32)
 
 
 def _project_in_float32(transformer: HunyuanVideoFramepackTransformer3DModel) -> None:

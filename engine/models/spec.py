@@ -125,6 +125,19 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class Thrift:
+    """How much harder than usual to save memory, once it has run out; the first changes no pixel, the second few."""
+
+    one_at_a_time: bool = False
+    """No network stays on the device while another is needed there."""
+    small_tiles: bool = False
+    """Decode in small overlapping tiles."""
+
+
+USUAL = Thrift()
+
+
+@dataclass(frozen=True)
 class TextCondition:
     """One encoded prompt, whatever encoders the family uses: named tensors, batch 1."""
 
@@ -180,4 +193,12 @@ class Family(Protocol):
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Decode (1, C, T, H, W) latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32."""
+        ...
+
+    def park(self) -> None:
+        """Take all weights off the device, between two steps; they stay in main memory."""
+        ...
+
+    def unpark(self) -> None:
+        """Put the weights back where they were."""
         ...

@@ -3,7 +3,7 @@
 # No postponed annotations here: FastAPI reads those of functions inside `create_app`, where it could not look up names.
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,14 +12,13 @@ from fastapi import Body, Depends, FastAPI, Header, Request
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
-from ..protocol import PROTOCOL_VERSION, to_json
+from ..protocol import FRAMES_MAXIMUM, PROTOCOL_VERSION, to_json
 from .events import stream
 from .metrics import metrics_text
 from .pictures import PictureShelf
 from .problems import Refused, add_handlers
 from .schemas import EngineOut, Fault, ImageOut, JobChange, JobOut, NewJob, Problem, WorkerOut
 from .service import Service
-from .states import State
 from .store import JobRecord, StoreError
 
 JobId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
@@ -40,7 +39,7 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        service.broker.attach()
+        service.broker.attach(service.store.last_number())
         service.start()
         yield
         service.stop()
@@ -60,11 +59,28 @@ def create_app(service: Service) -> FastAPI:
     @app.get("/v1/engine", responses=_says())
     def engine() -> EngineOut:
         """Version, devices and memory, models, and how many jobs are in each state."""
-        counts = {str(state): len(service.store.jobs(state)) for state in State}
+        counts = {str(state): count for state, count in service.store.counts().items()}
         workers = [WorkerOut(**vars(state) | {"pid": None}) for state in service.pool.workers()]
         return EngineOut(
-            version=service.version, protocol=PROTOCOL_VERSION, workers=workers, models=service.models(), jobs=counts
+            version=service.version,
+            protocol=PROTOCOL_VERSION,
+            workers=workers,
+            models=service.models(),
+            jobs=counts,
+            parked=service.foreman.parked,
         )
+
+    @app.post("/v1/engine/park", responses=_says())
+    def park() -> EngineOut:
+        """Take all weights off the devices and hold every job, such as while Blender renders."""
+        service.foreman.park(True)
+        return engine()
+
+    @app.post("/v1/engine/unpark", responses=_says())
+    def unpark() -> EngineOut:
+        """Put the weights back and go on."""
+        service.foreman.park(False)
+        return engine()
 
     @app.post(
         "/v1/images",
@@ -105,20 +121,35 @@ def create_app(service: Service) -> FastAPI:
 
     @app.patch("/v1/jobs/{job}", responses=_says(404, 409, 413, 422))
     def change_job(record: Known, change: Annotated[JobChange, Body()]) -> JobOut:
-        """Rename a job, or move it in the queue."""
+        """Rename a job, move it in the queue, or change how the sections not yet begun are made."""
+        if change.prompts and max(each.frame for each in change.prompts) > record.request.frames:
+            fault = Fault(where="body.prompts", what=f"the shot has frames 1 to {record.request.frames}")
+            raise Refused(422, "bad_request", "The request cannot be done", [fault])
         try:
             return _out(service.change(record, change))
         except StoreError as refused:
             raise Refused(409, "state_conflict", str(refused)) from refused
 
-    @app.post("/v1/jobs/{job}/{action}", responses=_says(404, 409, 422))
-    def act(record: Known, action: Annotated[str, InPath(pattern="^(pause|resume|cancel)$")]) -> JobOut:
-        """Pause after the present step, go on, or give up after the present step; finished sections stay."""
-        acts = {"pause": service.foreman.pause, "resume": service.foreman.resume, "cancel": service.foreman.cancel}
+    def act(how: Callable[[str], JobRecord], record: JobRecord) -> JobOut:
         try:
-            return _out(acts[action](record.id))
+            return _out(how(record.id))
         except StoreError as refused:
             raise Refused(409, "state_conflict", str(refused)) from refused
+
+    @app.post("/v1/jobs/{job}/pause", responses=_says(404, 409, 422))
+    def pause(record: Known) -> JobOut:
+        """Pause after the present step, or before the job begins."""
+        return act(service.foreman.pause, record)
+
+    @app.post("/v1/jobs/{job}/resume", responses=_says(404, 409, 422))
+    def resume(record: Known) -> JobOut:
+        """Go on. For a job that failed or was cancelled a new job is made that begins with all that it had made."""
+        return act(service.foreman.resume, record)
+
+    @app.post("/v1/jobs/{job}/cancel", responses=_says(404, 409, 422))
+    def cancel(record: Known) -> JobOut:
+        """Give up after the present step; finished sections stay."""
+        return act(service.foreman.cancel, record)
 
     events: dict[str, Any] = {"response_class": StreamingResponse, "responses": _says(404, 422) | _EVENTS}
 
@@ -132,14 +163,28 @@ def create_app(service: Service) -> FastAPI:
         """All jobs' events, numbered, from the first after `Last-Event-ID`; never ends."""
         return StreamingResponse(stream(service, last, None), media_type="text/event-stream")
 
-    files: dict[str, Any] = {"response_class": FileResponse, "responses": _says(404, 422)}
+    def file_of(media_type: str) -> dict[str, Any]:
+        content: dict[str, Any] = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+        done: dict[int | str, dict[str, Any]] = {200: {"description": "the file", "content": content}}
+        return {"response_class": FileResponse, "responses": _says(404, 422) | done}
 
-    @app.get("/v1/jobs/{job}/frames/{frame}", **files)
-    def frame(record: Known, frame: Annotated[int, InPath(ge=1, le=36_000)]) -> FileResponse:
+    @app.get("/v1/jobs/{job}/frames/{frame}", **file_of("image/png"))
+    def frame(record: Known, frame: Annotated[int, InPath(ge=1, le=FRAMES_MAXIMUM)]) -> FileResponse:
         """One final frame of a job, counted from 1, as PNG."""
         return _file(service.frame(record, frame), "image/png")
 
-    @app.get("/v1/jobs/{job}/movie", **files)
+    @app.get("/v1/jobs/{job}/provisional/{number}/{frame}", **file_of("image/png"))
+    def provisional(
+        record: Known,
+        number: Annotated[
+            int, InPath(ge=0, le=FRAMES_MAXIMUM, description="section in the sequence of making, from 0")
+        ],
+        frame: Annotated[int, InPath(ge=1, le=FRAMES_MAXIMUM)],
+    ) -> FileResponse:
+        """A frame that the section after this one may still blend, as the `section` event names it."""
+        return _file(service.provisional(record, number, frame), "image/png")
+
+    @app.get("/v1/jobs/{job}/movie", **file_of("video/mp4"))
     def movie(record: Known) -> FileResponse:
         """A finished job's movie."""
         return _file(service.foreman.folder(record.id) / "shot.mp4", "video/mp4")
@@ -186,8 +231,8 @@ def _board_faults(job: NewJob, shelf: PictureShelf) -> list[Fault]:
     return faults
 
 
-def _file(path: Path | None, media_type: str) -> FileResponse:
-    if path is None or not path.is_file():
+def _file(path: Path, media_type: str) -> FileResponse:
+    if not path.is_file():
         raise Refused(404, "file_unknown", "There is no such file yet")
     return FileResponse(path, media_type=media_type)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
-from .store import StoredEvent
+from .broker import Message, as_text
 
 if TYPE_CHECKING:
     from .service import Service
@@ -24,13 +23,21 @@ async def stream(service: Service, after: int, job: str | None) -> AsyncIterator
         yield ": shotpack\n\n"
         while True:
             listener.clear()
-            found = await run_in_threadpool(service.store.events, after, job)
-            for event in found:
-                after = event.number
-                yield as_text(event)
+            found = service.broker.since(after)
+            if found is None:
+                floor = service.broker.floor
+                stored = await run_in_threadpool(service.store.events, after, job)
+                found = [Message(event, as_text(event)) for event in stored]
+                if not found:  # nothing so old is left of this job: from here on the newest are enough
+                    after = max(after, floor)
+                    continue
+            for message in found:
+                after = message.event.number
+                if job is None or message.event.job == job:
+                    yield message.text
+                    if job is not None and message.event.terminal:
+                        return
             if found:
-                if job is not None and found[-1].terminal:
-                    return
                 continue
             try:
                 await asyncio.wait_for(listener.wait(), COMMENT_SECONDS)
@@ -40,9 +47,3 @@ async def stream(service: Service, after: int, job: str | None) -> AsyncIterator
                     return
     finally:
         service.broker.leave(listener)
-
-
-def as_text(event: StoredEvent) -> str:
-    """One event as it goes over the wire: its number, its name, and JSON on one line."""
-    data = json.dumps({"job": event.job, "number": event.number, "time": event.time, **event.event})
-    return f"id: {event.number}\nevent: {event.event['event']}\ndata: {data}\n\n"

@@ -12,11 +12,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import Code
-from ..protocol import Cancelled, Event, Failed, Progress, Queued, event_from_json
-from .orders import Cancel, Happened, Make, Pause, Paused, Report, Resume, Resumed
+from ..protocol import Cancelled, Event, Failed, Progress, Queued, Section, ShotRequest, event_from_json
+from .carry import carry_over
+from .orders import (
+    Amend,
+    Beat,
+    Cancel,
+    Happened,
+    Make,
+    Park,
+    Pause,
+    Paused,
+    Ready,
+    Release,
+    Released,
+    Report,
+    Resume,
+    Unpark,
+)
 from .pool import Death, Pool
 from .states import State
-from .store import JobRecord, JobStore, StoreError
+from .store import JobRecord, JobStore, StoredEvent, StoreError
 
 DEATHS_FORGIVEN = 1
 """Workers that may die on a job before it fails: the first time may be bad luck."""
@@ -27,19 +43,25 @@ log = logging.getLogger("shotpack.foreman")
 class Foreman:
     """Runs the queue over a pool of workers. `happened` is called after every stored event, from any thread."""
 
-    def __init__(self, store: JobStore, pool: Pool, home: Path, happened: Callable[[], None]) -> None:
+    def __init__(self, store: JobStore, pool: Pool, home: Path, happened: Callable[[StoredEvent], None]) -> None:
         self._store = store
         self._pool = pool
         self._home = home
         self._happened = happened
         self._lock = threading.RLock()
         self._busy: dict[str, str] = {}
-        """Which job each busy worker makes."""
+        """Which job each busy worker makes, or holds paused."""
+        self._releasing: set[str] = set()
+        """Workers that are laying their paused job aside."""
+        self.parked = False
 
     def start(self) -> None:
         """Queue again what ran when the engine died, and set the workers going."""
         for job in self._store.requeue_interrupted():
             self._tell(job, Progress("the engine was restarted; going on at the first unfinished section"))
+        for record in self._store.jobs(State.QUEUED):
+            if record.continues is not None and not self.folder(record.id).exists():
+                carry_over(self.folder(record.continues), self.folder(record.id))
         self._pool.start(self)
 
     def folder(self, job: str) -> Path:
@@ -53,7 +75,7 @@ class Foreman:
     def submitted(self, job: str) -> None:
         """A job has been added to the store: tell its place and see whether somebody is free."""
         with self._lock:
-            self._tell(job, Queued(len(self._store.jobs(State.QUEUED))))
+            self._tell(job, Queued(self._store.counts()[State.QUEUED]))
             self._hand_out()
 
     def pause(self, job: str) -> JobRecord:
@@ -67,12 +89,18 @@ class Foreman:
             return self._store.move(job, State.PAUSED)
 
     def resume(self, job: str) -> JobRecord:
-        """Let a paused job go on: at once where it stands still on a worker, else in its place in the queue."""
+        """Let a paused job go on: at once where it stands still on a worker, else in its place in the queue.
+
+        A job that failed or was cancelled has had its end told; a new one goes on with everything that it had made.
+        """
         with self._lock:
+            record = self._store.job(job)
+            if record.state in (State.FAILED, State.CANCELLED):
+                return self._continue(record)
             worker = self._worker_of(job)
-            if worker is not None:
+            if worker is not None and record.state is State.PAUSED:
                 self._pool.order(worker, Resume(job))
-                return self._store.job(job)
+                return record
             record = self._store.move(job, State.QUEUED)
             self._hand_out()
             return record
@@ -86,32 +114,61 @@ class Foreman:
             if worker is not None:
                 self._pool.order(worker, Cancel(job))
             else:
-                self._tell(job, Cancelled(0))
+                self._tell(job, Cancelled(self._sections_made(job)))
             return self._store.job(job)
+
+    def amend(self, job: str, request: ShotRequest) -> JobRecord:
+        """Exchange what a job asks for, as far as its sections are not begun. Raises StoreError where all are."""
+        with self._lock:
+            record = self._store.job(job)
+            if record.state.ended or self._last_is_begun(job):
+                raise StoreError("its last section is begun already")
+            record = self._store.change(job, request=request)
+            worker = self._worker_of(job)
+            if worker is not None:
+                self._pool.order(worker, Amend(job, request))
+            return record
+
+    def park(self, park: bool) -> None:
+        """Take all weights off the devices and hold every job, or put them back and go on."""
+        with self._lock:
+            self.parked = park
+            for state in self._pool.workers():
+                self._pool.order(state.name, Park() if park else Unpark())
+            self._hand_out()
 
     # What the pool tells.
 
     def heard(self, worker: str, report: Report) -> None:
         """Write down what a worker reported."""
+        if isinstance(report, Beat):
+            return
         with self._lock:
-            if isinstance(report, Happened) and self._busy.get(worker) == report.job:
-                self._tell(report.job, event_from_json(report.event))
-                if self._store.job(report.job).state.ended:
+            job = self._busy.get(worker)
+            if isinstance(report, Ready):
+                if self.parked:
+                    self._pool.order(worker, Park())
+            elif job is None or report.job != job:
+                log.warning("worker %s reports on a job that it does not have: %s", worker, report)
+            elif isinstance(report, Happened):
+                event = event_from_json(report.event)
+                # A resumed shot tells of all its sections: of those that a killed worker could not report any more too.
+                if not (isinstance(event, Section) and event.index <= self._sections_made(job)):
+                    self._tell(job, event)
+                if self._store.job(job).state.ended:
                     del self._busy[worker]
-            elif isinstance(report, Paused) and self._busy.get(worker) == report.job:
-                self._store.move(report.job, State.PAUSED)
-                self._happened()
-            elif isinstance(report, Resumed) and self._busy.get(worker) == report.job:
-                self._store.move(report.job, State.RUNNING)
-                self._happened()
+            elif isinstance(report, Released):
+                self._let_go(worker)
+            else:
+                self._store.move(job, State.PAUSED if isinstance(report, Paused) else State.RUNNING)
             self._hand_out()
 
     def died(self, worker: str, death: Death) -> None:
         """A worker is gone: its job goes on with another one, once; after that it fails with the reason."""
         with self._lock:
-            job = self._busy.pop(worker, None)
-            if job is None:
-                return
+            job = self._let_go(worker)
+            if job is None or self._store.job(job).state is not State.RUNNING:
+                return  # a paused job goes on when the artist says so
             if self._store.count_attempt(job) <= DEATHS_FORGIVEN:
                 self._store.move(job, State.QUEUED)
                 self._tell(job, Progress(f"the worker was {death.reason}; going on with a fresh one"))
@@ -120,28 +177,58 @@ class Foreman:
             self._hand_out()
 
     def _hand_out(self) -> None:
-        """Give every idle worker the next job in the queue."""
+        """Give every idle worker the next job in the queue; where none is idle, paused jobs make room."""
+        if self.parked:
+            return
+        held = set(self._busy.values())
+        waiting = [record for record in self._store.jobs(State.QUEUED) if record.id not in held]
         for state in self._pool.workers():
-            if not state.ready or state.name in self._busy:
-                continue
-            waiting = self._store.jobs(State.QUEUED)
+            if waiting and state.ready and state.name not in self._busy:
+                record = waiting.pop(0)
+                self._store.move(record.id, State.RUNNING)
+                self._busy[state.name] = record.id
+                images = {board.image: str(self.image(board.image)) for board in record.request.boards}
+                folder = str(self.folder(record.id))
+                self._pool.order(state.name, Make(record.id, folder, record.request, images, record.attempts > 0))
+        for worker, job in self._busy.items():
             if not waiting:
                 return
-            record = waiting[0]
-            self._store.move(record.id, State.RUNNING)
-            self._busy[state.name] = record.id
-            images = {board.image: str(self.image(board.image)) for board in record.request.boards}
-            order = Make(record.id, str(self.folder(record.id)), record.request, images, record.attempts)
-            self._pool.order(state.name, order)
+            if worker not in self._releasing and self._store.job(job).state is State.PAUSED:
+                waiting.pop()
+                self._releasing.add(worker)
+                self._pool.order(worker, Release(job))
+
+    def _sections_made(self, job: str) -> int:
+        made = self._store.last_event(job, "section")
+        return int(made.event["index"]) if made else 0
+
+    def _last_is_begun(self, job: str) -> bool:
+        """Whether the section that is made last has had a step."""
+        begun, step = self._store.last_event(job, "started"), self._store.last_event(job, "step")
+        if begun is None or step is None or step.number < begun.number:
+            return False
+        return bool(step.event["section"] == begun.event["sections"][-1]["section"])
+
+    def _continue(self, ended: JobRecord) -> JobRecord:
+        """A new job that begins with all that `ended` has on disk."""
+        record = self._store.add(ended.request, ended.name, continues=ended.id)
+        carry_over(self.folder(ended.id), self.folder(record.id))
+        self.submitted(record.id)
+        return self._store.job(record.id)
+
+    def _let_go(self, worker: str) -> str | None:
+        """The worker has its job no longer; returns which that was."""
+        self._releasing.discard(worker)
+        return self._busy.pop(worker, None)
 
     def _worker_of(self, job: str) -> str | None:
-        return next((worker for worker, busy in self._busy.items() if busy == job), None)
+        """The worker that makes the job or holds it paused, unless it is just laying it aside."""
+        held = (worker for worker, busy in self._busy.items() if busy == job and worker not in self._releasing)
+        return next(held, None)
 
     def _tell(self, job: str, event: Event) -> None:
         """Store an event, and let listeners know that there is one."""
         try:
-            self._store.append(job, event)
+            self._happened(self._store.append(job, event))
         except StoreError as refused:
             log.warning("%s not stored: %s", event, refused)
-            return
-        self._happened()

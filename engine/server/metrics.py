@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .states import State
-
 if TYPE_CHECKING:
     from .service import Service
 
@@ -13,7 +11,7 @@ if TYPE_CHECKING:
 def metrics_text(service: Service) -> str:
     """Jobs by state, listeners, seconds a section, and each worker's memory and deaths."""
     lines = ["# HELP shotpack_jobs Jobs by state.", "# TYPE shotpack_jobs gauge"]
-    lines += [f'shotpack_jobs{{state="{state}"}} {len(service.store.jobs(state))}' for state in State]
+    lines += [f'shotpack_jobs{{state="{state}"}} {count}' for state, count in service.store.counts().items()]
     lines += _gauge("shotpack_listeners", "Open event streams.", len(service.broker))
     lines += _gauge(
         "shotpack_seconds_a_section", "Mean of the latest sections; 0 before any.", service.section_seconds()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from ..errors import Code, EngineError
 from ..protocol import ShotRequest, from_json, to_json
@@ -23,8 +23,8 @@ class Make:
     request: ShotRequest
     images: dict[str, str]
     """SHA-256 of each board to the file it lies in."""
-    thrift: int = 0
-    """How much harder than usual to save memory: a retry after running out of it gets more."""
+    thrifty: bool = False
+    """Keep one network at a time in memory: another worker has died on this job."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,37 @@ class Cancel:
 
     say: ClassVar[str] = "cancel"
     job: str
+
+
+@dataclass(frozen=True)
+class Amend:
+    """Make the sections not yet begun as `request` now says."""
+
+    say: ClassVar[str] = "amend"
+    job: str
+    request: ShotRequest
+
+
+@dataclass(frozen=True)
+class Release:
+    """Lay the paused job aside, for another; it goes on later at its first unfinished section."""
+
+    say: ClassVar[str] = "release"
+    job: str
+
+
+@dataclass(frozen=True)
+class Park:
+    """Take all weights off the device after the present step, and stand still."""
+
+    say: ClassVar[str] = "park"
+
+
+@dataclass(frozen=True)
+class Unpark:
+    """Put the weights back and go on."""
+
+    say: ClassVar[str] = "unpark"
 
 
 @dataclass(frozen=True)
@@ -96,10 +127,18 @@ class Resumed:
     job: str
 
 
-Order = Make | Pause | Resume | Cancel
-Report = Ready | Beat | Happened | Paused | Resumed
-_ORDERS: dict[str, Any] = {kind.say: kind for kind in (Make, Pause, Resume, Cancel)}
-_REPORTS: dict[str, Any] = {kind.say: kind for kind in (Ready, Beat, Happened, Paused, Resumed)}
+@dataclass(frozen=True)
+class Released:
+    """The job is laid aside, and the worker free."""
+
+    say: ClassVar[str] = "released"
+    job: str
+
+
+Order = Make | Pause | Resume | Cancel | Amend | Release | Park | Unpark
+Report = Ready | Beat | Happened | Paused | Resumed | Released
+_ORDERS: dict[str, Any] = {kind.say: kind for kind in get_args(Order)}
+_REPORTS: dict[str, Any] = {kind.say: kind for kind in get_args(Report)}
 
 
 def to_line(message: Order | Report) -> str:

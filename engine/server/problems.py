@@ -8,12 +8,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from ..errors import EngineError
 from .schemas import Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
-_CODES = {404: "not_found", 405: "method_not_allowed", 409: "state_conflict", 413: "body_too_large"}
+_CODES = {404: "not_found", 405: "method_not_allowed", 409: "state_conflict", 413: "body_too_large", 422: "bad_request"}
 
 
 class Refused(Exception):  # noqa: N818  what it says of a call, not a fault of ours
@@ -43,16 +44,25 @@ def add_handlers(app: FastAPI) -> None:
         assert isinstance(error, EngineError)
         return _response(Problem(title=error.line, status=422, code=str(error.code)))
 
-    async def http(_: Request, error: Exception) -> JSONResponse:
+    async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        code = _CODES.get(error.status_code, "http")
-        problem = Problem(title=str(error.detail), status=error.status_code, code=code)
-        return _response(problem, dict(error.headers or {}))
+        # A body that is not even JSON is as wrong as one that does not fit.
+        status = 422 if error.status_code == 400 else error.status_code
+        problem = Problem(title=str(error.detail), status=status, code=_CODES.get(status, "http"))
+        headers = dict(error.headers or {})
+        if status == 405:  # the router names the methods of one route, and there may be several of that path
+            headers["Allow"] = ", ".join(sorted(_methods(app, request)))
+        return _response(problem, headers)
 
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(EngineError, engine)
     app.add_exception_handler(HTTPException, http)
+
+
+def _methods(app: FastAPI, request: Request) -> set[str]:
+    matching = (route for route in app.routes if isinstance(route, Route) and route.path_regex.match(request.url.path))
+    return {method for route in matching for method in route.methods or ()}
 
 
 def _response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:

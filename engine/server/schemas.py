@@ -6,15 +6,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..protocol import Board, PromptAt, ShotRequest
+from ..protocol import (
+    FPS_MAXIMUM,
+    FRAMES_MAXIMUM,
+    GUIDANCE_MAXIMUM,
+    SEED_MAXIMUM,
+    STEPS_MAXIMUM,
+    Board,
+    PromptAt,
+    ShotRequest,
+)
 from .states import State
 
-FRAMES_MAXIMUM = 36_000
 Text = Annotated[str, Field(max_length=4000)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of a picture sent in before")]
 Frame = Annotated[int, Field(ge=1, le=FRAMES_MAXIMUM, description="counted from 1")]
-Steps = Annotated[int, Field(ge=1, le=1000)]
-Guidance = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Steps = Annotated[int, Field(ge=1, le=STEPS_MAXIMUM)]
+Guidance = Annotated[float, Field(ge=0, le=GUIDANCE_MAXIMUM, allow_inf_nan=False)]
 
 
 class _Strict(BaseModel):
@@ -43,16 +51,16 @@ class NewJob(_Strict):
     prompt: Text = ""
     boards: Annotated[list[BoardIn], Field(min_length=1, max_length=64)]
     frames: Frame
-    fps: Annotated[float, Field(ge=1, le=240, allow_inf_nan=False)] | None = None
+    fps: Annotated[float, Field(ge=1, le=FPS_MAXIMUM, allow_inf_nan=False)] | None = None
     conform: bool = True
     width: Annotated[int, Field(ge=16, le=8192)] | None = None
     height: Annotated[int, Field(ge=16, le=8192)] | None = None
     steps: Steps | None = None
-    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    seed: Annotated[int, Field(ge=0, le=SEED_MAXIMUM)] = 0
     order: Literal["inverted", "forward", "endpoint"] | None = None
     solver: Literal["unipc", "euler"] | None = None
     guidance: Guidance | None = None
-    cfg: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)] = 1.0
+    cfg: Annotated[float, Field(ge=1, le=GUIDANCE_MAXIMUM, allow_inf_nan=False)] = 1.0
     negative: Text = ""
     cache: Annotated[str, Field(max_length=40)] = "none"
     prompts: Annotated[list[PromptAtIn], Field(max_length=1000)] = []
@@ -68,11 +76,12 @@ class NewJob(_Strict):
 
 
 class JobChange(_Strict):
-    """What to change of a job; prompt, steps and guidance as long as none of its sections is begun."""
+    """What to change of a job; prompts, steps and guidance change for the sections that are not yet begun."""
 
     name: Annotated[str, Field(max_length=200)] | None = None
     before: Annotated[str, Field(pattern="^([0-9a-f]{16}|end)$", description="a job's id, or `end`")] | None = None
     prompt: Text | None = None
+    prompts: Annotated[list[PromptAtIn], Field(max_length=1000)] | None = None
     steps: Steps | None = None
     guidance: Guidance | None = None
 
@@ -118,6 +127,7 @@ class EngineOut(BaseModel):
     workers: list[WorkerOut]
     models: list[str]
     jobs: dict[str, int] = Field(description="how many jobs are in each state")
+    parked: bool = Field(description="all weights are off the devices until `unpark`")
 
 
 class Fault(BaseModel):

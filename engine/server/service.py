@@ -10,11 +10,11 @@ from pathlib import Path
 from ..errors import EngineError
 from ..media.files import make_folder
 from ..models.catalog import find_model, installed
+from ..protocol import PromptAt
 from .broker import Broker
 from .foreman import Foreman
 from .pool import Pool
 from .schemas import Fault, JobChange
-from .states import State
 from .store import JobRecord, JobStore, StoreError
 
 _RECENT = 400
@@ -31,7 +31,7 @@ class Service:
         self.pool = pool
         self.store = JobStore(home / "jobs.db")
         self.broker = Broker()
-        self.foreman = Foreman(self.store, pool, home, self.broker.wake)
+        self.foreman = Foreman(self.store, pool, home, self.broker.pass_on)
 
     def start(self) -> None:
         """Go on with what was interrupted and set the workers going."""
@@ -60,12 +60,13 @@ class Service:
         """Rename, move in the queue, or ask for something else. Raises StoreError where it is too late for that."""
         wanted = {name: getattr(change, name) for name in ("prompt", "steps", "guidance")}
         wanted = {name: value for name, value in wanted.items() if value is not None}
-        if wanted and (record.state is not State.QUEUED or (self.foreman.folder(record.id) / "checkpoint").exists()):
-            raise StoreError("its first section is begun; prompt, steps and guidance stay as they are")
+        if change.prompts is not None:
+            wanted["prompts"] = tuple(PromptAt(each.frame, each.text) for each in change.prompts)
+        if wanted:
+            self.foreman.amend(record.id, replace(record.request, **wanted))
         if change.before is not None:
             self.store.place_before(record.id, None if change.before == "end" else change.before)
-        request = replace(record.request, **wanted) if wanted else None
-        return self.store.change(record.id, name=change.name, request=request)
+        return self.store.change(record.id, name=change.name)
 
     def remove(self, record: JobRecord) -> None:
         """Forget a job that has ended, and delete its folder."""
@@ -80,12 +81,18 @@ class Service:
         except StoreError:
             return True
 
-    def frame(self, record: JobRecord, frame: int) -> Path | None:
-        """Where a job's final frame (from 1) lies, if it is there."""
+    def frame(self, record: JobRecord, frame: int) -> Path:
+        """Where a job's final frame (from 1) lies once it is made."""
         from ..media.frames import frame_name  # numpy and Pillow: not before they are needed
 
-        path = self.foreman.folder(record.id) / "frames" / frame_name(frame, record.request.frames)
-        return path if path.is_file() else None
+        return self.foreman.folder(record.id) / "frames" / frame_name(frame, record.request.frames)
+
+    def provisional(self, record: JobRecord, number: int, frame: int) -> Path:
+        """Where a frame lies that section `number` (of making, from 0) has set and the next one may still blend."""
+        from ..media.frames import frame_name
+
+        name = frame_name(frame, record.request.frames)
+        return self.foreman.folder(record.id) / "provisional" / f"{number:04d}" / name
 
     def section_seconds(self) -> float:
         """Mean time between the latest sections of the same job; 0 before there are any."""

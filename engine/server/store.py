@@ -128,6 +128,12 @@ class JobStore:
             rows = self._connection.execute(f"SELECT * FROM jobs {where} ORDER BY place", states).fetchall()
         return [_record(row) for row in rows]
 
+    def counts(self) -> dict[State, int]:
+        """How many jobs are in each state."""
+        with self._lock:
+            rows = self._connection.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state").fetchall()
+        return dict.fromkeys(State, 0) | {State(state): count for state, count in rows}
+
     def move(self, job: str, state: State) -> JobRecord:
         """Bring a job into `state`. Raises StoreError where its present state does not lead there."""
         with self._transaction() as db:
@@ -189,7 +195,17 @@ class JobStore:
         query = f"SELECT number, job, time, event FROM events WHERE number > ? {of_job} ORDER BY number LIMIT ?"
         with self._lock:
             rows = self._connection.execute(query, values).fetchall()
-        return [StoredEvent(row["number"], row["job"], row["time"], json.loads(row["event"])) for row in rows]
+        return [_stored(row) for row in rows]
+
+    def last_event(self, job: str, kind: str) -> StoredEvent | None:
+        """A job's newest event of the name `kind`."""
+        query = (
+            "SELECT number, job, time, event FROM events WHERE job = ? AND json_extract(event, '$.event') = ? "
+            "ORDER BY number DESC LIMIT 1"
+        )
+        with self._lock:
+            row = self._connection.execute(query, (job, kind)).fetchone()
+        return _stored(row) if row else None
 
     def last_number(self) -> int:
         """The number of the newest event ever stored, 0 before the first."""
@@ -241,6 +257,10 @@ class JobStore:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+
+def _stored(row: Mapping[str, Any]) -> StoredEvent:
+    return StoredEvent(row["number"], row["job"], row["time"], json.loads(row["event"]))
 
 
 def _record(row: Mapping[str, Any]) -> JobRecord:

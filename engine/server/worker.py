@@ -18,20 +18,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
-from ..protocol import Cancelled, Event, Failed, Progress, Section, to_json
+from ..protocol import Cancelled, Event, Failed, Progress, Section, ShotRequest, to_json
 from .lifeline import die_with_parent
 from .orders import (
+    Amend,
     Beat,
     Cancel,
     Happened,
     Make,
     Order,
+    Park,
     Pause,
     Paused,
     Ready,
+    Release,
+    Released,
     Report,
     Resume,
     Resumed,
+    Unpark,
     order_from_line,
     to_line,
 )
@@ -39,15 +44,19 @@ from .orders import (
 if TYPE_CHECKING:
     from ..framepack.job import Job
     from ..media.boards import BoardPicture
+    from ..models.spec import Thrift
 
 _BEAT_SECONDS = 1.0
-_OUT_OF_MEMORY_RETRIES = 1
 
 log = logging.getLogger("shotpack.worker")
 
 
 class _GivenUpError(Exception):
     """The artist cancelled the job that is being made."""
+
+
+class _LaidAsideError(Exception):
+    """The paused job makes room for another."""
 
 
 class Worker:
@@ -57,24 +66,31 @@ class Worker:
         self._device = device
         self._reports = reports
         self._saying = threading.Lock()
-        self._orders: queue.Queue[Order | None] = queue.Queue()
-        self._wishes: queue.Queue[Order] = queue.Queue()
+        self._orders: queue.Queue[Order] = queue.Queue()
         self._doing = "starting up"
+        self._parked = False
+        self._request: ShotRequest | None = None
+        """What the job under way asks for by now; None between two jobs."""
+        self._amended = False
 
     def run(self) -> None:
         """Serve until stdin ends."""
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         self._begin()
-        while (order := self._orders.get()) is not None:
+        while True:
+            order = self._orders.get()
             if isinstance(order, Make):
                 self._make(order)
+            elif isinstance(order, (Park, Unpark)):
+                self._park(isinstance(order, Park))
 
     def _begin(self) -> None:
         self._doing = "loading libraries"
         from ..framepack import job  # noqa: F401  diffusers takes seconds, and the first job should not wait for it
-        from ..models.families import choose_device
+        from ..models.families import Families, choose_device
 
+        self._families = Families(self._loading)
         device = choose_device(self._device)
         self._say(Ready(str(device), *_describe(device)))
         self._doing = "idle"
@@ -82,6 +98,7 @@ class Worker:
     def _make(self, order: Make) -> None:
         """Make one job and report how it ended; whatever goes wrong is told, and the worker lives on."""
         done = 0
+        self._request, self._amended = order.request, False
         try:
             for event in self._shot(order):
                 if isinstance(event, Section):
@@ -90,6 +107,8 @@ class Worker:
                 self._obey(order.job)
         except _GivenUpError:
             self._happened(order.job, Cancelled(done))
+        except _LaidAsideError:
+            self._say(Released(order.job))
         except EngineError as error:
             self._happened(order.job, Failed(error.code, error.params))
         except Exception as fault:
@@ -100,19 +119,32 @@ class Worker:
 
     def _shot(self, order: Make) -> Iterator[Event]:
         """The shot's events; out of memory is tried once more with more thrift."""
+        from ..models.spec import Thrift
+
+        try:
+            yield from self._attempt(order, Thrift(one_at_a_time=order.thrifty))
+            return
+        except EngineError as error:
+            if error.code is not Code.OUT_OF_MEMORY:
+                raise
+            log.warning("out of memory: %s; trying once more", error.line)
+        # Here the error is gone, and with it everything that its traceback held.
+        self._families.close()
+        yield Progress("out of memory; trying once more with less at a time")
+        yield from self._attempt(order, Thrift(one_at_a_time=True, small_tiles=True))
+
+    def _attempt(self, order: Make, thrift: Thrift) -> Iterator[Event]:
         from ..framepack.job import run
 
-        for attempt in range(_OUT_OF_MEMORY_RETRIES + 1):
-            try:
-                job, pictures = self._prepare(order)
-                with closing(run(job, pictures, resume=True)) as events:
-                    yield from events
-                return
-            except EngineError as error:
-                if error.code is not Code.OUT_OF_MEMORY or attempt == _OUT_OF_MEMORY_RETRIES:
-                    raise
-                log.warning("out of memory: %s; trying once more", error.line)
-                yield Progress("out of memory; trying once more with less at a time")
+        job, pictures = self._prepare(order)
+        shot = run(job, pictures, resume=True, families=self._families, thrift=thrift, revised=self._revised)
+        with closing(shot) as events:
+            yield from events
+
+    def _revised(self) -> ShotRequest | None:
+        """The request, once after it was changed."""
+        amended, self._amended = self._amended, False
+        return self._request if amended else None
 
     def _prepare(self, order: Make) -> tuple[Job, dict[str, BoardPicture]]:
         from ..framepack.job import prepare
@@ -121,9 +153,10 @@ class Worker:
 
         self._doing = "checking the job"
         pictures = {sha256: open_board(Path(path)) for sha256, path in order.images.items()}
-        start = next(board.image for board in order.request.boards if board.frame == 1)
-        model = find_model(order.request.model or None)
-        return prepare(order.request, pictures[start], model, self._device, Path(order.folder)), pictures
+        request = self._request or order.request
+        start = next(board.image for board in request.boards if board.frame == 1)
+        model = find_model(request.model or None)
+        return prepare(request, pictures[start], model, self._device, Path(order.folder)), pictures
 
     def _happened(self, job: str, event: Event) -> None:
         data = to_json(event)
@@ -131,28 +164,41 @@ class Worker:
         self._say(Happened(job, data))
 
     def _obey(self, job: str) -> None:
-        """Follow what the artist wished meanwhile: cancel, or stand still until told otherwise."""
+        """Follow what was ordered meanwhile: cancel, change, or stand still until told otherwise."""
         paused = False
-        while paused or not self._wishes.empty():
-            wish = self._wishes.get()
-            if wish.job != job:
-                continue
-            if isinstance(wish, Cancel):
+        while paused or self._parked or not self._orders.empty():
+            order = self._orders.get()
+            if isinstance(order, (Park, Unpark)):
+                self._park(isinstance(order, Park))
+            elif order.job != job:
+                continue  # it came too late for its own job
+            elif isinstance(order, Cancel):
                 raise _GivenUpError
-            if isinstance(wish, Pause) and not paused:
+            elif isinstance(order, Amend):
+                self._request, self._amended = order.request, True
+            elif isinstance(order, Pause) and not paused:
                 paused, self._doing = True, "paused"
                 self._say(Paused(job))
-            elif isinstance(wish, Resume) and paused:
+            elif isinstance(order, Resume) and paused:
                 paused = False
                 self._say(Resumed(job))
+            elif isinstance(order, Release) and paused:
+                raise _LaidAsideError
+
+    def _park(self, park: bool) -> None:
+        """Take the weights off the device, or put them back."""
+        if park == self._parked:
+            return
+        self._parked, self._doing = park, "parked" if park else "idle"
+        if (family := self._families.last) is not None:
+            (family.park if park else family.unpark)()
+
+    def _loading(self, what: str) -> None:
+        self._doing = what
 
     def _listen(self) -> None:
         for line in sys.stdin:
-            order = order_from_line(line)
-            if isinstance(order, (Pause, Resume, Cancel)):
-                self._wishes.put(order)
-            elif isinstance(order, Make):
-                self._orders.put(order)
+            self._orders.put(order_from_line(line))
         os._exit(0)  # the server is gone: whatever is half-made is made again by whoever takes the job
 
     def _beat(self) -> None:

@@ -77,31 +77,18 @@ def new_pipeline(
     """diffusers' pipeline around these two, with fresh encoders; `save_pretrained` makes it a model folder."""
     words = _words()
     tokenizer = _tokenizer(words, closed=False)
-    size = len(tokenizer)
-    llama = LlamaConfig(
-        vocab_size=size,
-        hidden_size=_WIDTH,
-        intermediate_size=2 * _WIDTH,
-        num_hidden_layers=4,  # the last two are never read: the pipeline takes the state before them
-        num_attention_heads=4,
-        num_key_value_heads=4,
-        max_position_embeddings=512,
-        pad_token_id=0,
-        bos_token_id=2,
-        eos_token_id=3,
-    )
-    clip = CLIPTextConfig(
-        vocab_size=size,
-        hidden_size=_WIDTH,
-        intermediate_size=2 * _WIDTH,
-        projection_dim=_WIDTH,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=77,
-        pad_token_id=0,
-        bos_token_id=2,
-        eos_token_id=3,
-    )
+    text: dict[str, int] = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": _WIDTH,
+        "intermediate_size": 2 * _WIDTH,
+        "num_attention_heads": 4,
+        "pad_token_id": 0,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+    }
+    # Llama's last two layers are never read: the pipeline takes the state before them.
+    llama = LlamaConfig(**text, num_hidden_layers=4, num_key_value_heads=4, max_position_embeddings=512)
+    clip = CLIPTextConfig(**text, num_hidden_layers=2, projection_dim=_WIDTH, max_position_embeddings=77)
     vision = SiglipVisionConfig(
         hidden_size=_VISION_WIDTH,
         intermediate_size=2 * _VISION_WIDTH,

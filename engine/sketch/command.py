@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..media.files import make_folder
 from ..models.catalog import find_model
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _WORD_STEPS = 400
 VAE_FOLDER, MODEL_FOLDER, LORA_FOLDER = "vae", "model", "lora"
+WORDS_FILE = "words.safetensors"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -137,7 +139,7 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     from ..models.hunyuan import RELEASED
     from .architecture import new_pipeline, new_transformer
     from .start_transformer import start_local
-    from .words import teach_words
+    from .words import read_words, teach_words, write_words
 
     if args.model:
         model = find_model(args.model)
@@ -148,8 +150,12 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     transformer = new_transformer()
     start_local(transformer)
     pipeline = new_pipeline(vae, transformer)
-    if not (args.out / "transformer").is_dir():  # a run that goes on has its encoders in its checkpoint
+    words = args.out / WORDS_FILE
+    if not words.is_file():
         teach_words(pipeline, steps=_WORD_STEPS, seed=args.seed, device=choose_device(args.device))
+        make_folder(args.out)
+        write_words(pipeline, words)
+    read_words(pipeline, words)
     return pipeline, RELEASED
 
 

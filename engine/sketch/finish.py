@@ -41,7 +41,7 @@ def fold_scale(vae: AutoencoderKLHunyuanVideo) -> None:
 
     Zeros in an empty slot then mean an average picture, and `scaling_factor` is 1.
     """
-    pictures = torch.from_numpy(to_signed(np.stack(list(islice(drawn_pictures(_FIT_SEED, 0), _FIT_PICTURES)))))
+    pictures = _fit_pictures()
     latents = encode_pictures(vae, pictures)
     mean = latents.mean((0, 2, 3)).to(vae.device)
     deviation = float((latents - mean.cpu()[:, None, None]).std())
@@ -56,12 +56,17 @@ def fold_scale(vae: AutoencoderKLHunyuanVideo) -> None:
 
 def fit_preview(vae: AutoencoderKLHunyuanVideo) -> dict[str, list[list[float]] | list[float]]:
     """The linear map from a latent pixel to the mean colour of its 8 x 8 pixels, by least squares."""
-    pictures = torch.from_numpy(to_signed(np.stack(list(islice(drawn_pictures(_FIT_SEED, 0), _FIT_PICTURES)))))
+    pictures = _fit_pictures()
     latents = encode_pictures(vae, pictures).permute(0, 2, 3, 1).reshape(-1, vae.config["latent_channels"])
     colours = functional.avg_pool2d(pictures, vae.spatial_compression_ratio).permute(0, 2, 3, 1).reshape(-1, 3)
     solved = torch.linalg.lstsq(torch.cat([latents, torch.ones(len(latents), 1)], 1), colours).solution
     rounded = [[round(float(value), 4) for value in row] for row in solved]
     return {"matrix": rounded[:-1], "bias": rounded[-1]}
+
+
+def _fit_pictures() -> torch.Tensor:
+    """Storyboard pictures (N, 3, H, W) in [-1, 1] that scale and preview are fitted to."""
+    return torch.from_numpy(to_signed(np.stack(list(islice(drawn_pictures(_FIT_SEED, 0), _FIT_PICTURES)))))
 
 
 def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:

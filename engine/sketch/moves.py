@@ -126,6 +126,19 @@ _RATES: Mapping[Move, tuple[float, float, float, float]] = {
     Move.DOLLY_IN: (0, 0, 1, 0),
     Move.DOLLY_OUT: (0, 0, -1, 0),
 }
+# (x, y) in shifts, growth, spin, bounce.
+_OBJECT_RATES: Mapping[Move, tuple[float, float, float, float, float]] = {
+    Move.OBJECT_LEFT: (-1, 0, 0, 0, 0),
+    Move.OBJECT_RIGHT: (1, 0, 0, 0, 0),
+    Move.OBJECT_UP: (0, -1, 0, 0, 0),
+    Move.OBJECT_DOWN: (0, 1, 0, 0, 0),
+    Move.OBJECT_GROWS: (0, 0, 1, 0, 0),
+    Move.OBJECT_SHRINKS: (0, 0, -1, 0, 0),
+    Move.OBJECT_SPINS: (0, 0, 0, 1, 0),
+    Move.OBJECT_SPINS_BACK: (0, 0, 0, -1, 0),
+    Move.OBJECT_BOUNCES: (0, 0, 0, 0, 1),
+}
+COMPONENTS = 11
 _ORBIT_PARALLAX = {Depth.BACKGROUND: 1.0, Depth.SUBJECT: 0.0, Depth.FOREGROUND: -1.0}
 _DOLLY_PARALLAX = {Depth.BACKGROUND: 0.7, Depth.SUBJECT: 1.2, Depth.FOREGROUND: 1.7}
 
@@ -149,6 +162,18 @@ class Motion:
             return 1
         return LATENTS_PER_SECTION * (2 if self.speed is Speed.SLOW else 1)
 
+    @property
+    def components(self) -> tuple[float, ...]:
+        """The motion as signed rates, opposite moves as opposite numbers: `COMPONENTS` of them, 1 at normal speed.
+
+        Camera: across, down, zoom, roll, parallax of an orbit, of a dolly. Object: across, down, growth, spin, bounce.
+        """
+        camera = np.array(_RATES.get(self.move, (0, 0, 0, 0)), float)
+        orbit = camera[0] * self.move.name.startswith("ORBIT")
+        dolly = camera[2] * self.move.name.startswith("DOLLY")
+        own = np.array(_OBJECT_RATES.get(self.move, (0, 0, 0, 0, 0)), float)
+        return tuple(float(each) for each in self.speed.factor * np.array([*camera, orbit, dolly, *own]))
+
     def of_camera(self, time: float, depth: Depth) -> Affine:
         """Where the camera takes a layer's content by `time` (sections)."""
         if self.move.of_object:
@@ -165,28 +190,10 @@ class Motion:
     def of_object(self, time: float) -> Affine:
         """What the main object does by `time` (sections), about its own centre."""
         amount = time * self.speed.factor
+        x, y, growth, spin, bounce = _OBJECT_RATES.get(self.move, (0, 0, 0, 0, 0))
+        hop = bounce * _BOUNCE * abs(float(np.sin(np.pi * amount)))
         shift = _OBJECT_SHIFT * amount
-        match self.move:
-            case Move.OBJECT_LEFT:
-                return similarity(x=-shift)
-            case Move.OBJECT_RIGHT:
-                return similarity(x=shift)
-            case Move.OBJECT_UP:
-                return similarity(y=-shift)
-            case Move.OBJECT_DOWN:
-                return similarity(y=shift)
-            case Move.OBJECT_GROWS:
-                return similarity(log_scale=_OBJECT_GROWTH * amount)
-            case Move.OBJECT_SHRINKS:
-                return similarity(log_scale=-_OBJECT_GROWTH * amount)
-            case Move.OBJECT_SPINS:
-                return similarity(angle=_OBJECT_SPIN * amount)
-            case Move.OBJECT_SPINS_BACK:
-                return similarity(angle=-_OBJECT_SPIN * amount)
-            case Move.OBJECT_BOUNCES:
-                return similarity(y=-_BOUNCE * abs(float(np.sin(np.pi * amount))))
-            case _:
-                return np.eye(3)
+        return similarity(x * shift, y * shift - hop, growth * _OBJECT_GROWTH * amount, spin * _OBJECT_SPIN * amount)
 
 
 def similarity(x: float = 0.0, y: float = 0.0, log_scale: float = 0.0, angle: float = 0.0) -> Affine:

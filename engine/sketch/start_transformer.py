@@ -7,7 +7,8 @@ offset: its own place or a neighbour's. Clean frames are preferred to noisy ones
 How far to look depends on when and where: a pan has gone twice as far after twice the time, a zoom moves the edge and
 not the centre. Rotary positions are relative, so a token knows neither, except by the text tokens, which are not
 rotated: a query's meeting with them tells its own time, row and column. Three heads of the first block do that from
-the start. Moving a picture is then a matter of turning the queries by what text, time and place say.
+the start. Moving a picture is then a matter of turning the queries by what text, time and place say. The signed rates
+at the head of the pooled vector (`words`) reach every block as they are, each as a number and its opposite.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import torch
 from diffusers import HunyuanVideoFramepackTransformer3DModel
 from diffusers.models.attention_processor import Attention
 from torch import nn
+
+from .moves import COMPONENTS
 
 _GATE = 0.5
 _MARK = 5.0
@@ -44,6 +47,7 @@ def start_local(transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
     clean.bias[-2] = _MARK
     transformer.context_embedder.proj_in.bias[-1] = _MARK
     transformer.image_projection.down.bias[-3] = _MARK
+    _tell_rates(transformer)
     axes, theta = tuple(config["rope_axes_dim"]), float(config["rope_theta"])
     for block in transformer.transformer_blocks:
         for norm in (block.norm1, block.norm1_context):
@@ -63,6 +67,26 @@ def start_local(transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
     nn.init.zeros_(transformer.proj_out.bias)
     transformer.proj_out.weight[:, :patch] = torch.eye(patch)
     transformer.proj_out.weight[:, patch : 2 * patch] = -0.3 * torch.eye(patch)
+
+
+def _tell_rates(transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
+    """Pass the pooled vector's signed rates on as the first features of what modulates the blocks: +rate and -rate.
+
+    SiLU bends what passes it, but silu(u) - silu(-u) = u.
+    """
+    embed = transformer.time_text_embed
+    for other in (embed.timestep_embedder, embed.guidance_embedder):
+        other.linear_2.weight[: 2 * COMPONENTS] = 0.0
+        other.linear_2.bias[: 2 * COMPONENTS] = 0.0
+    first, second = embed.text_embedder.linear_1, embed.text_embedder.linear_2
+    for linear in (first, second):
+        linear.weight[: 2 * COMPONENTS] = 0.0
+        linear.bias[: 2 * COMPONENTS] = 0.0
+    for rate in range(COMPONENTS):
+        plus, minus = 2 * rate, 2 * rate + 1
+        first.weight[plus, rate], first.weight[minus, rate] = 1.0, -1.0
+        second.weight[plus, plus], second.weight[plus, minus] = 1.0, -1.0
+        second.weight[minus, plus], second.weight[minus, minus] = -1.0, 1.0
 
 
 def _still(linear: nn.Linear, gates: tuple[int, ...], parts: int) -> None:

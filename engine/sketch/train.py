@@ -50,7 +50,7 @@ class Settings:
     crop: int = 16
     """Side in latents of the middle crops that the first half of the course mostly practises; 0: none."""
     rank: int = 0
-    """LoRA rank; 0 trains every weight, the encoders' too."""
+    """LoRA rank; 0 trains every weight of transformer and image encoder."""
     rate: float = 1.0
     """Multiple of the learning rates."""
     compiled: bool = False
@@ -65,7 +65,11 @@ def train(
     settings: Settings,
     device: torch.device,
 ) -> None:
-    """Train `pipeline`'s transformer, and its encoders unless by LoRA, in place; it ends with averaged weights."""
+    """Train `pipeline`'s transformer in place, and its image encoder unless by LoRA; it ends with averaged weights.
+
+    The text encoders stay as they are: a transformer that cannot tell left from right yet pulls their words together,
+    and then never learns it (`words`).
+    """
     networks = _networks(pipeline, settings, device)
     if settings.compiled:
         for block in (*pipeline.transformer.transformer_blocks, *pipeline.transformer.single_transformer_blocks):
@@ -107,13 +111,12 @@ def _loss(
     shots = batch.shots.to(device)
     count = len(shots)
     with torch.autocast(device.type, torch.bfloat16):
-        frozen = not any(each.requires_grad for each in pipeline.text_encoder.parameters())
-        with torch.set_grad_enabled(not frozen):
+        with torch.no_grad():
             template = {"template": spec.prompt_template, "crop_start": spec.prompt_crop}
             embeds, pooled, mask = pipeline.encode_prompt(
                 batch.prompts, prompt_template=template, device=device, max_sequence_length=_WORDS
             )
-            vision = pipeline.image_encoder(pixel_values=batch.boards.to(device)).last_hidden_state
+        vision = pipeline.image_encoder(pixel_values=batch.boards.to(device)).last_hidden_state
         x0 = lesson.target(shots)
         noise = torch.randn_like(x0)
         sigma = torch.from_numpy(_sigmas(rng, count)).to(device)
@@ -213,12 +216,11 @@ def _by_size(clips: Sequence[ClipLatents]) -> dict[tuple[int, int], list[ClipLat
 
 
 def _networks(pipeline: HunyuanVideoFramepackPipeline, settings: Settings, device: torch.device) -> nn.Module:
-    """What is trained, on `device`: everything but the VAE, or a LoRA on the transformer."""
-    parts = {
-        name: getattr(pipeline, name) for name in ("transformer", "text_encoder", "text_encoder_2", "image_encoder")
-    }
-    networks = nn.ModuleDict(parts).to(device).train()
-    networks.requires_grad_(settings.rank == 0)
+    """What is trained, on `device`: transformer and image encoder, or a LoRA on the transformer."""
+    for encoder in (pipeline.text_encoder, pipeline.text_encoder_2):
+        encoder.to(device).eval().requires_grad_(False)
+    networks = nn.ModuleDict({name: getattr(pipeline, name) for name in ("transformer", "image_encoder")})
+    networks.to(device).train().requires_grad_(settings.rank == 0)
     if settings.rank:
         config = LoraConfig(r=settings.rank, lora_alpha=settings.rank, target_modules=list(_LORA_TARGETS))
         pipeline.transformer.add_adapter(config)

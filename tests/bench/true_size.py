@@ -27,13 +27,16 @@ class RandomFramePack(HunyuanFramePack):
         torch.set_default_dtype(torch.bfloat16)
         try:
             with device:
-                self._transformer = HunyuanVideoFramepackTransformer3DModel(
+                self._random = HunyuanVideoFramepackTransformer3DModel(
                     num_layers=layers[0], num_single_layers=layers[1], has_image_proj=True, has_clean_x_embedder=True
                 )
         finally:
             torch.set_default_dtype(torch.float32)
-        self._transformer.eval().requires_grad_(False)
+        self._random.eval().requires_grad_(False)
         self._transformer_dtype = torch.bfloat16
+
+    def _transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
+        return self._random
 
 
 def denoising(height: int, width: int) -> Denoising:

@@ -23,6 +23,6 @@ def test_released_dtypes_give_nearly_the_same_shot(make_shot: MakeShot, monkeypa
     released = make_shot(37, steps=4, cfg=1.5, negative="w8").latents
     assert released.isfinite().all()
     assert 0 < ((released - exact).norm() / exact.norm()).item() < 0.2
-    transformer = families[0]._loaded_transformer()
+    transformer = families[0]._transformer()
     assert transformer.proj_out.weight.dtype is torch.float32
     assert transformer.x_embedder.proj.weight.dtype is torch.bfloat16

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -23,84 +22,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.engine.checkpoints import BOARD, TINY
-
-ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 120.0
-
-
-class Engine:
-    """`python -m engine serve` as Blender would start it, and a client's few calls."""
-
-    def __init__(self, home: Path, models: Path) -> None:
-        self.home = home
-        self._environ = os.environ | {"SHOTPACK_HOME": str(models), "OMP_NUM_THREADS": "1"}
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "engine", "serve", "--home", str(self.home), "--device", "cpu"]
-        self.log = (self.home.parent / f"{self.home.name}.log").open("ab")
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, env=self._environ
-        )
-        assert self.process.stdout is not None
-        self.ready = json.loads(self.process.stdout.readline())
-        self.session = requests.Session()
-        self.session.headers["Authorization"] = f"Bearer {self.ready['token']}"
-
-    def call(self, method: str, path: str, **more: Any) -> requests.Response:
-        return self.session.request(method, self.ready["url"] + path, timeout=30, **more)
-
-    def board(self) -> str:
-        return self.call("POST", "/v1/images", data=BOARD.read_bytes()).json()["image"]
-
-    def add(self, **more: Any) -> str:
-        job = {"boards": [{"frame": 1, "image": self.board()}], "model": "tiny", "prompt": "w5 w2", "frames": 73}
-        answer = self.call("POST", "/v1/jobs", json=job | {"width": 64, "height": 64, "steps": 4} | more)
-        assert answer.status_code == 201, answer.text
-        return answer.json()["id"]
-
-    def events(self, path: str, after: int = 0) -> Iterator[dict[str, Any]]:
-        headers = {"Last-Event-ID": str(after)}
-        with self.session.get(self.ready["url"] + path, headers=headers, stream=True, timeout=LIMIT) as answer:
-            assert answer.status_code == 200
-            for line in answer.iter_lines():
-                if line.startswith(b"data: "):
-                    yield json.loads(line[6:])
-
-    def state(self, job: str) -> str:
-        return self.call("GET", f"/v1/jobs/{job}").json()["state"]
-
-    def wait_for(self, job: str, *states: str) -> None:
-        begun = time.monotonic()
-        while self.state(job) not in states:
-            assert time.monotonic() - begun < LIMIT
-            time.sleep(0.05)
-
-    def pixels(self, job: str) -> list[bytes]:
-        folder = self.home / "jobs" / job / "frames"
-        return [Image.open(path).tobytes() for path in sorted(folder.glob("*.png"))]
-
-    def stop(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout):
-            assert pipe is not None
-            pipe.close()
-        self.process.wait(20)
-        self.session.close()
-        self.log.close()
+from tests.engine.checkpoints import BOARD
+from tests.engine.serving import LIMIT, ROOT, Serving, models_home
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> Path:
-    home = tmp_path_factory.mktemp("models-home")
-    (home / "models").mkdir()
-    (home / "models" / "tiny").symlink_to(TINY, target_is_directory=True)
-    return home
+    return models_home(tmp_path_factory.mktemp("models-home"))
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory, models) -> Iterator[Engine]:
-    started = Engine(tmp_path_factory.mktemp("serve") / "home", models)
+def engine(tmp_path_factory, models) -> Iterator[Serving]:
+    started = Serving(tmp_path_factory.mktemp("serve") / "home", models)
     yield started
     started.stop()
 
@@ -239,15 +172,16 @@ def test_two_clients_see_the_same_numbers(engine):
 
 def test_a_job_can_be_paused_gone_on_with_and_cancelled(engine):
     job = engine.add(frames=361)
-    waiting = engine.add()
     engine.wait_for(job, "running")
     assert engine.call("DELETE", f"/v1/jobs/{job}").status_code == 409
     assert engine.call("POST", f"/v1/jobs/{job}/pause").status_code == 200
     engine.wait_for(job, "paused")
     assert engine.call("POST", f"/v1/jobs/{job}/resume").status_code == 200
     engine.wait_for(job, "running")
+    waiting = engine.add()
     assert engine.call("PATCH", f"/v1/jobs/{waiting}", json={"name": "late", "steps": 2}).json()["name"] == "late"
-    assert engine.call("PATCH", f"/v1/jobs/{job}", json={"steps": 2}).status_code == 409
+    late = {"prompts": [{"frame": 362, "text": "w3"}]}
+    assert engine.call("PATCH", f"/v1/jobs/{job}", json=late).status_code == 422
     for each in (waiting, job):
         assert engine.call("POST", f"/v1/jobs/{each}/cancel").status_code == 200
         engine.wait_for(each, "cancelled")
@@ -255,6 +189,84 @@ def test_a_job_can_be_paused_gone_on_with_and_cancelled(engine):
         assert engine.call("DELETE", f"/v1/jobs/{each}").status_code == 204
         assert engine.call("GET", f"/v1/jobs/{each}").status_code == 404
         assert not (engine.home / "jobs" / each).exists()
+
+
+def test_sections_not_yet_begun_can_still_change(engine):
+    job = engine.add(frames=145, steps=6)
+    told = engine.events(f"/v1/jobs/{job}/events")
+    next(event for event in told if event["event"] == "step")
+    changed = engine.call("PATCH", f"/v1/jobs/{job}", json={"prompt": "w9", "steps": 3, "guidance": 3.0})
+    assert changed.json()["request"]["prompt"] == "w9"
+    of = [event["of"] for event in told if event["event"] == "step"]
+    assert of == [6] * 5 + [3] * 9
+    record = json.loads((engine.home / "jobs" / job / "shot.json").read_text())
+    made = [(each["prompt"], each["steps"], each["guidance"]) for each in record["plan"]["sections"]]
+    assert made == [("w5 w2", 6, 10.0)] + [("w9", 3, 3.0)] * 3
+    said = []
+    for name in ("0001.png", "0145.png"):
+        with Image.open(engine.home / "jobs" / job / "frames" / name) as frame:
+            said.append(frame.info["Description"])
+    assert said == ["w9", "w5 w2"]
+    assert engine.call("PATCH", f"/v1/jobs/{job}", json={"steps": 2}).status_code == 409
+
+
+def test_a_cancelled_job_goes_on_as_a_new_one_with_all_it_had(engine, finished):
+    job = engine.add()
+    next(event for event in engine.events(f"/v1/jobs/{job}/events") if event["event"] == "section")
+    engine.call("POST", f"/v1/jobs/{job}/cancel")
+    engine.wait_for(job, "cancelled")
+    again = engine.call("POST", f"/v1/jobs/{job}/resume").json()
+    assert again["continues"] == job
+    names = [event["event"] for event in engine.events(f"/v1/jobs/{again['id']}/events")]
+    assert (names[-1], names.count("section"), names.count("step")) == ("finished", 1, 4)
+    assert engine.call("DELETE", f"/v1/jobs/{job}").status_code == 204
+    assert engine.pixels(again["id"]) == engine.pixels(finished)
+    assert engine.call("POST", f"/v1/jobs/{again['id']}/resume").status_code == 409
+
+
+def test_a_paused_job_lets_another_pass_and_loses_nothing(engine, finished):
+    job = engine.add()
+    next(event for event in engine.events(f"/v1/jobs/{job}/events") if event["event"] == "section")
+    engine.call("POST", f"/v1/jobs/{job}/pause")
+    engine.wait_for(job, "paused")
+    short = engine.add(frames=1)
+    engine.wait_for(short, "finished")
+    assert engine.state(job) == "paused"
+    engine.call("POST", f"/v1/jobs/{job}/resume")
+    engine.wait_for(job, "finished")
+    assert engine.pixels(job) == engine.pixels(finished)
+
+
+def test_a_parked_engine_stands_still_and_comes_back(engine, finished):
+    job = engine.add()
+    told = engine.events(f"/v1/jobs/{job}/events")
+    next(event for event in told if event["event"] == "step")
+    assert engine.call("POST", "/v1/engine/park").json()["parked"]
+    begun = time.monotonic()
+    while engine.call("GET", "/v1/engine").json()["workers"][0]["doing"] != "parked":
+        assert time.monotonic() - begun < LIMIT
+        time.sleep(0.1)
+    count = len(engine.stored(job))
+    time.sleep(1.0)
+    assert len(engine.stored(job)) == count
+    assert not engine.call("POST", "/v1/engine/unpark").json()["parked"]
+    engine.wait_for(job, "finished")
+    assert engine.pixels(job) == engine.pixels(finished)
+
+
+def test_provisional_frames_come_over_http(engine):
+    job = engine.add(frames=145)
+    told = engine.events(f"/v1/jobs/{job}/events")
+    section = next(event for event in told if event["event"] == "section")
+    engine.call("POST", f"/v1/jobs/{job}/pause")
+    engine.wait_for(job, "paused")
+    first = section["provisional"][0]
+    number, name = first.split("/")[1:]
+    frame = engine.call("GET", f"/v1/jobs/{job}/provisional/{int(number)}/{int(name.removesuffix('.png'))}")
+    assert Image.open(io.BytesIO(frame.content)).size == (64, 64)
+    assert engine.call("GET", f"/v1/jobs/{job}/provisional/0/1").status_code == 404
+    engine.call("POST", f"/v1/jobs/{job}/cancel")
+    engine.wait_for(job, "cancelled")
 
 
 def test_metrics_are_prometheus_text(engine, finished):
@@ -280,7 +292,7 @@ def test_an_open_address_needs_a_token_of_ones_own(tmp_path, host):
 
 
 def test_a_killed_server_takes_its_workers_with_it_and_loses_nothing(tmp_path, models, engine, finished):
-    started = Engine(tmp_path / "home", models)
+    started = Serving(tmp_path / "home", models)
     job = started.add()
     told = []
     for event in started.events(f"/v1/jobs/{job}/events"):

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from engine.protocol import Board, Finished, Progress, ShotRequest, Step, to_json
+from engine.protocol import (
+    Board,
+    Cancelled,
+    Failed,
+    Finished,
+    Progress,
+    Section,
+    SectionPlan,
+    ShotRequest,
+    Started,
+    Step,
+    to_json,
+)
 from engine.server.foreman import Foreman
-from engine.server.orders import Cancel, Happened, Make, Order, Pause, Paused, Resume, Resumed
+from engine.server.orders import (
+    Amend,
+    Cancel,
+    Happened,
+    Make,
+    Order,
+    Park,
+    Pause,
+    Paused,
+    Ready,
+    Release,
+    Released,
+    Resume,
+    Resumed,
+    Unpark,
+)
 from engine.server.pool import Death, Listener, WorkerState
 from engine.server.states import State
 from engine.server.store import JobStore, StoreError
@@ -99,7 +128,7 @@ def test_a_first_death_is_forgiven_and_a_second_is_not(shop):
     job, other = shop.add(), shop.add()
     shop.foreman.died("cpu", KILLED)
     assert shop.state(job) is State.RUNNING  # handed out again at once, before the other one
-    assert [(order.job, order.thrift) for _, order in shop.pool.orders] == [(job, 0), (job, 1)]
+    assert [(order.job, order.thrifty) for _, order in shop.pool.orders] == [(job, False), (job, True)]
     shop.foreman.died("cpu", KILLED)
     assert shop.state(job) is State.FAILED
     last = shop.store.events(job=job)[-1].event
@@ -169,7 +198,7 @@ def test_a_restarted_engine_goes_on_with_what_ran(tmp_path):
     shop.store.close()
     again = Shop(tmp_path, "cpu")
     assert again.names(one) == ["queued", "progress"]
-    again.foreman.heard("cpu", Resumed("nobody"))  # any report: the worker is there
+    again.foreman.heard("cpu", Ready("cpu", "cpu", 1))
     assert (again.state(one), again.state(two)) == (State.RUNNING, State.QUEUED)
     assert isinstance(again.store.events(job=one)[-1].event["stage"], str)
     again.store.close()
@@ -179,3 +208,131 @@ def test_progress_of_a_job_is_stored_in_order(shop):
     job = shop.add()
     shop.tell("cpu", job, Progress("loading"), *(Step(0, n, 3, None) for n in (1, 2, 3)))
     assert shop.names(job) == ["queued", "progress", "step", "step", "step"]
+
+
+def test_a_paused_job_makes_room_and_comes_back(shop):
+    long = shop.add()
+    shop.foreman.pause(long)
+    shop.foreman.heard("cpu", Paused(long))
+    assert not any(isinstance(order, Release) for _, order in shop.pool.orders)  # nobody else waits
+    short = shop.add()
+    assert shop.pool.orders[-1][1] == Release(long)
+    third = shop.add()
+    assert [order for _, order in shop.pool.orders].count(Release(long)) == 1
+    shop.foreman.heard("cpu", Released(long))
+    assert (shop.state(long), shop.state(short)) == (State.PAUSED, State.RUNNING)
+    shop.foreman.resume(long)
+    assert shop.state(long) is State.QUEUED
+    shop.tell("cpu", short, Finished(37, 1.0, None))
+    assert (shop.state(long), shop.state(third)) == (State.RUNNING, State.QUEUED)  # it kept its place
+
+
+def test_a_job_that_is_being_laid_aside_can_go_on_or_be_given_up(shop):
+    long = shop.add()
+    shop.foreman.pause(long)
+    shop.foreman.heard("cpu", Paused(long))
+    other = shop.add()
+    shop.foreman.resume(long)  # crosses the worker's answer: nobody else may take it before that
+    assert shop.state(long) is State.QUEUED
+    assert sum(isinstance(order, Make) for _, order in shop.pool.orders) == 1
+    shop.foreman.heard("cpu", Released(long))
+    assert (shop.state(long), shop.state(other)) == (State.RUNNING, State.QUEUED)
+
+    shop.foreman.pause(long)
+    shop.foreman.heard("cpu", Paused(long))
+    third = shop.add()
+    assert shop.pool.orders[-1][1] == Release(long)
+    shop.foreman.cancel(long)
+    assert shop.state(long) is State.CANCELLED
+    shop.foreman.heard("cpu", Released(long))
+    assert (shop.state(other), shop.state(third)) == (State.RUNNING, State.QUEUED)
+
+
+def test_a_paused_job_stays_paused_when_its_worker_dies(shop):
+    job = shop.add()
+    shop.foreman.pause(job)
+    shop.foreman.heard("cpu", Paused(job))
+    shop.foreman.died("cpu", KILLED)
+    assert shop.state(job) is State.PAUSED
+    shop.foreman.resume(job)
+    assert shop.state(job) is State.RUNNING
+    assert isinstance(shop.pool.orders[-1][1], Make)
+
+
+def plan(*sections: int) -> Started:
+    return Started("inverted", tuple(SectionPlan(n, 1, 37, "") for n in sections), 73, 64, 64, 30.0, 4, 0)
+
+
+def test_a_request_changes_until_the_last_section_is_begun(shop):
+    waiting_first, job = shop.add(), shop.add()
+    assert shop.foreman.amend(job, replace(REQUEST, prompt="roll")).request.prompt == "roll"
+    assert not any(isinstance(order, Amend) for _, order in shop.pool.orders)
+    shop.foreman.cancel(waiting_first)
+    shop.tell("cpu", waiting_first, Cancelled(0))
+    assert shop.pool.orders[-1][1].request.prompt == "roll"
+    shop.tell("cpu", job, plan(1, 0), Step(1, 1, 4, None))
+    changed = replace(REQUEST, steps=2)
+    shop.foreman.amend(job, changed)
+    assert shop.pool.orders[-1][1] == Amend(job, changed)
+    shop.tell("cpu", job, Step(0, 1, 2, None))
+    with pytest.raises(StoreError, match="begun"):
+        shop.foreman.amend(job, REQUEST)
+    assert shop.store.job(job).request == changed
+
+
+def test_a_job_that_ended_badly_goes_on_as_a_new_one(shop, tmp_path):
+    job = shop.add()
+    folder = tmp_path / "jobs" / job
+    (folder / "frames").mkdir(parents=True)
+    (folder / "frames" / "0001.png").write_bytes(b"picture")
+    (folder / "lock").touch()
+    shop.tell("cpu", job, plan(1, 0), Section(1, 1, 2, 38, 36, (), ()), Failed("internal"))
+    with pytest.raises(StoreError):
+        shop.foreman.cancel(job)
+    again = shop.foreman.resume(job)
+    assert (again.continues, again.state) == (job, State.RUNNING)
+    assert (tmp_path / "jobs" / again.id / "frames" / "0001.png").read_bytes() == b"picture"
+    assert not (tmp_path / "jobs" / again.id / "lock").exists()
+    assert shop.state(job) is State.FAILED
+    assert shop.names(job).count("failed") == 1
+    shop.tell("cpu", again.id, Finished(73, 1.0, None))
+    with pytest.raises(StoreError):
+        shop.foreman.resume(again.id)
+
+
+def test_what_a_continued_job_needs_is_there_after_a_kill_in_between(tmp_path):
+    shop = Shop(tmp_path, "cpu")
+    job = shop.add()
+    (tmp_path / "jobs" / job).mkdir(parents=True)
+    (tmp_path / "jobs" / job / "made").touch()
+    shop.tell("cpu", job, Failed("internal"))
+    again = shop.store.add(REQUEST, "", continues=job)  # and here the engine was killed
+    shop.store.close()
+    restarted = Shop(tmp_path, "cpu")
+    assert (tmp_path / "jobs" / again.id / "made").exists()
+    restarted.store.close()
+
+
+def test_a_cancelled_job_tells_how_much_of_it_is_made(shop):
+    job = shop.add()
+    shop.tell("cpu", job, plan(1, 0), Section(1, 1, 2, 38, 36, (), ()))
+    shop.foreman.pause(job)
+    shop.foreman.heard("cpu", Paused(job))
+    shop.add()
+    shop.foreman.heard("cpu", Released(job))
+    shop.foreman.cancel(job)
+    assert shop.store.events(job=job)[-1].event == {"event": "cancelled", "done": 1}
+
+
+def test_a_parked_engine_hands_nothing_out(shop):
+    one = shop.add()
+    shop.foreman.park(True)
+    assert shop.pool.orders[-1] == ("cpu", Park())
+    shop.tell("cpu", one, Finished(37, 1.0, None))
+    two = shop.add()
+    assert shop.state(two) is State.QUEUED
+    shop.foreman.heard("cpu", Ready("cpu", "cpu", 1))  # a fresh worker learns of it
+    assert shop.pool.orders[-1] == ("cpu", Park())
+    shop.foreman.park(False)
+    assert ("cpu", Unpark()) in shop.pool.orders
+    assert shop.state(two) is State.RUNNING

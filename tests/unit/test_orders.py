@@ -9,15 +9,20 @@ from hypothesis import strategies as st
 from engine.errors import EngineError
 from engine.protocol import Board, ShotRequest, Step, event_from_json, to_json
 from engine.server.orders import (
+    Amend,
     Beat,
     Cancel,
     Happened,
     Make,
+    Park,
     Pause,
     Paused,
     Ready,
+    Release,
+    Released,
     Resume,
     Resumed,
+    Unpark,
     order_from_line,
     report_from_line,
     to_line,
@@ -26,13 +31,15 @@ from engine.server.orders import (
 text = st.text(max_size=30)
 requests = st.builds(ShotRequest, text, text, st.just((Board(1, "f" * 64),)), st.integers(1, 999))
 orders = st.one_of(
-    st.builds(Make, text, text, requests, st.dictionaries(text, text, max_size=2), st.integers(0, 2)),
-    *(st.builds(kind, text) for kind in (Pause, Resume, Cancel)),
+    st.builds(Make, text, text, requests, st.dictionaries(text, text, max_size=2), st.booleans()),
+    st.builds(Amend, text, requests),
+    *(st.builds(kind, text) for kind in (Pause, Resume, Cancel, Release)),
+    *(st.builds(kind) for kind in (Park, Unpark)),
 )
 reports = st.one_of(
     st.builds(Ready, text, text, st.integers(0)),
     st.builds(Beat, text, st.integers(0)),
-    *(st.builds(kind, text) for kind in (Paused, Resumed)),
+    *(st.builds(kind, text) for kind in (Paused, Resumed, Released)),
 )
 
 

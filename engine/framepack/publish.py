@@ -1,0 +1,127 @@
+"""From sampled latents to files: each section decoded, joined to its neighbours, written, committed; then the movie."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from ..media.frames import frame_name, write_frames
+from ..media.images import to_bytes
+from ..media.movie import write_movie
+from ..models.spec import Family
+from ..protocol import Section
+from .checkpoint import ShotFolder
+from .clock import Clock
+from .history import History
+from .memory_faults import memory_faults
+from .plan import PlannedSection
+from .record import shot_record
+from .request import Brief, Directions
+from .seams import Seams
+
+
+class Publisher:
+    """Writes the files of one shot; with `provisional` also the frames that the next section may still blend."""
+
+    def __init__(
+        self, brief: Brief, family: Family, folder: ShotFolder, model: str, clock: Clock, *, provisional: bool
+    ) -> None:
+        """`model` is the model's fingerprint."""
+        self._brief = brief
+        self._family = family
+        self._folder = folder
+        self._model = model
+        self._clock = clock
+        self._provisional = provisional
+
+    def missing(self, natives: range) -> bool:
+        """Whether a file is missing among the shot's frames that show the model's frames `natives`."""
+        return not all(path.exists() for path in self._paths(self._folder.frames, natives))
+
+    def publish(self, planned: PlannedSection, made: Directions, history: History, seams: Seams) -> Section:
+        """Decode a sampled section, join it to its neighbours, write its frames and commit them."""
+        facts = self._facts(made)
+        with memory_faults(self._family.device, "decoding"), self._clock.measure("decode"):
+            pixels = self._family.decode(history.clip(planned.decode.latents))
+        final: list[tuple[int, torch.Tensor]] = list(seams.join(planned.decode, pixels))
+        with self._clock.measure("disk"):
+            files = [path for first, frames in final for path in self._write(self._folder.frames, first, frames, facts)]
+            waiting = self._folder.provisional / f"{planned.number:04d}"
+            waiting.mkdir(exist_ok=True)
+            provisional = [
+                path
+                for block in (planned.decode.provisional if self._provisional else ())
+                for path in self._write(waiting, block.start, seams.waiting[block.start], facts)
+            ]
+            self._folder.commit_seam(planned.number, seams.waiting)
+        history.forget(planned)
+        return self._section(planned, files, provisional)
+
+    def told_again(self, planned: PlannedSection, *, newest: bool) -> Section:
+        """The event of a section that an earlier run has made; only the newest one's seam can still be blended."""
+        files = [path for block in planned.decode.final for path in self._paths(self._folder.frames, block)]
+        waiting = self._folder.provisional / f"{planned.number:04d}"
+        blocks = planned.decode.provisional if newest else ()
+        provisional = [path for block in blocks for path in self._paths(waiting, block) if path.exists()]
+        return self._section(planned, files, provisional)
+
+    def _section(self, planned: PlannedSection, files: list[Path], provisional: list[Path]) -> Section:
+        changed = self._brief.frames_of(_span(planned))
+        return Section(
+            section=planned.section,
+            index=planned.number + 1,
+            of=len(self._brief.plan.made),
+            first=changed.start + 1,
+            count=len(changed),
+            files=tuple(path.relative_to(self._folder.root).as_posix() for path in files),
+            provisional=tuple(path.relative_to(self._folder.root).as_posix() for path in provisional),
+        )
+
+    def _paths(self, folder: Path, natives: range) -> list[Path]:
+        """The files in `folder` of the shot's frames that show the model's frames `natives`."""
+        wanted = self._brief.request.frames
+        return [folder / frame_name(frame + 1, wanted) for frame in self._brief.frames_of(natives)]
+
+    def _write(self, folder: Path, first: int, pixels: torch.Tensor, facts: Mapping[str, str]) -> list[Path]:
+        """Write the model's frames from `first` on, (1, 3, F, H, W), as the shot's frames that show them."""
+        conform, wanted = self._brief.conform, self._brief.request.frames
+        shown = self._brief.frames_of(range(first, first + pixels.shape[2]))
+        picked = to_bytes(pixels[0, :, [conform.native_of(frame) - first for frame in shown]]) if shown else ()
+        named = ((frame_name(frame + 1, wanted), picture) for frame, picture in zip(shown, picked, strict=True))
+        return write_frames(folder, named, facts)
+
+    def _facts(self, made: Directions) -> dict[str, str]:
+        """What every PNG of a section says of its making: the same in all runs of one shot."""
+        request = self._brief.request
+        model = Path(request.model).name  # where it lies is nobody else's business
+        made_by = {"prompt": made.prompt, "seed": request.seed, "model": model, "model_sha256": self._model}
+        boards = {str(board.frame): board.image for board in request.boards}
+        settings = {"steps": made.steps, "solver": str(self._brief.solver), "schedule": request.schedule}
+        return {
+            "Software": "Shotpack",
+            "Description": made.prompt,
+            "shotpack": json.dumps({**made_by, **settings, "boards": boards}, ensure_ascii=False),
+        }
+
+    def finish(self, brief: Brief) -> None:
+        """Write the movie, and the record of the shot as `brief`, which may have been amended, made it."""
+        wanted = self._brief.request.frames
+        frames = [self._folder.frames / frame_name(frame, wanted) for frame in range(1, wanted + 1)]
+        with self._clock.measure("movie"):
+            write_movie(self._folder.movie, frames, self._brief.exact_fps)
+        family = self._family
+        model = {
+            "name": Path(self._brief.request.model).name,
+            "family": family.spec.family,
+            "sha256": self._model,
+        }
+        self._folder.finish(shot_record(brief, model, family.device, self._clock, self._folder))
+
+
+def _span(planned: PlannedSection) -> range:
+    """From the first to the last pixel frame that a section's decode set."""
+    blocks = [*planned.decode.final, *planned.decode.provisional]
+    return range(min(block.start for block in blocks), max(block.stop for block in blocks))
