@@ -87,7 +87,7 @@ class Shot:
                     encodings = yield from self._take_up(brief)
                 sampled = yield from self._sample(planned, encodings, boards, history, generator)
             history.add(planned, sampled.latents)
-            yield self._publisher.publish(planned, sampled.made, history, seams)
+            yield self._publisher.publish(planned, history, seams)
         self._publisher.finish(self._brief)
         yield Finished(self._brief.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
 

@@ -47,6 +47,10 @@ class Grid:
         """Pixel frames that `sections` sections give: 36n + 1 for the released model."""
         return sections * self.stride + self.lead
 
+    def own_frames(self, section: int) -> range:
+        """The pixel frames that section `section` adds to a shot; the first section's include the start board's."""
+        return range(0 if section == 0 else self.frames(section), self.frames(section + 1))
+
     def section_of(self, frame: int, sections: int) -> int:
         """The section, 0 .. `sections` - 1, whose first frame lies nearest to pixel frame `frame`.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -19,7 +18,7 @@ from .history import History
 from .memory_faults import memory_faults
 from .plan import PlannedSection
 from .record import shot_record
-from .request import Brief, Directions
+from .request import Brief
 from .seams import Seams
 
 
@@ -41,20 +40,19 @@ class Publisher:
         """Whether a file is missing among the shot's frames that show the model's frames `natives`."""
         return not all(path.exists() for path in self._paths(self._folder.frames, natives))
 
-    def publish(self, planned: PlannedSection, made: Directions, history: History, seams: Seams) -> Section:
+    def publish(self, planned: PlannedSection, history: History, seams: Seams) -> Section:
         """Decode a sampled section, join it to its neighbours, write its frames and commit them."""
-        facts = self._facts(made)
         with memory_faults(self._family.device, "decoding"), self._clock.measure("decode"):
             pixels = self._family.decode(history.clip(planned.decode.latents))
         final: list[tuple[int, torch.Tensor]] = list(seams.join(planned.decode, pixels))
         with self._clock.measure("disk"):
-            files = [path for first, frames in final for path in self._write(self._folder.frames, first, frames, facts)]
+            files = [path for first, frames in final for path in self._write(self._folder.frames, first, frames)]
             waiting = self._folder.provisional / f"{planned.number:04d}"
             waiting.mkdir(exist_ok=True)
             provisional = [
                 path
                 for block in (planned.decode.provisional if self._provisional else ())
-                for path in self._write(waiting, block.start, seams.waiting[block.start], facts)
+                for path in self._write(waiting, block.start, seams.waiting[block.start])
             ]
             self._folder.commit_seam(planned.number, seams.waiting)
         history.forget(planned)
@@ -85,17 +83,19 @@ class Publisher:
         wanted = self._brief.request.frames
         return [folder / frame_name(frame + 1, wanted) for frame in self._brief.frames_of(natives)]
 
-    def _write(self, folder: Path, first: int, pixels: torch.Tensor, facts: Mapping[str, str]) -> list[Path]:
+    def _write(self, folder: Path, first: int, pixels: torch.Tensor) -> list[Path]:
         """Write the model's frames from `first` on, (1, 3, F, H, W), as the shot's frames that show them."""
         conform, wanted = self._brief.conform, self._brief.request.frames
         shown = self._brief.frames_of(range(first, first + pixels.shape[2]))
         picked = to_bytes(pixels[0, :, [conform.native_of(frame) - first for frame in shown]]) if shown else ()
         named = ((frame_name(frame + 1, wanted), picture) for frame, picture in zip(shown, picked, strict=True))
-        return write_frames(folder, named, facts)
+        return write_frames(folder, named, self._facts(first))
 
-    def _facts(self, made: Directions) -> dict[str, str]:
-        """What every PNG of a section says of its making: the same in all runs of one shot."""
-        request = self._brief.request
+    def _facts(self, native: int) -> dict[str, str]:
+        """What the PNGs of the section that holds the model's frame `native` say of its making, in all runs alike."""
+        request, grid = self._brief.request, self._brief.plan.grid
+        section = next(each for each in self._brief.plan.made if native in grid.own_frames(each.section))
+        made, _ = self._folder.facts(section.number)
         model = Path(request.model).name  # where it lies is nobody else's business
         made_by = {"prompt": made.prompt, "seed": request.seed, "model": model, "model_sha256": self._model}
         boards = {str(board.frame): board.image for board in request.boards}

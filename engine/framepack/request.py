@@ -74,9 +74,7 @@ class Brief:
 
     def section_frames(self, section: int) -> range:
         """The shot's frames (from 0) that section `section` adds; the first section's include the start board's."""
-        grid = self.plan.grid
-        first = 0 if section == 0 else grid.frames(section)
-        return self.frames_of(range(first, grid.frames(section + 1)))
+        return self.frames_of(self.plan.grid.own_frames(section))
 
     def section_plans(self) -> tuple[SectionPlan, ...]:
         """The plan as events carry it: sections in the sequence of making, frames counted from 1."""
