@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import Code, EngineError
+from .lifeline import end_with_me
 from .orders import Beat, Order, Ready, Report, report_from_line, to_line
 
 _START_SECONDS = 180.0
@@ -195,6 +196,8 @@ class WorkerProcess:
             self._process = subprocess.Popen(
                 command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, bufsize=1
             )
+        with contextlib.suppress(OSError):  # then the end of its pipe has to do
+            end_with_me(self._process)
         self._heard = time.monotonic()
         self.state.pid = self._process.pid
         return self._process

@@ -18,12 +18,15 @@ def main() -> int:
     parser.add_argument("--only", choices=sorted(engine_core.PARTS), help="run one part")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and shorter shots, to see that it runs")
     parser.add_argument("--gpu", action="store_true", help="also the true-size transformer with random weights")
+    parser.add_argument("--faults", action="store_true", help="only kill workers, servers and clients, 51 times")
     args = parser.parse_args()
+    only = engine_core.FAULTS if args.faults else args.only
+    asked_for = {engine_core.TRUE_SIZE: args.gpu, engine_core.FAULTS: False}
     rows: list[Row] = []
     os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
     with tempfile.TemporaryDirectory(prefix="shotpack-bench-") as folder:
         for name, part in engine_core.PARTS.items():
-            if args.only == name or (args.only is None and (name != engine_core.TRUE_SIZE or args.gpu)):
+            if only == name or (only is None and asked_for.get(name, True)):
                 print(f"running {name} …", file=sys.stderr, flush=True)
                 rows += part(Path(folder), args.quick)
     print(f"{platform.machine()}, Python {platform.python_version()}\n")

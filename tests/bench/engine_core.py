@@ -126,12 +126,37 @@ def true_size(folder: Path, quick: bool) -> list[Row]:
     return true_size.true_size(folder, quick)
 
 
+def ready_time(folder: Path, quick: bool) -> list[Row]:
+    """From starting the server to its ready line."""
+    from tests.bench import load
+
+    return load.ready_time(folder / "ready", quick)
+
+
+def server_load(folder: Path, quick: bool) -> list[Row]:
+    """How soon a busy server answers."""
+    from tests.bench import load
+
+    return load.rows(folder / "load", quick)
+
+
+def kills(folder: Path, quick: bool) -> list[Row]:
+    """Workers, servers and clients killed at random instants."""
+    from tests.bench import faults
+
+    return faults.rows(folder / "faults", quick)
+
+
 TRUE_SIZE = "true-size"
+FAULTS = "faults"
 PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "accuracy": accuracy,
     "section-time": section_time,
     "memory": peak_memory,
     "outside-model": outside_model,
     "first-frames": first_frames,
+    "ready": ready_time,
+    "load": server_load,
+    FAULTS: kills,
     TRUE_SIZE: true_size,
 }

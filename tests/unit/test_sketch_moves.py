@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.sketch.moves import CAMERA_MOVES, OBJECT_MOVES, Depth, Motion, Move, Speed
+from engine.sketch.moves import CAMERA_MOVES, COMPONENTS, OBJECT_MOVES, Depth, Motion, Move, Speed
 
 TOP, RIGHT = np.array([0.0, -50.0, 1.0]), np.array([50.0, 0.0, 1.0])
 CENTRE = np.array([0.0, 0.0, 1.0])
@@ -89,3 +89,18 @@ def test_moves_begin_at_rest_and_repeat_after_their_period(motion, depth):
 def test_speeds_are_one_move_at_another_rate(move, time):
     slow, fast = Motion(move, Speed.SLOW), Motion(move, Speed.FAST)
     assert np.allclose(slow.of_camera(4 * time, Depth.SUBJECT), fast.of_camera(time, Depth.SUBJECT))
+
+
+@pytest.mark.parametrize("move", list(Move))
+def test_opposite_moves_are_opposite_numbers(move):
+    rates = np.array(Motion(move).components)
+    assert rates.shape == (COMPONENTS,)
+    assert np.array_equal(Motion(move, Speed.FAST).components, 2 * rates)
+    assert (rates == 0).all() == (move is Move.STATIC)
+    if move is not Move.OBJECT_BOUNCES:
+        assert np.array_equal(Motion(move).backwards.components, -rates)
+
+
+def test_no_two_motions_have_the_same_numbers():
+    motions = [Motion(move, speed) for move in Move for speed in Speed if move is not Move.STATIC]
+    assert len({motion.components for motion in motions}) == len(motions)
