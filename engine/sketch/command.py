@@ -138,8 +138,9 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     from ..models.families import choose_device, spec_of
     from ..models.hunyuan import RELEASED
     from .architecture import new_pipeline, new_transformer
+    from .start_motion import start_motion
     from .start_transformer import start_local
-    from .words import read_words, teach_words, write_words
+    from .words import RATE_UNIT, read_words, teach_words, write_words
 
     if args.model:
         model = find_model(args.model)
@@ -149,6 +150,7 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     vae = AutoencoderKLHunyuanVideo.from_pretrained(args.vae or args.out / VAE_FOLDER)
     transformer = new_transformer()
     start_local(transformer)
+    start_motion(transformer, RATE_UNIT)
     pipeline = new_pipeline(vae, transformer)
     words = args.out / WORDS_FILE
     if not words.is_file():

@@ -24,6 +24,7 @@ from engine.sketch.lessons import draw_lesson
 from engine.sketch.moves import COMPONENTS, Motion, Move
 from engine.sketch.pictures import ClipBank, PictureBank, drawn_pictures, to_signed
 from engine.sketch.start import start_linear
+from engine.sketch.start_motion import start_motion
 from engine.sketch.start_transformer import start_local
 from engine.sketch.train import Settings, train
 from engine.sketch.words import RATE_UNIT, read_words, teach_words, write_words
@@ -198,6 +199,43 @@ def test_words_come_back_from_their_file(tmp_path):
             *(each.encode_prompt(["pan left"], max_sequence_length=8) for each in (one, other)), strict=True
         ):
             assert torch.equal(ours, theirs)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("rate", "axis", "sign"), [(0, 4, 1), (1, 3, 1)])
+def test_a_fresh_transformer_looks_where_the_content_comes_from(rate, axis, sign):
+    """A start frame of soft noise that moves by a token to the right, or down, by the middle of the section."""
+    torch.manual_seed(9)
+    transformer = new_transformer()
+    start_local(transformer)
+    start_motion(transformer, RATE_UNIT)
+    soft = torch.nn.functional.interpolate(torch.randn(1, 16, 5, 8), (18, 32), mode="bicubic")[:, :, None]
+    truth, noise = torch.roll(soft, 2 * sign, axis), torch.randn(1, 16, 1, 18, 32)
+    empty = torch.zeros(1, 16, 16, 18, 32)
+    errors = []
+    for amount in (1.0, 0.0, -1.0):
+        pooled = torch.zeros(1, 64)
+        pooled[0, rate] = amount * RATE_UNIT
+        velocity = transformer(
+            hidden_states=noise,
+            timestep=torch.tensor([1000.0]),
+            encoder_hidden_states=torch.randn(1, 16, 64, generator=torch.Generator().manual_seed(3)),
+            encoder_attention_mask=torch.ones(1, 16),
+            pooled_projections=pooled,
+            image_embeds=torch.randn(1, 9, 48, generator=torch.Generator().manual_seed(4)),
+            indices_latents=torch.tensor([6]),
+            guidance=torch.tensor([10_000.0]),
+            latents_clean=torch.cat([soft, empty[:, :, :1]], 2),
+            indices_latents_clean=torch.tensor([0, 10]),
+            latents_history_2x=empty[:, :, :2],
+            indices_latents_history_2x=torch.tensor([11, 12]),
+            latents_history_4x=empty,
+            indices_latents_history_4x=torch.arange(13, 29),
+        ).sample
+        errors.append(float(((noise - velocity) - truth).square().mean()))
+    asked, still, opposite = errors
+    assert asked < 0.98 * still
+    assert still < 0.98 * opposite
 
 
 @torch.no_grad()
