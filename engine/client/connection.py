@@ -154,7 +154,7 @@ class Listener:
                 if answer.status_code != 200:
                     return f"the engine answers {answer.status_code}"
                 self._inbox.put(LineState(up=True))
-                for line in answer.iter_lines(chunk_size=1):
+                for line in answer.iter_lines(chunk_size=None):  # whatever has come, as it comes
                     if self._stopping.is_set():
                         return ""
                     if line.startswith(b"data: "):

@@ -2,7 +2,6 @@
 
 # No postponed annotations here: FastAPI reads those of functions inside `create_app`, where it could not look up names.
 
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from fastapi import Body, Depends, FastAPI, Header, Request
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
-from ..protocol import FRAMES_MAXIMUM, PROTOCOL_VERSION, to_json
+from ..protocol import FRAMES_MAXIMUM, PROTOCOL_VERSION
 from .events import stream
 from .metrics import metrics_text
 from .pictures import PictureShelf
@@ -245,5 +244,5 @@ def _out(record: JobRecord) -> JobOut:
         created=record.created,
         attempts=record.attempts,
         continues=record.continues,
-        request=json.loads(json.dumps(to_json(record.request))),
+        request=record.asked,
     )

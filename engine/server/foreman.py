@@ -180,23 +180,23 @@ class Foreman:
         """Give every idle worker the next job in the queue; where none is idle, paused jobs make room."""
         if self.parked:
             return
-        held = set(self._busy.values())
-        waiting = [record for record in self._store.jobs(State.QUEUED) if record.id not in held]
-        for state in self._pool.workers():
-            if waiting and state.ready and state.name not in self._busy:
-                record = waiting.pop(0)
-                self._store.move(record.id, State.RUNNING)
-                self._busy[state.name] = record.id
-                images = {board.image: str(self.image(board.image)) for board in record.request.boards}
-                folder = str(self.folder(record.id))
-                self._pool.order(state.name, Make(record.id, folder, record.request, images, record.attempts > 0))
-        for worker, job in self._busy.items():
-            if not waiting:
-                return
-            if worker not in self._releasing and self._store.job(job).state is State.PAUSED:
-                waiting.pop()
-                self._releasing.add(worker)
-                self._pool.order(worker, Release(job))
+        workers = self._pool.workers()
+        idle = [state.name for state in workers if state.ready and state.name not in self._busy]
+        laid_up = [
+            worker
+            for worker, job in self._busy.items()
+            if worker not in self._releasing and self._store.job(job).state is State.PAUSED
+        ]
+        waiting = self._store.waiting(len(idle) + len(laid_up), self._busy.values()) if idle or laid_up else []
+        for worker, record in zip(idle, waiting, strict=False):
+            self._store.move(record.id, State.RUNNING)
+            self._busy[worker] = record.id
+            images = {board.image: str(self.image(board.image)) for board in record.request.boards}
+            folder = str(self.folder(record.id))
+            self._pool.order(worker, Make(record.id, folder, record.request, images, record.attempts > 0))
+        for worker, _ in zip(laid_up, waiting[len(idle) :], strict=False):
+            self._releasing.add(worker)
+            self._pool.order(worker, Release(self._busy[worker]))
 
     def _sections_made(self, job: str) -> int:
         made = self._store.last_event(job, "section")

@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,13 +59,19 @@ class JobRecord:
 
     id: str
     name: str
-    request: ShotRequest
+    asked: dict[str, Any]
+    """The request as JSON; a list of many jobs need not look into it."""
     state: State
     place: float
     created: float
     attempts: int
     continues: str | None
     """The job whose finished sections this one began with."""
+
+    @property
+    def request(self) -> ShotRequest:
+        """What the job asks for."""
+        return from_json(ShotRequest, self.asked)
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,14 @@ class JobStore:
         where = f"WHERE state IN ({marks})" if states else ""
         with self._lock:
             rows = self._connection.execute(f"SELECT * FROM jobs {where} ORDER BY place", states).fetchall()
+        return [_record(row) for row in rows]
+
+    def waiting(self, most: int, without: Collection[str]) -> list[JobRecord]:
+        """The first jobs in the queue, at most `most`, leaving out those in `without`."""
+        marks = ", ".join("?" * len(without))
+        query = f"SELECT * FROM jobs WHERE state = ? AND id NOT IN ({marks}) ORDER BY place LIMIT ?"
+        with self._lock:
+            rows = self._connection.execute(query, (State.QUEUED, *without, most)).fetchall()
         return [_record(row) for row in rows]
 
     def counts(self) -> dict[State, int]:
@@ -264,11 +278,10 @@ def _stored(row: Mapping[str, Any]) -> StoredEvent:
 
 
 def _record(row: Mapping[str, Any]) -> JobRecord:
-    request = from_json(ShotRequest, json.loads(row["request"]))
     return JobRecord(
         id=row["id"],
         name=row["name"],
-        request=request,
+        asked=json.loads(row["request"]),
         state=State(row["state"]),
         place=row["place"],
         created=row["created"],

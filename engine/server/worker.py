@@ -235,12 +235,20 @@ def _memory_used() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
+def _step_back() -> None:
+    """Let the server, and Blender, go first where processors are short: a CPU shot would take them all."""
+    import psutil
+
+    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 5)
+
+
 def main() -> None:
     """Run as `python -m engine.server.worker --device DEVICE`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", required=True)
     args = parser.parse_args()
     die_with_parent()
+    _step_back()
     # Reports own stdout; anything a library prints goes to the log on stderr instead of between them.
     reports = os.dup(1)
     os.dup2(2, 1)

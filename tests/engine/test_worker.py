@@ -44,7 +44,7 @@ class Shop:
         (home / "images" / BOARD_PICTURE.sha256).write_bytes(BOARD_PICTURE.data)
         self.store = JobStore(home / "jobs.db")
         self.pool = LocalPool(["cpu"], home / "logs")
-        self.foreman = Foreman(self.store, self.pool, home, lambda: None)
+        self.foreman = Foreman(self.store, self.pool, home, lambda _event: None)
         self.foreman.start()
 
     def add(self, request: ShotRequest = REQUEST) -> str:

@@ -38,7 +38,7 @@ from engine.server.orders import (
 )
 from engine.server.pool import Death, Listener, WorkerState
 from engine.server.states import State
-from engine.server.store import JobStore, StoreError
+from engine.server.store import JobStore, StoredEvent, StoreError
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)
 KILLED = Death("killed, most likely out of memory", "last words")
@@ -74,7 +74,7 @@ class Shop:
         self.foreman = Foreman(self.store, self.pool, home, self._count)
         self.foreman.start()
 
-    def _count(self) -> None:
+    def _count(self, _event: StoredEvent) -> None:
         self.stored += 1
 
     def add(self) -> str:
