@@ -39,7 +39,8 @@ def test_the_recorded_latents(make_shot: MakeShot, name: str, frames: int, toler
         solver=solver,
     )
     recorded = load_file(FIXTURES / "released.safetensors")
-    assert torch.equal(shot.latents[:, :, :1], recorded["start"])
+    # Encoded on another processor, whose convolutions may round otherwise.
+    torch.testing.assert_close(shot.latents[:, :, :1], recorded["start"], atol=1e-5, rtol=1e-5)
     assert relative_error(shot.latents, recorded[name]) < tolerance
 
 

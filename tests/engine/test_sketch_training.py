@@ -179,14 +179,14 @@ def test_words_for_moves_are_told_apart_before_training():
 
     before = likeness()
     assert before > 0.8  # what made training stand still
-    assert teach_words(pipeline, steps=120, seed=1, device=CPU) > 0.25  # one in 22 by chance
+    assert teach_words(pipeline, steps=200, seed=1, device=CPU) > 0.7  # one in 22 by chance
     assert likeness() < before - 0.2
     with torch.no_grad():
         _, pooled, _ = pipeline.encode_prompt(texts, max_sequence_length=12)
     across = pooled[:, 0] / RATE_UNIT  # the camera going left takes the content right
-    assert across[0] > 0.4
-    assert across[1] < -0.4
-    assert pooled[:, 1].abs().max() / RATE_UNIT < 0.4
+    assert across[0] > 0.7
+    assert across[1] < -0.7
+    assert pooled[:, 1].abs().max() / RATE_UNIT < 0.3
 
 
 def test_words_come_back_from_their_file(tmp_path):
