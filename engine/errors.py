@@ -56,6 +56,7 @@ class Code(StrEnum):
     ENGINE_RUNNING = "engine_running"
     ENGINE_START_FAILED = "engine_start_failed"
     ENGINE_UNREACHABLE = "engine_unreachable"
+    JOB_UNKNOWN = "job_unknown"
     REFUSED = "refused"
     INTERNAL = "internal"
 
@@ -155,6 +156,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.ENGINE_UNREACHABLE: Explanation(
         1, "The engine at {url} cannot be reached ({detail})", "start it again, or check its address"
     ),
+    Code.JOB_UNKNOWN: Explanation(2, "The engine does not know {name} any more", "send it again, or remove it"),
     Code.REFUSED: Explanation(2, "The engine refused: {detail}", "correct it and try again"),
     Code.WORKER_DIED: Explanation(
         4,

@@ -74,13 +74,18 @@ class Connection:
         """Change a job: name, before, prompt, steps, guidance."""
         return self._object("PATCH", f"/v1/jobs/{job}", json=what)
 
+    def park(self, away: bool) -> dict[str, Any]:
+        """Have all weights taken off the devices, or put back."""
+        return self._object("POST", f"/v1/engine/{'park' if away else 'unpark'}")
+
     def remove(self, job: str) -> None:
         """Remove a job that has ended, with its files on the engine's side."""
         self._call("DELETE", f"/v1/jobs/{job}")
 
-    def frame(self, job: str, frame: int) -> bytes:
-        """A final frame, counted from 1, as PNG."""
-        return self._call("GET", f"/v1/jobs/{job}/frames/{frame}").content
+    def picture(self, job: str, path: str) -> bytes:
+        """A frame as PNG, by the path that the section's event gave it."""
+        place, _, name = path.rpartition("/")
+        return self._call("GET", f"/v1/jobs/{job}/{place}/{int(name.partition('.')[0])}").content
 
     def movie(self, job: str) -> bytes:
         """A finished job's movie."""

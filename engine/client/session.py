@@ -58,7 +58,7 @@ class Session:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.jobs: dict[str, Job] = {}
-        self.line = LineState(up=False, detail="not connected yet")
+        self.line = LineState(up=False)
         self._inbox: queue.Queue[Told | LineState] = queue.Queue()
         self._last = 0
         self._listener = connection.listen(self._inbox)
@@ -93,8 +93,8 @@ class Session:
                 job.state, job.plan, job.stage = "running", event, ""
             case Progress():
                 job.stage = event.stage
-            case Step():
-                job.state, job.step, job.stage = "running", event, ""
+            case Step():  # the last of a job that is paused meanwhile, perhaps: it says nothing of the state
+                job.step, job.stage = event, ""
             case Preview():
                 job.preview = event
             case Section():

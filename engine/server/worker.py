@@ -229,9 +229,11 @@ def _memory_used() -> int:
     """Bytes that this process holds on its GPU, or in main memory where it uses none."""
     import psutil
 
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        return int(torch.cuda.memory_reserved())
+    # The first beats come while another thread is still importing torch: a part of it may be missing.
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    initialized = getattr(cuda, "is_initialized", None)
+    if cuda is not None and initialized is not None and initialized():
+        return int(cuda.memory_reserved())
     return int(psutil.Process().memory_info().rss)
 
 

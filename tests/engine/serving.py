@@ -19,7 +19,8 @@ from PIL import Image
 from tests.engine.checkpoints import BOARD, TINY
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 120.0
+LIMIT = 300.0
+"""Seconds; workers give way to everything else on a busy machine."""
 
 
 class Serving:

@@ -93,7 +93,7 @@ def test_a_job_is_followed_from_queue_to_frames(engine):
     assert [event.section for event in events if isinstance(event, Section)] == [1, 0]
     assert session.jobs[made].done == 1.0
     assert session.line.up
-    assert engine.connection.frame(made, 73).startswith(b"\x89PNG")
+    assert engine.connection.picture(made, "frames/0073.png").startswith(b"\x89PNG")
     assert engine.connection.movie(made)[4:8] == b"ftyp"
     session.close()
 

@@ -1,0 +1,243 @@
+"""Everything an artist's side keeps of its engine: the engine itself, the shots it makes, the frames that come.
+
+`poll` is called on one thread again and again and never waits; whatever takes time is an errand.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ..errors import Code, EngineError
+from ..protocol import PROTOCOL_VERSION
+from .connection import Connection
+from .errands import Errands
+from .gather import Gatherer, Source
+from .launcher import Engine, find_or_start
+from .session import Job, Session
+from .shot import Shot
+
+_EVENTS_AT_ONCE = 20
+
+
+class EngineState(StrEnum):
+    """How it stands with the engine."""
+
+    OFF = "off"
+    STARTING = "starting"
+    READY = "ready"
+    AWAY = "away"
+    """The line to it is broken; it is being called again."""
+    ENDED = "ended"
+    """It was there, and is not any more, or could not be started; `Desk.fault` says why."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which engine to use: the one at `remote`, else one on this machine."""
+
+    python: Path
+    folder: Path
+    home: Path
+    device: str = "auto"
+    remote: str = ""
+    token: str = ""
+
+
+class Desk:
+    """One engine and the shots that it makes for us."""
+
+    def __init__(self) -> None:
+        self.state = EngineState.OFF
+        self.fault: EngineError | None = None
+        self.about: dict[str, Any] = {}
+        """What the engine said of itself: devices, memory, models."""
+        self.shots: dict[str, Shot] = {}
+        self._engine: Engine | None = None
+        self._source: Source | None = None
+        self._session: Session | None = None
+        self._errands = Errands()
+        self._gatherer = Gatherer()
+
+    def wake(self, where: Where) -> None:
+        """See to it that there is an engine; does nothing where there is one, or where one is just starting."""
+        if self.state in (EngineState.STARTING, EngineState.READY, EngineState.AWAY):
+            return
+        self.state, self.fault = EngineState.STARTING, None
+        self._errands.send(lambda: _engine(where), lambda engine: self._connected(engine, where), self._failed)
+
+    def send(self, shot: Shot, request: dict[str, Any], boards: Sequence[tuple[int, Path]]) -> None:
+        """Have `shot` made: `request` is a job's body without its boards, which are (frame, picture file)."""
+        self.shots[shot.id] = shot
+        shot.fault = None
+
+        def queue() -> dict[str, Any]:
+            connection = self._connection()
+            named = [{"frame": frame, "image": connection.add_image(path.read_bytes())} for frame, path in boards]
+            return connection.add_job({**request, "boards": named})
+
+        self._errands.send(queue, lambda job: self._accepted(shot, job), lambda fault: _refused(shot, fault))
+
+    def follow(self, shot: Shot) -> None:
+        """Go on with a shot whose job an engine has known before."""
+        self.shots[shot.id] = shot
+
+    def forget(self) -> None:
+        """Follow no shot any more; the engine goes on with them."""
+        self.shots.clear()
+
+    def act(self, shot: Shot, action: str) -> None:
+        """`pause`, `resume` or `cancel`; resuming one that failed or was cancelled makes it go on as a new job."""
+        shot.fault = None
+        self._errands.send(
+            lambda: self._connection().act(shot.job, action),
+            lambda job: self._accepted(shot, job),
+            lambda fault: _refused(shot, fault),
+        )
+
+    def ask(self) -> None:
+        """Hear anew what the engine has to say of itself; it is in `about` a moment later."""
+        self._errands.send(lambda: self._connection().engine(), self.about.update, lambda _fault: None)
+
+    def park(self, away: bool) -> None:
+        """Let the engine take its weights off the device while somebody else needs it, and put them back."""
+        if self.state is EngineState.READY:
+            self._errands.send(lambda: self._connection().park(away), lambda _: None, lambda _fault: None)
+
+    def job(self, shot: Shot) -> Job | None:
+        """What the engine has told of a shot's job; None before it has told anything."""
+        return self._session.jobs.get(shot.job) if self._session and shot.job else None
+
+    def poll(self, seconds: float) -> list[Shot]:
+        """Take in what has happened since, for about `seconds`; returns the shots that look different now."""
+        until = time.perf_counter() + seconds
+        changed: dict[str, Shot] = {}
+        by_job = {shot.job: shot for shot in self.shots.values() if shot.job}
+        if self._errands.drain():
+            changed.update(self.shots)
+        self._look_after_engine()
+        while self._session is not None and time.perf_counter() < until:
+            told = self._session.drain(_EVENTS_AT_ONCE)
+            for shot in {job: by_job[job] for job, _ in told if job in by_job}.values():
+                changed[shot.id] = shot
+                self._fetch(shot)
+            if len(told) < _EVENTS_AT_ONCE:
+                break
+        for arrival in self._gatherer.drain():
+            if (found := self.shots.get(arrival.shot)) is not None:
+                changed[found.id] = found
+                for picture in arrival.frames:
+                    found.arrived(picture)
+                for picture in arrival.failed:
+                    found.not_arrived(picture)
+                found.fault = arrival.fault or found.fault
+        for shot in changed.values():
+            job = self.job(shot)
+            shot.complete = job is not None and job.state == "finished" and len(shot.finals) == shot.frames
+        return list(changed.values())
+
+    def retry(self, shot: Shot) -> None:
+        """Try once more to fetch frames that could not be had."""
+        shot.fault = None
+        self._fetch(shot)
+
+    def stop(self) -> None:
+        """End the engine if it is ours; its jobs go on with the next one."""
+        engine, session = self._engine, self._session
+        self._engine = self._session = self._source = None
+        self.state, self.fault = EngineState.OFF, None
+        self._errands.send(lambda: _end(engine, session), lambda _: None, lambda _fault: None)
+
+    def close(self) -> None:
+        """Let go of everything, waiting for nothing: an engine of ours ends when its pipe closes."""
+        engine = self._engine
+        self._engine = self._session = None
+        self._errands.close()
+        self._gatherer.close()
+        if engine is not None and engine.process is not None and engine.process.stdin is not None:
+            engine.process.stdin.close()
+
+    def _connection(self) -> Connection:
+        if self._engine is None:
+            raise self.fault or EngineError(Code.ENGINE_UNREACHABLE, url="this machine", detail="it is not running")
+        return self._engine.connection
+
+    def _connected(self, engine: Engine, where: Where) -> None:
+        self._engine = engine
+        self._source = Source(engine.connection, None if where.remote else where.home)
+        self._session = Session(engine.connection)
+        self.state = EngineState.READY
+        self.ask()
+        self._errands.send(engine.connection.jobs, self._compare, lambda _fault: None)
+
+    def _compare(self, jobs: list[dict[str, Any]]) -> None:
+        """What no event tells: which jobs are paused, and which of our shots the engine does not know."""
+        known = {job["id"]: job["state"] for job in jobs}
+        for shot in self.shots.values():
+            if shot.job and shot.job not in known:
+                shot.fault = EngineError(Code.JOB_UNKNOWN, name=shot.name)
+        if self._session is not None:
+            for job, state in known.items():
+                if state == "paused":
+                    self._session.jobs.setdefault(job, Job(job)).state = state
+
+    def _failed(self, fault: EngineError) -> None:
+        self.state, self.fault = EngineState.ENDED, fault
+
+    def _accepted(self, shot: Shot, job: dict[str, Any]) -> None:
+        shot.job = job["id"]
+        if self._session is not None and job["state"] in ("paused", "running", "queued"):
+            self._session.jobs.setdefault(shot.job, Job(shot.job)).state = job["state"]
+            self._fetch(shot)
+
+    def _fetch(self, shot: Shot) -> None:
+        job = self.job(shot)
+        if job is None or self._source is None:
+            return
+        try:
+            missing = shot.missing(job)
+        except EngineError as fault:
+            shot.fault = fault
+            return
+        if missing:
+            self._gatherer.fetch(self._source, shot.id, shot.job, shot.folder, missing)
+
+    def _look_after_engine(self) -> None:
+        if self._engine is None or self._session is None:
+            return
+        if not self._engine.alive:
+            url, engine, session = self._engine.connection.url, self._engine, self._session
+            self._engine = self._session = self._source = None
+            self._failed(EngineError(Code.ENGINE_UNREACHABLE, url=url, detail="it has ended"))
+            self._errands.send(lambda: _end(engine, session), lambda _: None, lambda _fault: None)
+        elif self.state is EngineState.READY and not self._session.line.up and self._session.line.detail:
+            self.state = EngineState.AWAY
+        elif self.state is EngineState.AWAY and self._session.line.up:
+            self.state = EngineState.READY
+
+
+def _engine(where: Where) -> Engine:
+    """The engine to use; waits for it. Raises EngineError."""
+    if not where.remote:
+        return find_or_start(where.python, where.folder, where.home, device=where.device)
+    connection = Connection(where.remote, where.token)
+    about = connection.engine()
+    if about.get("protocol") != PROTOCOL_VERSION:
+        detail = f"it speaks protocol {about.get('protocol')}, not {PROTOCOL_VERSION}"
+        raise EngineError(Code.ENGINE_UNREACHABLE, url=where.remote, detail=detail)
+    return Engine(connection, about)
+
+
+def _end(engine: Engine | None, session: Session | None) -> None:
+    if session is not None:
+        session.close()
+    if engine is not None:
+        engine.stop()
+
+
+def _refused(shot: Shot, fault: EngineError) -> None:
+    shot.fault = fault

@@ -1,0 +1,159 @@
+"""A board as a PNG on disk: from a strip, the Render Result, the camera or the viewport; sRGB, as it is meant to look.
+
+Everything that is changed to render one picture is put back, whatever happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import timeline
+
+LONGEST_SIDE = 1280
+"""Pixels; no model makes larger pictures, and a smaller board is sooner there."""
+_PLAIN_VIEW = {"view_transform": "Standard", "look": "None", "exposure": 0.0, "gamma": 1.0, "use_curve_mapping": False}
+
+
+class CaptureError(Exception):
+    """No picture can be had; the text says why and what to do."""
+
+
+def from_strip(scene: Any, strip: Any, path: Path) -> None:
+    """What `strip` alone shows, at the playhead or at its own first frame where the playhead is elsewhere.
+
+    The view transform is left out: the shot's frames go through it again, on the same timeline. Raises CaptureError.
+    """
+    shown = timeline.span(strip)
+    frame = scene.frame_current if scene.frame_current in shown else shown.start
+    with timeline.alone(scene, strip), _still_of(scene, path) as changes:
+        changes.make(scene.render, use_sequencer=True, use_compositing=False)
+        changes.make(scene.view_settings, **_PLAIN_VIEW)
+        with _at_frame(scene, frame):
+            if strip.type in ("SCENE", "META") and not bpy.app.background:
+                # The Sequencer's own drawing: what the artist sees there, and Grease Pencil without its slow render.
+                bpy.ops.render.opengl(sequencer=True, write_still=True)
+            else:
+                bpy.ops.render.render(write_still=True, scene=scene.name)
+    _check(path)
+
+
+def from_render_result(scene: Any, path: Path) -> None:
+    """The last render, as its scene's view transform shows it. Raises CaptureError where there is none."""
+    result = next((image for image in bpy.data.images if image.type == "RENDER_RESULT"), None)
+    if result is None or not any(result.size):
+        raise CaptureError("There is no Render Result yet; render an image first (F12), or choose another board.")
+    with _still_of(scene, path):
+        result.save_render(str(path), scene=scene)
+    _check(path)
+
+
+def from_camera(scene: Any, path: Path, engine: str) -> None:
+    """what the scene's camera sees at the current frame, rendered with `engine`: a name, or SCENE for the scene's own."""
+    if scene.camera is None:
+        raise CaptureError(f"{scene.name} has no camera; add one, or choose another board.")
+    with _still_of(scene, path) as changes:
+        changes.make(scene.render, use_sequencer=False)
+        if engine != "SCENE":
+            changes.make(scene.render, engine=engine)
+        bpy.ops.render.render(write_still=True, scene=scene.name)
+    _check(path)
+
+
+def from_viewport(context: Any, path: Path) -> None:
+    """The largest 3D viewport of the window, as it looks. Raises CaptureError where there is none."""
+    areas = [area for area in (context.screen.areas if context.screen else ()) if area.type == "VIEW_3D"]
+    if bpy.app.background or not areas:
+        raise CaptureError("There is no 3D viewport in this window; open one, or choose another board.")
+    area = max(areas, key=lambda each: each.width * each.height)
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    scene = context.scene
+    with _still_of(scene, path), context.temp_override(area=area, region=region):
+        bpy.ops.render.opengl(view_context=True, write_still=True)
+    _check(path)
+
+
+@contextmanager
+def _still_of(scene: Any, path: Path) -> Iterator[_Changes]:
+    """Set `scene` up to write one 8-bit PNG to `path`; the body may make more changes. All are put back at the end."""
+    render, output = scene.render, scene.render.image_settings
+    width, height = _size(render)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    changes = _Changes()
+    try:
+        changes.make(output, media_type="IMAGE")  # since 5.0 it decides which file formats there are
+        changes.make(
+            output,
+            file_format="PNG",
+            color_mode="RGB",
+            color_depth="8",
+            compression=15,
+            color_management="FOLLOW_SCENE",
+        )
+        changes.make(
+            render,
+            filepath=str(path),
+            resolution_x=width,
+            resolution_y=height,
+            resolution_percentage=100,
+            pixel_aspect_x=1.0,
+            pixel_aspect_y=1.0,
+            use_file_extension=False,
+            use_overwrite=True,
+            use_border=False,
+        )
+        yield changes
+    finally:
+        changes.put_back()
+
+
+class _Changes:
+    """`changes.make(owner, name=value)` sets properties; `put_back` gives them the values that they had at first."""
+
+    def __init__(self) -> None:
+        self._before: dict[tuple[int, str], tuple[Any, Any]] = {}
+
+    def make(self, owner: Any, **values: Any) -> None:
+        """Set what `owner` has of these properties."""
+        known = {name: value for name, value in values.items() if name in owner.bl_rna.properties}
+        # All are read before any is set: a new file format may change the depth, say.
+        for name in known:
+            self._before.setdefault((owner.as_pointer(), name), (owner, getattr(owner, name)))
+        for name, value in known.items():
+            setattr(owner, name, value)
+
+    def put_back(self) -> None:
+        """In the order of making: what a look or a format may be hangs on what was set before it."""
+        for (_, name), (owner, value) in self._before.items():
+            setattr(owner, name, value)
+
+
+@contextmanager
+def _at_frame(scene: Any, frame: int) -> Iterator[None]:
+    before = scene.frame_current
+    if before == frame:
+        yield
+        return
+    scene.frame_set(frame)
+    try:
+        yield
+    finally:
+        scene.frame_set(before)
+
+
+def _size(render: Any) -> tuple[int, int]:
+    """The scene's picture size, its longer side at most LONGEST_SIDE, both even."""
+    scale = render.resolution_percentage / 100
+    width = render.resolution_x * scale * render.pixel_aspect_x / max(render.pixel_aspect_x, render.pixel_aspect_y)
+    height = render.resolution_y * scale * render.pixel_aspect_y / max(render.pixel_aspect_x, render.pixel_aspect_y)
+    smaller = min(1.0, LONGEST_SIDE / max(width, height))
+    return max(2, round(width * smaller / 2) * 2), max(2, round(height * smaller / 2) * 2)
+
+
+def _check(path: Path) -> None:
+    if not path.is_file() or not path.stat().st_size:
+        raise CaptureError("Blender rendered no picture of the board; see its console, or choose another board.")

@@ -1,0 +1,73 @@
+"""Where shots lie on disk: beside the .blend in //shots/NAME, in the user folder while the file has no place yet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+import bpy
+
+from . import runtime, settings, timeline
+
+SHOTS = "shots"
+_UNFIT = re.compile(r"[^0-9A-Za-z_-]+")
+
+
+def new_folder(wish: str) -> tuple[str, Path]:
+    """A name like `wish` that no other shot here has, and its folder, which is made."""
+    base = Path(bpy.data.filepath).parent if bpy.data.filepath else settings.user_folder()
+    stem = _UNFIT.sub("-", wish).strip("-")[:40].lower() or "shot"
+    for number in range(1, 10_000):
+        name = stem if number == 1 else f"{stem}-{number}"
+        folder = base / SHOTS / name
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return name, folder
+    raise FileExistsError(f"{base / SHOTS} holds too many shots called {stem}")
+
+
+def move_beside(file: Path) -> None:
+    """Before the file is saved for the first time: put its shots' pictures beside it, and let the strips show those.
+
+    The old ones stay until the user folder is cleared: an undo, or a save that fails, may need them.
+    """
+    if bpy.data.filepath:
+        return  # Blender itself keeps relative paths right when a saved file is saved elsewhere
+    moved: dict[str, Path] = {}
+    for _, meta in list(timeline.stamped()):
+        stamp = meta.shotpack
+        folder = Path(bpy.path.abspath(stamp.folder))
+        if stamp.shot in moved or stamp.folder.startswith("//") or not folder.is_dir():
+            continue
+        target = _free(file.parent / SHOTS / folder.name)
+        with contextlib.suppress(OSError):  # where the disk refuses, the strips go on showing the old ones
+            _copy(folder, target)
+            moved[stamp.shot] = target
+    for shot, target in moved.items():
+        timeline.point_at(shot, str(target))
+        if (followed := runtime.shot_of(shot)) is not None:
+            followed.folder = target
+
+
+def _free(folder: Path) -> Path:
+    number, free = 1, folder
+    while free.exists():
+        number += 1
+        free = folder.with_name(f"{folder.name}-{number}")
+    return free
+
+
+def _copy(folder: Path, target: Path) -> None:
+    """All of `folder` in `target`, linked where the disk can."""
+    target.mkdir(parents=True)
+    for path in folder.iterdir():
+        if path.is_file() and not path.name.startswith("."):
+            try:
+                os.link(path, target / path.name)
+            except OSError:
+                shutil.copyfile(path, target / path.name)

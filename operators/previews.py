@@ -1,0 +1,73 @@
+"""Small pictures for panels: boards, and the section that is being denoised."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import bpy
+import bpy.utils.previews
+
+from ..engine.client.session import Job
+
+_pictures: Any = None
+_shown: dict[str, str] = {}
+"""What each name shows now, and by which entry of the collection."""
+_counter = 0
+
+
+def show(shot: str, job: Job | None) -> None:
+    """Keep the newest preview of a shot's open section; none where nothing is being denoised."""
+    preview = job.preview if job else None
+    if preview is None:
+        _drop(shot)
+        return
+    key = f"{preview.section}-{preview.step}"
+    if _shown.get(shot, "").startswith(f"{key}:"):
+        return
+    with tempfile.NamedTemporaryFile(suffix=".jpg", delete=False) as file:
+        file.write(base64.b64decode(preview.jpeg))
+    _load(shot, key, file.name)
+    # Loaded lazily: asked for once, it is read, and the file can go.
+    _pictures[_shown[shot]].image_size  # noqa: B018
+    Path(file.name).unlink(missing_ok=True)
+
+
+def show_file(name: str, path: str) -> None:
+    """Let `name` show the picture at `path`, which stays."""
+    if not _shown.get(name, "").startswith(f"{path}:"):
+        _load(name, path, path)
+
+
+def icon(name: str) -> int:
+    """The icon that shows `name`'s picture; 0 where there is none."""
+    if _pictures is None or name not in _shown:
+        return 0
+    return int(_pictures[_shown[name]].icon_id)
+
+
+def clear() -> None:
+    """Let go of all pictures."""
+    global _pictures
+    if _pictures is not None:
+        bpy.utils.previews.remove(_pictures)
+        _pictures = None
+    _shown.clear()
+
+
+def _load(name: str, key: str, path: str) -> None:
+    global _pictures, _counter
+    if _pictures is None:
+        _pictures = bpy.utils.previews.new()
+    _drop(name)
+    _counter += 1
+    entry = f"{key}:{_counter}"  # an entry's picture cannot be changed: every one is new
+    _pictures.load(entry, path, "IMAGE")
+    _shown[name] = entry
+
+
+def _drop(name: str) -> None:
+    if name in _shown:
+        del _pictures[_shown.pop(name)]

@@ -1,0 +1,185 @@
+"""The one timer: it lets the desk take in what has happened, and the timeline follow. Nothing else calls them.
+
+Strips are left alone while Blender renders, saves or plays ahead; what was to be done then is done afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..engine.client.desk import Desk, EngineState, Where
+from ..engine.client.shot import Shot
+from . import previews, settings, timeline
+
+BUDGET = 0.004
+"""Seconds of a tick, of which the desk may take half; a single shot's strips may take longer."""
+_BUSY, _IDLE, _SLEEPING = 0.1, 0.5, 1.0
+
+desk: Desk | None = None
+"""There while the extension is registered; made on first use."""
+_waiting: dict[str, Shot] = {}
+"""Shots whose strips may be out of date."""
+_held: set[str] = set()
+"""Why strips must be left alone now."""
+
+
+def the_desk() -> Desk:
+    """The desk, made on first use."""
+    global desk
+    if desk is None:
+        desk = Desk()
+    return desk
+
+
+def where() -> Where:
+    """The engine that the preferences name."""
+    chosen = settings.preferences()
+    return Where(
+        python=settings.python(),
+        folder=settings.engine_folder(),
+        home=settings.home(),
+        device=chosen.device,
+        remote=chosen.remote,
+        token=chosen.token,
+    )
+
+
+def new_id() -> str:
+    """A name for a shot that no other has."""
+    return uuid.uuid4().hex
+
+
+def send(shot: Shot, request: str) -> None:
+    """Have a shot made by the engine that the preferences name; `request` is what its stamp keeps."""
+    asked: dict[str, Any] = json.loads(request)
+    boards = [(frame, shot.folder / name) for frame, name in asked.pop("boards")]
+    desk = the_desk()
+    desk.wake(where())
+    desk.send(shot, asked, boards)
+    follow(shot)
+
+
+def follow(shot: Shot) -> None:
+    """Let the timeline follow a shot, from the next tick on."""
+    the_desk().shots[shot.id] = shot
+    _waiting[shot.id] = shot
+
+
+def shot_of(shot: str) -> Shot | None:
+    """The record of a shot that is followed."""
+    return desk.shots.get(shot) if desk else None
+
+
+def adopt() -> None:
+    """Follow the unfinished shots of the file that is open, and no others; wake the engine if one of them needs it."""
+    the_desk().forget()
+    _waiting.clear()
+    needed = False
+    for _, meta in list(timeline.stamped()):
+        stamp = meta.shotpack
+        if stamp.state == "finished" or shot_of(stamp.shot):
+            continue
+        shot = shot_from(stamp)
+        if not stamp.job:
+            send(shot, stamp.request)  # the file was closed before the engine had answered
+        else:
+            follow(shot)
+        needed |= stamp.state not in ("failed", "cancelled")
+    if needed:
+        the_desk().wake(where())
+
+
+def shot_from(stamp: Any) -> Shot:
+    """A shot's record from what its strip remembers."""
+    return Shot(stamp.shot, stamp.name, Path(bpy.path.abspath(stamp.folder)), stamp.frames, stamp.job)
+
+
+def step() -> float:
+    """One tick; returns the seconds until the next. Tests call it where Blender's timers do not run."""
+    if desk is None:
+        return _SLEEPING
+    if _held:
+        return _BUSY
+    for shot in desk.poll(BUDGET / 2):
+        _waiting[shot.id] = shot
+    until = time.perf_counter() + BUDGET / 2
+    changed = False
+    while _waiting and _may_touch_strips():
+        name = next(iter(_waiting))
+        shot = _waiting.pop(name)
+        changed |= timeline.reconcile(shot, desk.job(shot))
+        previews.show(shot.id, desk.job(shot))
+        changed = True
+        if time.perf_counter() > until:
+            break
+    if changed or desk.state is EngineState.STARTING:
+        redraw()
+    unfinished = any(not shot.complete for shot in desk.shots.values())
+    return _BUSY if unfinished or desk.state is EngineState.STARTING else _IDLE
+
+
+def redraw() -> None:
+    """Draw again what shows shots."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in ("SEQUENCE_EDITOR", "VIEW_3D", "PREFERENCES"):
+                area.tag_redraw()
+
+
+def hold(why: str) -> None:
+    """Leave strips alone until `let_go(why)`."""
+    _held.add(why)
+
+
+def let_go(why: str) -> None:
+    """Go on with what was held for this reason."""
+    _held.discard(why)
+
+
+def look_again() -> None:
+    """The file has changed under us (undo, redo): every shot's strips may be out of date."""
+    if desk is not None:
+        _waiting.update(desk.shots)
+
+
+def attach() -> None:
+    """Start the timer."""
+    # A file may be open already, and register() must not look at it: the first tick does.
+    bpy.app.timers.register(_first, first_interval=0.2)
+    bpy.app.timers.register(_tick, first_interval=0.5, persistent=True)
+
+
+def detach() -> None:
+    """Stop the timer and let go of the engine: it ends when its pipe closes."""
+    global desk
+    for timer in (_first, _tick):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
+    if desk is not None:
+        desk.close()
+        desk = None
+    _waiting.clear()
+    _held.clear()
+    previews.clear()
+
+
+def _may_touch_strips() -> bool:
+    """Not while Blender plays with frames rendered ahead: it reads strips from another thread then."""
+    screens = [window.screen for window in bpy.context.window_manager.windows]
+    playing = any(screen.is_animation_playing for screen in screens)
+    editors = [scene.sequence_editor for scene in bpy.data.scenes if scene.sequence_editor]
+    return not (playing and any(editor.use_prefetch for editor in editors))
+
+
+def _first() -> None:
+    adopt()
+
+
+def _tick() -> float:
+    return step()

@@ -1,0 +1,159 @@
+"""What the artist sets: in the scene, in the preferences, and what a strip remembers of its shot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from .. import __package__ as ADDON  # noqa: N812
+from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, STEPS_MAXIMUM
+
+SOURCES = (
+    ("STRIP", "Strip", "The active strip, or the topmost one at the playhead", "SEQ_SEQUENCER", 0),
+    ("RENDER", "Render Result", "The last render", "RENDER_RESULT", 1),
+    ("CAMERA", "Camera", "Render what the scene's camera sees at the current frame", "CAMERA_DATA", 2),
+    ("VIEWPORT", "Viewport", "The 3D viewport as it looks now", "VIEW3D", 3),
+)
+LENGTHS = (
+    ("BOARD", "As the Board's Strip", "As long as the strip that the board is taken from"),
+    ("SECONDS", "Seconds", "A length in seconds"),
+    ("FRAMES", "Frames", "A length in frames of the scene"),
+    ("NEXT", "To Next Strip or Marker", "As far as the next strip's start or the next marker"),
+)
+ORDERS = (
+    ("AUTO", "Model's Own", "The order that the model is best at"),
+    ("inverted", "Last First", "The last section first, toward the board: least drift"),
+    ("forward", "First First", "The first section first: see the beginning at once"),
+    ("endpoint", "Both Ends First", "First and last section, then the gap"),
+)
+RATES = (
+    ("CONFORM", "Keep Speed", "Made at the model's frame rate and resampled to the scene's: motion keeps its speed"),
+    ("FRAMES", "Frame for Frame", "The model's frames as they are: motion is slower at a lower frame rate"),
+)
+ENGINES = (
+    ("SCENE", "Scene's Engine", "Render the board as the scene is set up"),
+    ("BLENDER_WORKBENCH", "Workbench", "Render the board fast, with Workbench"),
+)
+DEVICES = (
+    ("auto", "Automatic", "The GPU if there is one, else the processor"),
+    ("cpu", "Processor", "Slower, and always there"),
+    ("cuda:0", "GPU", "The first CUDA device"),
+)
+
+
+class ShotStamp(bpy.types.PropertyGroup):
+    """What a strip remembers of its shot, so that a reopened file finds it again."""
+
+    shot: StringProperty(options={"HIDDEN"})
+    name: StringProperty(options={"HIDDEN"})
+    job: StringProperty(options={"HIDDEN"})
+    folder: StringProperty(options={"HIDDEN"})
+    frames: IntProperty(options={"HIDDEN"})
+    request: StringProperty(options={"HIDDEN"})
+    state: StringProperty(default="sending", options={"HIDDEN"})
+    role: StringProperty(options={"HIDDEN"})
+    section: IntProperty(options={"HIDDEN"})
+
+
+class ShotpackSettings(bpy.types.PropertyGroup):
+    """How the next shot of this scene is to be made."""
+
+    prompt: StringProperty(name="Prompt", description="What happens in the shot", options={"TEXTEDIT_UPDATE"})
+    source: EnumProperty(name="Board", description="Where the first picture comes from", items=SOURCES)
+    length: EnumProperty(name="Length", items=LENGTHS)
+    seconds: FloatProperty(
+        name="Seconds", default=5.0, min=0.04, soft_max=60.0, max=1200.0, precision=2, subtype="TIME_ABSOLUTE"
+    )
+    frames: IntProperty(name="Frames", default=120, min=1, max=FRAMES_MAXIMUM)
+    use_end: BoolProperty(
+        name="End on Second Strip", description="The shot ends on the other selected strip's picture", default=True
+    )
+    seed: IntProperty(name="Seed", description="Another seed, another take", min=0)
+    steps: IntProperty(
+        name="Steps", description="Denoising steps a section; 0: the model's own", max=STEPS_MAXIMUM, min=0
+    )
+    guidance: FloatProperty(
+        name="Guidance",
+        description="How strictly the prompt is followed; 0: the model's own",
+        min=0,
+        max=GUIDANCE_MAXIMUM,
+        default=0,
+    )
+    order: EnumProperty(name="Order", description="Which section is made first", items=ORDERS)
+    rate: EnumProperty(name="Frame Rate", items=RATES)
+    engine: EnumProperty(name="Render With", items=ENGINES)
+    model: StringProperty(name="Model", description="Empty: the one in the preferences")
+
+
+class PreferenceProperties:
+    """Where the engine is and what it may use; `panels.preferences` makes Blender's class of it, and draws it."""
+
+    python: StringProperty(
+        name="Python",
+        description="Interpreter of the engine's environment; empty: the one that Shotpack installed",
+        subtype="FILE_PATH",
+    )
+    engine_folder: StringProperty(
+        name="Engine Folder",
+        description="The folder that holds the package 'engine'; empty: Shotpack's own",
+        subtype="DIR_PATH",
+    )
+    home: StringProperty(
+        name="Cache Folder",
+        description="Where the engine keeps jobs, logs and models; empty: Shotpack's user folder",
+        subtype="DIR_PATH",
+    )
+    device: EnumProperty(name="Device", items=DEVICES)
+    model: StringProperty(name="Model", description="Empty: the best one that is installed")
+    remote: StringProperty(
+        name="Address", description="A remote engine, such as http://studio:8188; empty: this machine"
+    )
+    token: StringProperty(name="Token", description="The remote engine's token", subtype="PASSWORD")
+
+
+def preferences() -> Any:
+    """Shotpack's preferences."""
+    return bpy.context.preferences.addons[ADDON].preferences
+
+
+def user_folder() -> Path:
+    """Shotpack's own folder for what must outlive an upgrade; made where it is missing."""
+    return Path(bpy.utils.extension_path_user(ADDON, path="", create=True))
+
+
+def home() -> Path:
+    """The engine's home."""
+    chosen = preferences().home
+    return Path(bpy.path.abspath(chosen)) if chosen else user_folder() / "engine"
+
+
+def engine_folder() -> Path:
+    """The folder that holds the package `engine`."""
+    chosen = preferences().engine_folder
+    return Path(bpy.path.abspath(chosen)) if chosen else Path(__file__).parents[1]
+
+
+CLASSES = (ShotStamp, ShotpackSettings)
+
+
+def attach() -> None:
+    """Give scenes their settings and strips their stamp."""
+    bpy.types.Scene.shotpack = PointerProperty(type=ShotpackSettings)
+    bpy.types.Strip.shotpack = PointerProperty(type=ShotStamp)
+
+
+def detach() -> None:
+    """Take both away; what they held stays in the file."""
+    for owner in (bpy.types.Scene, bpy.types.Strip):
+        if hasattr(owner, "shotpack"):
+            del owner.shotpack

@@ -1,0 +1,281 @@
+"""Shots on the timeline: the one file that touches strips, and the only one that knows how Blenders differ about them.
+
+A shot is a meta strip that bears a stamp (`settings.ShotStamp`). Inside it are, on channel 1, its board over the whole
+length; on channel 2, one image sequence for each section that can be seen; in the end, instead of both, one image
+sequence of all frames. `reconcile` makes a shot's strips what its record says, wherever the artist has moved, cut or
+copied them to; it is idempotent, and everything that changes a shot ends in it. Frames are counted from 1 in a shot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..engine.client.session import Job
+from ..engine.client.shot import Shot
+from ..engine.protocol import SectionPlan
+
+BOARD_TYPES = ("IMAGE", "MOVIE", "SCENE", "META")
+"""Strips that show a picture of their own."""
+COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
+_WAITING_COLOUR = "COLOR_06"
+_PLACEHOLDER, _SECTION, _FINAL = "placeholder", "section", "final"
+_PLACEHOLDER_CHANNEL, _SECTION_CHANNEL, _FINAL_CHANNEL = 1, 2, 3
+_CHANNELS = 128
+# Since 5.2 a strip has `content_start`, `left_handle` and `right_handle`; the older names go with 6.0.
+_NEW_NAMES = "right_handle" in bpy.types.Strip.bl_rna.properties
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a shot goes: scene frames and channel."""
+
+    start: int
+    length: int
+    channel: int
+
+
+def scene_of(context: Any) -> Any:
+    """The scene whose timeline is edited: since 5.0 the Sequencer may show another one than the window's."""
+    return getattr(context, "sequencer_scene", None) or context.scene
+
+
+def span(strip: Any) -> range:
+    """The frames that a strip shows on the timeline."""
+    if _NEW_NAMES:
+        return range(strip.left_handle, strip.right_handle)
+    return range(strip.frame_final_start, strip.frame_final_end)
+
+
+def board_strip(scene: Any) -> Any | None:
+    """The strip to take a board from: the active one, else the topmost that can be seen at the playhead."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return None
+    active = editor.active_strip
+    if active is not None and active.type in BOARD_TYPES and active.select:
+        return active
+    seen = [
+        strip
+        for strip in _displayed(editor)
+        if strip.type in BOARD_TYPES and not strip.mute and scene.frame_current in span(strip)
+    ]
+    return max(seen, key=lambda strip: strip.channel, default=None)
+
+
+def end_strip(scene: Any, start: Any) -> Any | None:
+    """A second selected strip: the picture that the shot is to end on."""
+    editor = scene.sequence_editor
+    chosen = [
+        strip
+        for strip in (_displayed(editor) if editor else ())
+        if strip.select and strip != start and strip.type in BOARD_TYPES
+    ]
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def frames_to_next(scene: Any, start: int) -> int | None:
+    """How many frames it is from `start` to the next strip's start or marker; None where nothing follows."""
+    editor = scene.sequence_editor
+    starts = [span(strip).start for strip in (_displayed(editor) if editor else ())]
+    later = [frame for frame in (*starts, *(marker.frame for marker in scene.timeline_markers)) if frame > start]
+    return min(later) - start if later else None
+
+
+def free_channel(scene: Any, start: int, length: int, above: int = 0) -> int:
+    """The first channel over `above` that is unlocked and empty from `start` for `length` frames."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return above + 1
+    wanted = range(start, start + length)
+    taken = {
+        strip.channel
+        for strip in _displayed(editor)
+        if span(strip).start < wanted.stop and wanted.start < span(strip).stop
+    }
+    channels = editor.channels
+    for channel in range(above + 1, _CHANNELS):
+        if channel not in taken and not (channel < len(channels) and channels[channel].lock):
+            return channel
+    return _CHANNELS
+
+
+def place(scene: Any, shot: Shot, spot: Spot, board: Path, request: str) -> Any:
+    """Put a new shot on the timeline, showing its board; returns its meta strip, which is active then."""
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    meta = (editor.meta_stack[-1] if editor.meta_stack else editor).strips.new_meta(shot.name, spot.channel, spot.start)
+    stamp = meta.shotpack
+    stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, request
+    stamp.folder = bpy.path.relpath(str(shot.folder)) if bpy.data.filepath else str(shot.folder)
+    _place_board(meta, shot, board)
+    _set_end(meta, spot.start + spot.length)
+    meta.color_tag = _WAITING_COLOUR
+    for strip in editor.strips_all:
+        strip.select = strip == meta
+    editor.active_strip = meta
+    return meta
+
+
+def stamped() -> Iterator[tuple[Any, Any]]:
+    """Every shot's meta strip in the file, with its scene. A shot that was cut or copied has several."""
+    for scene in bpy.data.scenes:
+        if scene.sequence_editor is not None:
+            for strip in scene.sequence_editor.strips_all:
+                if strip.type == "META" and strip.shotpack.shot:
+                    yield scene, strip
+
+
+def find(shot: str) -> list[Any]:
+    """The meta strips of one shot."""
+    return [meta for _, meta in stamped() if meta.shotpack.shot == shot]
+
+
+def reconcile(shot: Shot, job: Job | None) -> bool:
+    """Make up the difference between what is known of a shot and its strips; returns whether there was one."""
+    changed = False
+    for meta in find(shot.id):
+        state = job.state if job else "sending"
+        changed |= _stamp(meta, shot, "finished" if shot.complete else "running" if state == "finished" else state)
+        if shot.complete:
+            changed |= _finish(meta, shot)
+        elif job is not None and meta.shotpack.state != "finished":
+            for section in shot.visible(job).values():
+                changed |= _show_section(meta, shot, section)
+    return changed
+
+
+def point_at(shot: str, folder: str) -> None:
+    """The shot's pictures lie in `folder` now (a Blender path, perhaps beginning with //)."""
+    for meta in find(shot):
+        meta.shotpack.folder = folder
+        for strip in meta.strips:
+            if strip.type == "IMAGE" and strip.shotpack.role:
+                strip.directory = f"{folder}/"
+
+
+def remove(shot: str) -> None:
+    """Take a shot off its timelines."""
+    for scene, meta in list(stamped()):
+        if meta.shotpack.shot == shot:
+            parent = meta.parent_meta()
+            (parent or scene.sequence_editor).strips.remove(meta)
+
+
+def colour_of(state: str) -> str:
+    """The strip colour that tells how a shot stands."""
+    return COLOURS.get(state, _WAITING_COLOUR)
+
+
+def _displayed(editor: Any) -> list[Any]:
+    """The strips beside which a new one would lie: inside the meta strip that is being edited, if one is."""
+    return list((editor.meta_stack[-1] if editor.meta_stack else editor).strips)
+
+
+def _stamp(meta: Any, shot: Shot, state: str) -> bool:
+    """What the strip itself says of the shot: what is needed to find it again when the file is opened."""
+    stamp, changed = meta.shotpack, False
+    if stamp.job != shot.job and shot.job:
+        stamp.job, changed = shot.job, True
+    if stamp.state != state:
+        stamp.state, meta.color_tag, changed = state, colour_of(state), True
+    return changed
+
+
+def _start(meta: Any) -> int:
+    """The scene frame of the shot's frame 1, whatever part of it the strip shows."""
+    return int(meta.content_start if _NEW_NAMES else meta.frame_start)
+
+
+def _set_end(strip: Any, end: int) -> None:
+    if _NEW_NAMES:
+        strip.right_handle = end
+    else:
+        strip.frame_final_end = end
+
+
+def _directory(shot: Shot) -> str:
+    return bpy.path.relpath(str(shot.folder)) if bpy.data.filepath else str(shot.folder)
+
+
+def _place_board(meta: Any, shot: Shot, board: Path) -> None:
+    strip = _new_image(meta, f"{shot.name} board", board, _PLACEHOLDER_CHANNEL, 1, _PLACEHOLDER)
+    _set_end(strip, _start(meta) + shot.frames)
+
+
+def _new_image(meta: Any, name: str, picture: Path, channel: int, frame: int, role: str) -> Any:
+    path = bpy.path.relpath(str(picture)) if bpy.data.filepath else str(picture)
+    strip = meta.strips.new_image(name, path, channel, _start(meta) + frame - 1, fit_method="FILL")
+    strip.shotpack.role = role
+    strip.colorspace_settings.name = "sRGB"
+    return strip
+
+
+def _show_section(meta: Any, shot: Shot, section: SectionPlan) -> bool:
+    names = [shot.pictures[frame] for frame in range(section.first, section.last + 1)]
+    for strip in meta.strips:
+        if strip.shotpack.role == _SECTION and strip.shotpack.section == section.section:
+            return _show(strip, names)
+    strip = _sequence(meta, f"{shot.name} section {section.section + 1}", shot, section.first, names, _SECTION)
+    strip.shotpack.section = section.section
+    return True
+
+
+def _finish(meta: Any, shot: Shot) -> bool:
+    """One image sequence of all frames, and nothing else of ours."""
+    ours: Mapping[str, list[Any]] = {role: [] for role in (_PLACEHOLDER, _SECTION, _FINAL)}
+    for strip in meta.strips:
+        if strip.shotpack.role:
+            ours[strip.shotpack.role].append(strip)
+    changed = False
+    if not ours[_FINAL]:
+        names = [shot.pictures[frame] for frame in range(1, shot.frames + 1)]
+        _sequence(meta, f"{shot.name} frames", shot, 1, names, _FINAL)
+        changed = True
+    # The new one lies there first: a meta strip that is empty for a moment would lose its place.
+    for strip in (*ours[_PLACEHOLDER], *ours[_SECTION]):
+        meta.strips.remove(strip)
+        changed = True
+    return changed
+
+
+def _sequence(meta: Any, name: str, shot: Shot, first: int, names: list[str], role: str) -> Any:
+    channel = _FINAL_CHANNEL if role == _FINAL else _SECTION_CHANNEL
+    strip = _new_image(meta, name, shot.folder / names[0], channel, first, role)
+    for picture in names[1:]:
+        strip.elements.append(picture)
+    # Elements that are appended make the strip's content longer, and its visible part with it.
+    _set_end(strip, _start(meta) + first - 1 + len(names))
+    return strip
+
+
+def _show(strip: Any, names: list[str]) -> bool:
+    """Let a strip show these pictures; those that it shows already are left alone."""
+    changed = False
+    for element, name in zip(strip.elements, names, strict=True):
+        if element.filename != name:
+            element.filename, changed = name, True
+    return changed
+
+
+@contextmanager
+def alone(scene: Any, strip: Any) -> Iterator[None]:
+    """Mute everything beside one strip, for a picture of it alone; put back at the end."""
+    others = [each for each in _displayed(scene.sequence_editor) if each != strip]
+    before = [(each, each.mute) for each in (*others, strip)]
+    opacity = strip.blend_alpha
+    try:
+        for each in others:
+            if not each.mute:
+                each.mute = True
+        strip.mute, strip.blend_alpha = False, 1.0
+        yield
+    finally:
+        strip.blend_alpha = opacity
+        for each, mute in before:
+            if each.mute != mute:
+                each.mute = mute

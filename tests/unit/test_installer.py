@@ -1,0 +1,563 @@
+"""The installer: what it leaves on the disk however it ends, what it trusts, and what it tells.
+
+Most run against a uv that is a script; two make a real environment, one with the real uv and one with pip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import textwrap
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from engine.client import installer, uv
+from engine.client.environment import EnvironmentState, Place, environment_python, requirements_hash, state_of
+from engine.client.installer import Installation, InstallProgress, InstallResult, Stage
+from engine.errors import Code
+
+PYTHON = Path(sys.executable)
+REAL_UV = shutil.which("uv") or shutil.which("uv", path=str(PYTHON.parent))
+posix_only = pytest.mark.skipif(os.name == "nt", reason="the scripts that play uv need a shebang")
+STAMP = "shotpack-environment.json"
+HERE = ("Linux", "x86_64")
+
+
+@pytest.fixture(autouse=True)
+def _small_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environments here are small, and the machine's disk may be as well."""
+    monkeypatch.setattr(installer, "NEEDED_BYTES", 1)
+
+
+@pytest.fixture
+def requirements(tmp_path: Path) -> Path:
+    """A requirements file of one tiny package, with the folder that holds its wheel."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    info = "tiny-1.0.dist-info"
+    files = {
+        "tiny.py": "SIZE = 1\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(wheels / "tiny-1.0-py3-none-any.whl", "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    path = tmp_path / "requirements.txt"
+    path.write_text(f"# pinned\n--no-index\n--find-links {wheels.as_posix()}\ntiny==1.0\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the environment goes; its parent is not there yet."""
+    return tmp_path / "user" / "engine-env"
+
+
+@pytest.fixture
+def play_uv(tmp_path: Path) -> Callable[..., Path]:
+    """Make a uv that is a script: `venv` and `pip` are what it does for each, with its arguments in `words`."""
+
+    def make(pip: str = "", venv: str = "") -> Path:
+        script = tmp_path / "played" / "uv"
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(
+            f"#!{sys.executable}\n"
+            "import os, pathlib, subprocess, sys, time\n"
+            "words = sys.argv[1:]\n"
+            "if words[0] == 'venv':\n"
+            f"{textwrap.indent(textwrap.dedent(venv) or 'pass', '    ')}\n"
+            "    python = pathlib.Path(words[words.index('--allow-existing') + 1]) / 'bin' / 'python'\n"
+            "    python.parent.mkdir(exist_ok=True)\n"
+            "    python.symlink_to(sys.executable)\n"
+            "elif words[0] == 'pip':\n"
+            f"{textwrap.indent(textwrap.dedent(pip) or 'pass', '    ')}\n",
+            encoding="utf-8",
+        )
+        script.chmod(0o755)
+        return script
+
+    return make
+
+
+def publish(wheel: Path, program: bytes) -> None:
+    """Put a wheel that holds a uv, and members that want to lie elsewhere, on an index and pin its checksum."""
+    name = "uv.exe" if os.name == "nt" else "uv"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for member, data in ((f"uv-{uv.VERSION}.data/scripts/{name}", program), ("../../evil", b""), ("/evil", b"")):
+            archive.writestr(member, data)
+    uv.SHA256[HERE] = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    links = (
+        f'<a href="../{path}#sha256={of}">{path}</a>' for path, of in (("old", "0" * 64), (wheel.name, uv.SHA256[HERE]))
+    )
+    page = wheel.parent / "uv" / "index.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text("\n".join(links), encoding="utf-8")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and prints nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
+    """A package index on this machine that has the pinned uv: its URL and the wheel it gives."""
+    root = tmp_path / "index"
+    root.mkdir()
+    monkeypatch.setattr(uv.platform, "system", lambda: HERE[0])
+    monkeypatch.setattr(uv.platform, "machine", lambda: HERE[1])
+    monkeypatch.setattr(uv, "SHA256", {})
+    monkeypatch.setattr(uv, "_RETRY_SECONDS", (0.0, 0.0))
+    publish(root / "uv.whl", b"#!/bin/sh\n")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root))) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", root / "uv.whl"
+        server.shutdown()
+        thread.join()
+
+
+def install(folder: Path, requirements: Path, uv_program: Path | str | None = None, **more: object) -> Installation:
+    """Install, and return what was installed by when it ended."""
+    program = Path(uv_program) if uv_program else None
+    options: dict[str, object] = {"online": True, "check": "pass", **more}
+    installation = Installation(folder, requirements, PYTHON, uv_program=program, **options)  # type: ignore[arg-type]
+    installation.start()
+    assert installation.wait(120) is not None
+    return installation
+
+
+def ended(installation: Installation) -> InstallResult:
+    """How an install ended."""
+    assert installation.result is not None
+    return installation.result
+
+
+def detail(installation: Installation) -> str:
+    """What was wrong, where it failed to install."""
+    error = ended(installation).error
+    assert error is not None
+    assert error.code is Code.INSTALL_FAILED
+    return str(error.params["detail"])
+
+
+def names(folder: Path) -> set[str]:
+    """What lies in a folder, without hidden files."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Wait until something has happened."""
+    limit = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < limit, "it did not happen"
+        time.sleep(0.02)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs: one that was killed may still wait for its parent to notice."""
+    try:
+        os.kill(pid, 0)
+        stat = Path(f"/proc/{pid}/stat")
+        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+@pytest.mark.skipif(REAL_UV is None, reason="no uv here")
+def test_uv_makes_an_environment_that_works_where_it_lies(
+    folder: Path, requirements: Path, index: tuple[str, Path]
+) -> None:
+    publish(index[1], Path(str(REAL_UV)).read_bytes())
+    installation = install(folder, requirements, index=index[0], check="import tiny")
+    assert ended(installation).ok, installation.report()
+    assert installation.progress == InstallProgress(Stage.DONE, 1.0)
+    assert state_of(folder, requirements) is EnvironmentState.READY
+    assert names(folder.parent) == {"engine-env", "install.log"}
+    place = str(environment_python(folder))
+    program = "import sys, tiny; assert tiny.__file__.startswith(sys.prefix), tiny.__file__"
+    assert uv.run([place, "-c", program], uv.child_environ(folder, folder), folder, lambda line: None) == 0
+
+
+@pytest.mark.slow
+def test_pip_does_where_there_is_no_uv(folder: Path, requirements: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uv, "SHA256", {})
+    installation = install(folder, requirements, check="import tiny")
+    assert ended(installation).ok, installation.report()
+    assert state_of(folder, requirements) is EnvironmentState.READY
+    assert "going on with pip" in installation.report()
+
+
+@posix_only
+def test_uv_that_does_not_run_is_done_without(
+    folder: Path, requirements: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "uv"
+    broken.write_text("#!/bin/sh\nexit 127\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(Installation, "_make", lambda self, program: self._call([str(program)]))
+    assert "None" in detail(install(folder, requirements, broken))
+
+
+def test_on_windows_pip_is_no_way_out_for_a_graphics_card(
+    folder: Path, requirements: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installer.platform, "system", lambda: "Windows")
+    monkeypatch.setattr(installer.platform, "machine", lambda: "IA64")
+    monkeypatch.setattr(installer.shutil, "which", lambda name: name)
+    assert detail(install(folder, requirements)) == "there is no uv for Windows on IA64"
+
+
+def test_offline_nothing_is_begun(folder: Path, requirements: Path) -> None:
+    error = ended(install(folder, requirements, online=False)).error
+    assert error is not None
+    assert error.code is Code.INSTALL_OFFLINE
+    assert not folder.parent.exists()
+
+
+def test_disk_must_have_room(folder: Path, requirements: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installer, "NEEDED_BYTES", 1 << 60)
+    error = ended(install(folder, requirements)).error
+    assert error is not None
+    assert error.code is Code.DISK_SHORT
+    assert state_of(folder, requirements) is EnvironmentState.ABSENT
+
+
+@posix_only
+def test_progress_follows_uv(folder: Path, requirements: Path, play_uv: Callable[..., Path]) -> None:
+    go = requirements.with_name("go")
+    program = play_uv(f"""
+        print("Downloading torch (800.0MiB)", flush=True)
+        while not os.path.exists({str(go)!r}): time.sleep(0.02)
+    """)
+    installation = Installation(folder, requirements, PYTHON, online=True, uv_program=program, check="pass")
+    assert installation.progress == InstallProgress(Stage.WAITING, 0.0)
+    installation.start()
+    until(lambda: installation.progress.detail != "")
+    progress = installation.progress
+    assert (progress.stage, progress.detail) == (Stage.PACKAGES, "torch (800 MiB)")
+    assert progress.fraction is not None
+    assert 0.05 <= progress.fraction < 0.93
+    assert installation.result is None
+    assert state_of(folder, requirements) is EnvironmentState.INCOMPLETE
+    go.touch()
+    assert installation.wait(20) == InstallResult()
+
+
+@posix_only
+def test_cancel_kills_everything_and_leaves_nothing(
+    folder: Path, requirements: Path, play_uv: Callable[..., Path]
+) -> None:
+    pids = requirements.with_name("pids")
+    program = play_uv(f"""
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        pathlib.Path({str(pids)!r} + ".part").write_text(f"{{os.getpid()}} {{child.pid}}")
+        os.rename({str(pids)!r} + ".part", {str(pids)!r})
+        time.sleep(60)
+    """)
+    installation = Installation(folder, requirements, PYTHON, online=True, uv_program=program)
+    installation.start()
+    until(pids.exists)
+    begun = time.monotonic()
+    installation.cancel()
+    assert installation.wait(20) == InstallResult(cancelled=True)
+    assert time.monotonic() - begun < 10
+    assert installation.progress.stage is Stage.CANCELLED
+    for pid in map(int, pids.read_text().split()):
+        until(lambda pid=pid: not runs(pid))  # type: ignore[misc]
+    assert state_of(folder, requirements) is EnvironmentState.ABSENT
+    assert names(folder.parent) == {"install.log"}
+    assert ended(install(folder, requirements, play_uv())).ok
+
+
+@posix_only
+def test_failure_is_told_in_the_programs_words(folder: Path, requirements: Path, play_uv: Callable[..., Path]) -> None:
+    said = "Using Python\nerror: Failed to fetch: nowhere\n  cause: dns error"
+    installation = install(folder, requirements, play_uv(f"print({said!r}); sys.exit(2)"))
+    assert detail(installation) == "Failed to fetch: nowhere cause: dns error"
+    assert installation.progress.stage is Stage.FAILED
+    assert "network" in installation.progress.detail
+    assert state_of(folder, requirements) is EnvironmentState.ABSENT
+
+
+@posix_only
+def test_what_does_not_work_does_not_count(folder: Path, requirements: Path, play_uv: Callable[..., Path]) -> None:
+    installation = install(folder, requirements, play_uv(), check="import no_such_thing")
+    assert detail(installation) == "ModuleNotFoundError: No module named 'no_such_thing'"
+    assert state_of(folder, requirements) is EnvironmentState.ABSENT
+
+
+@posix_only
+def test_other_python_is_looked_for_where_the_given_one_will_not_do(
+    folder: Path, requirements: Path, play_uv: Callable[..., Path]
+) -> None:
+    installation = install(folder, requirements, play_uv(venv="if words[-1] != '3.11': sys.exit(2)"))
+    assert ended(installation).ok
+    assert "looks for another Python" in installation.report()
+
+
+@posix_only
+@pytest.mark.parametrize(("backend", "flag"), [("auto", "--torch-backend=auto"), ("", "engine-env.new")])
+def test_torch_backend_is_passed_on(
+    folder: Path, requirements: Path, play_uv: Callable[..., Path], backend: str, flag: str
+) -> None:
+    installation = install(folder, requirements, play_uv("print('words', words)"), torch_backend=backend)
+    [line] = [line for line in installation.report().splitlines() if " words " in line]
+    assert flag in line
+    assert ("--torch-backend" in line) == bool(backend)
+
+
+@posix_only
+def test_failed_upgrade_keeps_the_old_environment(
+    folder: Path, requirements: Path, play_uv: Callable[..., Path]
+) -> None:
+    assert ended(install(folder, requirements, play_uv("(pathlib.Path(words[3]).parent / 'first').touch()"))).ok
+    requirements.write_text("other==2\n", encoding="utf-8")
+    assert state_of(folder, requirements) is EnvironmentState.OUTDATED
+    assert not ended(install(folder, requirements, play_uv("sys.exit(1)"))).ok
+    assert state_of(folder, requirements) is EnvironmentState.OUTDATED
+    assert (folder / "bin" / "first").exists()
+    assert ended(install(folder, requirements, play_uv())).ok
+    assert state_of(folder, requirements) is EnvironmentState.READY
+    assert not (folder / "bin" / "first").exists()
+    assert names(folder.parent) == {"engine-env", "install.log"}
+
+
+@posix_only
+def test_environment_that_cannot_take_its_place_gives_it_back(
+    folder: Path, requirements: Path, play_uv: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ended(install(folder, requirements, play_uv("(pathlib.Path(words[3]).parent / 'first').touch()"))).ok
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.name.endswith(".new"):
+            raise PermissionError(13, "Permission denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    assert "Permission denied" in detail(install(folder, requirements, play_uv()))
+    assert (folder / "bin" / "first").exists()
+    assert state_of(folder, requirements) is EnvironmentState.READY
+
+
+def made(folder: Path, requirements: Path, state: str = "ready") -> None:
+    """Lay an environment with a stamp on the disk."""
+    environment_python(folder).parent.mkdir(parents=True)
+    environment_python(folder).touch()
+    stamp = {"state": state, "requirements": requirements_hash(requirements)}
+    (folder / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+
+
+def test_states(folder: Path, requirements: Path) -> None:
+    assert state_of(folder, requirements) is EnvironmentState.ABSENT
+    made(folder, requirements, "incomplete")
+    assert state_of(folder, requirements) is EnvironmentState.INCOMPLETE
+    shutil.rmtree(folder)
+    made(folder, requirements)
+    assert state_of(folder, requirements) is EnvironmentState.READY
+    requirements.write_bytes(requirements.read_bytes().replace(b"\n", b"\r\n"))
+    assert state_of(folder, requirements) is EnvironmentState.READY
+    requirements.write_text("other==1\n", encoding="utf-8")
+    assert state_of(folder, requirements) is EnvironmentState.OUTDATED
+    environment_python(folder).unlink()
+    assert state_of(folder, requirements) is EnvironmentState.INCOMPLETE
+    (folder / STAMP).write_text("[]", encoding="utf-8")
+    assert state_of(folder, requirements) is EnvironmentState.INCOMPLETE
+    folder.rename(Place(folder, requirements).new)
+    assert state_of(folder, requirements) is EnvironmentState.INCOMPLETE
+
+
+def test_environment_moved_aside_by_a_killed_install_comes_back(folder: Path, requirements: Path) -> None:
+    place = Place(folder, requirements)
+    made(place.old, requirements)
+    made(place.new, requirements, "incomplete")
+    assert state_of(folder, requirements) is EnvironmentState.INCOMPLETE
+    place.clear()
+    assert state_of(folder, requirements) is EnvironmentState.READY
+    assert names(folder.parent) == {"engine-env"}
+
+
+@posix_only
+def test_half_made_environment_is_made_afresh(folder: Path, requirements: Path, play_uv: Callable[..., Path]) -> None:
+    made(folder, requirements, "incomplete")
+    made(Place(folder, requirements).new, requirements, "incomplete")
+    (folder / "half").touch()
+    assert ended(install(folder, requirements, play_uv())).ok
+    assert not (folder / "half").exists()
+
+
+def test_folder_of_other_things_is_left_alone(folder: Path, requirements: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "thesis.txt").touch()
+    assert detail(install(folder, requirements)).endswith("holds something else")
+    assert names(folder) == {"thesis.txt"}
+
+
+def test_only_one_installs_at_a_time(folder: Path, requirements: Path) -> None:
+    folder.parent.mkdir()
+    with Place(folder, requirements).held():
+        assert detail(install(folder, requirements)) == "another Blender is installing it"
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("odd"), OSError(28, "No space left on device")])
+def test_nothing_is_raised_into_blender(
+    folder: Path, requirements: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(uv, "fetch", fail)
+    installation = install(folder, requirements)
+    assert detail(installation) == str(fault)
+    assert "Traceback" in installation.report()
+
+
+def test_children_get_nothing_of_blenders_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {"UV_INDEX_URL": "https://mirror.example/simple", "UV_FIND_LINKS": "/wheels", "PIP_INDEX_URL": "https://m"}
+    dropped = {"PYTHONHOME": "/blender", "PYTHONPATH": "/blender/lib", "PIP_TARGET": "/x", "VIRTUAL_ENV": "/y"}
+    for name, value in {**kept, **dropped}.items():
+        monkeypatch.setenv(name, value)
+    environ = uv.child_environ(tmp_path / "cache", tmp_path / "python")
+    assert kept.items() <= environ.items()
+    assert not dropped.keys() & environ.keys()
+    assert Path(environ["UV_CACHE_DIR"]).is_relative_to(tmp_path)
+
+
+def test_report_names_versions_and_nobody(
+    folder: Path, requirements: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "mmustermann"
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    for name in ("USER", "USERNAME", "LOGNAME"):
+        monkeypatch.setenv(name, "erika")
+    folder.parent.mkdir()
+    lines = [f"line {number}" for number in range(100)]
+    lines += [f"{home}/x", f"{home}!", "/tmp/erika/y", "numerika", "https://erika:secret@mirror.example/simple"]
+    (folder.parent / "install.log").write_text("\n".join(lines), encoding="utf-8")
+    text = installer.report(folder, requirements, "Downloading packages")
+    assert "mmustermann" not in text
+    assert "secret" not in text
+    for part in ("~/x", "~!", "/tmp/USER/y", "numerika", "https://***@mirror.example/simple", "tiny==1.0"):
+        assert part in text
+    for part in (uv.VERSION, "Downloading packages", "absent", "line 99"):
+        assert part in text
+    assert "line 44\n" not in text
+    assert "line 45\n" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("error: No solution found\n cause: Because there is no version of torch==2.13.0 and", "graphics driver"),
+        ("error: Failed to fetch: https://x\n cause: dns error", "network"),
+        ("error: invalid peer certificate: UnknownIssuer", "SSL_CERT_FILE"),
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "free some"),
+        ("error: No solution found when resolving dependencies", "report"),
+    ],
+)
+def test_advice_fits_the_fault(said: str, advice: str) -> None:
+    assert advice in uv.explained(said).advice
+
+
+def test_downloads_go_by_size_and_by_what_the_disk_took() -> None:
+    downloads = uv.Downloads()
+    assert downloads.fraction(1e9) == 0.0
+    for line in ("Using Python 3.11.7", "Downloading torch (300.0MiB)\n", "Downloading numpy (100.0MiB)\n"):
+        downloads.read(line)
+    assert downloads.under_way() == "torch (300 MiB), numpy (100 MiB)"
+    assert downloads.fraction(0) == 0.0
+    assert 0.1 < downloads.fraction(100 * 2**20) < 0.2
+    downloads.read(" Downloaded torch\n")
+    assert downloads.fraction(0) == 0.75
+    assert downloads.under_way() == "numpy (100 MiB)"
+    assert downloads.fraction(1e12) == pytest.approx(0.97)
+    downloads.read("Prepared 14 packages in 1.35s\n")
+    assert downloads.fraction(0) == 1.0
+
+
+def test_uv_is_fetched_once_and_only_the_program_is_unpacked(index: tuple[str, Path], tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    cache = tmp_path / "a" / "b" / "cache"
+    program = uv.fetch(cache, lambda here, total: told.append((here, total)), index=index[0])
+    size = index[1].stat().st_size
+    assert told[-1] == (size, size)
+    assert program.parent == cache
+    assert program.read_text() == "#!/bin/sh\n"
+    assert len(names(cache)) == 2
+    assert not list(tmp_path.rglob("evil"))
+    index[1].unlink()
+    assert uv.fetch(cache, lambda here, total: None, index=index[0]) == program
+
+
+def test_file_that_is_not_the_pinned_one_is_refused(
+    index: tuple[str, Path], folder: Path, requirements: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index[1].write_bytes(index[1].read_bytes() + b"x")
+    monkeypatch.setattr(Installation, "_call", lambda *_: pytest.fail("a program was run"))
+    installation = install(folder, requirements, index=index[0])
+    assert "is not the file that Shotpack knows" in detail(installation)
+    assert names(folder.parent / "install-cache") == set()
+
+
+def test_damaged_copy_is_fetched_again(index: tuple[str, Path], tmp_path: Path) -> None:
+    uv.fetch(tmp_path, lambda here, total: None, index=index[0])
+    [wheel] = tmp_path.glob("uv-*.whl")
+    wheel.write_bytes(b"half")
+    assert uv.fetch(tmp_path, lambda here, total: None, index=index[0]).read_text() == "#!/bin/sh\n"
+
+
+def test_cancelled_download_leaves_no_wheel(index: tuple[str, Path], tmp_path: Path) -> None:
+    def stop(here: int, total: int) -> None:
+        if here:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        uv.fetch(tmp_path / "cache", stop, index=index[0])
+    assert not list(tmp_path.glob("cache/*.whl"))
+
+
+def test_uv_is_missing_where_the_index_does_not_have_it(
+    index: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(uv.UvMissingError, match="could not be downloaded"):
+        uv.fetch(tmp_path, lambda here, total: None, index=f"{index[0]}/nothing")
+    monkeypatch.setattr(uv, "SHA256", {HERE: "1" * 64})
+    with pytest.raises(uv.UvMissingError, match="does not have the file"):
+        uv.fetch(tmp_path, lambda here, total: None, index=index[0])
+    monkeypatch.setattr(uv, "SHA256", {})
+    with pytest.raises(uv.UvMissingError, match="no uv for Linux on x86_64"):
+        uv.fetch(tmp_path, lambda here, total: None, index=index[0])
+
+
+def test_pinned_uv_is_the_one_that_development_uses() -> None:
+    script = (Path(__file__).resolve().parents[2] / "dev.py").read_text(encoding="utf-8")
+    assert f'UV = "uv=={uv.VERSION}"' in script
+    assert all(len(bytes.fromhex(checksum)) == 32 for checksum in uv.SHA256.values())
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [({}, uv.PYPI), ({"PIP_INDEX_URL": "https://p"}, "https://p"), ({"UV_INDEX_URL": "https://u"}, "https://u")],
+)
+def test_users_mirror_is_asked_first(environ: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("UV_INDEX_URL", "PIP_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert uv.user_index() == expected
