@@ -2,25 +2,32 @@
 
 
 def register() -> None:
-    """Register every class, or none: Blender drops an add-on whose register() fails, but keeps the classes it added."""
+    """Register every class and hook, or none: Blender drops an add-on whose register() fails, but keeps its classes."""
     # Imported here because tests and the engine also load this package, where there is no bpy.
     import bpy
+
+    from . import operators
 
     registered: list[type] = []
     try:
         for cls in _classes():
             bpy.utils.register_class(cls)
             registered.append(cls)
+        operators.attach()
     except Exception:
+        operators.detach()
         for cls in reversed(registered):
             bpy.utils.unregister_class(cls)
         raise
 
 
 def unregister() -> None:
-    """Unregister every class, the last registered first."""
+    """Undo `register`, the last first."""
     import bpy
 
+    from . import operators
+
+    operators.detach()
     for cls in reversed(_classes()):
         bpy.utils.unregister_class(cls)
 

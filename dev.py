@@ -34,17 +34,6 @@ class SetupError(Exception):
 
 
 @dataclass(frozen=True)
-class Tier:
-    """Tests that need the same things to run."""
-
-    folder: str
-    on_request: bool = False
-
-
-TIERS = {"unit": Tier("tests/unit"), "engine": Tier("tests/engine"), "gpu": Tier("tests/gpu", on_request=True)}
-
-
-@dataclass(frozen=True)
 class Interpreter:
     """A Python that runs, as it describes itself."""
 
@@ -87,11 +76,11 @@ def candidates(windows: bool = WINDOWS) -> Iterator[list[str]]:
         yield from named(version)
 
 
-def choose_interpreter(found: Iterable[Interpreter | None]) -> Interpreter:
-    """Return the first that fits the engine and can make an environment; raises SetupError with the fix."""
+def choose_interpreter(found: Iterable[Interpreter | None], versions: Sequence[str] = FITTING) -> Interpreter:
+    """Return the first of these versions that can make an environment; raises SetupError with the fix."""
     incomplete = None
     for interpreter in found:
-        if interpreter and interpreter.implementation == "cpython" and interpreter.version in FITTING:
+        if interpreter and interpreter.implementation == "cpython" and interpreter.version in versions:
             if interpreter.makes_environments:
                 return interpreter
             incomplete = incomplete or interpreter
@@ -100,7 +89,7 @@ def choose_interpreter(found: Iterable[Interpreter | None]) -> Interpreter:
         raise SetupError(
             f"{incomplete.path} has no venv module; install it (on Debian and Ubuntu: apt install {package})."
         )
-    raise SetupError(f"No CPython {', '.join(FITTING)} found; install Python {FITTING[0]} and put it on the PATH.")
+    raise SetupError(f"No CPython {', '.join(versions)} found; install Python {versions[0]} and put it on the PATH.")
 
 
 @dataclass(frozen=True)
@@ -109,6 +98,8 @@ class Environment:
 
     folder: Path
     requirements: Path
+    versions: tuple[str, ...] = FITTING
+    """Versions of Python that it can be made of."""
 
     @property
     def python(self) -> Path:
@@ -121,7 +112,29 @@ class Environment:
         return self.folder / "shotpack-stamp"
 
 
+@dataclass(frozen=True)
+class Tier:
+    """Tests that need the same things to run; they run once in each environment."""
+
+    folder: str
+    environments: tuple[Environment, ...]
+    on_request: bool = False
+
+
+def blender(version: str) -> Environment:
+    """Return the environment that holds this Blender as a Python module, which fits one Python only."""
+    return Environment(
+        ROOT / ".venvs" / f"blender-{version}", ROOT / "requirements" / f"blender-{version}.txt", ("3.11",)
+    )
+
+
 ENGINE = Environment(ROOT / ".venvs" / "engine", ROOT / "requirements" / "dev.txt")
+TIERS = {
+    "unit": Tier("tests/unit", (ENGINE,)),
+    "engine": Tier("tests/engine", (ENGINE,)),
+    "host": Tier("tests/host", (blender("4.5"), blender("5.0"))),
+    "gpu": Tier("tests/gpu", (ENGINE,), on_request=True),
+}
 
 
 def program(folder: Path, name: str, windows: bool = WINDOWS) -> Path:
@@ -155,7 +168,7 @@ def make_ready(environment: Environment) -> None:
 
 def make_anew(environment: Environment) -> Interpreter:
     """Make the environment with nothing but pip in it; returns the Python that it is made of."""
-    interpreter = choose_interpreter(describe(command) for command in candidates())
+    interpreter = choose_interpreter((describe(command) for command in candidates()), environment.versions)
     say(f"making {environment.folder} with {interpreter.path}")
     try:
         # What an interrupted install left cannot be trusted: a package may be there by name and not whole.
@@ -243,11 +256,14 @@ def test(tiers: Sequence[str], pytest_arguments: Sequence[str]) -> bool:
         raise SetupError(f"No tests of {', '.join(tiers)} here; is this a whole checkout?")
     results: dict[str, tuple[bool, float]] = {}
     for name in present:
-        started = time.monotonic()
-        code = run([str(ENGINE.python), "-m", "pytest", TIERS[name].folder, *pytest_arguments])
-        # Arguments such as -k may leave a tier without tests; that is what was asked for.
-        passed = code == 0 or (code == NO_TESTS_COLLECTED and len(pytest_arguments) > 0)
-        results[name] = passed, time.monotonic() - started
+        for environment in TIERS[name].environments:
+            make_ready(environment)
+            started = time.monotonic()
+            code = run([str(environment.python), "-m", "pytest", TIERS[name].folder, *pytest_arguments])
+            # Arguments such as -k may leave a tier without tests; that is what was asked for.
+            passed = code == 0 or (code == NO_TESTS_COLLECTED and len(pytest_arguments) > 0)
+            called = name if environment is ENGINE else f"{name} ({environment.folder.name})"
+            results[called] = passed, time.monotonic() - started
     for name, (passed, seconds) in results.items():
         say(f"{name} tests {'passed' if passed else 'FAILED'} in {seconds:.0f} s")
     return all(passed for passed, _ in results.values())

@@ -56,6 +56,8 @@ class Code(StrEnum):
     ENGINE_RUNNING = "engine_running"
     ENGINE_START_FAILED = "engine_start_failed"
     ENGINE_UNREACHABLE = "engine_unreachable"
+    INSTALL_OFFLINE = "install_offline"
+    INSTALL_FAILED = "install_failed"
     JOB_UNKNOWN = "job_unknown"
     REFUSED = "refused"
     INTERNAL = "internal"
@@ -156,6 +158,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.ENGINE_UNREACHABLE: Explanation(
         1, "The engine at {url} cannot be reached ({detail})", "start it again, or check its address"
     ),
+    Code.INSTALL_OFFLINE: Explanation(
+        2,
+        "The engine cannot be installed while Blender stays offline",
+        "allow online access in Preferences > System > Network",
+    ),
+    Code.INSTALL_FAILED: Explanation(1, "The engine could not be installed: {detail}", "{advice}"),
     Code.JOB_UNKNOWN: Explanation(2, "The engine does not know {name} any more", "send it again, or remove it"),
     Code.REFUSED: Explanation(2, "The engine refused: {detail}", "correct it and try again"),
     Code.WORKER_DIED: Explanation(

@@ -1,4 +1,23 @@
-"""What the artist can do, and the bpy side it needs; never draws, never waits, knows the engine by its client only."""
+"""What the artist can do, and the bpy side that it needs."""
 
-CLASSES: tuple[type, ...] = ()
-"""What the add-on registers from here, in order: a class comes after those it refers to."""
+from __future__ import annotations
+
+from . import engine, generate, handlers, jobs, runtime, settings
+
+CLASSES: tuple[type, ...] = (*settings.CLASSES, *generate.CLASSES, *jobs.CLASSES, *engine.CLASSES)
+
+ATTACHED = (settings, handlers, runtime)
+"""Modules with `attach`, called in this order once all classes are registered, and `detach`."""
+
+
+def attach() -> None:
+    """Put properties, handlers and the timer in place."""
+    for module in ATTACHED:
+        module.attach()
+
+
+def detach() -> None:
+    """Take them away again, the last first."""
+    engine.detach()
+    for module in reversed(ATTACHED):
+        module.detach()

@@ -53,7 +53,7 @@ def from_render_result(scene: Any, path: Path) -> None:
 
 
 def from_camera(scene: Any, path: Path, engine: str) -> None:
-    """what the scene's camera sees at the current frame, rendered with `engine`: a name, or SCENE for the scene's own."""
+    """What the scene's camera sees now, rendered with `engine`: a name, or SCENE for the scene's own."""
     if scene.camera is None:
         raise CaptureError(f"{scene.name} has no camera; add one, or choose another board.")
     with _still_of(scene, path) as changes:

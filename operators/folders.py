@@ -40,14 +40,13 @@ def move_beside(file: Path) -> None:
         return  # Blender itself keeps relative paths right when a saved file is saved elsewhere
     moved: dict[str, Path] = {}
     for _, meta in list(timeline.stamped()):
-        stamp = meta.shotpack
-        folder = Path(bpy.path.abspath(stamp.folder))
-        if stamp.shot in moved or stamp.folder.startswith("//") or not folder.is_dir():
+        shot, folder = meta.shotpack.shot, timeline.folder_of(meta)
+        if shot in moved or folder is None or not folder.is_dir():
             continue
         target = _free(file.parent / SHOTS / folder.name)
         with contextlib.suppress(OSError):  # where the disk refuses, the strips go on showing the old ones
             _copy(folder, target)
-            moved[stamp.shot] = target
+            moved[shot] = target
     for shot, target in moved.items():
         timeline.point_at(shot, str(target))
         if (followed := runtime.shot_of(shot)) is not None:

@@ -5,10 +5,8 @@ Strips are left alone while Blender renders, saves or plays ahead; what was to b
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
-from pathlib import Path
 from typing import Any
 
 import bpy
@@ -55,13 +53,11 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-def send(shot: Shot, request: str) -> None:
-    """Have a shot made by the engine that the preferences name; `request` is what its stamp keeps."""
-    asked: dict[str, Any] = json.loads(request)
-    boards = [(frame, shot.folder / name) for frame, name in asked.pop("boards")]
+def send(shot: Shot) -> None:
+    """Have a shot made by the engine that the preferences name."""
     desk = the_desk()
     desk.wake(where())
-    desk.send(shot, asked, boards)
+    desk.send(shot)
     follow(shot)
 
 
@@ -85,9 +81,11 @@ def adopt() -> None:
         stamp = meta.shotpack
         if stamp.state == "finished" or shot_of(stamp.shot):
             continue
-        shot = shot_from(stamp)
+        shot = shot_from(meta)
+        if shot is None:
+            continue
         if not stamp.job:
-            send(shot, stamp.request)  # the file was closed before the engine had answered
+            send(shot)  # the file was closed before the engine had answered
         else:
             follow(shot)
         needed |= stamp.state not in ("failed", "cancelled")
@@ -95,9 +93,10 @@ def adopt() -> None:
         the_desk().wake(where())
 
 
-def shot_from(stamp: Any) -> Shot:
-    """A shot's record from what its strip remembers."""
-    return Shot(stamp.shot, stamp.name, Path(bpy.path.abspath(stamp.folder)), stamp.frames, stamp.job)
+def shot_from(meta: Any) -> Shot | None:
+    """A shot's record from what its strip remembers; None where its pictures' folder is not to be found any more."""
+    stamp, folder = meta.shotpack, timeline.folder_of(meta)
+    return Shot(stamp.shot, stamp.name, folder, stamp.frames, stamp.job, stamp.request) if folder else None
 
 
 def step() -> float:
@@ -113,7 +112,8 @@ def step() -> float:
     while _waiting and _may_touch_strips():
         name = next(iter(_waiting))
         shot = _waiting.pop(name)
-        changed |= timeline.reconcile(shot, desk.job(shot))
+        if timeline.reconcile(shot, desk.job(shot)) and shot.complete:
+            desk.tidy(shot)
         previews.show(shot.id, desk.job(shot))
         changed = True
         if time.perf_counter() > until:

@@ -16,6 +16,7 @@ from bpy.props import (
 )
 
 from .. import __package__ as ADDON  # noqa: N812
+from ..engine.client.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, STEPS_MAXIMUM
 
 SOURCES = (
@@ -57,7 +58,6 @@ class ShotStamp(bpy.types.PropertyGroup):
     shot: StringProperty(options={"HIDDEN"})
     name: StringProperty(options={"HIDDEN"})
     job: StringProperty(options={"HIDDEN"})
-    folder: StringProperty(options={"HIDDEN"})
     frames: IntProperty(options={"HIDDEN"})
     request: StringProperty(options={"HIDDEN"})
     state: StringProperty(default="sending", options={"HIDDEN"})
@@ -135,6 +135,22 @@ def home() -> Path:
     """The engine's home."""
     chosen = preferences().home
     return Path(bpy.path.abspath(chosen)) if chosen else user_folder() / "engine"
+
+
+def environment() -> Path:
+    """Where the engine's own Python environment is installed; a short name, for Windows' limit on paths."""
+    return user_folder() / "env"
+
+
+def requirements() -> Path:
+    """What the engine's environment is filled with."""
+    return engine_folder() / "requirements" / "engine.txt"
+
+
+def python() -> Path:
+    """The interpreter that runs the engine."""
+    chosen = preferences().python
+    return Path(bpy.path.abspath(chosen)) if chosen else environment_python(environment())
 
 
 def engine_folder() -> Path:

@@ -105,20 +105,24 @@ def free_channel(scene: Any, start: int, length: int, above: int = 0) -> int:
     return _CHANNELS
 
 
-def place(scene: Any, shot: Shot, spot: Spot, board: Path, request: str) -> Any:
+def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     """Put a new shot on the timeline, showing its board; returns its meta strip, which is active then."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
     meta = (editor.meta_stack[-1] if editor.meta_stack else editor).strips.new_meta(shot.name, spot.channel, spot.start)
     stamp = meta.shotpack
-    stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, request
-    stamp.folder = bpy.path.relpath(str(shot.folder)) if bpy.data.filepath else str(shot.folder)
+    stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
     _place_board(meta, shot, board)
     _set_end(meta, spot.start + spot.length)
     meta.color_tag = _WAITING_COLOUR
-    for strip in editor.strips_all:
-        strip.select = strip == meta
-    editor.active_strip = meta
+    select(scene, meta)
     return meta
+
+
+def select(scene: Any, strip: Any) -> None:
+    """Select this strip alone, and make it the active one."""
+    for each in scene.sequence_editor.strips_all:
+        each.select = each == strip
+    scene.sequence_editor.active_strip = strip
 
 
 def stamped() -> Iterator[tuple[Any, Any]]:
@@ -149,10 +153,17 @@ def reconcile(shot: Shot, job: Job | None) -> bool:
     return changed
 
 
+def folder_of(meta: Any) -> Path | None:
+    """Where a shot's pictures are by its strips, whose paths Blender keeps right when a file is saved elsewhere."""
+    for strip in meta.strips:
+        if strip.type == "IMAGE" and strip.shotpack.role:
+            return Path(bpy.path.abspath(strip.directory))
+    return None
+
+
 def point_at(shot: str, folder: str) -> None:
-    """The shot's pictures lie in `folder` now (a Blender path, perhaps beginning with //)."""
+    """Let a shot's strips show the pictures in `folder`, a Blender path."""
     for meta in find(shot):
-        meta.shotpack.folder = folder
         for strip in meta.strips:
             if strip.type == "IMAGE" and strip.shotpack.role:
                 strip.directory = f"{folder}/"
@@ -196,10 +207,6 @@ def _set_end(strip: Any, end: int) -> None:
         strip.right_handle = end
     else:
         strip.frame_final_end = end
-
-
-def _directory(shot: Shot) -> str:
-    return bpy.path.relpath(str(shot.folder)) if bpy.data.filepath else str(shot.folder)
 
 
 def _place_board(meta: Any, shot: Shot, board: Path) -> None:

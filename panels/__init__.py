@@ -1,4 +1,7 @@
-"""How Shotpack looks: draws the state that `operators` holds; never touches disk, network or the scene's data."""
+"""How it looks: drawing only, no disk, no network."""
 
-CLASSES: tuple[type, ...] = ()
-"""What the add-on registers from here, in order: a parent panel comes before its children."""
+from __future__ import annotations
+
+from . import preferences, shot, shots
+
+CLASSES: tuple[type, ...] = (*preferences.CLASSES, *shot.CLASSES, *shots.CLASSES)

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,7 @@ from .errands import Errands
 from .gather import Gatherer, Source
 from .launcher import Engine, find_or_start
 from .session import Job, Session
-from .shot import Shot
+from .shot import Shot, remove_drafts
 
 _EVENTS_AT_ONCE = 20
 
@@ -60,6 +60,8 @@ class Desk:
         self._engine: Engine | None = None
         self._source: Source | None = None
         self._session: Session | None = None
+        self._line: Connection | None = None
+        """The engine as errands reach it; only they touch it, so that those sent after `wake` find it there."""
         self._errands = Errands()
         self._gatherer = Gatherer()
 
@@ -68,17 +70,19 @@ class Desk:
         if self.state in (EngineState.STARTING, EngineState.READY, EngineState.AWAY):
             return
         self.state, self.fault = EngineState.STARTING, None
-        self._errands.send(lambda: _engine(where), lambda engine: self._connected(engine, where), self._failed)
+        self._errands.send(lambda: self._call(where), lambda engine: self._connected(engine, where), self._failed)
 
-    def send(self, shot: Shot, request: dict[str, Any], boards: Sequence[tuple[int, Path]]) -> None:
-        """Have `shot` made: `request` is a job's body without its boards, which are (frame, picture file)."""
+    def send(self, shot: Shot) -> None:
+        """Have `shot` made as its request says."""
         self.shots[shot.id] = shot
         shot.fault = None
+        asked: dict[str, Any] = json.loads(shot.request)
 
         def queue() -> dict[str, Any]:
             connection = self._connection()
-            named = [{"frame": frame, "image": connection.add_image(path.read_bytes())} for frame, path in boards]
-            return connection.add_job({**request, "boards": named})
+            pictures = [(frame, (shot.folder / name).read_bytes()) for frame, name in asked["boards"]]
+            boards = [{"frame": frame, "image": connection.add_image(picture)} for frame, picture in pictures]
+            return connection.add_job({**asked, "boards": boards})
 
         self._errands.send(queue, lambda job: self._accepted(shot, job), lambda fault: _refused(shot, fault))
 
@@ -145,12 +149,16 @@ class Desk:
         shot.fault = None
         self._fetch(shot)
 
+    def tidy(self, shot: Shot) -> None:
+        """Remove a complete shot's provisional frames, which no strip shows any more."""
+        self._errands.send(lambda: remove_drafts(shot.folder), lambda _: None, lambda _fault: None)
+
     def stop(self) -> None:
         """End the engine if it is ours; its jobs go on with the next one."""
         engine, session = self._engine, self._session
         self._engine = self._session = self._source = None
         self.state, self.fault = EngineState.OFF, None
-        self._errands.send(lambda: _end(engine, session), lambda _: None, lambda _fault: None)
+        self._errands.send(lambda: self._hang_up(engine, session), lambda _: None, lambda _fault: None)
 
     def close(self) -> None:
         """Let go of everything, waiting for nothing: an engine of ours ends when its pipe closes."""
@@ -158,13 +166,25 @@ class Desk:
         self._engine = self._session = None
         self._errands.close()
         self._gatherer.close()
-        if engine is not None and engine.process is not None and engine.process.stdin is not None:
-            engine.process.stdin.close()
+        if engine is not None:
+            engine.let_go()
 
     def _connection(self) -> Connection:
-        if self._engine is None:
+        if self._line is None:
             raise self.fault or EngineError(Code.ENGINE_UNREACHABLE, url="this machine", detail="it is not running")
-        return self._engine.connection
+        return self._line
+
+    def _call(self, where: Where) -> Engine:
+        engine = _engine(where)
+        self._line = engine.connection
+        return engine
+
+    def _hang_up(self, engine: Engine | None, session: Session | None) -> None:
+        self._line = None
+        if session is not None:
+            session.close()
+        if engine is not None:
+            engine.stop()
 
     def _connected(self, engine: Engine, where: Where) -> None:
         self._engine = engine
@@ -213,7 +233,7 @@ class Desk:
             url, engine, session = self._engine.connection.url, self._engine, self._session
             self._engine = self._session = self._source = None
             self._failed(EngineError(Code.ENGINE_UNREACHABLE, url=url, detail="it has ended"))
-            self._errands.send(lambda: _end(engine, session), lambda _: None, lambda _fault: None)
+            self._errands.send(lambda: self._hang_up(engine, session), lambda _: None, lambda _fault: None)
         elif self.state is EngineState.READY and not self._session.line.up and self._session.line.detail:
             self.state = EngineState.AWAY
         elif self.state is EngineState.AWAY and self._session.line.up:
@@ -230,13 +250,6 @@ def _engine(where: Where) -> Engine:
         detail = f"it speaks protocol {about.get('protocol')}, not {PROTOCOL_VERSION}"
         raise EngineError(Code.ENGINE_UNREACHABLE, url=where.remote, detail=detail)
     return Engine(connection, about)
-
-
-def _end(engine: Engine | None, session: Session | None) -> None:
-    if session is not None:
-        session.close()
-    if engine is not None:
-        engine.stop()
 
 
 def _refused(shot: Shot, fault: EngineError) -> None:

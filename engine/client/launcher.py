@@ -37,17 +37,21 @@ class Engine:
 
     def stop(self) -> None:
         """End an engine that we started, by closing its stdin; leave an adopted one alone."""
-        self.connection.close()
+        self.let_go()
         if self.process is None:
             return
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                pipe.close()
         try:
             self.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def let_go(self) -> None:
+        """Close the lines to it, waiting for nothing: an engine of ours ends when its stdin closes."""
+        self.connection.close()
+        for pipe in (self.process.stdin, self.process.stdout) if self.process is not None else ():
+            if pipe is not None:
+                pipe.close()
 
 
 def find_or_start(python: Path, folder: Path, home: Path, *, device: str = "auto") -> Engine:

@@ -12,6 +12,7 @@ from ..protocol import SectionPlan
 from .session import Job
 
 _FINAL = "frames/"
+_DRAFT = "-draft"
 _PATH = re.compile(r"(?:frames|provisional/([0-9]+))/([0-9]+)\.png")
 
 
@@ -40,6 +41,8 @@ class Shot:
     frames: int
     job: str = ""
     """The engine's name for it; empty until the engine has accepted it."""
+    request: str = ""
+    """What was asked for, as JSON: a job's body whose boards are pairs of frame and file in `folder`."""
     pictures: dict[int, str] = field(default_factory=dict)
     finals: set[int] = field(default_factory=set)
     complete: bool = False
@@ -91,5 +94,11 @@ def wanted(path: str) -> Wanted:
     if found is None:
         raise EngineError(Code.BAD_REQUEST, detail=f"{path!r} is not a frame's path")
     section, frame = found.groups()
-    name = f"{frame}.png" if section is None else f"{frame}-draft{section}.png"
+    name = f"{frame}.png" if section is None else f"{frame}{_DRAFT}{section}.png"
     return Wanted(int(frame), path, name)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove the provisional frames in a shot's folder."""
+    for path in folder.glob(f"*{_DRAFT}*.png"):
+        path.unlink(missing_ok=True)

@@ -164,7 +164,8 @@ class WorkerProcess:
 
     def _keep(self, listener: Listener) -> None:
         """Run the process, hear it out, tell of its death, and begin again."""
-        while not self._stopping.wait(_RESTART_SECONDS[min(self.state.deaths, len(_RESTART_SECONDS) - 1)]):
+        false_starts = 0
+        while not self._stopping.wait(_RESTART_SECONDS[min(false_starts, len(_RESTART_SECONDS) - 1)]):
             process = self._spawn()
             if process is None:
                 return
@@ -172,6 +173,7 @@ class WorkerProcess:
             self._hear_out(process, listener)
             code = process.wait()
             self._close(process)
+            false_starts = 0 if self.state.ready else false_starts + 1
             self.state.ready, self.state.doing, self.state.pid = False, "starting", None
             if self._stopping.is_set():
                 return

@@ -248,8 +248,8 @@ def test_install_that_fails_names_the_command(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("arguments", "tiers", "for_pytest"),
     [
-        (["test"], ["unit", "engine"], []),
-        (["test", "--gpu"], ["unit", "engine", "gpu"], []),
+        (["test"], ["unit", "engine", "host"], []),
+        (["test", "--gpu"], ["unit", "engine", "host", "gpu"], []),
         (["test", "gpu"], ["gpu"], []),
         (["test", "gpu", "--gpu"], ["gpu"], []),
         (["test", "engine", "--", "-k", "resume", "--", "-x"], ["engine"], ["-k", "resume", "--", "-x"]),
@@ -294,6 +294,7 @@ def tiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiers:
     double = Tiers(tmp_path)
     monkeypatch.setattr(dev, "ROOT", tmp_path)
     monkeypatch.setattr(dev, "run", double.run)
+    monkeypatch.setattr(dev, "make_ready", lambda environment: None)
     return double
 
 

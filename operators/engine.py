@@ -1,0 +1,154 @@
+"""The engine from inside Blender: install, start, stop, and its log."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..engine.client.desk import EngineState
+from ..engine.client.environment import EnvironmentState, state_of
+from ..engine.client.installer import Installation
+from . import runtime, settings
+
+installation: Installation | None = None
+"""The one that runs, or the last one that ran."""
+_TICK = 0.25
+
+
+def needs_install() -> bool:
+    """Whether the engine's environment has to be made first. Looks at the disk: not for drawing."""
+    chosen = settings.preferences()
+    if chosen.remote or chosen.python:
+        return False
+    return state_of(settings.environment(), settings.requirements()) is not EnvironmentState.READY
+
+
+def installing() -> bool:
+    """Whether an installation runs."""
+    return installation is not None and installation.result is None
+
+
+class SHOTPACK_OT_install_engine(bpy.types.Operator):  # noqa: N801
+    """Install the engine's own Python with everything it needs; Blender's own is not touched"""
+
+    bl_idname = "shotpack.install_engine"
+    bl_label = "Install Engine"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        if installing():
+            cls.poll_message_set("The engine is being installed.")
+            return False
+        return True
+
+    def execute(self, _context: Any) -> set[str]:
+        global installation
+        runtime.the_desk().stop()  # Windows cannot replace files that are in use
+        installation = Installation(
+            settings.environment(), settings.requirements(), Path(sys.executable), online=bpy.app.online_access
+        )
+        installation.start()
+        if not bpy.app.timers.is_registered(_watch):
+            bpy.app.timers.register(_watch, first_interval=_TICK, persistent=True)
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_cancel_install(bpy.types.Operator):  # noqa: N801
+    """Stop installing; what is downloaded is kept for the next time"""
+
+    bl_idname = "shotpack.cancel_install"
+    bl_label = "Cancel Installation"
+
+    def execute(self, _context: Any) -> set[str]:
+        if installation is not None:
+            installation.cancel()
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_copy_report(bpy.types.Operator):  # noqa: N801
+    """Copy what happened during the installation, without your name and folders, for a bug report"""
+
+    bl_idname = "shotpack.copy_report"
+    bl_label = "Copy Report"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        return installation is not None
+
+    def execute(self, context: Any) -> set[str]:
+        if installation is not None:
+            context.window_manager.clipboard = installation.report()
+            self.report({"INFO"}, "The report is on the clipboard.")
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_start_engine(bpy.types.Operator):  # noqa: N801
+    """Start the engine; shots that were being made go on"""
+
+    bl_idname = "shotpack.start_engine"
+    bl_label = "Start Engine"
+
+    def execute(self, _context: Any) -> set[str]:
+        if needs_install():
+            self.report({"ERROR"}, "The engine is not installed yet; press Install Engine.")
+            return {"CANCELLED"}
+        desk = runtime.the_desk()
+        if desk.state is EngineState.AWAY:
+            desk.stop()
+        desk.wake(runtime.where())
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_stop_engine(bpy.types.Operator):  # noqa: N801
+    """Stop the engine; its shots go on when it is started again"""
+
+    bl_idname = "shotpack.stop_engine"
+    bl_label = "Stop Engine"
+
+    def execute(self, _context: Any) -> set[str]:
+        runtime.the_desk().stop()
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_open_log(bpy.types.Operator):  # noqa: N801
+    """Show the engine's log in a text editor"""
+
+    bl_idname = "shotpack.open_log"
+    bl_label = "Show Engine's Log"
+
+    def execute(self, _context: Any) -> set[str]:
+        path = settings.home() / "logs" / "server.log"
+        if not path.is_file():
+            self.report({"WARNING"}, "The engine has written no log yet.")
+            return {"CANCELLED"}
+        text = bpy.data.texts.load(str(path), internal=True)
+        text.name = "Shotpack engine log"
+        self.report({"INFO"}, f"The log is in the text editor as {text.name}.")
+        return {"FINISHED"}
+
+
+def _watch() -> float | None:
+    runtime.redraw()
+    return _TICK if installing() else None
+
+
+def detach() -> None:
+    """Leave nothing running."""
+    if bpy.app.timers.is_registered(_watch):
+        bpy.app.timers.unregister(_watch)
+    if installing() and installation is not None:
+        installation.cancel()
+        installation.wait(3)
+
+
+CLASSES = (
+    SHOTPACK_OT_install_engine,
+    SHOTPACK_OT_cancel_install,
+    SHOTPACK_OT_copy_report,
+    SHOTPACK_OT_start_engine,
+    SHOTPACK_OT_stop_engine,
+    SHOTPACK_OT_open_log,
+)

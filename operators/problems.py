@@ -1,0 +1,96 @@
+"""From a code to what the artist reads: one sentence, one piece of advice, and where it can be a button that does it.
+
+The sentence comes from the table that both sides share; the advice here speaks of Blender's buttons, where that table
+speaks of the command line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..engine.client.desk import EngineState
+from ..engine.client.session import Job
+from ..engine.client.shot import Shot
+from ..engine.errors import Code, EngineError
+from . import runtime
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A button: an operator's id, what it says, and whether it wants to know the shot."""
+
+    operator: str
+    label: str
+    of_shot: bool = True
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a panel shows of something that went wrong."""
+
+    sentence: str
+    advice: str
+    fix: Fix | None = None
+
+
+_RESUME = Fix("shotpack.resume", "Resume")
+_AGAIN = Fix("shotpack.send_again", "Send Again")
+_FETCH = Fix("shotpack.fetch_again", "Fetch Again")
+_START = Fix("shotpack.start_engine", "Start Engine", of_shot=False)
+_INSTALL = Fix("shotpack.install_engine", "Install Engine", of_shot=False)
+_LOG = Fix("shotpack.open_log", "Open Log", of_shot=False)
+
+_ADVICE: dict[Code, tuple[str, Fix | None]] = {
+    Code.ENGINE_UNREACHABLE: ("Finished sections are kept; start it and the shots go on.", _START),
+    Code.ENGINE_START_FAILED: ("Its log says more; installing it anew often helps.", _LOG),
+    Code.OUT_OF_MEMORY: ("Close other programs or choose a smaller size, then resume.", _RESUME),
+    Code.WORKER_DIED: ("Finished sections are kept; resume with other programs closed.", _RESUME),
+    Code.DISK_FULL: ("Free some space, then resume; finished sections are kept.", _RESUME),
+    Code.DISK_SHORT: ("Free some space on that disk, and try again.", None),
+    Code.INSTALL_OFFLINE: ("Allow online access in the preferences under System, Network.", None),
+    Code.FOLDER_UNWRITABLE: ("Make it writable, then fetch the frames again.", _FETCH),
+    Code.MODEL_MISSING: ("Choose or download a model in the preferences.", _AGAIN),
+    Code.MODEL_NOT_INSTALLED: ("Choose or download a model in the preferences, then send the shot again.", _AGAIN),
+    Code.MODEL_UNKNOWN: ("Choose an installed model in the preferences, then send the shot again.", _AGAIN),
+    Code.JOB_UNKNOWN: ("Send it again; the frames that are here stay until it is made.", _AGAIN),
+    Code.INTERNAL: ("Please report it with the log; resuming may help.", _RESUME),
+}
+
+
+def of_shot(shot: Shot, job: Job | None) -> Problem | None:
+    """What is wrong with a shot, if anything is."""
+    if shot.fault is not None:
+        return of_error(shot.fault, _AGAIN if not shot.job else _RESUME)
+    if job is not None and job.failure is not None and job.state == "failed":
+        return of_error(error_of(job.failure.code, job.failure.detail), _RESUME)
+    return None
+
+
+def of_engine() -> Problem | None:
+    """What is wrong with the engine, if anything is."""
+    desk = runtime.desk
+    if desk is None:
+        return None
+    if desk.state is EngineState.AWAY:
+        return Problem("The engine does not answer; it is being called again.", "Start it anew if that lasts.", _START)
+    return of_error(desk.fault, _START) if desk.fault is not None else None
+
+
+def of_error(error: EngineError, fix: Fix | None = None) -> Problem:
+    """An error in words; `fix` is offered where its code names no other."""
+    advice, named = _ADVICE.get(error.code, (_sentence(error.advice), None))
+    return Problem(_sentence(error.sentence), advice, named or fix)
+
+
+def error_of(code: str, detail: dict[str, str | int | float]) -> EngineError:
+    """The error that the wire's code and numbers tell of; one of a newer engine's is shown as it came."""
+    try:
+        return EngineError(Code(code), **detail)
+    except (ValueError, KeyError):
+        told = ", ".join(f"{name} {value}" for name, value in detail.items())
+        return EngineError(Code.INTERNAL, detail=f"{code} ({told})" if told else code)
+
+
+def _sentence(text: str) -> str:
+    flat = " ".join(text.split())
+    return f"{flat[:1].upper()}{flat[1:].rstrip('.;')}."

@@ -1,0 +1,173 @@
+"""The panel that makes a shot: board, prompt, length, Generate, in the Sequencer's and the 3D viewport's sidebar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..operators import generate, previews, problems, runtime, timeline
+
+_CATEGORY = "Shotpack"
+
+
+class _Sidebar:
+    bl_region_type = "UI"
+    bl_category = _CATEGORY
+
+
+def _draw_shot(layout: Any, context: Any) -> None:
+    scene = timeline.scene_of(context)
+    wanted = scene.shotpack
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    layout.prop(wanted, "source")
+    strip = timeline.board_strip(scene) if wanted.source == "STRIP" else None
+    if strip is not None:
+        _draw_board(layout, strip)
+    column = layout.column()
+    column.use_property_split = False
+    column.prop(wanted, "prompt", text="", placeholder="What happens in the shot")
+    layout.prop(wanted, "length")
+    if wanted.length == "FRAMES":
+        layout.prop(wanted, "frames")
+    elif wanted.length == "SECONDS" or (wanted.length == "BOARD" and strip is None):
+        layout.prop(wanted, "seconds")
+    found = generate.intent(context)
+    row = layout.column()
+    row.scale_y = 1.4
+    row.operator("shotpack.generate", icon="RENDER_ANIMATION", text=_button(found))
+    if isinstance(found, str):
+        layout.label(text=found, icon="INFO", translate=False)
+    elif found.end is not None:
+        layout.label(text=f"Ends on {found.end.name}", icon="TRACKING_FORWARDS_SINGLE", translate=False)
+    view = scene.view_settings.view_transform
+    if view not in ("Standard", "Raw"):
+        box = layout.box()
+        box.label(text=f"{view} changes the colours of boards and shots.", icon="ERROR", translate=False)
+        box.operator("shotpack.standard_view")
+
+
+def _button(found: generate.Intent | str) -> str:
+    if isinstance(found, str):
+        return "Generate"
+    return f"Generate {found.spot.length} Frames ({found.spot.length / found.fps:.1f} s)"
+
+
+def _draw_board(layout: Any, strip: Any) -> None:
+    box = layout.box()
+    icon = previews.icon(strip.name)
+    if icon:
+        box.template_icon(icon, scale=6.0)
+    box.label(text=strip.name, icon="SEQUENCE", translate=False)
+
+
+def _draw_advanced(layout: Any, context: Any) -> None:
+    wanted = timeline.scene_of(context).shotpack
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    for name in ("seed", "steps", "guidance", "order", "rate", "use_end", "engine", "model"):
+        layout.prop(wanted, name)
+
+
+def _draw_engine(layout: Any, _context: Any) -> None:
+    desk = runtime.desk
+    state = desk.state if desk else "off"
+    row = layout.row()
+    row.label(text=_ENGINE_WORDS[state], icon=_ENGINE_ICONS[state])
+    row.operator("shotpack.open_log", text="", icon="TEXT")
+    if state in ("ready", "away", "starting"):
+        row.operator("shotpack.stop_engine", text="", icon="PANEL_CLOSE")
+    else:
+        row.operator("shotpack.start_engine", text="", icon="PLAY")
+    for worker in desk.about.get("workers", []) if desk and state == "ready" else ():
+        used, total = worker["memory_used"] / 2**30, worker["memory_total"] / 2**30
+        layout.label(text=f"{worker['title'] or worker['device']}: {used:.1f} of {total:.0f} GiB", translate=False)
+    problem = problems.of_engine()
+    if problem is not None:
+        draw_problem(layout, problem, "")
+
+
+def draw_problem(layout: Any, problem: problems.Problem, shot: str) -> None:
+    """One sentence, one advice, one button."""
+    box = layout.box()
+    box.label(text=problem.sentence, icon="ERROR", translate=False)
+    box.label(text=problem.advice, translate=False)
+    if problem.fix is not None:
+        button = box.operator(problem.fix.operator, text=problem.fix.label)
+        if problem.fix.of_shot:
+            button.shot = shot
+
+
+_ENGINE_WORDS = {
+    "off": "The engine is off; it starts by itself.",
+    "starting": "The engine is starting …",
+    "ready": "The engine is ready.",
+    "away": "The engine does not answer.",
+    "ended": "The engine has ended.",
+}
+_ENGINE_ICONS = {"off": "RADIOBUT_OFF", "starting": "TIME", "ready": "CHECKMARK", "away": "ERROR", "ended": "ERROR"}
+
+
+class SHOTPACK_PT_sequencer(_Sidebar, bpy.types.Panel):  # noqa: N801
+    """Make a shot from a board."""
+
+    bl_label = "Shot"
+    bl_space_type = "SEQUENCE_EDITOR"
+
+    def draw(self, context: Any) -> None:
+        _draw_shot(self.layout, context)
+
+
+class SHOTPACK_PT_sequencer_advanced(_Sidebar, bpy.types.Panel):  # noqa: N801
+    """What most shots leave as it is."""
+
+    bl_label = "Advanced"
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_parent_id = "SHOTPACK_PT_sequencer"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: Any) -> None:
+        _draw_advanced(self.layout, context)
+
+
+class SHOTPACK_PT_viewport(_Sidebar, bpy.types.Panel):  # noqa: N801
+    """Make a shot from what is seen here."""
+
+    bl_label = "Shot"
+    bl_space_type = "VIEW_3D"
+
+    def draw(self, context: Any) -> None:
+        _draw_shot(self.layout, context)
+
+
+class SHOTPACK_PT_viewport_advanced(_Sidebar, bpy.types.Panel):  # noqa: N801
+    """What most shots leave as it is."""
+
+    bl_label = "Advanced"
+    bl_space_type = "VIEW_3D"
+    bl_parent_id = "SHOTPACK_PT_viewport"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: Any) -> None:
+        _draw_advanced(self.layout, context)
+
+
+class SHOTPACK_PT_engine(_Sidebar, bpy.types.Panel):  # noqa: N801
+    """The engine: whether it runs, and what it holds."""
+
+    bl_label = "Engine"
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_order = 20
+
+    def draw(self, context: Any) -> None:
+        _draw_engine(self.layout, context)
+
+
+CLASSES = (
+    SHOTPACK_PT_sequencer,
+    SHOTPACK_PT_sequencer_advanced,
+    SHOTPACK_PT_viewport,
+    SHOTPACK_PT_viewport_advanced,
+    SHOTPACK_PT_engine,
+)

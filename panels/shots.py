@@ -1,0 +1,113 @@
+"""The list of shots: how each stands, what can be done with it, what is being denoised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import bpy
+
+from ..engine.client.session import Job
+from ..engine.client.shot import Shot
+from ..operators import previews, problems, runtime, timeline
+from .shot import draw_problem
+
+_ICONS = {
+    "sending": "EXPORT",
+    "queued": "SORTTIME",
+    "running": "PLAY",
+    "paused": "PAUSE",
+    "finished": "CHECKMARK",
+    "failed": "ERROR",
+    "cancelled": "X",
+}
+
+
+class SHOTPACK_PT_shots(bpy.types.Panel):  # noqa: N801
+    """The shots of this timeline."""
+
+    bl_label = "Shots"
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Shotpack"
+    bl_order = 10
+
+    def draw(self, context: Any) -> None:
+        layout, drawn = self.layout, set()
+        for stamp in _stamps(timeline.scene_of(context)):
+            if stamp.shot not in drawn:
+                drawn.add(stamp.shot)
+                _draw_stamped(layout, stamp)
+        for shot in list(runtime.desk.shots.values()) if runtime.desk else ():
+            if shot.id not in drawn and not timeline.find(shot.id):
+                _draw_homeless(layout, shot)
+                drawn.add(shot.id)
+        if not drawn:
+            layout.label(text="No shots yet.")
+
+
+def _stamps(scene: Any) -> Iterator[Any]:
+    for owner, meta in timeline.stamped():
+        if owner == scene:
+            yield meta.shotpack
+
+
+def _draw_stamped(layout: Any, stamp: Any) -> None:
+    shot = runtime.shot_of(stamp.shot)
+    job = runtime.desk.job(shot) if runtime.desk and shot else None
+    state = job.state if job else stamp.state
+    box = layout.box()
+    row = box.row(align=True)
+    row.operator("shotpack.select", text=stamp.name, icon=_ICONS.get(state, "SEQUENCE"), emboss=False).shot = stamp.shot
+    for action, icon in _actions(state):
+        row.operator(f"shotpack.{action}", text="", icon=icon).shot = stamp.shot
+    row.operator("shotpack.reveal", text="", icon="FILE_FOLDER").shot = stamp.shot
+    if shot is None:
+        return
+    if state in ("running", "paused") and job is not None:
+        box.progress(factor=job.done, text=_progress(job))
+        icon_id = previews.icon(shot.id)
+        if icon_id:
+            box.template_icon(icon_id, scale=7.0)
+    elif state == "sending":
+        box.label(text="Waiting for the engine …")
+    elif state == "queued":
+        box.label(text="Waiting for its turn.")
+    problem = problems.of_shot(shot, job)
+    if problem is not None:
+        draw_problem(box, problem, stamp.shot)
+
+
+def _draw_homeless(layout: Any, shot: Shot) -> None:
+    box = layout.box()
+    row = box.row(align=True)
+    row.label(text=f"{shot.name} is not on the timeline", icon="QUESTION", translate=False)
+    row.operator("shotpack.put_back", text="", icon="LOOP_BACK").shot = shot.id
+    job = runtime.desk.job(shot) if runtime.desk else None
+    if job is not None and not job.ended:
+        row.operator("shotpack.cancel", text="", icon="X").shot = shot.id
+
+
+def _actions(state: str) -> tuple[tuple[str, str], ...]:
+    if state in ("queued", "running"):
+        return (("pause", "PAUSE"), ("cancel", "X"))
+    if state == "paused":
+        return (("resume", "PLAY"), ("cancel", "X"))
+    return (("resume", "PLAY"),) if state in ("failed", "cancelled") else ()
+
+
+def _progress(job: Job) -> str:
+    if job.stage:
+        return f"{job.stage[:1].upper()}{job.stage[1:]}"
+    made, of = len(job.sections), len(job.plan.sections) if job.plan else 0
+    words = f"Section {min(made + 1, of)} of {of}"
+    left = job.step.seconds_left if job.step else None
+    return words if left is None else f"{words}, {_time(left)} left"
+
+
+def _time(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole} s" if whole < 90 else f"{whole // 60}:{whole % 60:02d} min"
+
+
+CLASSES = (SHOTPACK_PT_shots,)

@@ -1,0 +1,59 @@
+"""The extension comes and goes without a trace, and says why a button is grey."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.host.studio import ADDON, add_board, bpy, configure, part
+
+
+def test_disabled_and_enabled_twice(extension):
+    for _ in range(2):
+        bpy.ops.preferences.addon_disable(module=ADDON)
+        assert not hasattr(bpy.types.Scene, "shotpack")
+        assert not hasattr(bpy.types.Strip, "shotpack")
+        assert not hasattr(bpy.types, "SHOTPACK_PT_shots")
+        assert not [each for each in bpy.app.handlers.load_post if ADDON in each.__module__]
+        bpy.ops.preferences.addon_enable(module=ADDON)
+        assert hasattr(bpy.types.Scene, "shotpack")
+    configure()
+
+
+def test_one_class_that_cannot_be_registered_leaves_nothing(extension, monkeypatch):
+    addon = part("operators").__package__.rpartition(".")[0]
+    assert addon == ADDON
+    bpy.ops.preferences.addon_disable(module=ADDON)
+    panels = part("panels")
+    monkeypatch.setattr(panels, "CLASSES", (*panels.CLASSES, int))
+    with pytest.raises((RuntimeError, ValueError, TypeError)):
+        __import__(ADDON, fromlist=["register"]).register()
+    assert not hasattr(bpy.types, "SHOTPACK_PT_shots")
+    assert not hasattr(bpy.types.Scene, "shotpack")
+    monkeypatch.undo()
+    bpy.ops.preferences.addon_enable(module=ADDON)
+    configure()
+
+
+def test_generate_says_why_it_cannot(scene):
+    intent = part("operators.generate").intent
+    assert not bpy.ops.shotpack.generate.poll()
+    assert "Write what happens" in intent(bpy.context)
+    scene.shotpack.prompt = "the camera pans left"
+    assert "Select a strip" in intent(bpy.context)
+    add_board(scene)
+    assert bpy.ops.shotpack.generate.poll()
+    scene.shotpack.length = "NEXT"
+    assert "marker" in intent(bpy.context)
+    scene.timeline_markers.new("next", frame=51)
+    assert intent(bpy.context).spot.length == 50
+    scene.shotpack.source = "CAMERA"
+    assert "no camera" in intent(bpy.context)
+
+
+def test_the_channel_is_the_first_that_is_free_above_the_board(scene):
+    scene.shotpack.prompt = "pan left"
+    board = add_board(scene, start=1, length=40)
+    add_board(scene, start=30, length=40, channel=2, name="in the way")
+    scene.sequence_editor.channels[3].lock = True
+    scene.sequence_editor.active_strip = board
+    assert part("operators.generate").intent(bpy.context).spot.channel == 4
