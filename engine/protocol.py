@@ -18,6 +18,9 @@ PROTOCOL_VERSION = 1
 ENGINE_VERSION = "0.1.0"
 ENGINE_FILE = "engine.json"
 """In the engine's home while it serves: its ready line, with address and token; only its user can read it."""
+PAUSED = "paused"
+GOING_ON = "going on"
+"""Stages of `Progress` that change a job's state."""
 FRAMES_MAXIMUM = 36_000
 STEPS_MAXIMUM = 1_000
 SEED_MAXIMUM = 2**63 - 1
@@ -109,7 +112,10 @@ class Started:
 
 @dataclass(frozen=True)
 class Progress:
-    """What the engine does before the first step: `stage` is a short English phrase such as "loading transformer"."""
+    """What the engine does besides steps: `stage` is a short English phrase such as "loading transformer".
+
+    A job stands still from the stage `PAUSED` to the next event, which is `GOING_ON`, or `Queued` where it waits again.
+    """
 
     event: ClassVar[str] = "progress"
     stage: str

@@ -45,10 +45,12 @@ def from_strip(scene: Any, strip: Any, path: Path) -> None:
 def from_render_result(scene: Any, path: Path) -> None:
     """The last render, as its scene's view transform shows it. Raises CaptureError where there is none."""
     result = next((image for image in bpy.data.images if image.type == "RENDER_RESULT"), None)
-    if result is None or not any(result.size):
-        raise CaptureError("There is no Render Result yet; render an image first (F12), or choose another board.")
-    with _still_of(scene, path):
-        result.save_render(str(path), scene=scene)
+    try:
+        with _still_of(scene, path):
+            result.save_render(str(path), scene=scene)
+    except (AttributeError, RuntimeError) as fault:  # its size says nothing: without a window it is 0 by 0
+        detail = "There is no Render Result yet; render an image first (F12), or choose another board."
+        raise CaptureError(detail) from fault
     _check(path)
 
 

@@ -15,10 +15,11 @@ from bpy.props import (
     StringProperty,
 )
 
-from .. import __package__ as ADDON  # noqa: N812
 from ..engine.client.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, STEPS_MAXIMUM
 
+ADDON = __package__.rpartition(".")[0]
+"""The extension's name in this Blender: it hangs on the repository that it was installed from."""
 SOURCES = (
     ("STRIP", "Strip", "The active strip, or the topmost one at the playhead", "SEQ_SEQUENCER", 0),
     ("RENDER", "Render Result", "The last render", "RENDER_RESULT", 1),

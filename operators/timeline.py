@@ -18,7 +18,6 @@ import bpy
 
 from ..engine.client.session import Job
 from ..engine.client.shot import Shot
-from ..engine.protocol import SectionPlan
 
 BOARD_TYPES = ("IMAGE", "MOVIE", "SCENE", "META")
 """Strips that show a picture of their own."""
@@ -148,8 +147,8 @@ def reconcile(shot: Shot, job: Job | None) -> bool:
         if shot.complete:
             changed |= _finish(meta, shot)
         elif job is not None and meta.shotpack.state != "finished":
-            for section in shot.visible(job).values():
-                changed |= _show_section(meta, shot, section)
+            for section, frames in shot.visible(job).items():
+                changed |= _show_section(meta, shot, section, frames)
     return changed
 
 
@@ -222,14 +221,25 @@ def _new_image(meta: Any, name: str, picture: Path, channel: int, frame: int, ro
     return strip
 
 
-def _show_section(meta: Any, shot: Shot, section: SectionPlan) -> bool:
-    names = [shot.pictures[frame] for frame in range(section.first, section.last + 1)]
-    for strip in meta.strips:
-        if strip.shotpack.role == _SECTION and strip.shotpack.section == section.section:
-            return _show(strip, names)
-    strip = _sequence(meta, f"{shot.name} section {section.section + 1}", shot, section.first, names, _SECTION)
-    strip.shotpack.section = section.section
+def _show_section(meta: Any, shot: Shot, section: int, frames: range) -> bool:
+    names = [shot.pictures[frame] for frame in frames]
+    old = [s for s in meta.strips if s.shotpack.role == _SECTION and s.shotpack.section == section]
+    if len(old) == 1 and _content(old[0]) == _on_timeline(meta, frames):
+        return _show(old[0], names)
+    for strip in old:  # the frames that it makes with its neighbour have come
+        meta.strips.remove(strip)
+    strip = _sequence(meta, f"{shot.name} section {section + 1}", shot, frames.start, names, _SECTION)
+    strip.shotpack.section = section
     return True
+
+
+def _content(strip: Any) -> range:
+    """The scene frames of a strip's elements, whatever part of them it shows."""
+    return range(_start(strip), _start(strip) + len(strip.elements))
+
+
+def _on_timeline(meta: Any, frames: range) -> range:
+    return range(_start(meta) + frames.start - 1, _start(meta) + frames.stop - 1)
 
 
 def _finish(meta: Any, shot: Shot) -> bool:

@@ -42,7 +42,8 @@ def _draw_shot(layout: Any, context: Any) -> None:
     elif found.end is not None:
         layout.label(text=f"Ends on {found.end.name}", icon="TRACKING_FORWARDS_SINGLE", translate=False)
     view = scene.view_settings.view_transform
-    if view not in ("Standard", "Raw"):
+    # A strip's picture is taken before the view transform, and goes through it with the shot; others show it already.
+    if wanted.source != "STRIP" and view not in ("Standard", "Raw"):
         box = layout.box()
         box.label(text=f"{view} changes the colours of boards and shots.", icon="ERROR", translate=False)
         box.operator("shotpack.standard_view")

@@ -7,8 +7,6 @@ from typing import Any
 
 import bpy
 
-from ..engine.client.session import Job
-from ..engine.client.shot import Shot
 from ..operators import previews, problems, runtime, timeline
 from .shot import draw_problem
 
@@ -78,7 +76,7 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
         draw_problem(box, problem, stamp.shot)
 
 
-def _draw_homeless(layout: Any, shot: Shot) -> None:
+def _draw_homeless(layout: Any, shot: Any) -> None:
     box = layout.box()
     row = box.row(align=True)
     row.label(text=f"{shot.name} is not on the timeline", icon="QUESTION", translate=False)
@@ -96,7 +94,7 @@ def _actions(state: str) -> tuple[tuple[str, str], ...]:
     return (("resume", "PLAY"),) if state in ("failed", "cancelled") else ()
 
 
-def _progress(job: Job) -> str:
+def _progress(job: Any) -> str:
     if job.stage:
         return f"{job.stage[:1].upper()}{job.stage[1:]}"
     made, of = len(job.sections), len(job.plan.sections) if job.plan else 0

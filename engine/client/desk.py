@@ -195,24 +195,18 @@ class Desk:
         self._errands.send(engine.connection.jobs, self._compare, lambda _fault: None)
 
     def _compare(self, jobs: list[dict[str, Any]]) -> None:
-        """What no event tells: which jobs are paused, and which of our shots the engine does not know."""
-        known = {job["id"]: job["state"] for job in jobs}
+        """What no event tells: which of our shots the engine does not know."""
+        known = {job["id"] for job in jobs}
         for shot in self.shots.values():
             if shot.job and shot.job not in known:
                 shot.fault = EngineError(Code.JOB_UNKNOWN, name=shot.name)
-        if self._session is not None:
-            for job, state in known.items():
-                if state == "paused":
-                    self._session.jobs.setdefault(job, Job(job)).state = state
 
     def _failed(self, fault: EngineError) -> None:
         self.state, self.fault = EngineState.ENDED, fault
 
     def _accepted(self, shot: Shot, job: dict[str, Any]) -> None:
         shot.job = job["id"]
-        if self._session is not None and job["state"] in ("paused", "running", "queued"):
-            self._session.jobs.setdefault(shot.job, Job(shot.job)).state = job["state"]
-            self._fetch(shot)
+        self._fetch(shot)
 
     def _fetch(self, shot: Shot) -> None:
         job = self.job(shot)

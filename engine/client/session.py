@@ -6,6 +6,8 @@ import queue
 from dataclasses import dataclass, field
 
 from ..protocol import (
+    GOING_ON,
+    PAUSED,
     Cancelled,
     Event,
     Failed,
@@ -93,7 +95,9 @@ class Session:
                 job.state, job.plan, job.stage = "running", event, ""
             case Progress():
                 job.stage = event.stage
-            case Step():  # the last of a job that is paused meanwhile, perhaps: it says nothing of the state
+                if event.stage in (PAUSED, GOING_ON):
+                    job.state = "paused" if event.stage == PAUSED else "running"
+            case Step():
                 job.step, job.stage = event, ""
             case Preview():
                 job.preview = event

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import Code, EngineError
-from ..protocol import SectionPlan
 from .session import Job
 
 _FINAL = "frames/"
@@ -75,13 +74,17 @@ class Shot:
         """It could not be had; `missing` names it again."""
         self._asked.discard(picture.path)
 
-    def visible(self, job: Job) -> Mapping[int, SectionPlan]:
-        """The sections of which every frame has a picture here, by their place in time."""
-        return {
-            plan.section: plan
-            for plan in (job.plan.sections if job.plan else ())
-            if all(frame in self.pictures for frame in range(plan.first, plan.last + 1))
-        }
+    def visible(self, job: Job) -> Mapping[int, range]:
+        """The frames of each section that can be shown, by its place in time.
+
+        A section whose neighbour is not made yet lacks the few frames that the two make together.
+        """
+        shown = {}
+        for plan in job.plan.sections if job.plan else ():
+            frames = [frame for frame in range(plan.first, plan.last + 1) if frame in self.pictures]
+            if frames and len(frames) == frames[-1] - frames[0] + 1:
+                shown[plan.section] = range(frames[0], frames[-1] + 1)
+        return shown
 
 
 def wanted(path: str) -> Wanted:

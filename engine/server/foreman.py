@@ -12,7 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import Code
-from ..protocol import Cancelled, Event, Failed, Progress, Queued, Section, ShotRequest, event_from_json
+from ..protocol import (
+    GOING_ON,
+    PAUSED,
+    Cancelled,
+    Event,
+    Failed,
+    Progress,
+    Queued,
+    Section,
+    ShotRequest,
+    event_from_json,
+)
 from .carry import carry_over
 from .orders import (
     Amend,
@@ -86,7 +97,9 @@ class Foreman:
             if worker is not None and record.state is State.RUNNING:
                 self._pool.order(worker, Pause(job))
                 return record
-            return self._store.move(job, State.PAUSED)
+            self._store.move(job, State.PAUSED)
+            self._tell(job, Progress(PAUSED))
+            return self._store.job(job)
 
     def resume(self, job: str) -> JobRecord:
         """Let a paused job go on: at once where it stands still on a worker, else in its place in the queue.
@@ -101,9 +114,10 @@ class Foreman:
             if worker is not None and record.state is State.PAUSED:
                 self._pool.order(worker, Resume(job))
                 return record
-            record = self._store.move(job, State.QUEUED)
+            self._store.move(job, State.QUEUED)
+            self._tell(job, Queued(self._store.counts()[State.QUEUED]))
             self._hand_out()
-            return record
+            return self._store.job(job)
 
     def cancel(self, job: str) -> JobRecord:
         """Give a job up: after the present step where it runs. Raises StoreError where it has ended."""
@@ -160,7 +174,9 @@ class Foreman:
             elif isinstance(report, Released):
                 self._let_go(worker)
             else:
-                self._store.move(job, State.PAUSED if isinstance(report, Paused) else State.RUNNING)
+                paused = isinstance(report, Paused)
+                self._store.move(job, State.PAUSED if paused else State.RUNNING)
+                self._tell(job, Progress(PAUSED if paused else GOING_ON))
             self._hand_out()
 
     def died(self, worker: str, death: Death) -> None:

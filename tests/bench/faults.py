@@ -125,7 +125,7 @@ def _sampled(engine: Serving, job: str) -> dict[str, int]:
 
 def _wait_until_begun(engine: Serving, job: str) -> float:
     while not any(event["event"] == "started" for event in engine.stored(job)):
-        time.sleep(0.02)
+        time.sleep(0.05)
     return time.monotonic()
 
 

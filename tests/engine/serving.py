@@ -69,7 +69,7 @@ class Serving:
         begun = time.monotonic()
         while self.state(job) not in states:
             assert time.monotonic() - begun < LIMIT
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def pixels(self, job: str) -> list[bytes]:
         folder = self.home / "jobs" / job / "frames"

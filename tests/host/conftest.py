@@ -15,7 +15,11 @@ from tests.host import studio
 def extension() -> Iterator[None]:
     studio.install()
     yield
-    studio.part("operators.runtime").detach()
+    runtime = studio.part("operators.runtime")
+    engine = runtime.the_desk()._engine
+    runtime.detach()
+    if engine is not None:
+        engine.process.wait(30)  # it ends by itself, because its pipe has closed
 
 
 @pytest.fixture

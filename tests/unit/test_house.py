@@ -7,14 +7,11 @@ file of the extension, and bad sources that show that each rule can be broken.
 from __future__ import annotations
 
 import ast
-import importlib
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -325,56 +322,3 @@ def test_files_without_torch_load_without_it() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (loaded.stdout.strip(), loaded.stderr) == ("", "")
-
-
-class FakeBlender(ModuleType):
-    """A bpy that keeps a list of what is registered and refuses one class."""
-
-    def __init__(self, refused: type | None = None) -> None:
-        super().__init__("bpy")
-        self.registered: list[type] = []
-        self.refused = refused
-        self.utils = SimpleNamespace(register_class=self.register, unregister_class=self.unregister)
-
-    def register(self, cls: type) -> None:
-        if cls is self.refused:
-            raise ValueError("refused")
-        self.registered.append(cls)
-
-    def unregister(self, cls: type) -> None:
-        # Blender refuses to drop a class that another one still refers to: the last comes off first.
-        assert self.registered.pop() is cls
-
-
-@pytest.fixture
-def addon(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The extension as Blender loads it, under a name that is not its folder's, with two operators and a panel."""
-    spec = importlib.util.spec_from_file_location("blender_addon", ROOT / "__init__.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["blender_addon"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(importlib.import_module("blender_addon.operators"), "CLASSES", (int, float))
-    monkeypatch.setattr(importlib.import_module("blender_addon.panels"), "CLASSES", (str,))
-    yield module
-    for name in [name for name in sys.modules if name.partition(".")[0] == "blender_addon"]:
-        del sys.modules[name]
-
-
-def test_addon_registers_operators_before_panels_and_leaves_nothing(
-    addon: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bpy = FakeBlender()
-    monkeypatch.setitem(sys.modules, "bpy", bpy)
-    addon.register()
-    assert bpy.registered == [int, float, str]
-    addon.unregister()
-    assert bpy.registered == []
-
-
-def test_addon_that_cannot_register_leaves_nothing(addon: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    bpy = FakeBlender(refused=str)
-    monkeypatch.setitem(sys.modules, "bpy", bpy)
-    with pytest.raises(ValueError, match="refused"):
-        addon.register()
-    assert bpy.registered == []
