@@ -63,7 +63,7 @@ def send(shot: Shot) -> None:
 
 def follow(shot: Shot) -> None:
     """Let the timeline follow a shot, from the next tick on."""
-    the_desk().shots[shot.id] = shot
+    the_desk().follow(shot)
     _waiting[shot.id] = shot
 
 

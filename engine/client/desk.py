@@ -87,8 +87,9 @@ class Desk:
         self._errands.send(queue, lambda job: self._accepted(shot, job), lambda fault: _refused(shot, fault))
 
     def follow(self, shot: Shot) -> None:
-        """Go on with a shot whose job an engine has known before."""
+        """Go on with a shot, as far as the engine has told of it already."""
         self.shots[shot.id] = shot
+        self._fetch(shot)
 
     def forget(self) -> None:
         """Follow no shot any more; the engine goes on with them."""
