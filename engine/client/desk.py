@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -57,6 +58,7 @@ class Desk:
         self.about: dict[str, Any] = {}
         """What the engine said of itself: devices, memory, models."""
         self.shots: dict[str, Shot] = {}
+        self._where: Where | None = None
         self._engine: Engine | None = None
         self._source: Source | None = None
         self._session: Session | None = None
@@ -69,7 +71,7 @@ class Desk:
         """See to it that there is an engine; does nothing where there is one, or where one is just starting."""
         if self.state in (EngineState.STARTING, EngineState.READY, EngineState.AWAY):
             return
-        self.state, self.fault = EngineState.STARTING, None
+        self.state, self.fault, self._where = EngineState.STARTING, None, where
         self._errands.send(lambda: self._call(where), lambda engine: self._connected(engine, where), self._failed)
 
     def send(self, shot: Shot) -> None:
@@ -162,13 +164,13 @@ class Desk:
         self._errands.send(lambda: self._hang_up(engine, session), lambda _: None, lambda _fault: None)
 
     def close(self) -> None:
-        """Let go of everything, waiting for nothing: an engine of ours ends when its pipe closes."""
+        """Let go of everything, waiting for nothing: a thread sees to it that an engine of ours ends."""
         engine = self._engine
         self._engine = self._session = None
         self._errands.close()
         self._gatherer.close()
         if engine is not None:
-            engine.let_go()
+            threading.Thread(target=engine.stop, name="shotpack's engine ends", daemon=True).start()
 
     def _connection(self) -> Connection:
         if self._line is None:
@@ -193,6 +195,9 @@ class Desk:
         self._session = Session(engine.connection)
         self.state = EngineState.READY
         self.ask()
+        for shot in self.shots.values():
+            if not shot.job and shot.fault is not None and shot.fault.code is Code.ENGINE_UNREACHABLE:
+                self.send(shot)
         self._errands.send(engine.connection.jobs, self._compare, lambda _fault: None)
 
     def _compare(self, jobs: list[dict[str, Any]]) -> None:
@@ -227,8 +232,10 @@ class Desk:
         if not self._engine.alive:
             url, engine, session = self._engine.connection.url, self._engine, self._session
             self._engine = self._session = self._source = None
-            self._failed(EngineError(Code.ENGINE_UNREACHABLE, url=url, detail="it has ended"))
             self._errands.send(lambda: self._hang_up(engine, session), lambda _: None, lambda _fault: None)
+            self._failed(EngineError(Code.ENGINE_UNREACHABLE, url=url, detail="it has ended"))
+            if engine.process is None and self._where is not None:
+                self.wake(self._where)  # one that another Blender had started, and has taken with it
         elif self.state is EngineState.READY and not self._session.line.up and self._session.line.detail:
             self.state = EngineState.AWAY
         elif self.state is EngineState.AWAY and self._session.line.up:

@@ -32,26 +32,31 @@ class Engine:
 
     @property
     def alive(self) -> bool:
-        """Whether the process we started still runs; True for an adopted one, whose line will tell."""
-        return self.process is None or self.process.poll() is None
+        """Whether its process still runs; True where only its line can tell: on another machine, and on Windows."""
+        if self.process is not None:
+            return self.process.poll() is None
+        pid = self.ready.get("pid")
+        if pid is None or os.name != "posix":
+            return True
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> None:
         """End an engine that we started, by closing its stdin; leave an adopted one alone."""
-        self.let_go()
+        self.connection.close()
         if self.process is None:
             return
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
         try:
             self.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-    def let_go(self) -> None:
-        """Close the lines to it, waiting for nothing: an engine of ours ends when its stdin closes."""
-        self.connection.close()
-        for pipe in (self.process.stdin, self.process.stdout) if self.process is not None else ():
-            if pipe is not None:
-                pipe.close()
 
 
 def find_or_start(python: Path, folder: Path, home: Path, *, device: str = "auto") -> Engine:
