@@ -269,6 +269,15 @@ def test(tiers: Sequence[str], pytest_arguments: Sequence[str]) -> bool:
     return all(passed for passed, _ in results.values())
 
 
+def demo(arguments: Sequence[str]) -> int:
+    """Run the main job end to end in a headless Blender; returns its exit code."""
+    environment = TIERS["host"].environments[-1]
+    make_ready(environment)
+    return run(
+        [str(environment.python), "-m", "samples.demo", str(ENGINE.python), str(ROOT / "demo-output"), *arguments]
+    )
+
+
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return the command line and, apart, what is meant for pytest or the benchmark."""
     parser = argparse.ArgumentParser(prog="dev.py", description="Test, check and measure Shotpack.")
@@ -276,10 +285,11 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     tests = commands.add_parser("test", help="run the tests that can run here; after '--', arguments for pytest")
     tests.add_argument("tiers", nargs="*", metavar="tier", help=f"{', '.join(TIERS)}; without any, all but gpu")
     tests.add_argument("--gpu", action="store_true", help="run the gpu tier too")
+    commands.add_parser("demo", help="make a shot from the sample storyboard in a headless Blender; see demo-output/")
     commands.add_parser("check", help="format, lint and types")
     commands.add_parser("bench", help="print the benchmark table; all arguments go to tests.bench", add_help=False)
     commands.add_parser("format", help="lay out every file and mend what ruff can mend")
-    if arguments[:1] == ["bench"]:
+    if arguments[:1] in (["bench"], ["demo"]):
         return parser.parse_args(arguments[:1]), list(arguments[1:])
     split = list(arguments).index("--") if "--" in arguments else len(arguments)
     known = parser.parse_args(arguments[:split])
@@ -299,6 +309,8 @@ def main(arguments: Sequence[str]) -> int:
         make_ready(ENGINE)
         if known.command == "test":
             return int(not test(known.tiers, passed_on))
+        if known.command == "demo":
+            return demo(passed_on)
         if known.command == "bench":
             return run([str(ENGINE.python), "-m", "tests.bench", *passed_on])
         if known.command == "format":

@@ -105,7 +105,7 @@ def free_channel(scene: Any, start: int, length: int, above: int = 0) -> int:
 
 
 def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
-    """Put a new shot on the timeline, showing its board; returns its meta strip, which is active then."""
+    """Put a new shot on the timeline, showing its board; returns its meta strip. What is selected stays so."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
     meta = (editor.meta_stack[-1] if editor.meta_stack else editor).strips.new_meta(shot.name, spot.channel, spot.start)
     stamp = meta.shotpack
@@ -113,7 +113,6 @@ def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     _place_board(meta, shot, board)
     _set_end(meta, spot.start + spot.length)
     meta.color_tag = _WAITING_COLOUR
-    select(scene, meta)
     return meta
 
 

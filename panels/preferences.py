@@ -8,6 +8,7 @@ import bpy
 
 from ..operators import engine, problems
 from ..operators.settings import ADDON, PreferenceProperties
+from .shot import draw_text
 
 
 class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
@@ -45,8 +46,8 @@ def draw_install(layout: Any) -> None:
         return
     if job is not None and job.result is not None and job.result.error is not None:
         problem = problems.of_error(job.result.error)
-        layout.label(text=problem.sentence, icon="ERROR", translate=False)
-        layout.label(text=problem.advice, translate=False)
+        draw_text(layout, problem.sentence, "ERROR")
+        draw_text(layout, problem.advice)
         layout.operator("shotpack.copy_report", icon="COPYDOWN")
     layout.operator("shotpack.install_engine", icon="IMPORT")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import bpy
@@ -9,6 +10,8 @@ import bpy
 from ..operators import generate, previews, problems, runtime, timeline
 
 _CATEGORY = "Shotpack"
+_SIDEBAR, _MARGIN, _LETTER = 280, 80, 6.2
+"""Pixels at a scale of 1: a sidebar's usual width, what boxes and icons take of it, a letter of the mean width."""
 
 
 class _Sidebar:
@@ -38,14 +41,14 @@ def _draw_shot(layout: Any, context: Any) -> None:
     row.scale_y = 1.4
     row.operator("shotpack.generate", icon="RENDER_ANIMATION", text=_button(found))
     if isinstance(found, str):
-        layout.label(text=found, icon="INFO", translate=False)
+        draw_text(layout, found, "INFO")
     elif found.end is not None:
         layout.label(text=f"Ends on {found.end.name}", icon="TRACKING_FORWARDS_SINGLE", translate=False)
     view = scene.view_settings.view_transform
     # A strip's picture is taken before the view transform, and goes through it with the shot; others show it already.
     if wanted.source != "STRIP" and view not in ("Standard", "Raw"):
         box = layout.box()
-        box.label(text=f"{view} changes the colours of boards and shots.", icon="ERROR", translate=False)
+        draw_text(box, f"{view} changes the colours of boards and shots.", "ERROR")
         box.operator("shotpack.standard_view")
 
 
@@ -92,12 +95,22 @@ def _draw_engine(layout: Any, _context: Any) -> None:
 def draw_problem(layout: Any, problem: problems.Problem, shot: str) -> None:
     """One sentence, one advice, one button."""
     box = layout.box()
-    box.label(text=problem.sentence, icon="ERROR", translate=False)
-    box.label(text=problem.advice, translate=False)
+    draw_text(box, problem.sentence, "ERROR")
+    draw_text(box, problem.advice)
     if problem.fix is not None:
         button = box.operator(problem.fix.operator, text=problem.fix.label)
         if problem.fix.of_shot:
             button.shot = shot
+
+
+def draw_text(layout: Any, text: str, icon: str = "NONE") -> None:
+    """A text of any length, broken into the lines that fit: Blender cuts a label's middle out."""
+    context = bpy.context
+    pixels = context.region.width / context.preferences.system.ui_scale if context.region else _SIDEBAR
+    column = layout.column(align=True)
+    for line in textwrap.wrap(text, max(20, int((pixels - _MARGIN) / _LETTER))):
+        column.label(text=line, icon=icon, translate=False)
+        icon = "BLANK1" if icon != "NONE" else "NONE"
 
 
 _ENGINE_WORDS = {

@@ -67,7 +67,7 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
         icon_id = previews.icon(shot.id)
         if icon_id:
             box.template_icon(icon_id, scale=7.0)
-    elif state == "sending":
+    elif state == "sending" and shot.fault is None:
         box.label(text="Waiting for the engine …")
     elif state == "queued":
         box.label(text="Waiting for its turn.")

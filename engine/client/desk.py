@@ -115,6 +115,10 @@ class Desk:
         if self.state is EngineState.READY:
             self._errands.send(lambda: self._connection().park(away), lambda _: None, lambda _fault: None)
 
+    def movie(self, shot: Shot) -> bytes:
+        """A finished shot's movie; waits for it. Raises EngineError."""
+        return self._connection().movie(shot.job)
+
     def job(self, shot: Shot) -> Job | None:
         """What the engine has told of a shot's job; None before it has told anything."""
         return self._session.jobs.get(shot.job) if self._session and shot.job else None

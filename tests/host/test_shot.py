@@ -35,7 +35,9 @@ def test_a_shot_takes_its_place_at_once(saved):
     (placeholder,) = of_role(meta, "placeholder")
     (picture,) = frames_of(placeholder)
     assert size_of(picture) == (192, 128)
-    assert saved.sequence_editor.active_strip == meta
+    # The board stays what it is: pressing Generate again makes another take of it, above.
+    assert saved.sequence_editor.active_strip == board
+    assert generate(saved).channel == 3
 
 
 def test_it_fills_section_by_section_and_ends_as_one_strip(saved):
