@@ -136,7 +136,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Preview:
-    """A small picture of the section being denoised: its latent frames side by side in time, as one JPEG."""
+    """A small picture of the section being denoised: its latent frames row by row in a square, as one JPEG."""
 
     event: ClassVar[str] = "preview"
     section: int

@@ -17,5 +17,5 @@ def latent_rgb(latents: torch.Tensor, preview: Preview) -> torch.Tensor:
 
 
 def section_jpeg(estimate: torch.Tensor, preview: Preview) -> str:
-    """The model's estimate (1, C, T, H, W) of a section as one base64 JPEG, its latent frames side by side."""
+    """The model's estimate (1, C, T, H, W) of a section as one base64 JPEG: its latent frames row by row."""
     return preview_jpeg(to_bytes(latent_rgb(estimate, preview)))

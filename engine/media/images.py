@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 
 import numpy as np
 import torch
@@ -31,8 +32,17 @@ def to_bytes(pixels: torch.Tensor) -> np.ndarray:
 
 
 def preview_jpeg(frames: np.ndarray) -> str:
-    """Frames (F, H, W, 3) uint8 side by side as a base64 JPEG at most 512 px wide per row of thumbnails."""
-    strip = Image.fromarray(np.concatenate(list(frames), axis=1))
+    """Frames (F, H, W, 3) uint8 as one base64 JPEG: row by row in a square of 3 x 3 for 9, 4 x 4 for up to 16, ...
+
+    So the sheet has a frame's own shape, and fits where a picture does. Small ones are enlarged.
+    """
+    count, height, width, _ = frames.shape
+    side = math.ceil(math.sqrt(count))
+    sheet = np.zeros((-(-count // side) * height, side * width, 3), np.uint8)
+    for number, frame in enumerate(frames):
+        row, column = divmod(number, side)
+        sheet[row * height : (row + 1) * height, column * width : (column + 1) * width] = frame
+    strip = Image.fromarray(sheet)
     if strip.width < _PREVIEW_SIDE:
         factor = _PREVIEW_SIDE // strip.width
         strip = strip.resize((strip.width * factor, strip.height * factor), Image.Resampling.BICUBIC)

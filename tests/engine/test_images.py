@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image, ImageCms
 
 from engine.media.boards import decode_board, nearest_size, open_board
 from engine.media.frames import frame_name, png_bytes, write_frames
-from engine.media.images import fit, to_bytes
+from engine.media.images import fit, preview_jpeg, to_bytes
 from engine.models.hunyuan import RELEASED
 
 
@@ -104,3 +106,13 @@ def test_png_says_srgb_and_its_facts() -> None:
     data = png_bytes(np.zeros((4, 4, 3), dtype=np.uint8), {"Software": "Shotpack", "note": "ü"})
     assert b"sRGB" in data
     assert "ü".encode() in data
+
+
+def test_a_preview_shows_frames_row_by_row_in_a_square():
+    frames = np.stack([np.full((18, 32, 3), 25 * number, np.uint8) for number in range(9)])
+    sheet = Image.open(io.BytesIO(base64.b64decode(preview_jpeg(frames))))
+    assert sheet.width / sheet.height == 32 / 18
+    for number in range(9):
+        row, column = divmod(number, 3)
+        shown = sheet.getpixel((round((column + 0.5) * sheet.width / 3), round((row + 0.5) * sheet.height / 3)))
+        assert abs(shown[0] - 25 * number) <= 3
