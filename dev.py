@@ -133,6 +133,7 @@ TIERS = {
     "unit": Tier("tests/unit", (ENGINE,)),
     "engine": Tier("tests/engine", (ENGINE,)),
     "host": Tier("tests/host", (blender("4.5"), blender("5.0"))),
+    "desktop": Tier("tests/desktop", (ENGINE,)),
     "gpu": Tier("tests/gpu", (ENGINE,), on_request=True),
 }
 

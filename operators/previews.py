@@ -15,6 +15,7 @@ from ..engine.client.session import Job
 _pictures: Any = None
 _shown: dict[str, str] = {}
 """What each name shows now, and by which entry of the collection."""
+_files: dict[str, Path] = {}
 _counter = 0
 
 
@@ -30,9 +31,8 @@ def show(shot: str, job: Job | None) -> None:
     with tempfile.NamedTemporaryFile(suffix=".jpg", delete=False) as file:
         file.write(base64.b64decode(preview.jpeg))
     _load(shot, key, file.name)
-    # Loaded lazily: asked for once, it is read, and the file can go.
-    _pictures[_shown[shot]].image_size  # noqa: B018
-    Path(file.name).unlink(missing_ok=True)
+    # Blender reads it when it is drawn, on a thread of its own: it goes with its entry.
+    _files[_shown[shot]] = Path(file.name)
 
 
 def show_file(name: str, path: str) -> None:
@@ -55,6 +55,9 @@ def clear() -> None:
         bpy.utils.previews.remove(_pictures)
         _pictures = None
     _shown.clear()
+    for file in _files.values():
+        file.unlink(missing_ok=True)
+    _files.clear()
 
 
 def _load(name: str, key: str, path: str) -> None:
@@ -70,4 +73,7 @@ def _load(name: str, key: str, path: str) -> None:
 
 def _drop(name: str) -> None:
     if name in _shown:
-        del _pictures[_shown.pop(name)]
+        entry = _shown.pop(name)
+        del _pictures[entry]
+        if entry in _files:
+            _files.pop(entry).unlink(missing_ok=True)

@@ -19,6 +19,9 @@ BUDGET = 0.004
 """Seconds of a tick, of which the desk may take half; a single shot's strips may take longer."""
 _BUSY, _IDLE, _SLEEPING = 0.1, 0.5, 1.0
 
+_HEAR_SECONDS = 5.0
+
+_heard = 0.0
 desk: Desk | None = None
 """There while the extension is registered; made on first use."""
 _waiting: dict[str, Shot] = {}
@@ -105,6 +108,7 @@ def step() -> float:
         return _SLEEPING
     if _held:
         return _BUSY
+    _hear_from_engine()
     for shot in desk.poll(BUDGET / 2):
         _waiting[shot.id] = shot
     until = time.perf_counter() + BUDGET / 2
@@ -175,6 +179,14 @@ def _may_touch_strips() -> bool:
     playing = any(screen.is_animation_playing for screen in screens)
     editors = [scene.sequence_editor for scene in bpy.data.scenes if scene.sequence_editor]
     return not (playing and any(editor.use_prefetch for editor in editors))
+
+
+def _hear_from_engine() -> None:
+    """What the engine says of its memory is shown, and changes."""
+    global _heard
+    if desk is not None and desk.state is EngineState.READY and time.monotonic() > _heard + _HEAR_SECONDS:
+        _heard = time.monotonic()
+        desk.ask()
 
 
 def _first() -> None:

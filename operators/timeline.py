@@ -113,6 +113,8 @@ def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     _place_board(meta, shot, board)
     _set_end(meta, spot.start + spot.length)
     meta.color_tag = _WAITING_COLOUR
+    for strip in (meta, *meta.strips):
+        strip.select = False  # a new strip comes selected, and a second selected strip means an end board
     return meta
 
 
@@ -217,6 +219,7 @@ def _new_image(meta: Any, name: str, picture: Path, channel: int, frame: int, ro
     strip = meta.strips.new_image(name, path, channel, _start(meta) + frame - 1, fit_method="FILL")
     strip.shotpack.role = role
     strip.colorspace_settings.name = "sRGB"
+    strip.select = False
     return strip
 
 

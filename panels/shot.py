@@ -85,6 +85,9 @@ def _draw_engine(layout: Any, _context: Any) -> None:
     else:
         row.operator("shotpack.start_engine", text="", icon="PLAY")
     for worker in desk.about.get("workers", []) if desk and state == "ready" else ():
+        if not worker["ready"]:
+            layout.label(text=f"{worker['device']}: loading …", translate=False)
+            continue
         used, total = worker["memory_used"] / 2**30, worker["memory_total"] / 2**30
         layout.label(text=f"{worker['title'] or worker['device']}: {used:.1f} of {total:.0f} GiB", translate=False)
     problem = problems.of_engine()

@@ -248,8 +248,8 @@ def test_install_that_fails_names_the_command(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("arguments", "tiers", "for_pytest"),
     [
-        (["test"], ["unit", "engine", "host"], []),
-        (["test", "--gpu"], ["unit", "engine", "host", "gpu"], []),
+        (["test"], ["unit", "engine", "host", "desktop"], []),
+        (["test", "--gpu"], ["unit", "engine", "host", "desktop", "gpu"], []),
         (["test", "gpu"], ["gpu"], []),
         (["test", "gpu", "--gpu"], ["gpu"], []),
         (["test", "engine", "--", "-k", "resume", "--", "-x"], ["engine"], ["-k", "resume", "--", "-x"]),
