@@ -25,6 +25,8 @@ UV = "uv==0.13.8"
 CHILD_ENVIRON = {**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 # On a machine whose cores are shared, waiting threads that spin slow everything down by an order of magnitude.
 CHILD_ENVIRON.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Tests' networks are too small to share out, and two processes share the cores already.
+TEST_ENVIRON = {"OMP_NUM_THREADS": "1", **CHILD_ENVIRON}
 NO_TESTS_COLLECTED = 5
 """pytest's exit code where it found no test to run."""
 
@@ -119,6 +121,8 @@ class Tier:
     folder: str
     environments: tuple[Environment, ...]
     on_request: bool = False
+    processes: int = 1
+    """How many share its files among them; most of these tests wait for processes of their own to start."""
 
 
 def blender(version: str) -> Environment:
@@ -131,8 +135,8 @@ def blender(version: str) -> Environment:
 ENGINE = Environment(ROOT / ".venvs" / "engine", ROOT / "requirements" / "dev.txt")
 TIERS = {
     "unit": Tier("tests/unit", (ENGINE,)),
-    "engine": Tier("tests/engine", (ENGINE,)),
-    "host": Tier("tests/host", (blender("4.5"), blender("5.0"))),
+    "engine": Tier("tests/engine", (ENGINE,), processes=2),
+    "host": Tier("tests/host", (blender("4.5"), blender("5.0")), processes=2),
     "desktop": Tier("tests/desktop", (ENGINE,)),
     "gpu": Tier("tests/gpu", (ENGINE,), on_request=True),
 }
@@ -260,7 +264,9 @@ def test(tiers: Sequence[str], pytest_arguments: Sequence[str]) -> bool:
         for environment in TIERS[name].environments:
             make_ready(environment)
             started = time.monotonic()
-            code = run([str(environment.python), "-m", "pytest", TIERS[name].folder, *pytest_arguments])
+            code = run(
+                [str(environment.python), "-m", "pytest", *shared_out(TIERS[name]), *pytest_arguments], TEST_ENVIRON
+            )
             # Arguments such as -k may leave a tier without tests; that is what was asked for.
             passed = code == 0 or (code == NO_TESTS_COLLECTED and len(pytest_arguments) > 0)
             called = name if environment is ENGINE else f"{name} ({environment.folder.name})"
@@ -268,6 +274,11 @@ def test(tiers: Sequence[str], pytest_arguments: Sequence[str]) -> bool:
     for name, (passed, seconds) in results.items():
         say(f"{name} tests {'passed' if passed else 'FAILED'} in {seconds:.0f} s")
     return all(passed for passed, _ in results.values())
+
+
+def shared_out(tier: Tier) -> list[str]:
+    """Return pytest's arguments that name a tier's folder and share its files among processes."""
+    return [tier.folder, *(["-n", str(tier.processes), "--dist", "loadfile"] if tier.processes > 1 else [])]
 
 
 def demo(arguments: Sequence[str]) -> int:

@@ -284,7 +284,7 @@ class Tiers:
             (root / folder / "test_it.py").touch()
         (root / "tests/gpu").mkdir()
 
-    def run(self, command: Sequence[str]) -> int:
+    def run(self, command: Sequence[str], environ: object = None) -> int:
         self.ran.append(command[3])
         return self.codes[command[3]]
 
