@@ -6,7 +6,7 @@ from . import engine, generate, handlers, jobs, runtime, settings
 
 CLASSES: tuple[type, ...] = (*settings.CLASSES, *generate.CLASSES, *jobs.CLASSES, *engine.CLASSES)
 
-ATTACHED = (settings, handlers, runtime)
+ATTACHED = (settings, handlers, runtime, engine)
 """Modules with `attach`, called in this order once all classes are registered, and `detach`."""
 
 
@@ -18,6 +18,5 @@ def attach() -> None:
 
 def detach() -> None:
     """Take them away again, the last first."""
-    engine.detach()
     for module in reversed(ATTACHED):
         module.detach()

@@ -15,15 +15,19 @@ from . import runtime, settings
 
 installation: Installation | None = None
 """The one that runs, or the last one that ran."""
+missing = False
+"""What `needs_install` found when it looked last; panels draw by it."""
 _TICK = 0.25
 
 
 def needs_install() -> bool:
     """Whether the engine's environment has to be made first. Looks at the disk: not for drawing."""
+    global missing
     chosen = settings.preferences()
-    if chosen.remote or chosen.python:
-        return False
-    return state_of(settings.environment(), settings.requirements()) is not EnvironmentState.READY
+    missing = not (chosen.remote or chosen.python) and (
+        state_of(settings.environment(), settings.requirements()) is not EnvironmentState.READY
+    )
+    return missing
 
 
 def installing() -> bool:
@@ -132,13 +136,27 @@ class SHOTPACK_OT_open_log(bpy.types.Operator):  # noqa: N801
 
 def _watch() -> float | None:
     runtime.redraw()
-    return _TICK if installing() else None
+    if installing():
+        return _TICK
+    needs_install()
+    return None
+
+
+def attach() -> None:
+    """Look soon whether the engine is there, so that the sidebar can offer to install it."""
+    bpy.app.timers.register(_look, first_interval=0.3)
+
+
+def _look() -> None:
+    needs_install()
+    runtime.redraw()
 
 
 def detach() -> None:
     """Leave nothing running."""
-    if bpy.app.timers.is_registered(_watch):
-        bpy.app.timers.unregister(_watch)
+    for timer in (_watch, _look):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
     if installing() and installation is not None:
         installation.cancel()
         installation.wait(3)

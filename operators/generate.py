@@ -12,7 +12,7 @@ import bpy
 
 from ..engine.client.shot import Shot
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import capture, folders, handlers, runtime, settings, timeline
+from . import capture, engine, folders, handlers, runtime, settings, timeline
 
 START, _END = "board.png", "end.png"
 _NAME_WORDS = 4
@@ -88,8 +88,15 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
         if isinstance(found, str):
             self.report({"ERROR"}, found)
             return {"CANCELLED"}
+        if engine.needs_install():
+            self.report({"ERROR"}, "The engine is not installed yet; press Install Engine below.")
+            return {"CANCELLED"}
         wanted = found.scene.shotpack
-        name, folder = folders.new_folder(_name(found, wanted.prompt))
+        try:
+            name, folder = folders.new_folder(_name(found, wanted.prompt))
+        except OSError as fault:
+            self.report({"ERROR"}, f"The shot's folder cannot be made: {fault.strerror or fault}.")
+            return {"CANCELLED"}
         try:
             boards = _boards(context, found, folder)
         except (capture.CaptureError, RuntimeError) as fault:

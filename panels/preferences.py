@@ -6,9 +6,8 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, problems
 from ..operators.settings import ADDON, PreferenceProperties
-from .shot import draw_text
+from .install import draw_install
 
 
 class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
@@ -34,22 +33,6 @@ class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
         if body:
             body.prop(self, "python")
             body.prop(self, "engine_folder")
-
-
-def draw_install(layout: Any) -> None:
-    """The engine's installation: its button, or how far it is, or what went wrong."""
-    job = engine.installation
-    if job is not None and job.result is None:
-        told = job.progress
-        layout.progress(factor=told.fraction or 0.0, text=f"{told.stage}: {told.detail}" if told.detail else told.stage)
-        layout.operator("shotpack.cancel_install", icon="CANCEL")
-        return
-    if job is not None and job.result is not None and job.result.error is not None:
-        problem = problems.of_error(job.result.error)
-        draw_text(layout, problem.sentence, "ERROR")
-        draw_text(layout, problem.advice)
-        layout.operator("shotpack.copy_report", icon="COPYDOWN")
-    layout.operator("shotpack.install_engine", icon="IMPORT")
 
 
 CLASSES = (ShotpackPreferences,)

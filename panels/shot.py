@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 import bpy
 
-from ..operators import generate, previews, problems, runtime, timeline
+from ..operators import engine, generate, previews, problems, runtime, timeline
+from .install import draw_install
+from .text import draw_text
 
 _CATEGORY = "Shotpack"
-_SIDEBAR, _MARGIN, _LETTER = 280, 80, 6.2
-"""Pixels at a scale of 1: a sidebar's usual width, what boxes and icons take of it, a letter of the mean width."""
 
 
 class _Sidebar:
@@ -75,6 +74,9 @@ def _draw_advanced(layout: Any, context: Any) -> None:
 
 
 def _draw_engine(layout: Any, _context: Any) -> None:
+    if engine.missing or engine.installing():
+        draw_install(layout)
+        return
     desk = runtime.desk
     state = desk.state if desk else "off"
     row = layout.row()
@@ -104,16 +106,6 @@ def draw_problem(layout: Any, problem: problems.Problem, shot: str) -> None:
         button = box.operator(problem.fix.operator, text=problem.fix.label)
         if problem.fix.of_shot:
             button.shot = shot
-
-
-def draw_text(layout: Any, text: str, icon: str = "NONE") -> None:
-    """A text of any length, broken into the lines that fit: Blender cuts a label's middle out."""
-    context = bpy.context
-    pixels = context.region.width / context.preferences.system.ui_scale if context.region else _SIDEBAR
-    column = layout.column(align=True)
-    for line in textwrap.wrap(text, max(20, int((pixels - _MARGIN) / _LETTER))):
-        column.label(text=line, icon=icon, translate=False)
-        icon = "BLANK1" if icon != "NONE" else "NONE"
 
 
 _ENGINE_WORDS = {

@@ -57,3 +57,18 @@ def test_the_channel_is_the_first_that_is_free_above_the_board(scene):
     scene.sequence_editor.channels[3].lock = True
     scene.sequence_editor.active_strip = board
     assert part("operators.generate").intent(bpy.context).spot.channel == 4
+
+
+def test_without_an_engine_nothing_is_begun(scene):
+    scene.shotpack.prompt = "pan left"
+    add_board(scene)
+    preferences = bpy.context.preferences.addons[ADDON].preferences
+    preferences.python = ""
+    try:
+        with pytest.raises(RuntimeError, match="not installed yet"):
+            bpy.ops.shotpack.generate()
+        assert part("operators.engine").missing
+    finally:
+        configure()
+    assert len(scene.sequence_editor.strips) == 1
+    assert not part("operators.engine").needs_install()

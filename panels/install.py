@@ -1,0 +1,24 @@
+"""The engine's installation, in the preferences and, while there is none, in the sidebar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..operators import engine, problems
+from .text import draw_text
+
+
+def draw_install(layout: Any) -> None:
+    """The engine's installation: its button, or how far it is, or what went wrong."""
+    job = engine.installation
+    if job is not None and job.result is None:
+        told = job.progress
+        layout.progress(factor=told.fraction or 0.0, text=f"{told.stage}: {told.detail}" if told.detail else told.stage)
+        layout.operator("shotpack.cancel_install", icon="CANCEL")
+        return
+    if job is not None and job.result is not None and job.result.error is not None:
+        problem = problems.of_error(job.result.error)
+        draw_text(layout, problem.sentence, "ERROR")
+        draw_text(layout, problem.advice)
+        layout.operator("shotpack.copy_report", icon="COPYDOWN")
+    layout.operator("shotpack.install_engine", icon="IMPORT")

@@ -1,0 +1,21 @@
+"""Texts of any length in panels."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import bpy
+
+_SIDEBAR, _MARGIN, _LETTER = 280, 80, 6.2
+"""Pixels at a scale of 1: a sidebar's usual width, what boxes and icons take of it, a letter of the mean width."""
+
+
+def draw_text(layout: Any, text: str, icon: str = "NONE") -> None:
+    """A text of any length, broken into the lines that fit: Blender cuts a label's middle out."""
+    context = bpy.context
+    pixels = context.region.width / context.preferences.system.ui_scale if context.region else _SIDEBAR
+    column = layout.column(align=True)
+    for line in textwrap.wrap(text, max(20, int((pixels - _MARGIN) / _LETTER))):
+        column.label(text=line, icon=icon, translate=False)
+        icon = "BLANK1" if icon != "NONE" else "NONE"
