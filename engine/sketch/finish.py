@@ -73,6 +73,8 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
     """Write `pipeline` as Sketch's model folder: bfloat16 safetensors and `shotpack.json`."""
     pipeline.to(torch.bfloat16)
     pipeline.save_pretrained(folder, safe_serialization=True)
+    for config in folder.rglob("*.json"):
+        _forget_origin(config)
     vae = AutoencoderKLHunyuanVideo.from_pretrained(folder / "vae", torch_dtype=torch.float32)
     facts = {
         "family": "framepack-hunyuan",
@@ -87,3 +89,11 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
         "preview": fit_preview(vae),
     }
     write_whole(folder / FACTS, (json.dumps(facts, indent=2) + "\n").encode())
+
+
+def _forget_origin(config: Path) -> None:
+    """Take the folder that a network was read from out of its config: it is nobody else's business."""
+    facts = json.loads(config.read_bytes())
+    if isinstance(facts, dict) and "_name_or_path" in facts:
+        del facts["_name_or_path"]
+        write_whole(config, (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode())
