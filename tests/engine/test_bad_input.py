@@ -143,7 +143,6 @@ def test_settings(generate: Generate, out: Path, options: dict[str, object], wor
 
 def test_model_unknown(generate: Generate, out: Path, tmp_path: Path) -> None:
     expect_one_line(generate(model="no-such-model"), 3, "no-such-model", "framepack-i2v")
-    expect_one_line(generate(model=None), 3, "No model is installed", "models download")
     (tmp_path / "empty").mkdir()
     expect_one_line(generate(model=tmp_path / "empty"), 3, "empty")
     assert not out.exists()

@@ -163,8 +163,7 @@ def test_interrupted_then_resumed(install: Install, hub: HubServer, home: Path) 
     assert state(FIRST) is State.PARTIAL
     with pytest.raises(EngineError, match="only partly downloaded"):
         find_model("first")
-    with pytest.raises(EngineError, match="No model is installed"):
-        find_model(None)
+    assert find_model(None).name == "sketch"  # which is always there
     assert not (home / "models" / "first").exists()
 
     before = {path for path in home.rglob("*") if path.is_file()}
@@ -406,15 +405,20 @@ Models = Callable[..., int]
 
 def test_list(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
     assert models("list") == 0
-    header, first, second = capsys.readouterr().out.splitlines()
+    header, first, second, built_in = capsys.readouterr().out.splitlines()
     assert header.split() == ["NAME", "STATE", "SIZE", "ORDER", "LICENCE"]
     assert first.split() == ["first", "missing", "2", "kB", "inverted", "Test", "Terms"]
     assert second.split()[:2] == ["second", "missing"]
+    assert built_in.split()[:2] == ["sketch", "installed"]
     models("download", "first", "--accept-licence")
     capsys.readouterr()
     models("list", "--json")
     rows = json.loads(capsys.readouterr().out)
-    assert [(row["name"], row["state"]) for row in rows] == [("first", "installed"), ("second", "missing")]
+    assert [(row["name"], row["state"]) for row in rows] == [
+        ("first", "installed"),
+        ("second", "missing"),
+        ("sketch", "installed"),
+    ]
     assert rows[0]["licence_urls"] == [TERMS.url]
 
 
