@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
-from ..protocol import Cancelled, Event, Failed, Progress, Section, ShotRequest, to_json
+from ..protocol import Cancelled, Event, Failed, Finished, Progress, Section, ShotRequest, to_json
 from .lifeline import die_with_parent
 from .orders import (
     Amend,
@@ -104,7 +104,9 @@ class Worker:
                 if isinstance(event, Section):
                     done = event.index
                 self._happened(order.job, event)
-                self._obey(order.job)
+                # Once the end is told the next job's order may be there already, and is not this one's to read.
+                if not isinstance(event, Finished):
+                    self._obey(order.job)
         except _GivenUpError:
             self._happened(order.job, Cancelled(done))
         except _LaidAsideError:

@@ -15,11 +15,13 @@ from engine.framepack.job import prepare, run
 from engine.media.boards import open_board
 from engine.media.files import make_folder
 from engine.models.folder import open_folder
-from engine.protocol import Board, Finished, ShotRequest
+from engine.protocol import Board, Event, Finished, Progress, ShotRequest
 from engine.server.foreman import Foreman
+from engine.server.orders import Make
 from engine.server.pool import LocalPool
 from engine.server.states import State
 from engine.server.store import JobStore
+from engine.server.worker import Worker
 from tests.engine.checkpoints import BOARD, TINY
 
 LIMIT = 120.0
@@ -192,3 +194,21 @@ def test_the_store_can_be_read_while_a_worker_computes(shop, tmp_path):
         assert other.execute("SELECT state FROM jobs").fetchone()[0] == "running"
     shop.foreman.cancel(job)
     shop.wait_for_event(job, "cancelled")
+
+
+def test_the_next_jobs_order_is_not_read_by_the_one_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The foreman hands out the next job the moment it hears of the end, which may be before the worker is through."""
+    reports, lines = os.pipe()
+    worker = Worker("cpu", lines)
+    following = Make("b" * 16, str(tmp_path), REQUEST, {})
+
+    def shot(_order: Make) -> Iterator[Event]:
+        yield Progress("encoding the prompt")
+        worker._orders.put(following)
+        yield Finished(109, 1.0, None)
+
+    monkeypatch.setattr(worker, "_shot", shot)
+    worker._make(Make("a" * 16, str(tmp_path), REQUEST, {}))
+    os.close(lines)
+    os.close(reports)
+    assert worker._orders.get_nowait() is following
