@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import Code, EngineError
+from ..errors import EXPLANATIONS, Code, EngineError
 from ..protocol import ENGINE_FILE, PROTOCOL_VERSION
 from .connection import Connection
 
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+_AGAIN_SECONDS = 0.5
+_LAST_WORDS = 400
+"""Letters at the end of the log in which a refusal to start is looked for."""
 _LOG_LINES = 20
+_TAKEN = EXPLANATIONS[Code.ENGINE_RUNNING].sentence.partition("{")[0].strip()
 
 
 @dataclass
@@ -65,7 +69,17 @@ def find_or_start(python: Path, folder: Path, home: Path, *, device: str = "auto
     `python` is the interpreter of the engine's environment and `folder` the one that holds the package `engine`.
     Raises EngineError `engine_start_failed` with the end of its log.
     """
-    return adopt(home) or start(python, folder, home, device=device)
+    until = time.monotonic() + _STOP_SECONDS
+    while True:
+        if (running := adopt(home)) is not None:
+            return running
+        try:
+            return start(python, folder, home, device=device)
+        except EngineError as fault:
+            # One that is just ending answers no more and still holds the home: a Blender closed a moment ago, say.
+            if _TAKEN not in str(fault.params["log"])[-_LAST_WORDS:] or time.monotonic() > until:
+                raise
+        time.sleep(_AGAIN_SECONDS)
 
 
 def adopt(home: Path) -> Engine | None:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
 ENGINE_PYTHON = os.environ.get("SHOTPACK_TEST_PYTHON", str(ROOT / ".venvs" / "engine" / "bin" / "python"))
 ADDON = "bl_ext.user_default.shotpack"
-LIMIT = 240.0
+LIMIT = 120.0
 
 _place = Path(tempfile.mkdtemp(prefix="shotpack-host-"))
 atexit.register(shutil.rmtree, _place, ignore_errors=True)
