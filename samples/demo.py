@@ -43,11 +43,11 @@ def main() -> int:
 
 
 def _install(place: Path, engine_python: Path, model: str) -> None:
-    import bl_pkg
     import bpy
 
     _say(f"Blender {bpy.app.version_string}: building the extension and installing its zip")
-    program = Path(bl_pkg.__file__).parent / "cli" / "blender_ext.py"
+    bl_pkg = importlib.import_module("bl_pkg")  # found only once bpy has shown Python its own add-ons
+    program = Path(str(bl_pkg.__file__)).parent / "cli" / "blender_ext.py"
     command = [sys.executable, str(program), "build", "--source-dir", str(ROOT), "--output-dir", str(place)]
     subprocess.run(command, check=True, capture_output=True)
     package = next(place.glob("shotpack-*.zip"))
@@ -113,7 +113,9 @@ def _follow(shot: str, begun: float) -> bool:
             _say(f"\n{problem.sentence} {problem.advice}")
             return False
         words = (
-            (job.stage or f"section {len(job.sections) + 1} of {len(job.plan.sections)}") if job and job.plan else ""
+            (job.stage or f"section {min(len(job.sections) + 1, len(job.plan.sections))} of {len(job.plan.sections)}")
+            if job and job.plan
+            else ""
         )
         state = f"{job.done if job else 0:.2f} {words or 'starting the engine'}"
         if state != shown:
