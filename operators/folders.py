@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import shutil
 from pathlib import Path
 
 import bpy
 
+from ..engine.client.gather import link_or_copy
 from . import runtime, settings, timeline
 
 SHOTS = "shots"
@@ -66,7 +65,4 @@ def _copy(folder: Path, target: Path) -> None:
     target.mkdir(parents=True)
     for path in folder.iterdir():
         if path.is_file() and not path.name.startswith("."):
-            try:
-                os.link(path, target / path.name)
-            except OSError:
-                shutil.copyfile(path, target / path.name)
+            link_or_copy(path, target / path.name)

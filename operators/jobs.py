@@ -36,46 +36,46 @@ class _OnShot:
             runtime.follow(shot)
         return shot
 
-    def order(self, context: Any, action: str) -> set[str]:
-        """Have the engine do `action`; it is woken where it sleeps."""
+
+class _Order(_OnShot):
+    """An operator that has the engine do one thing with a shot."""
+
+    action = ""
+
+    def execute(self, context: Any) -> set[str]:
+        """Pass the order on; the engine is woken where it sleeps."""
         shot = self.record(context)
         if shot is None or not shot.job:
             self.report({"WARNING"}, "The engine has not begun with this shot; wait a moment.")  # type: ignore[attr-defined]
             return {"CANCELLED"}
         desk = runtime.the_desk()
         desk.wake(runtime.where())
-        desk.act(shot, action)
+        desk.act(shot, self.action)
         return {"FINISHED"}
 
 
-class SHOTPACK_OT_pause(_OnShot, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_pause(_Order, bpy.types.Operator):  # noqa: N801
     """Stand still after the present step; the device is free for other shots"""
 
     bl_idname = "shotpack.pause"
     bl_label = "Pause Shot"
-
-    def execute(self, context: Any) -> set[str]:
-        return self.order(context, "pause")
+    action = "pause"
 
 
-class SHOTPACK_OT_resume(_OnShot, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_resume(_Order, bpy.types.Operator):  # noqa: N801
     """Go on with the shot at the first section that is not finished"""
 
     bl_idname = "shotpack.resume"
     bl_label = "Resume Shot"
-
-    def execute(self, context: Any) -> set[str]:
-        return self.order(context, "resume")
+    action = "resume"
 
 
-class SHOTPACK_OT_cancel(_OnShot, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_cancel(_Order, bpy.types.Operator):  # noqa: N801
     """Stop the shot after the present step; its finished sections stay"""
 
     bl_idname = "shotpack.cancel"
     bl_label = "Cancel Shot"
-
-    def execute(self, context: Any) -> set[str]:
-        return self.order(context, "cancel")
+    action = "cancel"
 
 
 class SHOTPACK_OT_send_again(_OnShot, bpy.types.Operator):  # noqa: N801

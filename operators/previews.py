@@ -1,4 +1,4 @@
-"""Small pictures for panels: boards, and the section that is being denoised."""
+"""Small pictures for panels: the section of a shot that is being denoised."""
 
 from __future__ import annotations
 
@@ -33,12 +33,6 @@ def show(shot: str, job: Job | None) -> None:
     _load(shot, key, file.name)
     # Blender reads it when it is drawn, on a thread of its own: it goes with its entry.
     _files[_shown[shot]] = Path(file.name)
-
-
-def show_file(name: str, path: str) -> None:
-    """Let `name` show the picture at `path`, which stays."""
-    if not _shown.get(name, "").startswith(f"{path}:"):
-        _load(name, path, path)
 
 
 def icon(name: str) -> int:

@@ -21,7 +21,7 @@ from ..engine.client.shot import Shot
 
 BOARD_TYPES = ("IMAGE", "MOVIE", "SCENE", "META")
 """Strips that show a picture of their own."""
-COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
+_COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
 _WAITING_COLOUR = "COLOR_06"
 _PLACEHOLDER, _SECTION, _FINAL = "placeholder", "section", "final"
 _PLACEHOLDER_CHANNEL, _SECTION_CHANNEL, _FINAL_CHANNEL = 1, 2, 3
@@ -107,14 +107,13 @@ def free_channel(scene: Any, start: int, length: int, above: int = 0) -> int:
 def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     """Put a new shot on the timeline, showing its board; returns its meta strip. What is selected stays so."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
-    meta = (editor.meta_stack[-1] if editor.meta_stack else editor).strips.new_meta(shot.name, spot.channel, spot.start)
+    meta = _displayed(editor).new_meta(shot.name, spot.channel, spot.start)
     stamp = meta.shotpack
     stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
     _place_board(meta, shot, board)
     _set_end(meta, spot.start + spot.length)
     meta.color_tag = _WAITING_COLOUR
-    for strip in (meta, *meta.strips):
-        strip.select = False  # a new strip comes selected, and a second selected strip means an end board
+    meta.select = False  # a new strip comes selected, and a second selected strip means an end board
     return meta
 
 
@@ -169,22 +168,9 @@ def point_at(shot: str, folder: str) -> None:
                 strip.directory = f"{folder}/"
 
 
-def remove(shot: str) -> None:
-    """Take a shot off its timelines."""
-    for scene, meta in list(stamped()):
-        if meta.shotpack.shot == shot:
-            parent = meta.parent_meta()
-            (parent or scene.sequence_editor).strips.remove(meta)
-
-
-def colour_of(state: str) -> str:
-    """The strip colour that tells how a shot stands."""
-    return COLOURS.get(state, _WAITING_COLOUR)
-
-
-def _displayed(editor: Any) -> list[Any]:
-    """The strips beside which a new one would lie: inside the meta strip that is being edited, if one is."""
-    return list((editor.meta_stack[-1] if editor.meta_stack else editor).strips)
+def _displayed(editor: Any) -> Any:
+    """The strips beside which a new one lies: inside the meta strip that is being edited, if one is."""
+    return (editor.meta_stack[-1] if editor.meta_stack else editor).strips
 
 
 def _stamp(meta: Any, shot: Shot, state: str) -> bool:
@@ -193,7 +179,7 @@ def _stamp(meta: Any, shot: Shot, state: str) -> bool:
     if stamp.job != shot.job and shot.job:
         stamp.job, changed = shot.job, True
     if stamp.state != state:
-        stamp.state, meta.color_tag, changed = state, colour_of(state), True
+        stamp.state, meta.color_tag, changed = state, _COLOURS.get(state, _WAITING_COLOUR), True
     return changed
 
 

@@ -6,14 +6,16 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, generate, previews, problems, runtime, timeline
+from ..operators import engine, generate, problems, runtime, timeline
 from .install import draw_install
 from .text import draw_text
 
 _CATEGORY = "Shotpack"
 
 
-class _Sidebar:
+class Sidebar:
+    """Where all of Shotpack's panels are."""
+
     bl_region_type = "UI"
     bl_category = _CATEGORY
 
@@ -26,7 +28,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
     layout.prop(wanted, "source")
     strip = timeline.board_strip(scene) if wanted.source == "STRIP" else None
     if strip is not None:
-        _draw_board(layout, strip)
+        layout.box().label(text=strip.name, icon="SEQUENCE", translate=False)
     column = layout.column()
     column.use_property_split = False
     column.prop(wanted, "prompt", text="", placeholder="What happens in the shot")
@@ -55,14 +57,6 @@ def _button(found: generate.Intent | str) -> str:
     if isinstance(found, str):
         return "Generate"
     return f"Generate {found.spot.length} Frames ({found.spot.length / found.fps:.1f} s)"
-
-
-def _draw_board(layout: Any, strip: Any) -> None:
-    box = layout.box()
-    icon = previews.icon(strip.name)
-    if icon:
-        box.template_icon(icon, scale=6.0)
-    box.label(text=strip.name, icon="SEQUENCE", translate=False)
 
 
 def _draw_advanced(layout: Any, context: Any) -> None:
@@ -118,51 +112,48 @@ _ENGINE_WORDS = {
 _ENGINE_ICONS = {"off": "RADIOBUT_OFF", "starting": "TIME", "ready": "CHECKMARK", "away": "ERROR", "ended": "ERROR"}
 
 
-class SHOTPACK_PT_sequencer(_Sidebar, bpy.types.Panel):  # noqa: N801
+class _Shot(Sidebar):
+    bl_label = "Shot"
+
+    def draw(self, context: Any) -> None:
+        _draw_shot(self.layout, context)
+
+
+class _Advanced(Sidebar):
+    bl_label = "Advanced"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: Any) -> None:
+        _draw_advanced(self.layout, context)
+
+
+class SHOTPACK_PT_sequencer(_Shot, bpy.types.Panel):  # noqa: N801
     """Make a shot from a board."""
 
-    bl_label = "Shot"
     bl_space_type = "SEQUENCE_EDITOR"
 
-    def draw(self, context: Any) -> None:
-        _draw_shot(self.layout, context)
 
-
-class SHOTPACK_PT_sequencer_advanced(_Sidebar, bpy.types.Panel):  # noqa: N801
+class SHOTPACK_PT_sequencer_advanced(_Advanced, bpy.types.Panel):  # noqa: N801
     """What most shots leave as it is."""
 
-    bl_label = "Advanced"
     bl_space_type = "SEQUENCE_EDITOR"
     bl_parent_id = "SHOTPACK_PT_sequencer"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
-
-    def draw(self, context: Any) -> None:
-        _draw_advanced(self.layout, context)
 
 
-class SHOTPACK_PT_viewport(_Sidebar, bpy.types.Panel):  # noqa: N801
+class SHOTPACK_PT_viewport(_Shot, bpy.types.Panel):  # noqa: N801
     """Make a shot from what is seen here."""
 
-    bl_label = "Shot"
     bl_space_type = "VIEW_3D"
 
-    def draw(self, context: Any) -> None:
-        _draw_shot(self.layout, context)
 
-
-class SHOTPACK_PT_viewport_advanced(_Sidebar, bpy.types.Panel):  # noqa: N801
+class SHOTPACK_PT_viewport_advanced(_Advanced, bpy.types.Panel):  # noqa: N801
     """What most shots leave as it is."""
 
-    bl_label = "Advanced"
     bl_space_type = "VIEW_3D"
     bl_parent_id = "SHOTPACK_PT_viewport"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
-
-    def draw(self, context: Any) -> None:
-        _draw_advanced(self.layout, context)
 
 
-class SHOTPACK_PT_engine(_Sidebar, bpy.types.Panel):  # noqa: N801
+class SHOTPACK_PT_engine(Sidebar, bpy.types.Panel):  # noqa: N801
     """The engine: whether it runs, and what it holds."""
 
     bl_label = "Engine"

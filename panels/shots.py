@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ..operators import previews, problems, runtime, timeline
-from .shot import draw_problem
+from .shot import Sidebar, draw_problem
 
 _ICONS = {
     "sending": "EXPORT",
@@ -21,13 +21,11 @@ _ICONS = {
 }
 
 
-class SHOTPACK_PT_shots(bpy.types.Panel):  # noqa: N801
+class SHOTPACK_PT_shots(Sidebar, bpy.types.Panel):  # noqa: N801
     """The shots of this timeline."""
 
     bl_label = "Shots"
     bl_space_type = "SEQUENCE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = "Shotpack"
     bl_order = 10
 
     def draw(self, context: Any) -> None:

@@ -108,13 +108,18 @@ def place(source: Source, job: str, wanted: Wanted, target: Path) -> None:
         if source.home is None:
             passing.write_bytes(source.connection.picture(job, wanted.path))
         else:
-            made = source.home / "jobs" / job / wanted.path
             try:
-                os.link(made, passing)
+                link_or_copy(source.home / "jobs" / job / wanted.path, passing)
             except FileNotFoundError:
                 passing.write_bytes(source.connection.picture(job, wanted.path))
-            except OSError:  # another disk, or one that knows no links
-                shutil.copyfile(made, passing)
         passing.replace(target)
     finally:
         passing.unlink(missing_ok=True)
+
+
+def link_or_copy(path: Path, target: Path) -> None:
+    """The same file under another name, which takes no room; a copy on another disk, or one that knows no links."""
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)
