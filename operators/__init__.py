@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from . import engine, generate, handlers, jobs, runtime, settings
+from . import engine, generate, handlers, jobs, models, runtime, settings, translations
 
-CLASSES: tuple[type, ...] = (*settings.CLASSES, *generate.CLASSES, *jobs.CLASSES, *engine.CLASSES)
+CLASSES: tuple[type, ...] = (
+    *settings.CLASSES,
+    *generate.CLASSES,
+    *jobs.CLASSES,
+    *engine.CLASSES,
+    *models.CLASSES,
+)
 
-ATTACHED = (settings, handlers, runtime, engine)
+ATTACHED = (translations, settings, handlers, runtime, engine, models)
 """Modules with `attach`, called in this order once all classes are registered, and `detach`."""
 
 

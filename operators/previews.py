@@ -1,4 +1,4 @@
-"""Small pictures for panels: the section of a shot that is being denoised."""
+"""Small pictures for panels: the board, and the section of a shot that is being denoised."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ _shown: dict[str, str] = {}
 """What each name shows now, and by which entry of the collection."""
 _files: dict[str, Path] = {}
 _counter = 0
+_read: dict[str, None] = {}
+"""Files of the artist's own that are shown, the oldest first."""
+_BOARDS = 16
+"""How many of them are kept."""
 
 
 def show(shot: str, job: Job | None) -> None:
@@ -35,6 +39,17 @@ def show(shot: str, job: Job | None) -> None:
     _files[_shown[shot]] = Path(file.name)
 
 
+def of_file(path: Path) -> int:
+    """The icon that shows a picture or a movie's first frame; Blender reads the file when it draws it."""
+    name = str(path)
+    if name not in _shown:
+        for old in list(_read)[: 1 - _BOARDS]:
+            _drop(old)
+        _load(name, "file", name, "MOVIE" if path.suffix.lower() in bpy.path.extensions_movie else "IMAGE")
+        _read[name] = None
+    return icon(name)
+
+
 def icon(name: str) -> int:
     """The icon that shows `name`'s picture; 0 where there is none."""
     if _pictures is None or name not in _shown:
@@ -49,23 +64,25 @@ def clear() -> None:
         bpy.utils.previews.remove(_pictures)
         _pictures = None
     _shown.clear()
+    _read.clear()
     for file in _files.values():
         file.unlink(missing_ok=True)
     _files.clear()
 
 
-def _load(name: str, key: str, path: str) -> None:
+def _load(name: str, key: str, path: str, kind: str = "IMAGE") -> None:
     global _pictures, _counter
     if _pictures is None:
         _pictures = bpy.utils.previews.new()
     _drop(name)
     _counter += 1
     entry = f"{key}:{_counter}"  # an entry's picture cannot be changed: every one is new
-    _pictures.load(entry, path, "IMAGE")
+    _pictures.load(entry, path, kind)
     _shown[name] = entry
 
 
 def _drop(name: str) -> None:
+    _read.pop(name, None)
     if name in _shown:
         entry = _shown.pop(name)
         del _pictures[entry]

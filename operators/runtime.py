@@ -48,6 +48,7 @@ def where() -> Where:
         device=chosen.device,
         remote=chosen.remote,
         token=chosen.token,
+        models=settings.models_home(),
     )
 
 
@@ -122,7 +123,7 @@ def step() -> float:
         changed = True
         if time.perf_counter() > until:
             break
-    if changed or desk.state is EngineState.STARTING:
+    if changed or desk.news or desk.state is EngineState.STARTING:
         redraw()
     unfinished = any(not shot.complete for shot in desk.shots.values())
     return _BUSY if unfinished or desk.state is EngineState.STARTING else _IDLE

@@ -111,7 +111,7 @@ class PreferenceProperties:
     )
     home: StringProperty(
         name="Cache Folder",
-        description="Where the engine keeps jobs, logs and models; empty: Shotpack's user folder",
+        description="Where jobs, logs and models are kept; empty: Shotpack's user folders",
         subtype="DIR_PATH",
     )
     device: EnumProperty(name="Device", items=DEVICES)
@@ -136,6 +136,11 @@ def home() -> Path:
     """The engine's home."""
     chosen = preferences().home
     return Path(bpy.path.abspath(chosen)) if chosen else user_folder() / "engine"
+
+
+def models_home() -> Path | None:
+    """Where models lie beside the engine's jobs; None: where the engine keeps them for all its users."""
+    return home() if preferences().home else None
 
 
 def environment() -> Path:

@@ -78,6 +78,20 @@ def end_strip(scene: Any, start: Any) -> Any | None:
     return chosen[0] if len(chosen) == 1 else None
 
 
+def picture_of(scene: Any, strip: Any) -> Path | None:
+    """The file that a strip shows at the playhead, or first; None for a scene, which is drawn and not read."""
+    shown = span(strip)
+    frame = scene.frame_current if scene.frame_current in shown else shown.start
+    if strip.type == "META":
+        inside = [each for each in strip.strips if each.type in BOARD_TYPES and not each.mute and frame in span(each)]
+        top = max(inside, key=lambda each: each.channel, default=None)
+        return picture_of(scene, top) if top is not None else None
+    if strip.type == "MOVIE":
+        return Path(bpy.path.abspath(strip.filepath))
+    element = strip.strip_elem_from_frame(frame) if strip.type == "IMAGE" else None
+    return Path(bpy.path.abspath(strip.directory)) / element.filename if element is not None else None
+
+
 def frames_to_next(scene: Any, start: int) -> int | None:
     """How many frames it is from `start` to the next strip's start or marker; None where nothing follows."""
     editor = scene.sequence_editor
@@ -158,6 +172,15 @@ def folder_of(meta: Any) -> Path | None:
         if strip.type == "IMAGE" and strip.shotpack.role:
             return Path(bpy.path.abspath(strip.directory))
     return None
+
+
+def pictures(meta: Any) -> list[Path]:
+    """The files of a finished shot's frames, in order; none before it is finished."""
+    for strip in meta.strips:
+        if strip.shotpack.role == _FINAL:
+            folder = Path(bpy.path.abspath(strip.directory))
+            return [folder / element.filename for element in strip.elements]
+    return []
 
 
 def point_at(shot: str, folder: str) -> None:

@@ -8,6 +8,7 @@ import bpy
 
 from ..operators.settings import ADDON, PreferenceProperties
 from .install import draw_install
+from .models import draw_models
 
 
 class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
@@ -19,6 +20,7 @@ class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         draw_install(layout)
+        draw_models(layout)
         column = layout.column()
         column.prop(self, "device")
         column.prop(self, "model")

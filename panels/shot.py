@@ -6,11 +6,12 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, generate, problems, runtime, timeline
+from ..operators import engine, generate, previews, problems, runtime, timeline
 from .install import draw_install
 from .text import draw_text
 
 _CATEGORY = "Shotpack"
+_BOARD_SCALE = 5.0
 
 
 class Sidebar:
@@ -28,7 +29,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
     layout.prop(wanted, "source")
     strip = timeline.board_strip(scene) if wanted.source == "STRIP" else None
     if strip is not None:
-        layout.box().label(text=strip.name, icon="SEQUENCE", translate=False)
+        _draw_board(layout.box(), scene, strip)
     column = layout.column()
     column.use_property_split = False
     column.prop(wanted, "prompt", text="", placeholder="What happens in the shot")
@@ -51,6 +52,13 @@ def _draw_shot(layout: Any, context: Any) -> None:
         box = layout.box()
         draw_text(box, f"{view} changes the colours of boards and shots.", "ERROR")
         box.operator("shotpack.standard_view")
+
+
+def _draw_board(layout: Any, scene: Any, strip: Any) -> None:
+    picture = timeline.picture_of(scene, strip)
+    if picture is not None:
+        layout.template_icon(previews.of_file(picture), scale=_BOARD_SCALE)
+    layout.label(text=strip.name, icon="SEQUENCE", translate=False)
 
 
 def _button(found: generate.Intent | str) -> str:

@@ -12,8 +12,9 @@ _SIDEBAR, _MARGIN, _LETTER = 280, 80, 6.2
 
 
 def draw_text(layout: Any, text: str, icon: str = "NONE") -> None:
-    """A text of any length, broken into the lines that fit: Blender cuts a label's middle out."""
+    """A text in the artist's language, broken into the lines that fit: Blender cuts a label's middle out."""
     context = bpy.context
+    text = bpy.app.translations.pgettext_iface(text)
     pixels = context.region.width / context.preferences.system.ui_scale if context.region else _SIDEBAR
     column = layout.column(align=True)
     for line in textwrap.wrap(text, max(20, int((pixels - _MARGIN) / _LETTER))):

@@ -15,16 +15,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-from PIL import Image
+from . import windowed
+from .show import contact_sheet, draw_bar, say
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 ADDON = "bl_ext.user_default.shotpack"
 LIMIT_SECONDS = 1200
-_SHEET_COLUMNS, _SHEET_WIDTH = 6, 256
-_BAR = 30
 
 
 def main() -> int:
@@ -33,9 +31,12 @@ def main() -> int:
     parser.add_argument("engine_python", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", default="", help="an installed model or a model folder; without it Sketch")
+    parser.add_argument("--ui", action="store_true", help="in a real Blender window: BLENDER, or blender on the PATH")
     args = parser.parse_args()
     shutil.rmtree(args.out, ignore_errors=True)
     args.out.mkdir(parents=True)
+    if args.ui:
+        return windowed.film(args.out.resolve(), args.engine_python, args.model, LIMIT_SECONDS)
     with tempfile.TemporaryDirectory(prefix="shotpack-demo-") as place:
         os.environ["BLENDER_USER_RESOURCES"] = place  # before Blender's module is loaded
         _install(Path(place), args.engine_python, args.model)
@@ -45,7 +46,7 @@ def main() -> int:
 def _install(place: Path, engine_python: Path, model: str) -> None:
     import bpy
 
-    _say(f"Blender {bpy.app.version_string}: building the extension and installing its zip")
+    say(f"Blender {bpy.app.version_string}: building the extension and installing its zip")
     bl_pkg = importlib.import_module("bl_pkg")  # found only once bpy has shown Python its own add-ons
     program = Path(str(bl_pkg.__file__)).parent / "cli" / "blender_ext.py"
     command = [sys.executable, str(program), "build", "--source-dir", str(ROOT), "--output-dir", str(place)]
@@ -66,7 +67,7 @@ def _film(out: Path) -> int:
     wanted = scene.shotpack
     wanted.prompt = scene.timeline_markers[0].name
     board = scene.sequence_editor.active_strip
-    _say(f'{board.name}, {board.frame_final_duration} frames: "{wanted.prompt}"')
+    say(f'{board.name}, {board.frame_final_duration} frames: "{wanted.prompt}"')
     begun = time.monotonic()
     bpy.ops.shotpack.generate()
     meta = next(strip for strip in scene.sequence_editor.strips if strip.type == "META")
@@ -76,9 +77,7 @@ def _film(out: Path) -> int:
     runtime = importlib.import_module(f"{ADDON}.operators.runtime")
     timeline = importlib.import_module(f"{ADDON}.operators.timeline")
     (meta,) = timeline.find(shot)
-    (strip,) = meta.strips
-    folder = timeline.folder_of(meta)
-    frames = [folder / element.filename for element in strip.elements]
+    frames = timeline.pictures(meta)
     record = runtime.shot_of(shot)
     (out / "shot.mp4").write_bytes(runtime.desk.movie(record))
     bpy.ops.wm.save_mainfile()
@@ -86,14 +85,13 @@ def _film(out: Path) -> int:
     engine = runtime.desk._engine
     bpy.ops.preferences.addon_disable(module=ADDON)
     engine.process.wait(30)
+    say(f"made {len(frames)} frames in {time.monotonic() - begun:.0f} s; they take Panel 1's place on channel 2")
+    say(f"  {out / 'storyboard.blend'}   open it in Blender's Video Editing workspace and press play")
+    say(f"  {out / 'shot.mp4'}   the shot as a movie")
+    say(f"  {out / 'contact-sheet.png'}   the shot at a glance")
+    say(f"  {frames[0].parent}   its frames as PNG")
     missing = [path for path in frames if not path.is_file()]
-    length = len(frames) == board.frame_final_duration and not missing
-    _say(f"made {len(frames)} frames in {time.monotonic() - begun:.0f} s; they take Panel 1's place on channel 2")
-    _say(f"  {out / 'storyboard.blend'}   open it in Blender's Video Editing workspace and press play")
-    _say(f"  {out / 'shot.mp4'}   the shot as a movie")
-    _say(f"  {out / 'contact-sheet.png'}   the shot at a glance")
-    _say(f"  {folder}   its frames as PNG")
-    return int(not length)
+    return int(bool(missing) or len(frames) != board.frame_final_duration)
 
 
 def _follow(shot: str, begun: float) -> bool:
@@ -106,11 +104,11 @@ def _follow(shot: str, begun: float) -> bool:
         record = runtime.shot_of(shot)
         job = runtime.desk.job(record)
         if record.complete:
-            _draw_bar(1.0, "done", last=True)
+            draw_bar(1.0, "done", last=True)
             return True
         problem = problems.of_shot(record, job) or problems.of_engine()
         if problem is not None:
-            _say(f"\n{problem.sentence} {problem.advice}")
+            say(f"\n{problem.sentence} {problem.advice}")
             return False
         words = (
             (job.stage or f"section {min(len(job.sections) + 1, len(job.plan.sections))} of {len(job.plan.sections)}")
@@ -119,35 +117,11 @@ def _follow(shot: str, begun: float) -> bool:
         )
         state = f"{job.done if job else 0:.2f} {words or 'starting the engine'}"
         if state != shown:
-            _draw_bar(job.done if job else 0.0, words or "starting the engine")
+            draw_bar(job.done if job else 0.0, words or "starting the engine")
             shown = state
         time.sleep(0.05)
-    _say("\nIt took too long; look at the engine's log.")
+    say("\nIt took too long; look at the engine's log.")
     return False
-
-
-def contact_sheet(frames: list[Path], path: Path) -> None:
-    """The shot at a glance: frames from its whole length, row by row."""
-    count = min(len(frames), 4 * _SHEET_COLUMNS)
-    chosen = [frames[round(number * (len(frames) - 1) / max(1, count - 1))] for number in range(count)]
-    pictures = [Image.open(each).convert("RGB") for each in chosen]
-    width, height = _SHEET_WIDTH, round(_SHEET_WIDTH * pictures[0].height / pictures[0].width)
-    rows = -(-count // _SHEET_COLUMNS)
-    sheet = Image.new("RGB", (_SHEET_COLUMNS * width, rows * height), "white")
-    for number, picture in enumerate(pictures):
-        place = (number % _SHEET_COLUMNS * width, number // _SHEET_COLUMNS * height)
-        sheet.paste(picture.resize((width, height), Image.Resampling.LANCZOS), place)
-    sheet.save(path)
-
-
-def _draw_bar(done: float, words: str, *, last: bool = False) -> None:
-    filled = round(done * _BAR)
-    line = f"\r[{'#' * filled}{'.' * (_BAR - filled)}] {done:4.0%}  {words:<40.40}"
-    print(line, end="\n" if last else "", file=sys.stderr, flush=True)
-
-
-def _say(line: Any) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ class Where:
     device: str = "auto"
     remote: str = ""
     token: str = ""
+    models: Path | None = None
+    """Where models lie, if not in the engine's own choice of folder."""
 
 
 class Desk:
@@ -58,6 +60,8 @@ class Desk:
         self.about: dict[str, Any] = {}
         """What the engine said of itself: devices, memory, models."""
         self.shots: dict[str, Shot] = {}
+        self.news = False
+        """Whether the last poll brought anything, be it of the engine alone: what shows it is out of date."""
         self._where: Where | None = None
         self._engine: Engine | None = None
         self._source: Source | None = None
@@ -66,6 +70,8 @@ class Desk:
         """The engine as errands reach it; only they touch it, so that those sent after `wake` find it there."""
         self._errands = Errands()
         self._gatherer = Gatherer()
+        self._touched: set[str] = set()
+        """Shots of which an errand has brought news since the last poll."""
 
     def wake(self, where: Where) -> None:
         """See to it that there is an engine; does nothing where there is one, or where one is just starting."""
@@ -86,7 +92,7 @@ class Desk:
             boards = [{"frame": frame, "image": connection.add_image(picture)} for frame, picture in pictures]
             return connection.add_job({**asked, "boards": boards})
 
-        self._errands.send(queue, lambda job: self._accepted(shot, job), lambda fault: _refused(shot, fault))
+        self._errands.send(queue, lambda job: self._accepted(shot, job), lambda fault: self._refused(shot, fault))
 
     def follow(self, shot: Shot) -> None:
         """Go on with a shot, as far as the engine has told of it already."""
@@ -103,7 +109,7 @@ class Desk:
         self._errands.send(
             lambda: self._connection().act(shot.job, action),
             lambda job: self._accepted(shot, job),
-            lambda fault: _refused(shot, fault),
+            lambda fault: self._refused(shot, fault),
         )
 
     def ask(self) -> None:
@@ -128,9 +134,12 @@ class Desk:
         until = time.perf_counter() + seconds
         changed: dict[str, Shot] = {}
         by_job = {shot.job: shot for shot in self.shots.values() if shot.job}
-        if self._errands.drain():
-            changed.update(self.shots)
+        before = self.state
+        handed = self._errands.drain()
+        changed.update({name: self.shots[name] for name in self._touched & self.shots.keys()})
+        self._touched.clear()
         self._look_after_engine()
+        self.news = handed > 0 or self.state is not before
         while self._session is not None and time.perf_counter() < until:
             told = self._session.drain(_EVENTS_AT_ONCE)
             for shot in {job: by_job[job] for job, _ in told if job in by_job}.values():
@@ -209,14 +218,19 @@ class Desk:
         known = {job["id"] for job in jobs}
         for shot in self.shots.values():
             if shot.job and shot.job not in known:
-                shot.fault = EngineError(Code.JOB_UNKNOWN, name=shot.name)
+                self._refused(shot, EngineError(Code.JOB_UNKNOWN, name=shot.name))
 
     def _failed(self, fault: EngineError) -> None:
         self.state, self.fault = EngineState.ENDED, fault
 
     def _accepted(self, shot: Shot, job: dict[str, Any]) -> None:
         shot.job = job["id"]
+        self._touched.add(shot.id)
         self._fetch(shot)
+
+    def _refused(self, shot: Shot, fault: EngineError) -> None:
+        shot.fault = fault
+        self._touched.add(shot.id)
 
     def _fetch(self, shot: Shot) -> None:
         job = self.job(shot)
@@ -249,14 +263,10 @@ class Desk:
 def _engine(where: Where) -> Engine:
     """The engine to use; waits for it. Raises EngineError."""
     if not where.remote:
-        return find_or_start(where.python, where.folder, where.home, device=where.device)
+        return find_or_start(where.python, where.folder, where.home, device=where.device, models=where.models)
     connection = Connection(where.remote, where.token)
     about = connection.engine()
     if about.get("protocol") != PROTOCOL_VERSION:
         detail = f"it speaks protocol {about.get('protocol')}, not {PROTOCOL_VERSION}"
         raise EngineError(Code.ENGINE_UNREACHABLE, url=where.remote, detail=detail)
     return Engine(connection, about)
-
-
-def _refused(shot: Shot, fault: EngineError) -> None:
-    shot.fault = fault

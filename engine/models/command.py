@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from .checksums import inspect
 from .folder import ModelFolder, open_folder
 
 _DAMAGED = 3
+_LINE_SECONDS = 0.05
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -28,6 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     fetching.add_argument("name", metavar="NAME")
     fetching.add_argument("--accept-licence", action="store_true", help="agree to the licences it comes under")
     fetching.add_argument("--offline", action="store_true", help="never go online; fail where something is missing")
+    fetching.add_argument("--json", action="store_true", help="print how far it is as JSON lines instead of a bar")
     checking = actions.add_parser("verify", help="read every file of a model and compare the checksums")
     checking.add_argument("name", metavar="NAME_OR_DIR")
     finding = actions.add_parser("path", help="print the folder of an installed model")
@@ -64,6 +68,23 @@ class ProgressBar:
             self._bar = None
 
 
+class ProgressLines:
+    """A download for another program: a JSON line on stdout whenever a twentieth of a second has gone by."""
+
+    def __init__(self) -> None:
+        self._said = 0.0
+
+    def show(self, name: str, done: int, total: int) -> None:
+        """Take in how far it is, in bytes."""
+        now = time.monotonic()
+        if done >= total or now > self._said + _LINE_SECONDS:
+            self._said = now
+            print(json.dumps({"file": name, "done": done, "total": total}), flush=True)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
 def _list(args: argparse.Namespace) -> int:
     rows = list(_rows(args.home))
     if args.json:
@@ -85,16 +106,19 @@ def _rows(home: Path | None) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": entry.name,
+                "title": entry.title,
                 "state": str(state(entry, home)),
                 "bytes": entry.about_bytes,
                 "order": str(entry.order),
                 "licence": "; ".join(licence.name for licence in entry.licences),
                 "licence_urls": [licence.url for licence in entry.licences],
+                "terms": [asdict(licence) for licence in entry.licences],
                 "path": str(here[entry.name]) if entry.name in here else None,
             }
         )
     for name in here.keys() - {entry.name for entry in CATALOG}:
-        rows.append({"name": name, **_other(name, here[name], home), "licence_urls": [], "path": str(here[name])})
+        untold = {"title": name, "licence_urls": [], "terms": []}
+        rows.append({"name": name, **_other(name, here[name], home), **untold, "path": str(here[name])})
     return rows
 
 
@@ -118,14 +142,18 @@ def _download(args: argparse.Namespace) -> int:
     from .download import download
 
     entry = find_entry(args.name)
-    bar = ProgressBar()
+    bar = ProgressLines() if args.json else ProgressBar()
     try:
         folder = download(
             entry, accept_licence=args.accept_licence, offline=args.offline, home=args.home, progress=bar.show
         )
+    except EngineError as error:
+        if args.json:
+            print(json.dumps({"failed": error.code, "detail": error.params}, ensure_ascii=False), flush=True)
+        raise
     finally:
         bar.close()
-    print(f"{entry.name} is installed in {folder.path}")
+    print(json.dumps({"installed": str(folder.path)}) if args.json else f"{entry.name} is installed in {folder.path}")
     return 0
 
 

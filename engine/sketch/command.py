@@ -27,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     vae = actions.add_parser("train-vae", help="train the VAE on drawn pictures, then its decoder on clips")
     vae.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder; one begun goes on")
-    vae.add_argument("--steps", type=int, default=6000, help="optimiser steps on pictures (default: 6000)")
+    vae.add_argument("--steps", type=int, default=6000, help="steps on pictures (default: 6000); 0: DIR/vae is there")
     vae.add_argument("--time-steps", type=int, default=2000, help="optimiser steps on clips (default: 2000)")
     vae.add_argument("--pictures", type=int, default=7000, help="pictures drawn beforehand (default: 7000)")
     vae.add_argument("--clips", type=int, default=800, help="clips drawn beforehand (default: 800)")
@@ -73,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _train_vae(args: argparse.Namespace) -> None:
     import torch
+    from diffusers import AutoencoderKLHunyuanVideo
 
     from ..models.families import choose_device
     from .architecture import new_vae
@@ -83,12 +84,15 @@ def _train_vae(args: argparse.Namespace) -> None:
 
     device, workers = choose_device(args.device), os.cpu_count() or 1
     torch.manual_seed(PICTURE_SEED)
-    twin, vae = new_vae(), new_vae()
-    pictures = PictureBank.drawn(PICTURE_SEED, args.pictures, workers)
-    picture_stage(twin, args.out / "pictures", steps=args.steps, bank=pictures, device=device)
-    inflate({name: each.cpu() for name, each in twin.state_dict().items()}, vae)
-    del pictures, twin
-    fold_scale(vae)
+    if args.steps:
+        twin, vae = new_vae(), new_vae()
+        pictures = PictureBank.drawn(PICTURE_SEED, args.pictures, workers)
+        picture_stage(twin, args.out / "pictures", steps=args.steps, bank=pictures, device=device)
+        inflate({name: each.cpu() for name, each in twin.state_dict().items()}, vae)
+        del pictures, twin
+        fold_scale(vae)
+    else:
+        vae = AutoencoderKLHunyuanVideo.from_pretrained(args.out / VAE_FOLDER)
     if args.time_steps:
         clips = ClipBank.drawn(CLIP_SEED, args.clips, frames=13, workers=workers)
         time_stage(vae, args.out / "time", steps=args.time_steps, bank=clips, device=device)

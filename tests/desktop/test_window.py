@@ -42,11 +42,16 @@ class Desk:
         self._install(folder)
         shutil.copytree(ROOT / "samples" / "panels", folder / "panels")
         shutil.copy(ROOT / "samples" / "storyboard.blend", folder / "storyboard.blend")
-        stage = [str(folder / "storyboard.blend"), str(self.status_file), str(ROOT / ".venvs/engine/bin/python")]
+        stage = [
+            str(folder / "storyboard.blend"),
+            str(self.status_file),
+            str(ROOT / ".venvs/engine/bin/python"),
+            "tiny",
+        ]
         geometry = ["--window-geometry", "0", "0", *map(str, WINDOW)]
         self.log = (folder / "blender.log").open("wb")
         self.process = subprocess.Popen(
-            [BLENDER, *geometry, "--python", str(ROOT / "tests/desktop/stage.py"), "--", *stage],
+            [BLENDER, *geometry, "--python", str(ROOT / "samples/window.py"), "--", *stage],
             env=self.environ,
             stdout=self.log,
             stderr=subprocess.STDOUT,

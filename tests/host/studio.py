@@ -24,8 +24,10 @@ ENGINE_PYTHON = os.environ.get("SHOTPACK_TEST_PYTHON", str(ROOT / ".venvs" / "en
 ADDON = "bl_ext.user_default.shotpack"
 LIMIT = 120.0
 
-_place = Path(tempfile.mkdtemp(prefix="shotpack-host-"))
-atexit.register(shutil.rmtree, _place, ignore_errors=True)
+# A test that kills Blenders gives them one place, which outlives them.
+_place = Path(os.environ.get("SHOTPACK_TEST_PLACE") or tempfile.mkdtemp(prefix="shotpack-host-"))
+if "SHOTPACK_TEST_PLACE" not in os.environ:
+    atexit.register(shutil.rmtree, _place, ignore_errors=True)
 os.environ["BLENDER_USER_RESOURCES"] = str(_place / "user")
 os.environ["SHOTPACK_HOME"] = str(_place / "models-home")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -55,9 +57,9 @@ def make_models(folder: Path) -> None:
 
 def install() -> None:
     """Install the zip and enable the extension."""
-    folder = _place / "dist"
-    folder.mkdir()
-    make_models(_place / "models-home")
+    folder = Path(tempfile.mkdtemp(prefix="dist-", dir=_place))
+    if not (_place / "models-home").exists():
+        make_models(_place / "models-home")
     bpy.ops.extensions.package_install_files(
         filepath=str(build_zip(folder)), repo="user_default", enable_on_install=True, overwrite=True
     )

@@ -1,0 +1,177 @@
+"""Models from inside Blender: which there are, fetching one after its terms were agreed to, choosing one."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+
+from ..engine.client.shelf import Model, Shelf
+from . import engine, runtime, settings
+
+shelf: Shelf | None = None
+"""What is known of models; None before anybody wanted to know."""
+_TICK = 0.25
+_DIALOG_WIDTH = 520
+
+
+def look_soon() -> None:
+    """Have the models looked up if they never were; panels may call it while they draw."""
+    if shelf is None and not engine.missing and not bpy.app.timers.is_registered(_look):
+        bpy.app.timers.register(_look, first_interval=0.05)
+
+
+def known(name: str) -> Model | None:
+    """What is known of a model."""
+    return next((model for model in shelf.models if model.name == name), None) if shelf else None
+
+
+def _look() -> None:
+    global shelf
+    if shelf is None or not shelf.busy:
+        where = runtime.where()
+        shelf = Shelf(where.python, where.folder, where.models)
+        shelf.look()
+        _watch_soon()
+
+
+def _watch_soon() -> None:
+    if not bpy.app.timers.is_registered(_watch):
+        bpy.app.timers.register(_watch, first_interval=_TICK, persistent=True)
+
+
+def _watch() -> float | None:
+    runtime.redraw()
+    return _TICK if shelf is not None and shelf.busy else None
+
+
+class SHOTPACK_OT_look_for_models(bpy.types.Operator):  # noqa: N801
+    """Look anew which models there are and which are installed"""
+
+    bl_idname = "shotpack.look_for_models"
+    bl_label = "Look for Models"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        return not (shelf is not None and shelf.busy)
+
+    def execute(self, _context: Any) -> set[str]:
+        if engine.needs_install():
+            self.report({"ERROR"}, "The engine is not installed yet; press Install Engine.")
+            return {"CANCELLED"}
+        _look()
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_download_model(bpy.types.Operator):  # noqa: N801
+    """Download this model, or go on with its download; its licences are shown first"""
+
+    bl_idname = "shotpack.download_model"
+    bl_label = "Download Model"
+
+    name: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    agreed: BoolProperty(name="I have read these terms and agree to them", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        if shelf is None or shelf.busy:
+            cls.poll_message_set("A model is being downloaded or looked for.")
+            return False
+        if not bpy.app.online_access:
+            cls.poll_message_set("Allow online access in the preferences under System, Network.")
+            return False
+        return True
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        model = known(self.name)
+        if model is None:
+            return {"CANCELLED"}
+        return set(context.window_manager.invoke_props_dialog(self, width=_DIALOG_WIDTH, confirm_text="Download"))
+
+    def draw(self, _context: Any) -> None:
+        model = known(self.name)
+        if model is None:
+            return
+        column = self.layout.column()
+        column.label(text=f"{model.title}, {size_of(model)}, comes under:", translate=False)
+        for terms in model.terms:
+            box = column.box()
+            box.operator("wm.url_open", text=terms.name, icon="URL").url = terms.url
+            for line in wrapped(terms.note):
+                box.label(text=line, translate=False)
+        column.prop(self, "agreed")
+
+    def execute(self, _context: Any) -> set[str]:
+        model = known(self.name)
+        if model is None or shelf is None:
+            self.report({"ERROR"}, "There is no such model; look for models anew.")
+            return {"CANCELLED"}
+        if model.terms and not self.agreed:
+            self.report({"ERROR"}, "The model is downloaded only once its terms are agreed to.")
+            return {"CANCELLED"}
+        shelf.fetch(model.name, agreed=self.agreed)
+        _watch_soon()
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_cancel_download(bpy.types.Operator):  # noqa: N801
+    """Stop the download; what is here is kept for the next time"""
+
+    bl_idname = "shotpack.cancel_download"
+    bl_label = "Stop Download"
+
+    def execute(self, _context: Any) -> set[str]:
+        if shelf is not None:
+            shelf.cancel()
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_use_model(bpy.types.Operator):  # noqa: N801
+    """Make shots with this model from now on"""
+
+    bl_idname = "shotpack.use_model"
+    bl_label = "Use Model"
+
+    name: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, _context: Any) -> set[str]:
+        settings.preferences().model = self.name
+        return {"FINISHED"}
+
+
+def size_of(model: Model) -> str:
+    """A model's size as an artist reads it; empty where it is not known."""
+    if model.bytes is None:
+        return ""
+    return f"{model.bytes / 1e9:.1f} GB" if model.bytes >= 1e9 else f"{model.bytes / 1e6:.0f} MB"
+
+
+def wrapped(text: str) -> list[str]:
+    """Lines of a text that fit the dialog: Blender cuts a label's middle out."""
+    return textwrap.wrap(text, _DIALOG_WIDTH // 6)
+
+
+def attach() -> None:
+    """Nothing to do before somebody wants to know of models."""
+
+
+def detach() -> None:
+    """Leave nothing running."""
+    global shelf
+    for timer in (_watch, _look):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
+    if shelf is not None:
+        shelf.cancel()
+        shelf.wait(3.0)
+        shelf = None
+
+
+CLASSES = (
+    SHOTPACK_OT_look_for_models,
+    SHOTPACK_OT_download_model,
+    SHOTPACK_OT_cancel_download,
+    SHOTPACK_OT_use_model,
+)

@@ -1,0 +1,88 @@
+"""Shotpack in the artist's language: English text to what Blender shows instead, by language and context.
+
+Blender looks up the names of operators ("Operator"), properties, panels and labels ("*") by itself; texts of any
+length go through `panels.text`. A language is one more table here; what it leaves out is shown in English.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from .settings import ADDON
+
+_GERMAN_OPERATORS = {
+    "Generate Shot": "Einstellung erzeugen",
+    "Pause Shot": "Einstellung anhalten",
+    "Resume Shot": "Einstellung fortsetzen",
+    "Cancel Shot": "Einstellung abbrechen",
+    "Send Again": "Erneut senden",
+    "Put Back on Timeline": "Zurück auf die Zeitleiste",
+    "Fetch Frames Again": "Bilder erneut holen",
+    "Select Shot": "Einstellung auswählen",
+    "Open Frames Folder": "Bilderordner öffnen",
+    "Install Engine": "Rechenwerk installieren",
+    "Cancel Installation": "Installation abbrechen",
+    "Copy Report": "Bericht kopieren",
+    "Start Engine": "Rechenwerk starten",
+    "Stop Engine": "Rechenwerk anhalten",
+    "Show Engine's Log": "Protokoll zeigen",
+    "Look for Models": "Modelle suchen",
+    "Download Model": "Modell herunterladen",
+    "Stop Download": "Herunterladen anhalten",
+    "Use Model": "Modell verwenden",
+    "Use Standard View Transform": "Ansichtstransformation Standard verwenden",
+}
+_GERMAN = {
+    "Shot": "Einstellung",
+    "Shots": "Einstellungen",
+    "Engine": "Rechenwerk",
+    "Advanced": "Erweitert",
+    "Prompt": "Beschreibung",
+    "Board": "Bild",
+    "Length": "Länge",
+    "As the Board's Strip": "Wie der Streifen des Bildes",
+    "To Next Strip or Marker": "Bis zum nächsten Streifen oder Marker",
+    "Seconds": "Sekunden",
+    "Frames": "Bilder",
+    "Seed": "Startwert",
+    "Steps": "Schritte",
+    "Guidance": "Führung",
+    "Order": "Reihenfolge",
+    "Frame Rate": "Bildrate",
+    "Keep Speed": "Tempo halten",
+    "Frame for Frame": "Bild für Bild",
+    "Last First": "Letzter zuerst",
+    "First First": "Erster zuerst",
+    "Both Ends First": "Beide Enden zuerst",
+    "Model's Own": "Wie das Modell",
+    "End on Second Strip": "Auf zweitem Streifen enden",
+    "Models": "Modelle",
+    "No shots yet.": "Noch keine Einstellungen.",
+    "Waiting for its turn.": "Wartet, bis sie an der Reihe ist.",
+    "Write what happens in the shot first.": "Beschreibe zuerst, was geschieht.",
+    "Select a strip that shows the board, or put the playhead on one.": (
+        "Wähle einen Streifen mit dem Bild aus oder setze den Abspielkopf darauf."
+    ),
+    "The engine is off; it starts by itself.": "Das Rechenwerk ist aus; es startet von selbst.",
+    "The engine is ready.": "Das Rechenwerk ist bereit.",
+    "The engine has ended.": "Das Rechenwerk hat sich beendet.",
+    "The engine does not answer.": "Das Rechenwerk antwortet nicht.",
+}
+
+TABLES: dict[str, dict[tuple[str, str], str]] = {
+    "de_DE": {
+        **{("Operator", english): german for english, german in _GERMAN_OPERATORS.items()},
+        **{("*", english): german for english, german in _GERMAN.items()},
+    },
+}
+"""By language: (context, English) to the text shown."""
+
+
+def attach() -> None:
+    """Let Blender know the tables."""
+    bpy.app.translations.register(ADDON, TABLES)
+
+
+def detach() -> None:
+    """Take them away again."""
+    bpy.app.translations.unregister(ADDON)

@@ -1,0 +1,48 @@
+"""The models in the preferences: what is here, what can be had, and how far a download is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..operators import models, problems, settings
+from .text import draw_text
+
+_STATES = {"installed": "", "partial": "begun", "missing": "", "damaged": "damaged"}
+
+
+def draw_models(layout: Any) -> None:
+    """A row for each model, with the button that it needs."""
+    models.look_soon()
+    header, body = layout.panel("shotpack_models", default_closed=False)
+    header.label(text="Models")
+    header.operator("shotpack.look_for_models", text="", icon="FILE_REFRESH", emboss=False)
+    if body is None:
+        return
+    shelf = models.shelf
+    if shelf is None or not shelf.models:
+        body.label(text="Looking for models …" if shelf is not None and shelf.busy else "No model is known yet.")
+    else:
+        for model in shelf.models:
+            _draw_model(body, shelf, model)
+    if shelf is not None and shelf.fault is not None:
+        problem = problems.of_error(shelf.fault)
+        draw_text(body, problem.sentence, "ERROR")
+        draw_text(body, problem.advice)
+
+
+def _draw_model(layout: Any, shelf: Any, model: Any) -> None:
+    used = settings.preferences().model == model.name
+    row = layout.row()
+    words = ", ".join(filter(None, (model.title, models.size_of(model), _STATES.get(model.state, model.state))))
+    row.label(text=words, icon="CHECKMARK" if used else "BLANK1", translate=False)
+    if shelf.fetching == model.name:
+        share = shelf.done / shelf.total if shelf.total else 0.0
+        row.progress(factor=share, text=f"{share:.0%}")
+        row.operator("shotpack.cancel_download", text="", icon="CANCEL")
+    elif model.state == "installed":
+        button = row.row()
+        button.enabled = not used
+        button.operator("shotpack.use_model", text="Use").name = model.name
+    else:
+        text = "Go On" if model.state == "partial" else "Download"
+        row.operator("shotpack.download_model", text=text, icon="IMPORT").name = model.name
