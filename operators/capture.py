@@ -83,13 +83,12 @@ def from_viewport(context: Any, path: Path) -> None:
 def _still_of(scene: Any, path: Path) -> Iterator[_Changes]:
     """Set `scene` up to write one 8-bit PNG to `path`; the body may make more changes. All are put back at the end."""
     render, output = scene.render, scene.render.image_settings
-    width, height = _size(render)
     path.parent.mkdir(parents=True, exist_ok=True)
     changes = _Changes()
     try:
-        changes.make(output, media_type="IMAGE")  # since 5.0 it decides which file formats there are
         changes.make(
             output,
+            media_type="IMAGE",  # since 5.0 it decides which file formats there are
             file_format="PNG",
             color_mode="RGB",
             color_depth="8",
@@ -99,11 +98,8 @@ def _still_of(scene: Any, path: Path) -> Iterator[_Changes]:
         changes.make(
             render,
             filepath=str(path),
-            resolution_x=width,
-            resolution_y=height,
-            resolution_percentage=100,
-            pixel_aspect_x=1.0,
-            pixel_aspect_y=1.0,
+            # Strips are placed and scaled for the scene's own resolution: only its percentage may change.
+            resolution_percentage=_percentage(render),
             use_file_extension=False,
             use_overwrite=True,
             use_border=False,
@@ -147,13 +143,9 @@ def _at_frame(scene: Any, frame: int) -> Iterator[None]:
         scene.frame_set(before)
 
 
-def _size(render: Any) -> tuple[int, int]:
-    """The scene's picture size, its longer side at most LONGEST_SIDE, both even."""
-    scale = render.resolution_percentage / 100
-    width = render.resolution_x * scale * render.pixel_aspect_x / max(render.pixel_aspect_x, render.pixel_aspect_y)
-    height = render.resolution_y * scale * render.pixel_aspect_y / max(render.pixel_aspect_x, render.pixel_aspect_y)
-    smaller = min(1.0, LONGEST_SIDE / max(width, height))
-    return max(2, round(width * smaller / 2) * 2), max(2, round(height * smaller / 2) * 2)
+def _percentage(render: Any) -> int:
+    """The scene's percentage, or the smaller one at which its longer side is at most LONGEST_SIDE pixels."""
+    return max(1, min(render.resolution_percentage, 100 * LONGEST_SIDE // max(render.resolution_x, render.resolution_y)))
 
 
 def _check(path: Path) -> None:

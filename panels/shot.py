@@ -161,15 +161,24 @@ class SHOTPACK_PT_viewport_advanced(_Advanced, bpy.types.Panel):  # noqa: N801
     bl_parent_id = "SHOTPACK_PT_viewport"
 
 
-class SHOTPACK_PT_engine(Sidebar, bpy.types.Panel):  # noqa: N801
-    """The engine: whether it runs, and what it holds."""
-
+class _Engine(Sidebar):
     bl_label = "Engine"
-    bl_space_type = "SEQUENCE_EDITOR"
     bl_order = 20
 
     def draw(self, context: Any) -> None:
         _draw_engine(self.layout, context)
+
+
+class SHOTPACK_PT_sequencer_engine(_Engine, bpy.types.Panel):  # noqa: N801
+    """The engine: whether it runs, and what it holds."""
+
+    bl_space_type = "SEQUENCE_EDITOR"
+
+
+class SHOTPACK_PT_viewport_engine(_Engine, bpy.types.Panel):  # noqa: N801
+    """The engine, where the artist draws: the Storyboarding workspace has its sidebar in the viewport."""
+
+    bl_space_type = "VIEW_3D"
 
 
 CLASSES = (
@@ -177,5 +186,6 @@ CLASSES = (
     SHOTPACK_PT_sequencer_advanced,
     SHOTPACK_PT_viewport,
     SHOTPACK_PT_viewport_advanced,
-    SHOTPACK_PT_engine,
+    SHOTPACK_PT_sequencer_engine,
+    SHOTPACK_PT_viewport_engine,
 )

@@ -21,11 +21,8 @@ _ICONS = {
 }
 
 
-class SHOTPACK_PT_shots(Sidebar, bpy.types.Panel):  # noqa: N801
-    """The shots of this timeline."""
-
+class _Shots(Sidebar):
     bl_label = "Shots"
-    bl_space_type = "SEQUENCE_EDITOR"
     bl_order = 10
 
     def draw(self, context: Any) -> None:
@@ -40,6 +37,18 @@ class SHOTPACK_PT_shots(Sidebar, bpy.types.Panel):  # noqa: N801
                 drawn.add(shot.id)
         if not drawn:
             layout.label(text="No shots yet.")
+
+
+class SHOTPACK_PT_sequencer_shots(_Shots, bpy.types.Panel):  # noqa: N801
+    """The shots of this timeline."""
+
+    bl_space_type = "SEQUENCE_EDITOR"
+
+
+class SHOTPACK_PT_viewport_shots(_Shots, bpy.types.Panel):  # noqa: N801
+    """The shots of the timeline that goes with this viewport."""
+
+    bl_space_type = "VIEW_3D"
 
 
 def _stamps(scene: Any) -> Iterator[Any]:
@@ -106,4 +115,4 @@ def _time(seconds: float) -> str:
     return f"{whole} s" if whole < 90 else f"{whole // 60}:{whole % 60:02d} min"
 
 
-CLASSES = (SHOTPACK_PT_shots,)
+CLASSES = (SHOTPACK_PT_sequencer_shots, SHOTPACK_PT_viewport_shots)

@@ -35,20 +35,47 @@ def untouched(scene):
     assert settings_of(scene) == before
 
 
-def test_an_image_strip(scene, tmp_path, untouched):
+@pytest.mark.parametrize("size", [(192, 128), (1920, 1080), (1080, 1920), (3840, 2160)])
+def test_an_image_strip(scene, tmp_path, untouched, size):
+    scene.render.resolution_x, scene.render.resolution_y = size
     strip = add_board(scene)
     other = add_board(scene, channel=3, name="on top")
     part("operators.capture").from_strip(scene, strip, tmp_path / "board.png")
-    drawing = Image.open(FIXTURES / "pictures" / "ink-cap.png").convert("RGB")
-    scale = min(192 / drawing.width, 128 / drawing.height)
-    fitted = drawing.resize((round(drawing.width * scale), round(drawing.height * scale)))
-    left, top = (192 - fitted.width) // 2, (128 - fitted.height) // 2
     with Image.open(tmp_path / "board.png") as board:
-        assert board.size == (192, 128)
-        board.crop((left, top, left + fitted.width, top + fitted.height)).save(tmp_path / "middle.png")
+        assert max(board.size) <= 1280
+        assert abs(board.width / board.height - size[0] / size[1]) < 0.01
+        board = board.convert("RGB")
+    drawing = Image.open(FIXTURES / "pictures" / "ink-cap.png").convert("RGB")
+    scale = min(board.width / drawing.width, board.height / drawing.height)
+    fitted = drawing.resize((round(drawing.width * scale), round(drawing.height * scale)))
+    left, top = (board.width - fitted.width) // 2, (board.height - fitted.height) // 2
+    board.crop((left, top, left + fitted.width, top + fitted.height)).save(tmp_path / "middle.png")
     assert likeness(tmp_path / "middle.png", fitted) < 8
     assert not strip.mute
     assert not other.mute
+    scene.render.resolution_x, scene.render.resolution_y = 192, 128
+
+
+def test_a_scene_strip_of_another_resolution(scene, tmp_path, untouched):
+    """The picture of a scene is as large in its board as it is on the timeline."""
+    scene.render.resolution_x, scene.render.resolution_y = 1920, 1080
+    drawn = bpy.data.scenes.new("drawn")
+    drawn.render.resolution_x, drawn.render.resolution_y = 1920, 1080
+    drawn.view_settings.view_transform = "Standard"
+    a_room(drawn)  # its camera sees 3.6 units; the bar is three quarters to the right
+    bar = bpy.data.meshes.new("bar")
+    bar.from_pydata([(0.8, -9, 0), (1.0, -9, 0), (1.0, 9, 0), (0.8, 9, 0)], [], [(0, 1, 2, 3)])
+    drawn.collection.objects.link(bpy.data.objects.new("bar", bar))
+    strip = scene.sequence_editor.strips.new_scene("drawn", drawn, 1, 1)
+    part("operators.capture").from_strip(scene, strip, tmp_path / "board.png")
+    with Image.open(tmp_path / "board.png") as board:
+        assert board.width <= 1280
+        grey = board.convert("L")
+    row = [grey.getpixel((round(share * grey.width), grey.height // 2)) for share in (0.65, 0.75, 0.85)]
+    assert row[1] < row[0] - 20
+    assert row[1] < row[2] - 20
+    bpy.data.scenes.remove(drawn)
+    scene.render.resolution_x, scene.render.resolution_y = 192, 128
 
 
 @pytest.mark.parametrize("view", ["Standard", "AgX"])
@@ -74,6 +101,18 @@ def test_a_strip_with_the_playhead_elsewhere_and_one_inside_a_meta_strip(scene, 
         assert likeness(tmp_path / "meta.png", far) < 1
 
 
+def test_a_scene_that_is_set_up_to_render_a_movie(scene, tmp_path):
+    output = scene.render.image_settings
+    if hasattr(output, "media_type"):
+        output.media_type = "VIDEO"
+    output.file_format = "FFMPEG"
+    before = settings_of(scene)
+    part("operators.capture").from_strip(scene, add_board(scene), tmp_path / "board.png")
+    with Image.open(tmp_path / "board.png") as board:
+        assert (board.format, board.size) == ("PNG", (192, 128))
+    assert settings_of(scene) == before
+
+
 def a_room(scene):
     """A camera that sees a bright plane, rendered by Cycles in a moment."""
     scene.render.engine, scene.cycles.samples = "CYCLES", 1
@@ -82,7 +121,8 @@ def a_room(scene):
     scene.collection.objects.link(camera)
     scene.camera = camera
     scene.world = bpy.data.worlds.new("World")
-    scene.world.color = (1, 1, 1)
+    scene.world.use_nodes = True
+    scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (1, 1, 1, 1)
 
 
 def test_the_cameras_view(scene, tmp_path, untouched_room):
@@ -116,12 +156,3 @@ def test_what_cannot_be_had_says_so(scene, tmp_path):
     with pytest.raises(capture.CaptureError, match="3D viewport"):
         capture.from_viewport(bpy.context, tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()
-
-
-def test_a_large_scene_gives_a_board_that_a_model_can_use(scene, tmp_path, untouched):
-    scene.render.resolution_x, scene.render.resolution_y = 192, 128
-    part("operators.capture").from_strip(scene, add_board(scene), tmp_path / "small.png")
-    size = part("operators.capture")._size
-    scene.render.resolution_x, scene.render.resolution_y = 3840, 2160
-    assert size(scene.render) == (1280, 720)
-    scene.render.resolution_x, scene.render.resolution_y = 192, 128
