@@ -145,7 +145,9 @@ def _at_frame(scene: Any, frame: int) -> Iterator[None]:
 
 def _percentage(render: Any) -> int:
     """The scene's percentage, or the smaller one at which its longer side is at most LONGEST_SIDE pixels."""
-    return max(1, min(render.resolution_percentage, 100 * LONGEST_SIDE // max(render.resolution_x, render.resolution_y)))
+    return max(
+        1, min(render.resolution_percentage, 100 * LONGEST_SIDE // max(render.resolution_x, render.resolution_y))
+    )
 
 
 def _check(path: Path) -> None:

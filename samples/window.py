@@ -1,6 +1,6 @@
 """Runs inside a Blender window: opens the storyboard beside Shotpack's panel, and tells a file what can be seen.
 
-Arguments after `--`: the storyboard, the status file, the engine's interpreter, a model's name or "", and `generate`
+Arguments after `--`: the status file, the engine's interpreter, a model's name or "", the storyboard, and `generate`
 where Generate is to be pressed as well. `samples.demo --ui` and the desktop tests run it.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import bpy
 
-STORYBOARD, STATUS, PYTHON, MODEL, *WANTED = sys.argv[sys.argv.index("--") + 1 :]
+STATUS, PYTHON, MODEL, STORYBOARD, *WANTED = sys.argv[sys.argv.index("--") + 1 :]
 ADDON = "bl_ext.user_default.shotpack"
 
 

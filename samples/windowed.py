@@ -26,7 +26,7 @@ def film(out: Path, engine_python: Path, model: str, limit: float) -> int:
     _install(blender, environ, out)
     shutil.copytree(HERE / "panels", out / "panels")
     shutil.copyfile(HERE / "storyboard.blend", out / "storyboard.blend")
-    stage = [out / "storyboard.blend", out / "status.json", engine_python, model, "generate"]
+    stage = [out / "status.json", engine_python, model, out / "storyboard.blend", "generate"]
     with (out / "blender.log").open("wb") as log:
         process = subprocess.Popen(
             [blender, "--python", str(HERE / "window.py"), "--", *map(str, stage)],

@@ -1,0 +1,86 @@
+"""Runs inside Blender's window: the Storyboarding template, a drawing on its first panel, and Generate in the viewport.
+
+Arguments after `--`: the status file, the engine's interpreter, the model. The board is what the panel's camera sees:
+an ellipse of three units' width in a picture of 8.64.
+"""
+
+import contextlib
+import importlib
+import json
+import math
+import sys
+from pathlib import Path
+
+import bpy
+
+STATUS, PYTHON, MODEL = sys.argv[sys.argv.index("--") + 1 :]
+ADDON = "bl_ext.user_default.shotpack"
+PANEL, DRAWING = "Shot.001", "Stroke.001"
+
+
+def begin() -> None:
+    bpy.context.preferences.view.show_splash = False
+    bpy.ops.wm.read_homefile(app_template="Storyboarding")
+    bpy.app.timers.register(draw, first_interval=2.0)
+
+
+def draw() -> None:
+    pencil = bpy.data.scenes[PANEL].objects[DRAWING].data
+    drawing = pencil.layers["Lines"].frames[0].drawing
+    drawing.add_strokes([61])
+    for number, point in enumerate(drawing.strokes[0].points):
+        angle = 2 * math.pi * number / 60
+        point.position = (1.5 * math.cos(angle), 0, math.sin(angle))
+        point.radius, point.opacity = 0.03, 1.0
+    pencil.update_tag()
+    preferences = bpy.context.preferences.addons[ADDON].preferences
+    preferences.python, preferences.device, preferences.model = PYTHON, "cpu", MODEL
+    area = viewport()
+    area.spaces.active.show_region_ui = True
+    edit().shotpack.prompt = "w5 w2"
+    bpy.app.timers.register(generate, first_interval=2.0)
+
+
+def generate() -> None:
+    area = viewport()
+    region_of(area, "UI").active_panel_category = "Shotpack"
+    with bpy.context.temp_override(area=area, region=region_of(area, "WINDOW")):
+        bpy.ops.shotpack.generate()
+    bpy.app.timers.register(tell, first_interval=0.1)
+
+
+def tell() -> float:
+    timeline = importlib.import_module(f"{ADDON}.operators.timeline")
+    shots = [
+        {
+            "scene": scene.name,
+            "state": meta.shotpack.state,
+            "channel": meta.channel,
+            "span": [meta.left_handle, meta.right_handle],
+            "folder": str(timeline.folder_of(meta)),
+            "roles": sorted(strip.shotpack.role for strip in meta.strips),
+        }
+        for scene, meta in timeline.stamped()
+    ]
+    viewport().tag_redraw()
+    passing = Path(f"{STATUS}.part")
+    passing.write_text(json.dumps({"shots": shots}), encoding="utf-8")
+    with contextlib.suppress(OSError):
+        passing.replace(STATUS)
+    return 0.2
+
+
+def edit() -> bpy.types.Scene:
+    return bpy.context.window_manager.windows[0].workspace.sequencer_scene
+
+
+def viewport() -> bpy.types.Area:
+    screen = bpy.context.window_manager.windows[0].screen
+    return next(area for area in screen.areas if area.type == "VIEW_3D")
+
+
+def region_of(area: bpy.types.Area, kind: str) -> bpy.types.Region:
+    return next(each for each in area.regions if each.type == kind)
+
+
+bpy.app.timers.register(begin, first_interval=0.5)

@@ -1,0 +1,30 @@
+"""Blender's own Storyboarding template: its panels are scene strips of another scene than the one that is drawn in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.desktop.window import BLENDER, Desk
+
+pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender with a window")
+
+
+def test_a_drawn_panel_becomes_a_shot_above_it(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, Path(__file__).with_name("storyboarding.py"))
+    try:
+        (shot,) = desk.wait_for(lambda status: status.get("shots"))
+        assert (shot["scene"], shot["channel"], shot["span"]) == ("Edit", 2, [1, 49])
+        desk.wait_for(lambda status: status["shots"][0]["roles"] == ["final"])
+        desk.screenshot("5-storyboarding.png")
+    finally:
+        desk.close()
+    with Image.open(Path(shot["folder"]) / "board.png") as board:
+        lines = board.convert("L").point(lambda level: 255 * (level < 128)).getbbox()
+    left, top, right, bottom = lines
+    # Lines are 0.06 wide, so the drawing is 3.06 of the picture's 8.64 units wide.
+    assert (right - left) / board.width == pytest.approx(3.06 / 8.64, abs=0.01)
+    assert (left + right) / 2 / board.width == pytest.approx(0.5, abs=0.01)
+    assert (top + bottom) / 2 / board.height == pytest.approx(0.5, abs=0.01)
