@@ -141,7 +141,11 @@ class Shelf:
             elif line:
                 said.append(line)
 
-        if code := uv.run([*self._command, *arguments], self._environ(), self._folder, hear):
+        try:
+            code = uv.run([*self._command, *arguments], self._environ(), self._folder, hear)
+        except OSError as fault:
+            raise EngineError(Code.ENGINE_START_FAILED, detail=fault.strerror or str(fault), log="") from fault
+        if code:
             words = " ".join("".join(said[-_LAST_LINES:]).split()) or f"it ended with exit code {code}"
             raise told[-1] if told else EngineError(Code.INTERNAL, detail=words)
         return "".join(said)

@@ -43,6 +43,8 @@ class HubServer:
     stall_at: dict[str, int] = field(default_factory=dict)
     """Files that stop coming after so many bytes, until `go` is set."""
     ignores_range: bool = False
+    commits: frozenset[str] = frozenset((COMMIT,))
+    """Revisions that there are; every one has the same files."""
     down: bool = False
     stalled: threading.Event = field(default_factory=threading.Event)
     go: threading.Event = field(default_factory=threading.Event)
@@ -85,8 +87,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(503, b"")
         elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
             self._info(found[1], found[2])
-        elif found := re.fullmatch(rf"/([^/]+/[^/]+)/resolve/{COMMIT}/(.+)", path):
-            self._resolve(found[1], found[2])
+        elif found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([0-9a-f]{40})/(.+)", path):
+            self._resolve(found[1], found[2], found[3])
         elif found := re.fullmatch(r"/cdn/([^/]+/[^/]+)/(.+)", path):
             self._file(self.hub.repos[found[1]] / found[2])
         else:
@@ -95,7 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _info(self, repo: str, revision: str | None) -> None:
         if repo not in self.hub.repos:
             return self._missing("RepoNotFound")
-        if revision not in (None, "main", COMMIT):
+        commit = COMMIT if revision in (None, "main") else revision
+        if commit not in self.hub.commits:
             return self._missing("RevisionNotFound")
         root = self.hub.repos[repo]
         siblings = []
@@ -106,19 +109,19 @@ class _Handler(BaseHTTPRequestHandler):
             if _large(path):
                 sibling["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
             siblings.append(sibling)
-        self._answer(200, json.dumps({"id": repo, "sha": COMMIT, "siblings": siblings}).encode())
+        self._answer(200, json.dumps({"id": repo, "sha": commit, "siblings": siblings}).encode())
         return None
 
-    def _resolve(self, repo: str, name: str) -> None:
+    def _resolve(self, repo: str, commit: str, name: str) -> None:
         path = self.hub.repos[repo] / name
-        if name in self.hub.lost or not path.is_file():
+        if commit not in self.hub.commits or name in self.hub.lost or not path.is_file():
             self._missing("EntryNotFound")
         elif _large(path):  # large files come from elsewhere, as on the hub
-            self._answer(302, b"", {"Location": f"{self.hub.url}/cdn/{repo}/{name}", "X-Repo-Commit": COMMIT})
+            self._answer(302, b"", {"Location": f"{self.hub.url}/cdn/{repo}/{name}", "X-Repo-Commit": commit})
         else:
-            self._file(path)
+            self._file(path, commit)
 
-    def _file(self, path: Path) -> None:
+    def _file(self, path: Path, commit: str = COMMIT) -> None:
         data = path.read_bytes()
         name = next(path.relative_to(root).as_posix() for root in self.hub.repos.values() if path.is_relative_to(root))
         if name in self.hub.corrupt:
@@ -132,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
         self.send_header("Content-Length", str(len(data) - first))
         self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
-        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("X-Repo-Commit", commit)
         self.end_headers()
         end = min(len(data), self.hub.cut_at.get(name, len(data)), self.hub.stall_at.get(name, len(data)))
         self.wfile.write(data[first:end])

@@ -40,16 +40,16 @@ def gone(pid: int) -> bool:
 
 
 def test_a_killed_blenders_shot_completes_when_its_file_is_opened_again(tmp_path):
-    first = blender(tmp_path, "film")
-    begun = told(first)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    with blender(tmp_path, "film") as first:
+        begun = told(first)
+        first.send_signal(signal.SIGKILL)
     until = time.monotonic() + 30
     while not gone(begun["engine"]):  # its pipe has closed
         assert time.monotonic() < until, "the engine has outlived its Blender"
         time.sleep(0.05)
-    second = blender(tmp_path, "reopen")
-    ended = told(second)
+    with blender(tmp_path, "reopen") as second:
+        ended = told(second)
+        assert second.wait(60) == 0
     assert ended == {
         "job": begun["job"],
         "roles": ["final"],
@@ -57,4 +57,3 @@ def test_a_killed_blenders_shot_completes_when_its_file_is_opened_again(tmp_path
         "missing": [],
         "span": [1, FRAMES + 1],
     }
-    assert second.wait(60) == 0
