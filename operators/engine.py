@@ -15,19 +15,22 @@ from . import runtime, settings
 
 installation: Installation | None = None
 """The one that runs, or the last one that ran."""
-missing = False
-"""What `needs_install` found when it looked last; panels draw by it."""
+_absent = False
+"""Whether the installed environment was not there or out of date when `needs_install` looked last."""
 _TICK = 0.25
 
 
 def needs_install() -> bool:
     """Whether the engine's environment has to be made first. Looks at the disk: not for drawing."""
-    global missing
+    global _absent
+    _absent = state_of(settings.environment(), settings.requirements()) is not EnvironmentState.READY
+    return missing()
+
+
+def missing() -> bool:
+    """What `needs_install` would say, by what it found when it looked last; panels draw by it."""
     chosen = settings.preferences()
-    missing = not (chosen.remote or chosen.python) and (
-        state_of(settings.environment(), settings.requirements()) is not EnvironmentState.READY
-    )
-    return missing
+    return _absent and not (chosen.remote or chosen.python)
 
 
 def installing() -> bool:

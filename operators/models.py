@@ -19,7 +19,7 @@ _DIALOG_WIDTH = 520
 
 def look_soon() -> None:
     """Have the models looked up if they never were; panels may call it while they draw."""
-    if shelf is None and not engine.missing and not bpy.app.timers.is_registered(_look):
+    if shelf is None and not engine.missing() and not bpy.app.timers.is_registered(_look):
         bpy.app.timers.register(_look, first_interval=0.05)
 
 
@@ -99,7 +99,7 @@ class SHOTPACK_OT_download_model(bpy.types.Operator):  # noqa: N801
         for terms in model.terms:
             box = column.box()
             box.operator("wm.url_open", text=terms.name, icon="URL").url = terms.url
-            for line in wrapped(terms.note):
+            for line in wrapped(f"{terms.note[:1].upper()}{terms.note[1:]}."):
                 box.label(text=line, translate=False)
         column.prop(self, "agreed")
 

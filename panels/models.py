@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..operators import models, problems, settings
+from ..operators import engine, models, problems, settings
 from .text import draw_text
 
 _STATES = {"installed": "", "partial": "begun", "missing": "", "damaged": "damaged"}
@@ -19,8 +19,10 @@ def draw_models(layout: Any) -> None:
     if body is None:
         return
     shelf = models.shelf
-    if shelf is None or not shelf.models:
-        body.label(text="Looking for models …" if shelf is not None and shelf.busy else "No model is known yet.")
+    if engine.missing():
+        body.label(text="Models are listed here once the engine is installed.")
+    elif shelf is None or not shelf.models:
+        body.label(text="Looking for models …")
     else:
         for model in shelf.models:
             _draw_model(body, shelf, model)

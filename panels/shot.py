@@ -76,7 +76,7 @@ def _draw_advanced(layout: Any, context: Any) -> None:
 
 
 def _draw_engine(layout: Any, _context: Any) -> None:
-    if engine.missing or engine.installing():
+    if engine.missing() or engine.installing():
         draw_install(layout)
         return
     desk = runtime.desk

@@ -45,6 +45,8 @@ def generate() -> None:
     area = viewport()
     region_of(area, "UI").active_panel_category = "Shotpack"
     with bpy.context.temp_override(area=area, region=region_of(area, "WINDOW")):
+        capture = importlib.import_module(f"{ADDON}.operators.capture")
+        capture.from_viewport(bpy.context, Path(STATUS).with_name("viewport.png"))
         bpy.ops.shotpack.generate()
     bpy.app.timers.register(tell, first_interval=0.1)
 

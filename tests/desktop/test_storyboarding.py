@@ -21,10 +21,17 @@ def test_a_drawn_panel_becomes_a_shot_above_it(tmp_path: Path) -> None:
         desk.screenshot("5-storyboarding.png")
     finally:
         desk.close()
-    with Image.open(Path(shot["folder"]) / "board.png") as board:
-        lines = board.convert("L").point(lambda level: 255 * (level < 128)).getbbox()
-    left, top, right, bottom = lines
-    # Lines are 0.06 wide, so the drawing is 3.06 of the picture's 8.64 units wide.
-    assert (right - left) / board.width == pytest.approx(3.06 / 8.64, abs=0.01)
-    assert (left + right) / 2 / board.width == pytest.approx(0.5, abs=0.01)
-    assert (top + bottom) / 2 / board.height == pytest.approx(0.5, abs=0.01)
+    for picture in (Path(shot["folder"]) / "board.png", tmp_path / "viewport.png"):
+        shows_the_drawing(picture)
+
+
+def shows_the_drawing(picture: Path) -> None:
+    """Lines are 0.06 wide, so the drawing is 3.06 of the 8.64 units wide that the panel's camera sees."""
+    with Image.open(picture) as board:
+        box = board.convert("L").point(lambda level: 255 * (level < 64)).getbbox()
+        width, height = board.size
+    assert box is not None
+    left, top, right, bottom = box
+    assert (right - left) / width == pytest.approx(3.06 / 8.64, abs=0.01)
+    assert (left + right) / 2 / width == pytest.approx(0.5, abs=0.01)
+    assert (top + bottom) / 2 / height == pytest.approx(0.5, abs=0.01)
