@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--model", default="", help="an installed model or a model folder; without it Sketch")
     parser.add_argument("--ui", action="store_true", help="in a real Blender window: BLENDER, or blender on the PATH")
     args = parser.parse_args()
+    args.engine_python = args.engine_python.absolute()  # not resolved: a link leads out of its environment
     shutil.rmtree(args.out, ignore_errors=True)
     args.out.mkdir(parents=True)
     if args.ui:

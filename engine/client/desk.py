@@ -23,6 +23,7 @@ from .session import Job, Session
 from .shot import Shot, remove_drafts
 
 _EVENTS_AT_ONCE = 20
+_NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED)
 
 
 class EngineState(StrEnum):
@@ -66,8 +67,9 @@ class Desk:
         self._engine: Engine | None = None
         self._source: Source | None = None
         self._session: Session | None = None
-        self._line: Connection | None = None
-        """The engine as errands reach it; only they touch it, so that those sent after `wake` find it there."""
+        self._line: Connection | EngineError | None = None
+        """The engine as errands reach it, or why they cannot; only they touch it, so that those sent after `wake` find
+        it there."""
         self._errands = Errands()
         self._gatherer = Gatherer()
         self._touched: set[str] = set()
@@ -186,12 +188,16 @@ class Desk:
             threading.Thread(target=engine.stop, name="shotpack's engine ends", daemon=True).start()
 
     def _connection(self) -> Connection:
-        if self._line is None:
-            raise self.fault or EngineError(Code.ENGINE_UNREACHABLE, url="this machine", detail="it is not running")
-        return self._line
+        if isinstance(self._line, Connection):
+            return self._line
+        raise self._line or EngineError(Code.ENGINE_UNREACHABLE, url="this machine", detail="it is not running")
 
     def _call(self, where: Where) -> Engine:
-        engine = _engine(where)
+        try:
+            engine = _engine(where)
+        except EngineError as fault:
+            self._line = fault
+            raise
         self._line = engine.connection
         return engine
 
@@ -209,7 +215,7 @@ class Desk:
         self.state = EngineState.READY
         self.ask()
         for shot in self.shots.values():
-            if not shot.job and shot.fault is not None and shot.fault.code is Code.ENGINE_UNREACHABLE:
+            if not shot.job and shot.fault is not None and shot.fault.code in _NO_ENGINE:
                 self.send(shot)
         self._errands.send(engine.connection.jobs, self._compare, lambda _fault: None)
 
