@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from ..errors import Code, EngineError
-from ..media.boards import BoardPicture, nearest_size
+from ..media.boards import BoardPicture, fitting_size
 from ..media.files import make_folder
 from ..media.lock import folder_lock
 from ..models.cache_choice import CacheChoice, parse_cache
@@ -47,7 +47,8 @@ def prepare(request: ShotRequest, start: BoardPicture, model: ModelFolder, devic
     `start` is the start board's picture. Raises EngineError for whatever is wrong with request, model, device or disk.
     """
     spec = spec_of(model)
-    brief = settle(request, spec, nearest_size(start.width, start.height, spec.sizes))
+    size = fitting_size(start.width, start.height, spec.sizes, multiple=spec.size_multiple, limits=spec.side_limits)
+    brief = settle(request, spec, size)
     cache = parse_cache(request.cache, spec)
     chosen = choose_device(device)
     folder = ShotFolder(out)

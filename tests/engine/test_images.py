@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from engine.media.boards import decode_board, nearest_size, open_board
+from engine.media.boards import decode_board, fitting_size, nearest_size, open_board
 from engine.media.frames import frame_name, png_bytes, write_frames
 from engine.media.images import fit, preview_jpeg, to_bytes
 from engine.models.hunyuan import RELEASED
@@ -85,6 +85,26 @@ def test_buckets_as_released() -> None:
         assert nearest_size(width, height, RELEASED.sizes) == bucket
     assert len(RELEASED.sizes) == 14
     assert set(RELEASED.sizes) == {(height, width) for width, height in RELEASED.sizes}
+
+
+SKETCH_SIZES = ((256, 144), (192, 192), (224, 160), (160, 224), (144, 256))
+
+
+@pytest.mark.parametrize(
+    ("board", "sizes", "size"),
+    [
+        ((1920, 1080), RELEASED.sizes, (832, 480)),  # 2.5 % lost: the trained size
+        ((1920, 804), RELEASED.sizes, (960, 416)),
+        ((3000, 1000), RELEASED.sizes, (1088, 368)),  # the widest trained size would lose a quarter
+        ((1920, 1080), SKETCH_SIZES, (256, 144)),
+        ((1600, 1200), SKETCH_SIZES, (224, 160)),
+        ((1920, 804), SKETCH_SIZES, (304, 128)),
+        ((804, 1920), SKETCH_SIZES, (128, 304)),
+        ((9000, 90), SKETCH_SIZES, (1920, 32)),
+    ],
+)
+def test_a_board_keeps_its_shape(board: tuple[int, int], sizes: tuple, size: tuple[int, int]) -> None:
+    assert fitting_size(*board, sizes, multiple=16, limits=(32, 2048)) == size
 
 
 def test_frames_are_never_rewritten(tmp_path: Path) -> None:
