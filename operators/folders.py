@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 from pathlib import Path
 
 import bpy
@@ -12,12 +13,27 @@ from ..engine.client.gather import link_or_copy
 from . import runtime, settings, timeline
 
 SHOTS = "shots"
+_FRAME_BYTES = 1_500_000
+"""A frame as PNG at the models' sizes, and its provisional picture; noisy ones take the most."""
 _UNFIT = re.compile(r"[^0-9A-Za-z_-]+")
+
+
+def shortage(frames: int) -> str | None:
+    """The sentence for the artist where the disk has no room for a shot of so many frames."""
+    base = _base()
+    try:
+        free = shutil.disk_usage(base).free
+    except OSError:
+        return None  # a file system that does not tell is tried, not refused
+    wanted = frames * _FRAME_BYTES
+    if free >= wanted:
+        return None
+    return f"{base} has {free / 1e6:.0f} MB free and the shot takes about {wanted / 1e6:.0f} MB; free some space."
 
 
 def new_folder(wish: str) -> tuple[str, Path]:
     """A name like `wish` that no other shot here has, and its folder, which is made."""
-    base = Path(bpy.data.filepath).parent if bpy.data.filepath else settings.user_folder()
+    base = _base()
     stem = _UNFIT.sub("-", wish).strip("-")[:40].lower() or "shot"
     for number in range(1, 10_000):
         name = stem if number == 1 else f"{stem}-{number}"
@@ -50,6 +66,10 @@ def move_beside(file: Path) -> None:
         timeline.point_at(shot, str(target))
         if (followed := runtime.shot_of(shot)) is not None:
             followed.folder = target
+
+
+def _base() -> Path:
+    return Path(bpy.data.filepath).parent if bpy.data.filepath else settings.user_folder()
 
 
 def _free(folder: Path) -> Path:

@@ -91,6 +91,9 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
         if engine.needs_install():
             self.report({"ERROR"}, "The engine is not installed yet; press Install Engine below.")
             return {"CANCELLED"}
+        if (shortage := folders.shortage(found.spot.length)) is not None:
+            self.report({"ERROR"}, shortage)
+            return {"CANCELLED"}
         wanted = found.scene.shotpack
         try:
             name, folder = folders.new_folder(_name(found, wanted.prompt))

@@ -292,15 +292,22 @@ def _show(strip: Any, names: list[str]) -> bool:
 
 @contextmanager
 def alone(scene: Any, strip: Any) -> Iterator[None]:
-    """Mute everything beside one strip, for a picture of it alone; put back at the end."""
-    others = [each for each in _displayed(scene.sequence_editor) if each != strip]
-    before = [(each, each.mute) for each in (*others, strip)]
+    """Mute everything beside one strip, for a picture of it alone; put back at the end.
+
+    A render shows the whole timeline even while a meta strip is being edited: then what lies beside that goes as well.
+    """
+    editor = scene.sequence_editor
+    shown = [*editor.meta_stack, strip]
+    others = [each for level in (editor, *editor.meta_stack) for each in level.strips if each not in shown]
+    before = [(each, each.mute) for each in (*others, *shown)]
     opacity = strip.blend_alpha
     try:
         for each in others:
             if not each.mute:
                 each.mute = True
-        strip.mute, strip.blend_alpha = False, 1.0
+        for each in shown:
+            each.mute = False
+        strip.blend_alpha = 1.0
         yield
     finally:
         strip.blend_alpha = opacity

@@ -141,6 +141,21 @@ def test_the_render_result(scene, tmp_path, untouched_room):
         assert picture.size == (192, 128)
 
 
+def test_a_strip_inside_a_meta_strip_that_is_being_edited(scene, tmp_path):
+    plain, dark = tmp_path / "plain.png", tmp_path / "dark.png"
+    Image.new("RGB", (192, 128), (240, 240, 240)).save(plain)
+    Image.new("RGB", (192, 128), (10, 10, 10)).save(dark)
+    meta = scene.sequence_editor.strips.new_meta("meta", 1, 1)
+    inside = meta.strips.new_image("inside", str(plain), 1, 1)
+    meta.strips.new_image("beside", str(dark), 2, 1)
+    scene.sequence_editor.strips.new_image("above", str(dark), 5, 1)
+    scene.sequence_editor.display_stack(meta)
+    part("operators.capture").from_strip(scene, inside, tmp_path / "board.png")
+    scene.sequence_editor.display_stack(None)
+    with Image.open(tmp_path / "board.png") as board:
+        assert board.getpixel((90, 60))[0] > 200
+
+
 @pytest.fixture
 def untouched_room(scene):
     a_room(scene)

@@ -78,3 +78,13 @@ def test_without_an_engine_nothing_is_begun(scene):
         configure()
     assert len(scene.sequence_editor.strips) == 1
     assert not part("operators.engine").needs_install()
+
+
+def test_a_full_disk_is_said_before_anything_is_begun(scene, monkeypatch):
+    add_board(scene)
+    scene.shotpack.prompt = "the camera pans left"
+    usage = type("Usage", (), {"free": 5_000_000})
+    monkeypatch.setattr(part("operators.folders").shutil, "disk_usage", lambda _folder: usage)
+    with pytest.raises(RuntimeError, match="5 MB free"):
+        bpy.ops.shotpack.generate()
+    assert not [strip for strip in scene.sequence_editor.strips if strip.type == "META"]
