@@ -57,7 +57,8 @@ class Shot:
         """
         paths = [path for section in job.sections.values() for path in (*section.files, *section.provisional)]
         if job.state == "finished":
-            paths = [f"{_FINAL}{frame:04d}.png" for frame in range(1, self.frames + 1)]
+            digits = max(4, len(str(self.frames)))  # as the engine names them
+            paths = [f"{_FINAL}{frame:0{digits}d}.png" for frame in range(1, self.frames + 1)]
         new = [wanted(path) for path in paths if path not in self._asked]
         self._asked.update(each.path for each in new)
         return [each for each in new if each.final or each.frame not in self.finals]

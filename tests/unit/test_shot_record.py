@@ -16,6 +16,7 @@ from engine.client.gather import Gatherer, Source, place
 from engine.client.session import Job
 from engine.client.shot import Shot, remove_drafts, wanted
 from engine.errors import Code, EngineError
+from engine.media.frames import frame_name
 from engine.protocol import Section, SectionPlan, Started
 
 NOWHERE = Connection("http://127.0.0.1:9", "token")
@@ -164,3 +165,10 @@ def test_an_errands_refusal_comes_as_it_is(code):
     wait_for(errands.drain)
     errands.close()
     assert heard == [code]
+
+
+@pytest.mark.parametrize("frames", [37, 9999, 10_000, 36_000])
+def test_it_asks_for_the_frames_by_the_names_that_the_engine_gives(frames):
+    job = Job("job", "finished")
+    asked = shot_of(frames).missing(job)
+    assert [Path(each.path).name for each in asked] == [frame_name(frame, frames) for frame in range(1, frames + 1)]

@@ -1,0 +1,153 @@
+"""The buttons beside Generate: what they do, and what they say where they can do nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.host.studio import ADDON, add_board, bpy, configure, part, shot_strips, step_until
+
+
+def generate(scene) -> str:
+    """Press Generate; returns the shot's id."""
+    scene.shotpack.prompt = "w5 w2"
+    assert bpy.ops.shotpack.generate() == {"FINISHED"}
+    return shot_strips(scene)[-1].shotpack.shot
+
+
+def finished(shot: str):
+    """The shot's meta strip once it is made."""
+    found = part("operators.timeline").find
+    return step_until(lambda: next((meta for meta in found(shot) if meta.shotpack.state == "finished"), None))
+
+
+def problem(shot: str):
+    """What the panel shows of a shot, once there is something."""
+    runtime, problems = part("operators.runtime"), part("operators.problems")
+    record = runtime.shot_of(shot)
+    return step_until(lambda: problems.of_shot(record, runtime.desk.job(record)))
+
+
+def test_a_shot_taken_off_is_put_back_at_the_playhead(saved):
+    add_board(saved, length=73)
+    shot = generate(saved)
+    saved.sequence_editor.strips.remove(part("operators.timeline").find(shot)[0])
+    step_until(lambda: part("operators.runtime").shot_of(shot).complete)
+    saved.frame_current = 301
+    assert bpy.ops.shotpack.put_back(shot=shot) == {"FINISHED"}
+    meta = finished(shot)
+    assert (meta.frame_final_start, meta.frame_final_end) == (301, 374)
+    assert [strip.shotpack.role for strip in meta.strips] == ["final"]
+    # It is there: there is nothing to put back.
+    assert bpy.ops.shotpack.put_back(shot=shot) == {"CANCELLED"}
+
+
+def test_an_engine_that_does_not_know_the_shot_any_more_is_asked_again(saved):
+    add_board(saved, length=37)
+    shot = generate(saved)
+    first = finished(shot).shotpack.job
+    record = part("operators.runtime").shot_of(shot)
+    record.fault = part("engine.errors").EngineError(part("engine.errors").Code.JOB_UNKNOWN, name=record.name)
+    assert problem(shot).fix.operator == "shotpack.send_again"
+    assert bpy.ops.shotpack.send_again(shot=shot) == {"FINISHED"}
+    (meta,) = part("operators.timeline").find(shot)
+    step_until(lambda: meta.shotpack.job != first and meta.shotpack.state == "finished")
+    assert len(meta.strips[0].elements) == 37
+
+
+def test_frames_that_could_not_be_written_are_fetched_again(saved):
+    add_board(saved, length=37)
+    shot = generate(saved)
+    record = part("operators.runtime").shot_of(shot)
+    kept = record.folder.with_name("kept")
+    record.folder.rename(kept)
+    record.folder.write_text("in the way")
+    found = problem(shot)
+    assert found.fix.operator == "shotpack.fetch_again"
+    record.folder.unlink()
+    kept.rename(record.folder)
+    assert bpy.ops.shotpack.fetch_again(shot=shot) == {"FINISHED"}
+    assert len(finished(shot).strips[0].elements) == 37
+
+
+def test_a_second_selected_strip_is_what_the_shot_ends_on(saved):
+    board = add_board(saved, length=73)
+    end = add_board(saved, start=101, length=30, name="Panel 2")
+    saved.sequence_editor.active_strip = board
+    saved.shotpack.prompt = "w5 w2"
+    assert part("operators.generate").intent(bpy.context).end == end
+    shot = generate(saved)
+    record = part("operators.runtime").shot_of(shot)
+    assert json.loads(record.request)["boards"] == [[1, "board.png"], [73, "end.png"]]
+    assert (record.folder / "end.png").is_file()
+    assert len(finished(shot).strips[0].elements) == 73
+    saved.shotpack.use_end = False
+    board.select = end.select = True
+    saved.sequence_editor.active_strip = board
+    assert part("operators.generate").intent(bpy.context).end is None
+
+
+def test_select_and_reveal(saved):
+    board = add_board(saved, length=37)
+    shot = generate(saved)
+    assert bpy.ops.shotpack.select(shot=shot) == {"FINISHED"}
+    assert saved.sequence_editor.active_strip.shotpack.shot == shot
+    assert not board.select
+    folder = part("operators.runtime").shot_of(shot).folder
+    finished(shot)
+    shutil.move(folder, folder.with_name("elsewhere"))
+    with pytest.raises(RuntimeError, match="not there any more"):
+        bpy.ops.shotpack.reveal(shot=shot)
+
+
+def test_the_engine_is_stopped_and_started_and_its_log_shown(saved):
+    add_board(saved, length=37)
+    finished(generate(saved))
+    desk = part("operators.runtime").desk
+    process = desk._engine.process
+    assert bpy.ops.shotpack.open_log() == {"FINISHED"}
+    assert "Shotpack engine log" in bpy.data.texts
+    assert bpy.ops.shotpack.stop_engine() == {"FINISHED"}
+    step_until(lambda: process.poll() is not None)
+    assert desk.state == "off"
+    assert part("operators.problems").of_engine() is None
+    assert bpy.ops.shotpack.start_engine() == {"FINISHED"}
+    step_until(lambda: desk.state == "ready")
+
+
+def test_nothing_is_installed_without_leave_to_go_online(scene, tmp_path):
+    preferences, system = bpy.context.preferences.addons[ADDON].preferences, bpy.context.preferences.system
+    engine = part("operators.engine")
+    before = system.use_online_access
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "engine.txt").write_text("six==1.17.0\n")
+    try:
+        preferences.engine_folder, preferences.python = str(tmp_path), ""
+        system.use_online_access = False
+        bpy.ops.shotpack.install_engine()
+        result = engine.installation.wait(30)
+        assert result.error.code == "install_offline"
+        assert "requirements" in engine.installation.report().lower()
+        assert bpy.ops.shotpack.copy_report.poll()
+        system.use_online_access = True
+        bpy.ops.shotpack.install_engine()
+        bpy.ops.shotpack.cancel_install()
+        assert engine.installation.wait(30).cancelled
+        assert engine.needs_install()
+        scene.shotpack.prompt = "w5 w2"
+        add_board(scene)
+        with pytest.raises(RuntimeError, match="not installed yet"):
+            bpy.ops.shotpack.generate()
+    finally:
+        system.use_online_access = before
+        preferences.engine_folder = ""
+        configure()
+        engine.needs_install()
+
+
+def test_the_view_transform_that_shots_are_made_for(scene):
+    scene.view_settings.view_transform = "AgX"
+    assert bpy.ops.shotpack.standard_view() == {"FINISHED"}
+    assert scene.view_settings.view_transform == "Standard"
