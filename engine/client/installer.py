@@ -24,7 +24,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..errors import Code, EngineError
-from . import uv
+from . import programs, uv
 from .environment import Place, environment_python, remove, state_of
 
 CHECK = "import torch, diffusers, fastapi, uvicorn"
@@ -186,7 +186,7 @@ class Installation:
         """A uv that runs here; None where there is none to be had and pip must do."""
         self._tell(Stage.TOOL)
         try:
-            program = str(self._uv_program or uv.fetch(self._cache, self._told, index=self._index))
+            program = str(self._uv_program or uv.fetch(self._cache, self.python, self._call, index=self._index))
         except uv.UvMissingError as missing:
             reason = str(missing)
         else:
@@ -229,7 +229,7 @@ class Installation:
 
         self._call([program, "pip", "install", "--python", python, *wanted, *backend], heard)
 
-    def _call(self, command: Sequence[str], heard: uv.Heard | None = None) -> None:
+    def _call(self, command: Sequence[str], heard: programs.Heard | None = None) -> None:
         """Run a program with its output in the log. Raises EngineError `install_failed` in the program's own words."""
         said: collections.deque[str] = collections.deque(maxlen=_LOG_LINES)
 
@@ -244,12 +244,8 @@ class Installation:
         self._go_on()
         self._say(f"> {subprocess.list2cmdline(command)}")
         environ = uv.child_environ(self._cache, self._beside / "python")
-        if code := uv.run(command, environ, self._beside, hear):
+        if code := programs.run(command, environ, self._beside, hear):
             raise uv.explained("\n".join(said) or f"{Path(command[0]).name} ended with exit code {code}")
-
-    def _told(self, here: int, total: int) -> None:
-        self._go_on()
-        self._tell(Stage.TOOL, here / total if total else 0.0)
 
     def _go_on(self) -> None:
         if self._stop.is_set():

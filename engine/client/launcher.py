@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import EXPLANATIONS, Code, EngineError
 from ..protocol import ENGINE_FILE, PROTOCOL_VERSION
+from . import programs
 from .connection import Connection
 
 _READY_SECONDS = 30.0
@@ -105,24 +106,27 @@ def start(python: Path, folder: Path, home: Path, *, device: str = "auto", model
     log = home / "logs" / "server.log"
     log.parent.mkdir(exist_ok=True)
     command = [str(python), "-m", "engine", "serve", "--home", str(home), "--device", device]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    if models is not None:
-        environ["SHOTPACK_HOME"] = str(models)
     try:
         with log.open("ab") as errors:
             process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=environ,
+                env=engine_environ(models),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                creationflags=programs.NO_WINDOW,
             )
     except OSError as fault:
         raise EngineError(Code.ENGINE_START_FAILED, detail=fault.strerror or str(fault), log="") from fault
     ready = _ready_line(process, log)
     return Engine(Connection(ready["url"], ready["token"]), ready, process)
+
+
+def engine_environ(models: Path | None) -> dict[str, str]:
+    """The environment of an engine, or of its commands, that looks for models in `models` where that is given."""
+    return programs.environ(**({} if models is None else {"SHOTPACK_HOME": str(models)}))
 
 
 def _ready_line(process: subprocess.Popen[str], log: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
-import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
-from . import uv
+from . import programs
+from .launcher import engine_environ
 
 _LAST_LINES = 5
 
@@ -52,7 +52,7 @@ class Shelf:
     def __init__(self, python: Path, folder: Path, models_home: Path | None = None) -> None:
         """`python` runs the engine and `folder` holds its package; `models_home` replaces the engine's own choice."""
         self._command = (str(python), "-m", "engine", "models")
-        self._folder, self._home = folder, models_home
+        self._folder, self._environ = folder, engine_environ(models_home)
         self.models: tuple[Model, ...] = ()
         self.fault: EngineError | None = None
         self.fetching = ""
@@ -120,7 +120,9 @@ class Shelf:
             self._look()
 
     def _look(self) -> None:
-        rows = json.loads(self._ask("list", "--json"))
+        lines = self._ask("list", "--json").splitlines()
+        # A library may say something of its own before and after.
+        rows = json.loads("\n".join(lines[lines.index("[") : lines.index("]") + 1]))
         self.models = tuple(
             Model(row["name"], row["title"], row["state"], row["bytes"], tuple(Terms(**each) for each in row["terms"]))
             for row in rows
@@ -142,17 +144,13 @@ class Shelf:
                 said.append(line)
 
         try:
-            code = uv.run([*self._command, *arguments], self._environ(), self._folder, hear)
+            code = programs.run([*self._command, *arguments], self._environ, self._folder, hear)
         except OSError as fault:
             raise EngineError(Code.ENGINE_START_FAILED, detail=fault.strerror or str(fault), log="") from fault
         if code:
             words = " ".join("".join(said[-_LAST_LINES:]).split()) or f"it ended with exit code {code}"
             raise told[-1] if told else EngineError(Code.INTERNAL, detail=words)
         return "".join(said)
-
-    def _environ(self) -> Mapping[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        return kept if self._home is None else {**kept, "SHOTPACK_HOME": str(self._home)}
 
 
 def _news(line: str) -> dict[str, Any] | None:

@@ -1,36 +1,25 @@
-"""The programs an install runs: getting uv, running it or another, and reading from its lines how far it is.
+"""uv: getting it, what it may see of the user's settings, and reading from its lines how far it is and what is wrong.
 
-uv comes as its wheel, from PyPI or the mirror that the user's pip or uv is set to: one version, whose SHA-256 stands
-here and is compared before anything is unpacked. A mirror can therefore withhold the file, but not swap it.
+It comes as its wheel, which pip fetches from where the user's pip is set to: one version, whose SHA-256 stands here and
+is compared before anything is unpacked. A mirror can therefore withhold the file, but not swap it.
 """
 
 from __future__ import annotations
 
-import contextlib
+import ensurepip
 import hashlib
-import html
 import os
 import platform
-import queue
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import threading
-import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
-from urllib.parse import urljoin
-
-import requests
 
 from ..errors import Code, EngineError
+from . import programs
 
 VERSION = "0.13.8"
-PYPI = "https://pypi.org/simple"
 SHA256 = {
     ("Darwin", "arm64"): "62b6943c7fd64fac6854f780bea6e0359e5a5bc3241f83ee357bb38276afac49",
     ("Darwin", "x86_64"): "b7124ca1956ec2e476a1003ea5715a15f0266afaec37f4dc9c6972ba8183e6d1",
@@ -41,21 +30,11 @@ SHA256 = {
 }
 """The wheel of `VERSION` for each `platform.system()` and `platform.machine()`."""
 
-Told = Callable[[int, int], None]
-"""Is told (bytes here, bytes in all), 0 in all where that is not known; may raise to stop the download."""
+Call = Callable[[Sequence[str]], None]
+"""Runs a program to its end; raises EngineError `install_failed` in its words."""
 
-Heard = Callable[[str | None], None]
-"""Is told each line that a program prints, and None while it prints none; may raise to have the program killed."""
-
-_CONNECT_SECONDS = 10.0
-_SILENCE_SECONDS = 30.0
-_RETRY_SECONDS = (1.0, 3.0)
-_TICK_SECONDS = 0.2
-_CHUNK = 1 << 18
-_MAX_WHEEL = 100_000_000
 _GROWTH = 1.7
 """Bytes that unpacked packages take on the disk for each byte downloaded; what lies there is unpacked on the way."""
-_NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _ELSEWHERE = {"PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "UV_SYSTEM_PYTHON", "VIRTUAL_ENV"}
 """Settings that would send packages to another place than the engine's environment."""
 _DETAIL_LENGTH = 400
@@ -83,72 +62,50 @@ class UvMissingError(Exception):
     """uv cannot be had here; the text says why. The environment can still be filled by pip."""
 
 
-def fetch(folder: Path, told: Told, *, index: str | None = None) -> Path:
-    """Return a uv in `folder`, downloading its wheel if it is not there yet.
+def fetch(folder: Path, python: Path, call: Call, *, index: str | None = None) -> Path:
+    """Return a uv in `folder`; where its wheel is not there yet, pip fetches it, from where the user's pip does.
 
-    Raises UvMissingError where there is none for this machine or the index does not give it, and EngineError
-    `install_failed` where the index gives another file than the pinned one.
+    Raises UvMissingError where there is none for this machine or pip cannot get it, and EngineError `install_failed`
+    where the index gives another file than the pinned one.
     """
     expected = SHA256.get((platform.system(), platform.machine()))
     if expected is None:
         raise UvMissingError(f"there is no uv for {platform.system()} on {platform.machine()}")
-    wheel = folder / f"uv-{VERSION}-{expected[:12]}.whl"
-    if _sha256(wheel) != expected:
-        _retried(lambda: _download(_address(index or user_index(), expected), wheel, told), told)
-        if _sha256(wheel) != expected:
-            wheel.unlink()
-            detail = f"what came as uv {VERSION} is not the file that Shotpack knows"
-            raise EngineError(
-                Code.INSTALL_FAILED, detail=detail, advice="try again, and from another network if it comes back"
-            )
+    wheel = _wheel(folder, expected)
+    if wheel is None:
+        _download(folder, expected, [*pip(python), "download", *(["--index-url", index] if index else [])], call)
+        wheel = _wheel(folder, expected)
+    if wheel is None:
+        raise UvMissingError("pip brought another file than the one that was asked for")
     return _unpack(wheel, folder)
 
 
-def user_index() -> str:
-    """The package index that the user's uv or pip is set to, else PyPI."""
-    return os.environ.get("UV_INDEX_URL") or os.environ.get("PIP_INDEX_URL") or PYPI
+def pip(python: Path) -> list[str]:
+    """A command that runs pip with `python`: the one that Python keeps for new environments, else an installed one."""
+    kept = sorted((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
+    return [str(python), str(kept[-1] / "pip")] if kept else [str(python), "-m", "pip"]
 
 
-def _retried(attempt: Callable[[], None], told: Told) -> None:
-    for pause in (*_RETRY_SECONDS, None):
-        told(0, 0)
-        try:
-            return attempt()
-        except requests.RequestException as fault:
-            if pause is None:
-                raise UvMissingError(f"uv {VERSION} could not be downloaded ({fault})") from fault
-            time.sleep(pause)
+def _wheel(folder: Path, expected: str) -> Path | None:
+    return next((path for path in folder.glob("uv-*.whl") if _sha256(path) == expected), None)
 
 
-def _address(index: str, expected: str) -> str:
-    """Where the index keeps the file with that checksum; the page is the one that pip reads (PEP 503)."""
-    page_url = f"{index.rstrip('/')}/uv/"
-    with _answer(page_url, {"Accept": "text/html"}) as answer:
-        link = re.search(rf'href="([^"#]+)#sha256={expected}"', answer.text)
-        if link is None:
-            raise UvMissingError(f"the package index does not have the file of uv {VERSION} that Shotpack knows")
-        return urljoin(answer.url, html.unescape(link[1]))
-
-
-def _download(url: str, path: Path, told: Told) -> None:
-    """Write a download to `path`, which is not there before it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    with _answer(url, {}) as answer, partial.open("wb") as file:
-        total = int(answer.headers.get("Content-Length") or 0)
-        for chunk in answer.iter_content(_CHUNK):
-            file.write(chunk)
-            told(file.tell(), total)
-            if file.tell() > _MAX_WHEEL:
-                raise UvMissingError("the package index sends more than a uv can be")
-    partial.replace(path)
-
-
-@contextlib.contextmanager
-def _answer(url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
-    with requests.get(url, headers=headers, stream=True, timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS)) as answer:
-        answer.raise_for_status()
-        yield answer
+def _download(folder: Path, expected: str, command: Sequence[str], call: Call) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for damaged in folder.glob("uv-*.whl"):
+        damaged.unlink()
+    pinned = folder / "uv.txt"
+    pinned.write_text(f"uv=={VERSION} --hash=sha256:{expected}\n", encoding="utf-8")
+    options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--progress-bar", "off", "--no-input"]
+    try:
+        call([*command, *options, "--disable-pip-version-check", "--dest", str(folder), "-r", str(pinned)])
+    except EngineError as fault:
+        said = str(fault.params["detail"])
+        if "DO NOT MATCH THE HASHES" not in said:
+            raise UvMissingError(f"uv {VERSION} could not be downloaded ({said})") from fault
+        detail = f"what came as uv {VERSION} is not the file that Shotpack knows"
+        advice = "try again, and from another network if it comes back"
+        raise EngineError(Code.INSTALL_FAILED, detail=detail, advice=advice) from fault
 
 
 def _sha256(path: Path) -> str | None:
@@ -175,72 +132,14 @@ def child_environ(cache: Path, pythons: Path) -> dict[str, str]:
 
     Mirrors, proxies and certificates pass through as they are.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    for name in _ELSEWHERE:
-        kept.pop(name, None)
     return {
-        **kept,
+        **{name: value for name, value in programs.environ().items() if name not in _ELSEWHERE},
         "UV_CACHE_DIR": str(cache / "uv-cache"),
         "PIP_CACHE_DIR": str(cache / "pip-cache"),
         "UV_PYTHON_INSTALL_DIR": str(pythons),
         "PIP_USER": "0",
         "NO_COLOR": "1",
     }
-
-
-def run(command: Sequence[str], environ: Mapping[str, str], cwd: Path, heard: Heard) -> int:
-    """Run a program to its end and return its exit code; where `heard` raises, it and all it started are killed."""
-    child = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        creationflags=_NO_WINDOW,
-        start_new_session=True,  # a group that can be killed as one
-    )
-    lines: queue.Queue[str | None] = queue.Queue()
-    assert child.stdout is not None
-    try:
-        threading.Thread(target=_pump, args=(child.stdout, lines), name="installer's output", daemon=True).start()
-        for line in iter(lambda: _next(lines), None):
-            heard(line or None)
-        while (code := child.poll()) is None:
-            heard(None)
-            time.sleep(_TICK_SECONDS)
-        return code
-    except BaseException:
-        _kill(child)
-        raise
-
-
-def _pump(pipe: IO[str], lines: queue.Queue[str | None]) -> None:
-    with pipe:
-        for line in pipe:
-            lines.put(line)
-    lines.put(None)
-
-
-def _next(lines: queue.Queue[str | None]) -> str | None:
-    """The next line with its end, an empty one where none came for a tick, None after the last."""
-    try:
-        return lines.get(timeout=_TICK_SECONDS)
-    except queue.Empty:
-        return ""
-
-
-def _kill(child: subprocess.Popen[str]) -> None:
-    if sys.platform == "win32":
-        tree = ["taskkill", "/T", "/F", "/PID", str(child.pid)]
-        subprocess.run(tree, capture_output=True, creationflags=_NO_WINDOW, check=False)
-    else:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-    child.kill()
-    child.wait()
 
 
 def explained(said: str) -> EngineError:

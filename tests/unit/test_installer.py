@@ -9,19 +9,20 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import textwrap
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from engine.client import installer, uv
+from engine.client import installer, programs, uv
 from engine.client.environment import EnvironmentState, Place, environment_python, requirements_hash, state_of
 from engine.client.installer import Installation, InstallProgress, InstallResult, Stage
 from engine.errors import Code
@@ -94,16 +95,22 @@ def play_uv(tmp_path: Path) -> Callable[..., Path]:
 def publish(wheel: Path, program: bytes) -> None:
     """Put a wheel that holds a uv, and members that want to lie elsewhere, on an index and pin its checksum."""
     name = "uv.exe" if os.name == "nt" else "uv"
+    info = f"uv-{uv.VERSION}.dist-info"
+    members = {
+        f"uv-{uv.VERSION}.data/scripts/{name}": program,
+        "../../evil": b"",
+        "/evil": b"",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: uv\nVersion: {uv.VERSION}\n".encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": b"",
+    }
     with zipfile.ZipFile(wheel, "w") as archive:
-        for member, data in ((f"uv-{uv.VERSION}.data/scripts/{name}", program), ("../../evil", b""), ("/evil", b"")):
+        for member, data in members.items():
             archive.writestr(member, data)
     uv.SHA256[HERE] = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    links = (
-        f'<a href="../{path}#sha256={of}">{path}</a>' for path, of in (("old", "0" * 64), (wheel.name, uv.SHA256[HERE]))
-    )
     page = wheel.parent / "uv" / "index.html"
     page.parent.mkdir(exist_ok=True)
-    page.write_text("\n".join(links), encoding="utf-8")
+    page.write_text(f'<a href="../{wheel.name}">{wheel.name}</a>', encoding="utf-8")
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -121,12 +128,14 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str
     monkeypatch.setattr(uv.platform, "system", lambda: HERE[0])
     monkeypatch.setattr(uv.platform, "machine", lambda: HERE[1])
     monkeypatch.setattr(uv, "SHA256", {})
-    monkeypatch.setattr(uv, "_RETRY_SECONDS", (0.0, 0.0))
-    publish(root / "uv.whl", b"#!/bin/sh\n")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)  # a machine's own folders of wheels
+    wheel = root / f"uv-{uv.VERSION}-py3-none-any.whl"
+    publish(wheel, b"#!/bin/sh\n")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root))) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", root / "uv.whl"
+        yield f"http://127.0.0.1:{server.server_port}", wheel
         server.shutdown()
         thread.join()
 
@@ -153,6 +162,13 @@ def detail(installation: Installation) -> str:
     assert error is not None
     assert error.code is Code.INSTALL_FAILED
     return str(error.params["detail"])
+
+
+def call(command: Sequence[str]) -> None:
+    """Run a program as an installation does."""
+    ran = subprocess.run(command, capture_output=True, text=True)
+    if ran.returncode:
+        raise uv.explained(ran.stdout + ran.stderr)
 
 
 def names(folder: Path) -> set[str]:
@@ -190,7 +206,7 @@ def test_uv_makes_an_environment_that_works_where_it_lies(
     assert names(folder.parent) == {"engine-env", "install.log"}
     place = str(environment_python(folder))
     program = "import sys, tiny; assert tiny.__file__.startswith(sys.prefix), tiny.__file__"
-    assert uv.run([place, "-c", program], uv.child_environ(folder, folder), folder, lambda line: None) == 0
+    assert programs.run([place, "-c", program], uv.child_environ(folder, folder), folder, lambda line: None) == 0
 
 
 @pytest.mark.slow
@@ -492,72 +508,45 @@ def test_downloads_go_by_size_and_by_what_the_disk_took() -> None:
 
 
 def test_uv_is_fetched_once_and_only_the_program_is_unpacked(index: tuple[str, Path], tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
     cache = tmp_path / "a" / "b" / "cache"
-    program = uv.fetch(cache, lambda here, total: told.append((here, total)), index=index[0])
-    size = index[1].stat().st_size
-    assert told[-1] == (size, size)
+    program = uv.fetch(cache, PYTHON, call, index=index[0])
     assert program.parent == cache
     assert program.read_text() == "#!/bin/sh\n"
-    assert len(names(cache)) == 2
+    assert names(cache) == {"uv", "uv.txt", index[1].name}
     assert not list(tmp_path.rglob("evil"))
-    index[1].unlink()
-    assert uv.fetch(cache, lambda here, total: None, index=index[0]) == program
+    assert uv.fetch(cache, PYTHON, lambda _: pytest.fail("it is here already"), index=index[0]) == program
 
 
-def test_file_that_is_not_the_pinned_one_is_refused(
-    index: tuple[str, Path], folder: Path, requirements: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    index[1].write_bytes(index[1].read_bytes() + b"x")
-    monkeypatch.setattr(Installation, "_call", lambda *_: pytest.fail("a program was run"))
+def test_file_that_is_not_the_pinned_one_is_refused(index: tuple[str, Path], folder: Path, requirements: Path) -> None:
+    uv.SHA256[HERE] = "1" * 64
     installation = install(folder, requirements, index=index[0])
     assert "is not the file that Shotpack knows" in detail(installation)
-    assert names(folder.parent / "install-cache") == set()
+    assert names(folder.parent / "install-cache") <= {"uv.txt", "pip-cache"}
 
 
 def test_damaged_copy_is_fetched_again(index: tuple[str, Path], tmp_path: Path) -> None:
-    uv.fetch(tmp_path, lambda here, total: None, index=index[0])
+    uv.fetch(tmp_path, PYTHON, call, index=index[0])
     [wheel] = tmp_path.glob("uv-*.whl")
     wheel.write_bytes(b"half")
-    assert uv.fetch(tmp_path, lambda here, total: None, index=index[0]).read_text() == "#!/bin/sh\n"
+    assert uv.fetch(tmp_path, PYTHON, call, index=index[0]).read_text() == "#!/bin/sh\n"
 
 
-def test_cancelled_download_leaves_no_wheel(index: tuple[str, Path], tmp_path: Path) -> None:
-    def stop(here: int, total: int) -> None:
-        if here:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        uv.fetch(tmp_path / "cache", stop, index=index[0])
-    assert not list(tmp_path.glob("cache/*.whl"))
-
-
-def test_uv_is_missing_where_the_index_does_not_have_it(
+def test_uv_is_missing_where_pip_cannot_get_it(
     index: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(uv.UvMissingError, match="could not be downloaded"):
-        uv.fetch(tmp_path, lambda here, total: None, index=f"{index[0]}/nothing")
-    monkeypatch.setattr(uv, "SHA256", {HERE: "1" * 64})
-    with pytest.raises(uv.UvMissingError, match="does not have the file"):
-        uv.fetch(tmp_path, lambda here, total: None, index=index[0])
+        uv.fetch(tmp_path, PYTHON, call, index=f"{index[0]}/nothing")
     monkeypatch.setattr(uv, "SHA256", {})
     with pytest.raises(uv.UvMissingError, match="no uv for Linux on x86_64"):
-        uv.fetch(tmp_path, lambda here, total: None, index=index[0])
+        uv.fetch(tmp_path, PYTHON, call, index=index[0])
+
+
+def test_pip_is_the_one_that_python_keeps_for_new_environments() -> None:
+    said = subprocess.run([*uv.pip(PYTHON), "--version"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("pip ")
 
 
 def test_pinned_uv_is_the_one_that_development_uses() -> None:
     script = (Path(__file__).resolve().parents[2] / "dev.py").read_text(encoding="utf-8")
     assert f'UV = "uv=={uv.VERSION}"' in script
     assert all(len(bytes.fromhex(checksum)) == 32 for checksum in uv.SHA256.values())
-
-
-@pytest.mark.parametrize(
-    ("environ", "expected"),
-    [({}, uv.PYPI), ({"PIP_INDEX_URL": "https://p"}, "https://p"), ({"UV_INDEX_URL": "https://u"}, "https://u")],
-)
-def test_users_mirror_is_asked_first(environ: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("UV_INDEX_URL", "PIP_INDEX_URL"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    assert uv.user_index() == expected
