@@ -136,7 +136,7 @@ ENGINE = Environment(ROOT / ".venvs" / "engine", ROOT / "requirements" / "dev.tx
 TIERS = {
     "unit": Tier("tests/unit", (ENGINE,)),
     "engine": Tier("tests/engine", (ENGINE,), processes=2),
-    "host": Tier("tests/host", (blender("4.5"), blender("5.0")), processes=2),
+    "host": Tier("tests/host", (blender("4.5"), blender("5.0")), processes=3),
     "desktop": Tier("tests/desktop", (ENGINE,)),
     "gpu": Tier("tests/gpu", (ENGINE,), on_request=True),
 }

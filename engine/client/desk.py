@@ -90,7 +90,7 @@ class Desk:
 
         def queue() -> dict[str, Any]:
             connection = self._connection()
-            pictures = [(frame, (shot.folder / name).read_bytes()) for frame, name in asked["boards"]]
+            pictures = [(frame, _picture(shot.folder / name)) for frame, name in asked["boards"]]
             boards = [{"frame": frame, "image": connection.add_image(picture)} for frame, picture in pictures]
             return connection.add_job({**asked, "boards": boards})
 
@@ -264,6 +264,13 @@ class Desk:
             self.state = EngineState.AWAY
         elif self.state is EngineState.AWAY and self._session.line.up:
             self.state = EngineState.READY
+
+
+def _picture(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise EngineError(Code.IMAGE_MISSING, path=str(path)) from fault
 
 
 def _engine(where: Where) -> Engine:

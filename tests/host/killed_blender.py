@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.host.studio import ADDON, add_board, bpy, install, new_file, of_role, part, shot_strips, step_until
 
-FRAMES = 181
+FRAMES = 145
 
 
 def film(file: Path) -> None:

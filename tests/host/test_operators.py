@@ -61,6 +61,7 @@ def test_frames_that_could_not_be_written_are_fetched_again(saved):
     add_board(saved, length=37)
     shot = generate(saved)
     record = part("operators.runtime").shot_of(shot)
+    step_until(lambda: record.job)  # its board has been read
     kept = record.folder.with_name("kept")
     record.folder.rename(kept)
     record.folder.write_text("in the way")
