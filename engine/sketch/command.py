@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import Code, EngineError
 from ..media.files import make_folder
 from ..models.catalog import find_model
 
@@ -59,6 +60,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--only", default="", metavar="PART,PART", help="vae, obedience, fidelity, drift, steps, speed"
     )
     measure.add_argument("--shots", type=int, default=200, help="shots for obedience (default: 200)")
+    measure.add_argument("--lengths", default="1,3", metavar="N,N", help="their lengths in sections (default: 1,3)")
     measure.add_argument("--pictures", type=Path, metavar="DIR", help="pictures that no training code drew")
     measure.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     measure.set_defaults(act=_eval)
@@ -174,7 +176,11 @@ def _save_lora(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
 
 
 def _eval(args: argparse.Namespace) -> None:
-    from .evaluate import PARTS, evaluate
+    from .evaluate import PARTS, Extent, evaluate
 
+    try:
+        extent = Extent(args.shots, tuple(int(length) for length in args.lengths.split(",")))
+    except ValueError as fault:
+        raise EngineError(Code.CHOICE_INVALID, name="lengths", value=args.lengths, allowed="such as 1,3") from fault
     parts = tuple(part for part in args.only.split(",") if part) or PARTS
-    evaluate(find_model(args.model), args.out, parts, args.shots, args.pictures, args.device)
+    evaluate(find_model(args.model), args.out, parts, extent, args.pictures, args.device)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -35,11 +36,20 @@ _DOMINANT: Mapping[Move, Move] = {Move.DOLLY_IN: Move.ZOOM_IN, Move.DOLLY_OUT: M
 _SHEET_ROWS = 12
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured: shots for obedience (other parts take a share of it), and their lengths in sections."""
+
+    shots: int = 200
+    lengths: tuple[int, ...] = (1, 3)
+
+
 class Evaluation:
     """One model measured into one folder."""
 
-    def __init__(self, model: ModelFolder, out: Path, shots: int, pictures: Path | None, device: str) -> None:
-        self.model, self.out, self.shots, self.device = model, out, shots, device
+    def __init__(self, model: ModelFolder, out: Path, extent: Extent, pictures: Path | None, device: str) -> None:
+        self.model, self.out, self.device = model, out, device
+        self.shots, self.lengths = extent.shots, extent.lengths
         self.pictures = pictures
         self._vae: AutoencoderKLHunyuanVideo | None = None
 
@@ -65,7 +75,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: ModelFolder, out: Path, parts: tuple[str, ...], shots: int, pictures: Path | None, device: str
+    model: ModelFolder, out: Path, parts: tuple[str, ...], extent: Extent, pictures: Path | None, device: str
 ) -> None:
     """Measure `parts` of `model` into `out`: `results.json`, `table.md` and `sheet-*.png`.
 
@@ -75,7 +85,7 @@ def evaluate(
     if unknown:
         raise EngineError(Code.CHOICE_INVALID, name="only", value=unknown, allowed=", ".join(PARTS))
     make_folder(out)
-    evaluation = Evaluation(model, out, shots, pictures, device)
+    evaluation = Evaluation(model, out, extent, pictures, device)
     path = out / "results.json"
     results: dict[str, list[Row]] = json.loads(path.read_text()) if path.is_file() else {}
     for part in parts:
@@ -113,7 +123,7 @@ def _measure_vae(evaluation: Evaluation) -> Iterator[Row]:
 
 def _measure_obedience(evaluation: Evaluation) -> Iterator[Row]:
     """Which move each shot shows, by warp search over every camera move at seven rates and static."""
-    for sections in (1, 3):
+    for sections in evaluation.lengths:
         found = list(_recognised(evaluation, CAMERA_MOVES, evaluation.shots, sections))
         exact = [trial.clip.motion.move == seen.move for trial, seen in found]
         dominant = [_dominant(trial.clip.motion.move) == _dominant(seen.move) for trial, seen in found]
