@@ -6,8 +6,8 @@ is compared before anything is unpacked. A mirror can therefore withhold the fil
 
 from __future__ import annotations
 
-import ensurepip
 import hashlib
+import importlib.util
 import os
 import platform
 import re
@@ -41,6 +41,10 @@ _DETAIL_LENGTH = 400
 _NEW_DRIVER = "update the graphics driver; if it is new, PyTorch no longer supports this machine"
 _NETWORK = "check the network and install again; what was downloaded is kept"
 _ADVICE = (
+    (
+        r"no module named '?(pip|ensurepip|venv)|ensurepip is not available",
+        "this Blender's Python has no pip: install your system's packages for pip and venv, or use Blender's own build",
+    ),
     (r"no space left|not enough space|disk is full", "free some space and install again"),
     (
         r"certificate|unknownissuer|\bssl",
@@ -82,7 +86,9 @@ def fetch(folder: Path, python: Path, call: Call, *, index: str | None = None) -
 
 def pip(python: Path) -> list[str]:
     """A command that runs pip with `python`: the one that Python keeps for new environments, else an installed one."""
-    kept = sorted((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
+    found = importlib.util.find_spec("ensurepip")  # some systems leave it out of their Python
+    folder = Path(found.origin).parent / "_bundled" if found is not None and found.origin else None
+    kept = sorted(folder.glob("pip-*.whl")) if folder is not None else []
     return [str(python), str(kept[-1] / "pip")] if kept else [str(python), "-m", "pip"]
 
 

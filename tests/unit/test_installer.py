@@ -546,6 +546,12 @@ def test_pip_is_the_one_that_python_keeps_for_new_environments() -> None:
     assert said.startswith("pip ")
 
 
+def test_a_python_without_ensurepip_is_asked_for_its_own_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uv.importlib.util, "find_spec", lambda _name: None)
+    assert uv.pip(Path("python")) == ["python", "-m", "pip"]
+    assert "has no pip" in str(uv.explained("/usr/bin/python3: No module named pip").params["advice"])
+
+
 def test_pinned_uv_is_the_one_that_development_uses() -> None:
     script = (Path(__file__).resolve().parents[2] / "dev.py").read_text(encoding="utf-8")
     assert f'UV = "uv=={uv.VERSION}"' in script
