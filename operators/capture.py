@@ -67,14 +67,18 @@ def from_camera(scene: Any, path: Path, engine: str) -> None:
 
 
 def from_viewport(context: Any, path: Path) -> None:
-    """The largest 3D viewport of the window, as it looks. Raises CaptureError where there is none."""
+    """What the largest 3D viewport of the window shows, without its grid, cameras, outlines and other helps.
+
+    Raises CaptureError where there is none.
+    """
     areas = [area for area in (context.screen.areas if context.screen else ()) if area.type == "VIEW_3D"]
     if bpy.app.background or not areas:
         raise CaptureError("There is no 3D viewport in this window; open one, or choose another board.")
     area = max(areas, key=lambda each: each.width * each.height)
     region = next(region for region in area.regions if region.type == "WINDOW")
     scene = context.scene
-    with _still_of(scene, path), context.temp_override(area=area, region=region):
+    with _still_of(scene, path) as changes, context.temp_override(area=area, region=region):
+        changes.make(area.spaces.active.overlay, show_overlays=False)
         bpy.ops.render.opengl(view_context=True, write_still=True)
     _check(path)
 
