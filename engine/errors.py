@@ -56,6 +56,7 @@ class Code(StrEnum):
     ENGINE_RUNNING = "engine_running"
     ENGINE_START_FAILED = "engine_start_failed"
     ENGINE_UNREACHABLE = "engine_unreachable"
+    REMOTE_OFFLINE = "remote_offline"
     INSTALL_OFFLINE = "install_offline"
     INSTALL_FAILED = "install_failed"
     JOB_UNKNOWN = "job_unknown"
@@ -157,6 +158,11 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.ENGINE_START_FAILED: Explanation(1, "The engine did not start: {detail}", "look at the end of its log: {log}"),
     Code.ENGINE_UNREACHABLE: Explanation(
         1, "The engine at {url} cannot be reached ({detail})", "start it again, or check its address"
+    ),
+    Code.REMOTE_OFFLINE: Explanation(
+        2,
+        "The engine at {url} cannot be asked while Blender stays offline",
+        "allow online access in Preferences > System > Network, or use the engine of this machine",
     ),
     Code.INSTALL_OFFLINE: Explanation(
         2,

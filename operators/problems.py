@@ -47,6 +47,7 @@ _ADVICE: dict[Code, tuple[str, Fix | None]] = {
     Code.WORKER_DIED: ("Finished sections are kept; resume with other programs closed.", _RESUME),
     Code.DISK_FULL: ("Free some space, then resume; finished sections are kept.", _RESUME),
     Code.DISK_SHORT: ("Free some space on that disk, and try again.", None),
+    Code.REMOTE_OFFLINE: ("Allow online access in the preferences under System, Network.", _START),
     Code.INSTALL_OFFLINE: ("Allow online access in the preferences under System, Network.", None),
     Code.FOLDER_UNWRITABLE: ("Make it writable, then fetch the frames again.", _FETCH),
     Code.MODEL_MISSING: ("Choose or download a model in the preferences.", _AGAIN),

@@ -48,6 +48,7 @@ def where() -> Where:
         device=chosen.device,
         remote=chosen.remote,
         token=chosen.token,
+        online=bpy.app.online_access,
         models=settings.models_home(),
     )
 

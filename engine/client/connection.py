@@ -6,11 +6,13 @@ The reader remembers the number of the last event it passed on; when the line br
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import queue
 import threading
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -45,9 +47,8 @@ class Connection:
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url.rstrip("/")
-        self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Bearer {token}"
         self._token = token
+        self._session = _session(self.url, token)
 
     def engine(self) -> dict[str, Any]:
         """What the engine is and has."""
@@ -126,7 +127,7 @@ class Listener:
 
     def __init__(self, url: str, token: str, inbox: queue.Queue[Told | LineState], after: int) -> None:
         self._url = url
-        self._headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+        self._session = _session(url, token)
         self._inbox = inbox
         self._last = after
         self._stopping = threading.Event()
@@ -151,10 +152,14 @@ class Listener:
 
     def _read(self) -> str:
         """Read one stream until it breaks; returns why it did."""
-        headers = self._headers | {"Last-Event-ID": str(self._last)}
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(self._last)}
         try:
-            with requests.get(
-                f"{self._url}/v1/events", headers=headers, stream=True, timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS)
+            with self._session.get(
+                f"{self._url}/v1/events",
+                headers=headers,
+                stream=True,
+                timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS),
+                allow_redirects=False,  # the token is for this engine alone
             ) as answer:
                 if answer.status_code != 200:
                     return f"the engine answers {answer.status_code}"
@@ -166,6 +171,8 @@ class Listener:
                         self._take(line[6:])
         except requests.RequestException as fault:
             return type(fault).__name__
+        except (ValueError, KeyError):
+            return "what came is not an event"
         return "the engine closed the line"
 
     def _take(self, data: bytes) -> None:
@@ -176,11 +183,39 @@ class Listener:
         self._last = number
 
 
+class _Bearer(requests.auth.AuthBase):
+    """The token, which a machine's own file of passwords must not replace."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _session(url: str, token: str) -> requests.Session:
+    """What calls the engine; one on this machine is never asked for through a proxy."""
+    session = requests.Session()
+    session.auth = _Bearer(token)
+    session.trust_env = not is_loopback(url)
+    return session
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _refusal(answer: requests.Response) -> EngineError:
     """The engine's problem document as an error: its title and every fault it names."""
     detail = f"the engine answers {answer.status_code}"
     with contextlib.suppress(ValueError, AttributeError, TypeError, KeyError):
         problem = answer.json()
-        faults = [f"{fault['where']}: {fault['what']}" for fault in problem.get("faults", [])]
-        detail = "; ".join([problem["title"], *faults])
+        faults = [f"{fault['where'].removeprefix('body.')}: {fault['what']}" for fault in problem.get("faults", [])]
+        detail = "; ".join(faults) or problem["title"]
     return EngineError(Code.REFUSED, detail=detail, status=answer.status_code)

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import PROTOCOL_VERSION
-from .connection import Connection
+from .connection import Connection, is_loopback
 from .errands import Errands
 from .gather import Gatherer, Source
 from .launcher import Engine, find_or_start
@@ -23,7 +23,7 @@ from .session import Job, Session
 from .shot import Shot, remove_drafts
 
 _EVENTS_AT_ONCE = 20
-_NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED)
+_NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFFLINE)
 
 
 class EngineState(StrEnum):
@@ -48,6 +48,8 @@ class Where:
     device: str = "auto"
     remote: str = ""
     token: str = ""
+    online: bool = True
+    """Whether another machine may be asked."""
     models: Path | None = None
     """Where models lie, if not in the engine's own choice of folder."""
 
@@ -277,6 +279,8 @@ def _engine(where: Where) -> Engine:
     """The engine to use; waits for it. Raises EngineError."""
     if not where.remote:
         return find_or_start(where.python, where.folder, where.home, device=where.device, models=where.models)
+    if not where.online and not is_loopback(where.remote):
+        raise EngineError(Code.REMOTE_OFFLINE, url=where.remote)
     connection = Connection(where.remote, where.token)
     about = connection.engine()
     if about.get("protocol") != PROTOCOL_VERSION:

@@ -49,7 +49,9 @@ class Service:
     def model_faults(self, name: str) -> Sequence[Fault]:
         """Why a job cannot use the model `name`: only installed ones, never a folder that a client names."""
         if name and name not in self.models():
-            return [Fault(where="body.model", what=f"'{name}' is not installed; choose one of {self.models()}")]
+            return [
+                Fault(where="body.model", what=f"'{name}' is not installed here; there is {', '.join(self.models())}")
+            ]
         try:
             find_model(name or None)
         except EngineError as error:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from engine.client.connection import Connection
+from engine.client.connection import Connection, LineState
+from engine.client.desk import Desk, EngineState, Where
 from engine.client.launcher import Engine, adopt, find_or_start, start
 from engine.client.session import Session
 from engine.errors import Code, EngineError
@@ -150,7 +154,7 @@ def test_refusals_and_absences_are_told_in_words(engine):
     with pytest.raises(EngineError) as refused:
         engine.connection.add_job({"boards": [], "frames": 0})
     assert refused.value.code is Code.REFUSED
-    assert "body.frames" in refused.value.line
+    assert "frames: Input" in refused.value.line
     with pytest.raises(EngineError) as unknown:
         engine.connection.act("0" * 16, "cancel")
     assert "no job" in unknown.value.line
@@ -172,3 +176,55 @@ def test_an_engine_that_cannot_start_says_why(tmp_path):
     with pytest.raises(EngineError) as wrong:
         start(PYTHON, tmp_path, tmp_path / "home")
     assert "No module named engine" in wrong.value.line
+
+
+def test_an_engine_here_is_never_asked_for_through_a_proxy(engine, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    ours = Connection(engine.connection.url, engine.ready["token"])
+    assert ours.engine()["protocol"] == engine.connection.engine()["protocol"]
+
+
+def test_a_refusal_names_what_is_wrong_and_nothing_else(engine):
+    image = engine.connection.add_image(BOARD.read_bytes())
+    asked = {"boards": [{"frame": 1, "image": image}], "prompt": "w5", "frames": 37, "model": "other"}
+    with pytest.raises(EngineError) as refused:
+        engine.connection.add_job(asked)
+    assert refused.value.params["detail"] == "model: 'other' is not installed here; there is tiny, sketch"
+
+
+class Babble(BaseHTTPRequestHandler):
+    """Answers every call with a stream whose event is none."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write(b"data: what?\n\n")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_what_is_no_event_breaks_the_line_and_not_the_reader():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Babble) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        inbox: queue.Queue[object] = queue.Queue()
+        listener = Connection(f"http://127.0.0.1:{server.server_port}", "token").listen(inbox)
+        told = [inbox.get(timeout=10) for _ in range(4)]
+        listener.stop()
+        server.shutdown()
+    assert told == [LineState(up=True), LineState(up=False, detail="what came is not an event")] * 2
+
+
+def test_another_machine_is_not_asked_while_blender_stays_offline():
+    desk = Desk()
+    desk.wake(Where(PYTHON, ROOT, ROOT, remote="http://studio.example:8188", online=False))
+    begun = time.monotonic()
+    while desk.state is not EngineState.ENDED:
+        desk.poll(0.01)
+        assert time.monotonic() - begun < 10
+    desk.close()
+    assert desk.fault.code is Code.REMOTE_OFFLINE
