@@ -29,6 +29,8 @@ from .environment import Place, environment_python, remove, state_of
 
 CHECK = "import torch, diffusers, fastapi, uvicorn"
 NEEDED_BYTES = 8 * 2**30
+FITTING = ((3, 11), (3, 12), (3, 13))
+"""Versions of Python that the pinned packages come for; uv gets the first one where Blender has another."""
 LOG = "install.log"
 _LOG_LINES = 60
 
@@ -206,11 +208,13 @@ class Installation:
             self._call([str(self.python), "-m", "venv", str(self._place.new)])
             return
         command = [program, "venv", "--no-project", "--relocatable", "--allow-existing", str(self._place.new)]
-        try:
-            self._call([*command, "--python", str(self.python)])
-        except EngineError:
-            self._say(f"{self.python} will not do; uv looks for another Python")
-            self._call([*command, "--python", "3.11"])
+        if sys.version_info[:2] in FITTING:
+            try:
+                self._call([*command, "--python", str(self.python)])
+                return
+            except EngineError:
+                self._say(f"{self.python} will not do; uv looks for another Python")
+        self._call([*command, "--python", ".".join(map(str, FITTING[0]))])
 
     def _fill(self, program: str | None) -> None:
         self._tell(Stage.PACKAGES)

@@ -327,6 +327,16 @@ def test_other_python_is_looked_for_where_the_given_one_will_not_do(
 
 
 @posix_only
+def test_a_python_that_the_packages_do_not_come_for_is_not_tried(
+    folder: Path, requirements: Path, play_uv: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installer, "FITTING", ((3, 9),))
+    install(folder, requirements, play_uv())
+    [made] = [line for line in (folder.parent / installer.LOG).read_text().splitlines() if " venv " in line]
+    assert made.endswith("--python 3.9")
+
+
+@posix_only
 @pytest.mark.parametrize(("backend", "flag"), [("auto", "--torch-backend=auto"), ("", "engine-env.new")])
 def test_torch_backend_is_passed_on(
     folder: Path, requirements: Path, play_uv: Callable[..., Path], backend: str, flag: str
