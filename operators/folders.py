@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import bpy
 
 from ..engine.client.gather import link_or_copy
+from ..engine.client.shot import Shot
 from . import runtime, settings, timeline
 
 SHOTS = "shots"
@@ -44,6 +46,19 @@ def new_folder(wish: str) -> tuple[str, Path]:
             continue
         return name, folder
     raise FileExistsError(f"{base / SHOTS} holds too many shots called {stem}")
+
+
+def folder_anew(shot: Shot) -> Path:
+    """A folder for a shot that is to be made once more: its own while that holds no frames, else a new one.
+
+    The boards are in it. What was made before stays where it is. Raises OSError.
+    """
+    if not any(shot.folder.glob("[0-9]*.png")):
+        return shot.folder
+    _, folder = new_folder(shot.name)
+    for _, board in json.loads(shot.request)["boards"]:
+        link_or_copy(shot.folder / board, folder / board)
+    return folder
 
 
 def move_beside(file: Path) -> None:

@@ -8,7 +8,7 @@ import bpy
 from bpy.props import StringProperty
 
 from ..engine.client.shot import Shot
-from . import runtime, timeline
+from . import folders, runtime, timeline
 from .generate import START
 
 
@@ -89,7 +89,14 @@ class SHOTPACK_OT_send_again(_OnShot, bpy.types.Operator):  # noqa: N801
         if shot is None:
             self.report({"ERROR"}, "This shot's pictures are not where they were; generate it anew.")
             return {"CANCELLED"}
-        runtime.send(Shot(shot.id, shot.name, shot.folder, shot.frames, request=shot.request))
+        try:
+            folder = folders.folder_anew(shot)
+        except OSError as fault:
+            self.report({"ERROR"}, f"The shot's folder cannot be made: {fault.strerror or fault}.")
+            return {"CANCELLED"}
+        again = Shot(shot.id, shot.name, folder, shot.frames, request=shot.request)
+        timeline.begin_again(again, folder / START)
+        runtime.send(again)
         return {"FINISHED"}
 
 

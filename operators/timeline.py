@@ -131,6 +131,20 @@ def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     return meta
 
 
+def begin_again(shot: Shot, board: Path) -> None:
+    """Show the board alone in a shot's strips, wherever they are: it is to be made anew, from pictures of its own."""
+    for meta in find(shot.id):
+        old = [strip for strip in meta.strips if strip.shotpack.role in (_SECTION, _FINAL)]
+        placeholder = next((strip for strip in meta.strips if strip.shotpack.role == _PLACEHOLDER), None)
+        if placeholder is None:
+            _place_board(meta, shot, board)
+        else:
+            placeholder.directory = f"{_blender_path(board.parent)}/"
+        for strip in old:
+            meta.strips.remove(strip)
+        meta.shotpack.job = ""
+
+
 def select(scene: Any, strip: Any) -> None:
     """Select this strip alone, and make it the active one."""
     for each in scene.sequence_editor.strips_all:
@@ -224,12 +238,16 @@ def _place_board(meta: Any, shot: Shot, board: Path) -> None:
 
 
 def _new_image(meta: Any, name: str, picture: Path, channel: int, frame: int, role: str) -> Any:
-    path = bpy.path.relpath(str(picture)) if bpy.data.filepath else str(picture)
-    strip = meta.strips.new_image(name, path, channel, _start(meta) + frame - 1, fit_method="FILL")
+    strip = meta.strips.new_image(name, _blender_path(picture), channel, _start(meta) + frame - 1, fit_method="FILL")
     strip.shotpack.role = role
     strip.colorspace_settings.name = "sRGB"
     strip.select = False
     return strip
+
+
+def _blender_path(path: Path) -> str:
+    """Relative to the file, once it has a place."""
+    return bpy.path.relpath(str(path)) if bpy.data.filepath else str(path)
 
 
 def _show_section(meta: Any, shot: Shot, section: int, frames: range) -> bool:

@@ -225,7 +225,7 @@ class Desk:
         """What no event tells: which of our shots the engine does not know."""
         known = {job["id"] for job in jobs}
         for shot in self.shots.values():
-            if shot.job and shot.job not in known:
+            if shot.job and not shot.complete and shot.job not in known:
                 self._refused(shot, EngineError(Code.JOB_UNKNOWN, name=shot.name))
 
     def _failed(self, fault: EngineError) -> None:

@@ -49,12 +49,18 @@ def test_an_engine_that_does_not_know_the_shot_any_more_is_asked_again(saved):
     shot = generate(saved)
     first = finished(shot).shotpack.job
     record = part("operators.runtime").shot_of(shot)
+    old = part("operators.timeline").pictures(part("operators.timeline").find(shot)[0])
     record.fault = part("engine.errors").EngineError(part("engine.errors").Code.JOB_UNKNOWN, name=record.name)
     assert problem(shot).fix.operator == "shotpack.send_again"
     assert bpy.ops.shotpack.send_again(shot=shot) == {"FINISHED"}
     (meta,) = part("operators.timeline").find(shot)
-    step_until(lambda: meta.shotpack.job != first and meta.shotpack.state == "finished")
-    assert len(meta.strips[0].elements) == 37
+    assert [strip.shotpack.role for strip in meta.strips] == ["placeholder"]
+    step_until(lambda: meta.shotpack.job not in ("", first) and meta.shotpack.state == "finished")
+    new = part("operators.timeline").pictures(meta)
+    assert len(new) == 37
+    assert all(path.is_file() for path in (*old, *new))
+    assert not set(old) & set(new)
+    assert (meta.frame_final_start, meta.frame_final_end) == (1, 38)
 
 
 def test_frames_that_could_not_be_written_are_fetched_again(saved):
