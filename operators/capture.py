@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from . import timeline
+from . import strips
 
 LONGEST_SIDE = 1280
 """Pixels; no model makes larger pictures, and a smaller board is sooner there."""
@@ -28,9 +28,9 @@ def from_strip(scene: Any, strip: Any, path: Path) -> None:
 
     The view transform is left out: the shot's frames go through it again, on the same timeline. Raises CaptureError.
     """
-    shown = timeline.span(strip)
+    shown = strips.span(strip)
     frame = scene.frame_current if scene.frame_current in shown else shown.start
-    with timeline.alone(scene, strip), _still_of(scene, path) as changes:
+    with strips.alone(scene, strip), _still_of(scene, path) as changes:
         changes.make(scene.render, use_sequencer=True, use_compositing=False)
         changes.make(scene.view_settings, **_PLAIN_VIEW)
         with _at_frame(scene, frame):

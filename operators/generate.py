@@ -12,7 +12,7 @@ import bpy
 
 from ..engine.client.shot import Shot
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import capture, engine, folders, handlers, runtime, settings, timeline
+from . import capture, engine, folders, handlers, runtime, settings, strips, timeline
 
 START, _END = "board.png", "end.png"
 _NAME_WORDS = 4
@@ -32,31 +32,31 @@ class Intent:
 
 def intent(context: Any) -> Intent | str:
     """What Generate would do now, or the sentence that says why it cannot. Cheap: panels ask at every drawing."""
-    scene = timeline.scene_of(context)
+    scene = strips.scene_of(context)
     if scene is None:
         return "There is no scene to put a shot into."
     wanted = scene.shotpack
     if not wanted.prompt.strip():
         return "Write what happens in the shot first."
-    strip = timeline.board_strip(scene) if wanted.source == "STRIP" else None
+    strip = strips.board_strip(scene) if wanted.source == "STRIP" else None
     if wanted.source == "STRIP" and strip is None:
         return "Select a strip that shows the board, or put the playhead on one."
     if wanted.source == "CAMERA" and context.scene.camera is None:
         return f"{context.scene.name} has no camera; add one, or choose another board."
     fps = scene.render.fps / scene.render.fps_base
-    start = timeline.span(strip).start if strip else scene.frame_current
-    length = frames_wanted(wanted, strip, fps, timeline.frames_to_next(scene, start))
+    start = strips.span(strip).start if strip else scene.frame_current
+    length = frames_wanted(wanted, strip, fps, strips.frames_to_next(scene, start))
     if isinstance(length, str):
         return length
-    channel = timeline.free_channel(scene, start, length, strip.channel if strip else 0)
-    end = timeline.end_strip(scene, strip) if strip and wanted.use_end else None
+    channel = strips.free_channel(scene, start, length, strip.channel if strip else 0)
+    end = strips.end_strip(scene, strip) if strip and wanted.use_end else None
     return Intent(scene, strip, end, timeline.Spot(start, length, channel), fps)
 
 
 def frames_wanted(wanted: Any, strip: Any | None, fps: float, to_next: int | None) -> int | str:
     """The shot's length in frames of the scene, or the sentence that says why there is none."""
     if wanted.length == "BOARD" and strip is not None:
-        length = len(timeline.span(strip))
+        length = len(strips.span(strip))
     elif wanted.length == "NEXT":
         if to_next is None:
             return "No strip and no marker follows; choose another length."
@@ -159,7 +159,7 @@ class SHOTPACK_OT_standard_view(bpy.types.Operator):  # noqa: N801
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     def execute(self, context: Any) -> set[str]:
-        view = timeline.scene_of(context).view_settings
+        view = strips.scene_of(context).view_settings
         view.view_transform = "Standard"
         view.look = "None"
         return {"FINISHED"}

@@ -8,7 +8,7 @@ import bpy
 from bpy.props import StringProperty
 
 from ..engine.client.shot import Shot
-from . import folders, runtime, timeline
+from . import folders, runtime, strips, timeline
 from .generate import START
 
 
@@ -22,7 +22,7 @@ class _OnShot:
         """The shot's first meta strip."""
         if self.shot:
             return next(iter(timeline.find(self.shot)), None)
-        editor = timeline.scene_of(context).sequence_editor
+        editor = strips.scene_of(context).sequence_editor
         active = editor.active_strip if editor else None
         return active if active is not None and active.type == "META" and active.shotpack.shot else None
 
@@ -108,11 +108,11 @@ class SHOTPACK_OT_put_back(_OnShot, bpy.types.Operator):  # noqa: N801
     bl_options = {"INTERNAL", "UNDO"}  # noqa: RUF012
 
     def execute(self, context: Any) -> set[str]:
-        shot, scene = runtime.shot_of(self.shot), timeline.scene_of(context)
+        shot, scene = runtime.shot_of(self.shot), strips.scene_of(context)
         if shot is None or timeline.find(self.shot):
             return {"CANCELLED"}
         start = scene.frame_current
-        spot = timeline.Spot(start, shot.frames, timeline.free_channel(scene, start, shot.frames))
+        spot = timeline.Spot(start, shot.frames, strips.free_channel(scene, start, shot.frames))
         timeline.place(scene, shot, spot, shot.folder / START)
         runtime.follow(shot)
         return {"FINISHED"}
@@ -143,7 +143,7 @@ class SHOTPACK_OT_select(_OnShot, bpy.types.Operator):  # noqa: N801
         strip = self.strip(context)
         if strip is None:
             return {"CANCELLED"}
-        timeline.select(timeline.scene_of(context), strip)
+        strips.select(strips.scene_of(context), strip)
         return {"FINISHED"}
 
 

@@ -1,4 +1,4 @@
-"""Shots on the timeline: the one file that touches strips, and the only one that knows how Blenders differ about them.
+"""Shots on the timeline: the one file that makes and changes their strips.
 
 A shot is a meta strip that bears a stamp (`settings.ShotStamp`). Inside it are, on channel 1, its board over the whole
 length; on channel 2, one image sequence for each section that can be seen; in the end, instead of both, one image
@@ -9,7 +9,6 @@ copied them to; it is idempotent, and everything that changes a shot ends in it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,12 @@ import bpy
 
 from ..engine.client.session import Job
 from ..engine.client.shot import Shot
+from . import strips
 
-BOARD_TYPES = ("IMAGE", "MOVIE", "SCENE", "META")
-"""Strips that show a picture of their own."""
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
 _WAITING_COLOUR = "COLOR_06"
 _PLACEHOLDER, _SECTION, _FINAL = "placeholder", "section", "final"
 _PLACEHOLDER_CHANNEL, _SECTION_CHANNEL, _FINAL_CHANNEL = 1, 2, 3
-_CHANNELS = 128
-# Since 5.2 a strip has `content_start`, `left_handle` and `right_handle`; the older names go with 6.0.
-_NEW_NAMES = "right_handle" in bpy.types.Strip.bl_rna.properties
 
 
 @dataclass(frozen=True)
@@ -39,93 +34,14 @@ class Spot:
     channel: int
 
 
-def scene_of(context: Any) -> Any:
-    """The scene whose timeline is edited: since 5.0 the Sequencer may show another one than the window's."""
-    return getattr(context, "sequencer_scene", None) or context.scene
-
-
-def span(strip: Any) -> range:
-    """The frames that a strip shows on the timeline."""
-    if _NEW_NAMES:
-        return range(strip.left_handle, strip.right_handle)
-    return range(strip.frame_final_start, strip.frame_final_end)
-
-
-def board_strip(scene: Any) -> Any | None:
-    """The strip to take a board from: the active one, else the topmost that can be seen at the playhead."""
-    editor = scene.sequence_editor
-    if editor is None:
-        return None
-    active = editor.active_strip
-    if active is not None and active.type in BOARD_TYPES and active.select:
-        return active
-    seen = [
-        strip
-        for strip in _displayed(editor)
-        if strip.type in BOARD_TYPES and not strip.mute and scene.frame_current in span(strip)
-    ]
-    return max(seen, key=lambda strip: strip.channel, default=None)
-
-
-def end_strip(scene: Any, start: Any) -> Any | None:
-    """A second selected strip: the picture that the shot is to end on."""
-    editor = scene.sequence_editor
-    chosen = [
-        strip
-        for strip in (_displayed(editor) if editor else ())
-        if strip.select and strip != start and strip.type in BOARD_TYPES
-    ]
-    return chosen[0] if len(chosen) == 1 else None
-
-
-def picture_of(scene: Any, strip: Any) -> Path | None:
-    """The file that a strip shows at the playhead, or first; None for a scene, which is drawn and not read."""
-    shown = span(strip)
-    frame = scene.frame_current if scene.frame_current in shown else shown.start
-    if strip.type == "META":
-        inside = [each for each in strip.strips if each.type in BOARD_TYPES and not each.mute and frame in span(each)]
-        top = max(inside, key=lambda each: each.channel, default=None)
-        return picture_of(scene, top) if top is not None else None
-    if strip.type == "MOVIE":
-        return Path(bpy.path.abspath(strip.filepath))
-    element = strip.strip_elem_from_frame(frame) if strip.type == "IMAGE" else None
-    return Path(bpy.path.abspath(strip.directory)) / element.filename if element is not None else None
-
-
-def frames_to_next(scene: Any, start: int) -> int | None:
-    """How many frames it is from `start` to the next strip's start or marker; None where nothing follows."""
-    editor = scene.sequence_editor
-    starts = [span(strip).start for strip in (_displayed(editor) if editor else ())]
-    later = [frame for frame in (*starts, *(marker.frame for marker in scene.timeline_markers)) if frame > start]
-    return min(later) - start if later else None
-
-
-def free_channel(scene: Any, start: int, length: int, above: int = 0) -> int:
-    """The first channel over `above` that is unlocked and empty from `start` for `length` frames."""
-    editor = scene.sequence_editor
-    if editor is None:
-        return above + 1
-    wanted = range(start, start + length)
-    taken = {
-        strip.channel
-        for strip in _displayed(editor)
-        if span(strip).start < wanted.stop and wanted.start < span(strip).stop
-    }
-    channels = editor.channels
-    for channel in range(above + 1, _CHANNELS):
-        if channel not in taken and not (channel < len(channels) and channels[channel].lock):
-            return channel
-    return _CHANNELS
-
-
 def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     """Put a new shot on the timeline, showing its board; returns its meta strip. What is selected stays so."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
-    meta = _displayed(editor).new_meta(shot.name, spot.channel, spot.start)
+    meta = strips.displayed(editor).new_meta(shot.name, spot.channel, spot.start)
     stamp = meta.shotpack
     stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
     _place_board(meta, shot, board)
-    _set_end(meta, spot.start + spot.length)
+    strips.set_end(meta, spot.start + spot.length)
     meta.color_tag = _WAITING_COLOUR
     meta.select = False  # a new strip comes selected, and a second selected strip means an end board
     return meta
@@ -143,13 +59,6 @@ def begin_again(shot: Shot, board: Path) -> None:
         for strip in old:
             meta.strips.remove(strip)
         meta.shotpack.job = ""
-
-
-def select(scene: Any, strip: Any) -> None:
-    """Select this strip alone, and make it the active one."""
-    for each in scene.sequence_editor.strips_all:
-        each.select = each == strip
-    scene.sequence_editor.active_strip = strip
 
 
 def stamped() -> Iterator[tuple[Any, Any]]:
@@ -205,11 +114,6 @@ def point_at(shot: str, folder: str) -> None:
                 strip.directory = f"{folder}/"
 
 
-def _displayed(editor: Any) -> Any:
-    """The strips beside which a new one lies: inside the meta strip that is being edited, if one is."""
-    return (editor.meta_stack[-1] if editor.meta_stack else editor).strips
-
-
 def _stamp(meta: Any, shot: Shot, state: str) -> bool:
     """What the strip itself says of the shot: what is needed to find it again when the file is opened."""
     stamp, changed = meta.shotpack, False
@@ -220,25 +124,15 @@ def _stamp(meta: Any, shot: Shot, state: str) -> bool:
     return changed
 
 
-def _start(meta: Any) -> int:
-    """The scene frame of the shot's frame 1, whatever part of it the strip shows."""
-    return int(meta.content_start if _NEW_NAMES else meta.frame_start)
-
-
-def _set_end(strip: Any, end: int) -> None:
-    if _NEW_NAMES:
-        strip.right_handle = end
-    else:
-        strip.frame_final_end = end
-
-
 def _place_board(meta: Any, shot: Shot, board: Path) -> None:
     strip = _new_image(meta, f"{shot.name} board", board, _PLACEHOLDER_CHANNEL, 1, _PLACEHOLDER)
-    _set_end(strip, _start(meta) + shot.frames)
+    strips.set_end(strip, strips.content_start(meta) + shot.frames)
 
 
 def _new_image(meta: Any, name: str, picture: Path, channel: int, frame: int, role: str) -> Any:
-    strip = meta.strips.new_image(name, _blender_path(picture), channel, _start(meta) + frame - 1, fit_method="FILL")
+    strip = meta.strips.new_image(
+        name, _blender_path(picture), channel, strips.content_start(meta) + frame - 1, fit_method="FILL"
+    )
     strip.shotpack.role = role
     strip.colorspace_settings.name = "sRGB"
     strip.select = False
@@ -264,11 +158,11 @@ def _show_section(meta: Any, shot: Shot, section: int, frames: range) -> bool:
 
 def _content(strip: Any) -> range:
     """The scene frames of a strip's elements, whatever part of them it shows."""
-    return range(_start(strip), _start(strip) + len(strip.elements))
+    return range(strips.content_start(strip), strips.content_start(strip) + len(strip.elements))
 
 
 def _on_timeline(meta: Any, frames: range) -> range:
-    return range(_start(meta) + frames.start - 1, _start(meta) + frames.stop - 1)
+    return range(strips.content_start(meta) + frames.start - 1, strips.content_start(meta) + frames.stop - 1)
 
 
 def _finish(meta: Any, shot: Shot) -> bool:
@@ -295,7 +189,7 @@ def _sequence(meta: Any, name: str, shot: Shot, first: int, names: list[str], ro
     for picture in names[1:]:
         strip.elements.append(picture)
     # Elements that are appended make the strip's content longer, and its visible part with it.
-    _set_end(strip, _start(meta) + first - 1 + len(names))
+    strips.set_end(strip, strips.content_start(meta) + first - 1 + len(names))
     return strip
 
 
@@ -306,29 +200,3 @@ def _show(strip: Any, names: list[str]) -> bool:
         if element.filename != name:
             element.filename, changed = name, True
     return changed
-
-
-@contextmanager
-def alone(scene: Any, strip: Any) -> Iterator[None]:
-    """Mute everything beside one strip, for a picture of it alone; put back at the end.
-
-    A render shows the whole timeline even while a meta strip is being edited: then what lies beside that goes as well.
-    """
-    editor = scene.sequence_editor
-    shown = [*editor.meta_stack, strip]
-    others = [each for level in (editor, *editor.meta_stack) for each in level.strips if each not in shown]
-    before = [(each, each.mute) for each in (*others, *shown)]
-    opacity = strip.blend_alpha
-    try:
-        for each in others:
-            if not each.mute:
-                each.mute = True
-        for each in shown:
-            each.mute = False
-        strip.blend_alpha = 1.0
-        yield
-    finally:
-        strip.blend_alpha = opacity
-        for each, mute in before:
-            if each.mute != mute:
-                each.mute = mute

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, generate, previews, problems, runtime, timeline
+from ..operators import engine, generate, previews, problems, runtime, strips
 from .install import draw_install
 from .text import draw_text
 
@@ -22,12 +22,12 @@ class Sidebar:
 
 
 def _draw_shot(layout: Any, context: Any) -> None:
-    scene = timeline.scene_of(context)
+    scene = strips.scene_of(context)
     wanted = scene.shotpack
     layout.use_property_split = True
     layout.use_property_decorate = False
     layout.prop(wanted, "source")
-    strip = timeline.board_strip(scene) if wanted.source == "STRIP" else None
+    strip = strips.board_strip(scene) if wanted.source == "STRIP" else None
     if strip is not None:
         _draw_board(layout.box(), scene, strip)
     column = layout.column()
@@ -55,7 +55,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
 
 
 def _draw_board(layout: Any, scene: Any, strip: Any) -> None:
-    picture = timeline.picture_of(scene, strip)
+    picture = strips.picture_of(scene, strip)
     if picture is not None:
         layout.template_icon(previews.of_file(picture), scale=_BOARD_SCALE)
     layout.label(text=strip.name, icon="SEQUENCE", translate=False)
@@ -68,7 +68,7 @@ def _button(found: generate.Intent | str) -> str:
 
 
 def _draw_advanced(layout: Any, context: Any) -> None:
-    wanted = timeline.scene_of(context).shotpack
+    wanted = strips.scene_of(context).shotpack
     layout.use_property_split = True
     layout.use_property_decorate = False
     for name in ("seed", "steps", "guidance", "order", "rate", "use_end", "engine", "model"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import previews, problems, runtime, timeline
+from ..operators import previews, problems, runtime, strips, timeline
 from .shot import Sidebar, draw_problem
 
 _ICONS = {
@@ -27,7 +27,7 @@ class _Shots(Sidebar):
 
     def draw(self, context: Any) -> None:
         layout, drawn = self.layout, set()
-        for stamp in _stamps(timeline.scene_of(context)):
+        for stamp in _stamps(strips.scene_of(context)):
             if stamp.shot not in drawn:
                 drawn.add(stamp.shot)
                 _draw_stamped(layout, stamp)

@@ -1,0 +1,146 @@
+"""What lies on the timeline beside our shots, and the one place that knows how Blenders differ about strips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+BOARD_TYPES = ("IMAGE", "MOVIE", "SCENE", "META")
+"""Strips that show a picture of their own."""
+_CHANNELS = 128
+# Since 5.2 a strip has `content_start`, `left_handle` and `right_handle`; the older names go with 6.0.
+_NEW_NAMES = "right_handle" in bpy.types.Strip.bl_rna.properties
+
+
+def scene_of(context: Any) -> Any:
+    """The scene whose timeline is edited: since 5.0 the Sequencer may show another one than the window's."""
+    return getattr(context, "sequencer_scene", None) or context.scene
+
+
+def span(strip: Any) -> range:
+    """The frames that a strip shows on the timeline."""
+    if _NEW_NAMES:
+        return range(strip.left_handle, strip.right_handle)
+    return range(strip.frame_final_start, strip.frame_final_end)
+
+
+def content_start(strip: Any) -> int:
+    """The scene frame of a strip's first picture, whatever part of its content it shows."""
+    return int(strip.content_start if _NEW_NAMES else strip.frame_start)
+
+
+def set_end(strip: Any, end: int) -> None:
+    """Let a strip show its content up to the frame before `end`."""
+    if _NEW_NAMES:
+        strip.right_handle = end
+    else:
+        strip.frame_final_end = end
+
+
+def board_strip(scene: Any) -> Any | None:
+    """The strip to take a board from: the active one, else the topmost that can be seen at the playhead."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return None
+    active = editor.active_strip
+    if active is not None and active.type in BOARD_TYPES and active.select:
+        return active
+    seen = [
+        strip
+        for strip in displayed(editor)
+        if strip.type in BOARD_TYPES and not strip.mute and scene.frame_current in span(strip)
+    ]
+    return max(seen, key=lambda strip: strip.channel, default=None)
+
+
+def end_strip(scene: Any, start: Any) -> Any | None:
+    """A second selected strip: the picture that the shot is to end on."""
+    editor = scene.sequence_editor
+    chosen = [
+        strip
+        for strip in (displayed(editor) if editor else ())
+        if strip.select and strip != start and strip.type in BOARD_TYPES
+    ]
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def picture_of(scene: Any, strip: Any) -> Path | None:
+    """The file that a strip shows at the playhead, or first; None for a scene, which is drawn and not read."""
+    shown = span(strip)
+    frame = scene.frame_current if scene.frame_current in shown else shown.start
+    if strip.type == "META":
+        inside = [each for each in strip.strips if each.type in BOARD_TYPES and not each.mute and frame in span(each)]
+        top = max(inside, key=lambda each: each.channel, default=None)
+        return picture_of(scene, top) if top is not None else None
+    if strip.type == "MOVIE":
+        return Path(bpy.path.abspath(strip.filepath))
+    element = strip.strip_elem_from_frame(frame) if strip.type == "IMAGE" else None
+    return Path(bpy.path.abspath(strip.directory)) / element.filename if element is not None else None
+
+
+def frames_to_next(scene: Any, start: int) -> int | None:
+    """How many frames it is from `start` to the next strip's start or marker; None where nothing follows."""
+    editor = scene.sequence_editor
+    starts = [span(strip).start for strip in (displayed(editor) if editor else ())]
+    later = [frame for frame in (*starts, *(marker.frame for marker in scene.timeline_markers)) if frame > start]
+    return min(later) - start if later else None
+
+
+def free_channel(scene: Any, start: int, length: int, above: int = 0) -> int:
+    """The first channel over `above` that is unlocked and empty from `start` for `length` frames."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return above + 1
+    wanted = range(start, start + length)
+    taken = {
+        strip.channel
+        for strip in displayed(editor)
+        if span(strip).start < wanted.stop and wanted.start < span(strip).stop
+    }
+    channels = editor.channels
+    for channel in range(above + 1, _CHANNELS):
+        if channel not in taken and not (channel < len(channels) and channels[channel].lock):
+            return channel
+    return _CHANNELS
+
+
+def select(scene: Any, strip: Any) -> None:
+    """Select this strip alone, and make it the active one."""
+    for each in scene.sequence_editor.strips_all:
+        each.select = each == strip
+    scene.sequence_editor.active_strip = strip
+
+
+@contextmanager
+def alone(scene: Any, strip: Any) -> Iterator[None]:
+    """Mute everything beside one strip, for a picture of it alone; put back at the end.
+
+    A render shows the whole timeline even while a meta strip is being edited: then what lies beside that goes as well.
+    """
+    editor = scene.sequence_editor
+    shown = [*editor.meta_stack, strip]
+    others = [each for level in (editor, *editor.meta_stack) for each in level.strips if each not in shown]
+    before = [(each, each.mute) for each in (*others, *shown)]
+    opacity = strip.blend_alpha
+    try:
+        for each in others:
+            if not each.mute:
+                each.mute = True
+        for each in shown:
+            each.mute = False
+        strip.blend_alpha = 1.0
+        yield
+    finally:
+        strip.blend_alpha = opacity
+        for each, mute in before:
+            if each.mute != mute:
+                each.mute = mute
+
+
+def displayed(editor: Any) -> Any:
+    """The strips beside which a new one lies: inside the meta strip that is being edited, if one is."""
+    return (editor.meta_stack[-1] if editor.meta_stack else editor).strips
