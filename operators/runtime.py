@@ -26,6 +26,8 @@ desk: Desk | None = None
 """There while the extension is registered; made on first use."""
 _waiting: dict[str, Shot] = {}
 """Shots whose strips may be out of date."""
+_finishing: set[str] = set()
+"""Complete shots whose strips are being exchanged for the one of all frames."""
 _held: set[str] = set()
 """Why strips must be left alone now."""
 
@@ -81,6 +83,7 @@ def adopt() -> None:
     """Follow the unfinished shots of the file that is open, and no others; wake the engine if one of them needs it."""
     the_desk().forget()
     _waiting.clear()
+    _finishing.clear()
     needed = False
     for _, meta in list(timeline.stamped()):
         stamp = meta.shotpack
@@ -118,7 +121,12 @@ def step() -> float:
     while _waiting and _may_touch_strips():
         name = next(iter(_waiting))
         shot = _waiting.pop(name)
-        if timeline.reconcile(shot, desk.job(shot)) and shot.complete:
+        differed = timeline.reconcile(shot, desk.job(shot))
+        if shot.complete and differed:
+            _waiting[name] = shot  # until there is nothing left to do
+            _finishing.add(name)
+        elif name in _finishing:
+            _finishing.discard(name)
             desk.tidy(shot)
         previews.show(shot.id, desk.job(shot))
         changed = True
@@ -126,7 +134,7 @@ def step() -> float:
             break
     if changed or desk.news or desk.state is EngineState.STARTING:
         redraw()
-    unfinished = any(not shot.complete for shot in desk.shots.values())
+    unfinished = bool(_waiting) or any(not shot.complete for shot in desk.shots.values())
     return _BUSY if unfinished or desk.state is EngineState.STARTING else _IDLE
 
 
@@ -171,6 +179,7 @@ def detach() -> None:
         desk.close()
         desk = None
     _waiting.clear()
+    _finishing.clear()
     _held.clear()
     previews.clear()
 

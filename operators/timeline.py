@@ -8,7 +8,7 @@ copied them to; it is idempotent, and everything that changes a shot ends in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,14 +76,18 @@ def find(shot: str) -> list[Any]:
 
 
 def reconcile(shot: Shot, job: Job | None) -> bool:
-    """Make up the difference between what is known of a shot and its strips; returns whether there was one."""
+    """Make up the difference between what is known of a shot and its strips; returns whether there was one.
+
+    A complete shot takes more than one call: its strip of all frames alone may take what a tick has.
+    """
     changed = False
     for meta in find(shot.id):
-        state = job.state if job else "sending"
-        changed |= _stamp(meta, shot, "finished" if shot.complete else "running" if state == "finished" else state)
         if shot.complete:
-            changed |= _finish(meta, shot)
-        elif job is not None and meta.shotpack.state != "finished":
+            changed |= _finish(meta, shot) or _stamp(meta, shot, "finished")
+            continue
+        state = job.state if job else "sending"
+        changed |= _stamp(meta, shot, "running" if state == "finished" else state)
+        if job is not None and meta.shotpack.state != "finished":
             for section, frames in shot.visible(job).items():
                 changed |= _show_section(meta, shot, section, frames)
     return changed
@@ -166,21 +170,17 @@ def _on_timeline(meta: Any, frames: range) -> range:
 
 
 def _finish(meta: Any, shot: Shot) -> bool:
-    """One image sequence of all frames, and nothing else of ours."""
-    ours: Mapping[str, list[Any]] = {role: [] for role in (_PLACEHOLDER, _SECTION, _FINAL)}
-    for strip in meta.strips:
-        if strip.shotpack.role:
-            ours[strip.shotpack.role].append(strip)
-    changed = False
-    if not ours[_FINAL]:
+    """One image sequence of all frames, and then nothing else of ours; returns whether anything was left to do."""
+    roles = [strip.shotpack.role for strip in meta.strips]
+    if _FINAL not in roles:
+        # It lies there before the others go: a meta strip that is empty for a moment would lose its place.
         names = [shot.pictures[frame] for frame in range(1, shot.frames + 1)]
         _sequence(meta, f"{shot.name} frames", shot, 1, names, _FINAL)
-        changed = True
-    # The new one lies there first: a meta strip that is empty for a moment would lose its place.
-    for strip in (*ours[_PLACEHOLDER], *ours[_SECTION]):
+        return True
+    over = [strip for strip in meta.strips if strip.shotpack.role in (_PLACEHOLDER, _SECTION)]
+    for strip in over:
         meta.strips.remove(strip)
-        changed = True
-    return changed
+    return bool(over)
 
 
 def _sequence(meta: Any, name: str, shot: Shot, first: int, names: list[str], role: str) -> Any:
