@@ -105,6 +105,8 @@ def _serve() -> None:
             for target, path in ((1, message["stdout"]), (2, message["stderr"])):
                 os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), target)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            # A shell lets its background jobs ignore Ctrl-C, and so would everything that they start.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             os.environ["SHOTPACK_HOME"] = message["home"]
             os._exit(_run(command_line.main, message["arguments"]))
         print(pid, flush=True)
