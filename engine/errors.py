@@ -12,6 +12,7 @@ terminal and in Blender (which adds its fix buttons in `operators/problems.py`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -207,3 +208,12 @@ class EngineError(Exception):
     def exit_code(self) -> int:
         """The exit code of the process that stops with this error (README, "Exit codes")."""
         return EXPLANATIONS[self.code].exit_code
+
+
+def error_of(code: str, detail: Mapping[str, Param]) -> EngineError:
+    """The error that a code and its numbers tell of; one of a newer engine's is shown as it came."""
+    try:
+        return EngineError(Code(code), **detail)
+    except (ValueError, KeyError):
+        told = ", ".join(f"{name} {value}" for name, value in detail.items())
+        return EngineError(Code.INTERNAL, detail=f"{code} ({told})" if told else code)

@@ -11,7 +11,7 @@ import bpy
 from ..engine.client.desk import EngineState
 from ..engine.client.environment import EnvironmentState, state_of
 from ..engine.client.installer import Installation
-from . import runtime, settings
+from . import runtime, settings, timers
 
 installation: Installation | None = None
 """The one that runs, or the last one that ran."""
@@ -58,8 +58,7 @@ class SHOTPACK_OT_install_engine(bpy.types.Operator):  # noqa: N801
             settings.environment(), settings.requirements(), Path(sys.executable), online=bpy.app.online_access
         )
         installation.start()
-        if not bpy.app.timers.is_registered(_watch):
-            bpy.app.timers.register(_watch, first_interval=_TICK, persistent=True)
+        timers.begin(_watch, _TICK, persistent=True)
         return {"FINISHED"}
 
 
@@ -105,7 +104,7 @@ class SHOTPACK_OT_start_engine(bpy.types.Operator):  # noqa: N801
         desk = runtime.the_desk()
         if desk.state is EngineState.AWAY:
             desk.stop()
-        desk.wake(runtime.where())
+        runtime.wake()
         return {"FINISHED"}
 
 
@@ -147,7 +146,7 @@ def _watch() -> float | None:
 
 def attach() -> None:
     """Look soon whether the engine is there, so that the sidebar can offer to install it."""
-    bpy.app.timers.register(_look, first_interval=0.3)
+    timers.begin(_look, 0.3)
 
 
 def _look() -> None:
@@ -157,9 +156,7 @@ def _look() -> None:
 
 def detach() -> None:
     """Leave nothing running."""
-    for timer in (_watch, _look):
-        if bpy.app.timers.is_registered(timer):
-            bpy.app.timers.unregister(timer)
+    timers.end(_watch, _look)
     if installing() and installation is not None:
         installation.cancel()
         installation.wait(3)

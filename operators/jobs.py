@@ -48,9 +48,8 @@ class _Order(_OnShot):
         if shot is None or not shot.job:
             self.report({"WARNING"}, "The engine has not begun with this shot; wait a moment.")  # type: ignore[attr-defined]
             return {"CANCELLED"}
-        desk = runtime.the_desk()
-        desk.wake(runtime.where())
-        desk.act(shot, self.action)
+        runtime.wake()
+        runtime.the_desk().act(shot, self.action)
         return {"FINISHED"}
 
 
@@ -128,7 +127,7 @@ class SHOTPACK_OT_fetch_again(_OnShot, bpy.types.Operator):  # noqa: N801
         shot = self.record(context)
         if shot is None:
             return {"CANCELLED"}
-        runtime.the_desk().wake(runtime.where())
+        runtime.wake()
         runtime.the_desk().retry(shot)
         return {"FINISHED"}
 

@@ -9,7 +9,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..engine.client.shelf import Model, Shelf
-from . import engine, runtime, settings
+from . import engine, runtime, settings, timers
 
 shelf: Shelf | None = None
 """What is known of models; None before anybody wanted to know."""
@@ -19,8 +19,8 @@ _DIALOG_WIDTH = 520
 
 def look_soon() -> None:
     """Have the models looked up if they never were; panels may call it while they draw."""
-    if shelf is None and not engine.missing() and not bpy.app.timers.is_registered(_look):
-        bpy.app.timers.register(_look, first_interval=0.05)
+    if shelf is None and not engine.missing():
+        timers.begin(_look, 0.05)
 
 
 def known(name: str) -> Model | None:
@@ -38,8 +38,7 @@ def _look() -> None:
 
 
 def _watch_soon() -> None:
-    if not bpy.app.timers.is_registered(_watch):
-        bpy.app.timers.register(_watch, first_interval=_TICK, persistent=True)
+    timers.begin(_watch, _TICK, persistent=True)
 
 
 def _watch() -> float | None:
@@ -160,9 +159,7 @@ def attach() -> None:
 def detach() -> None:
     """Leave nothing running."""
     global shelf
-    for timer in (_watch, _look):
-        if bpy.app.timers.is_registered(timer):
-            bpy.app.timers.unregister(timer)
+    timers.end(_watch, _look)
     if shelf is not None:
         shelf.cancel()
         shelf.wait(3.0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..engine.client.desk import EngineState
 from ..engine.client.session import Job
 from ..engine.client.shot import Shot
-from ..engine.errors import Code, EngineError
+from ..engine.errors import Code, EngineError, error_of
 from . import runtime
 
 
@@ -81,15 +81,6 @@ def of_error(error: EngineError, fix: Fix | None = None) -> Problem:
     """An error in words; `fix` is offered where its code names no other."""
     advice, named = _ADVICE.get(error.code, (_sentence(error.advice), None))
     return Problem(_sentence(error.sentence), advice, named or fix)
-
-
-def error_of(code: str, detail: dict[str, str | int | float]) -> EngineError:
-    """The error that the wire's code and numbers tell of; one of a newer engine's is shown as it came."""
-    try:
-        return EngineError(Code(code), **detail)
-    except (ValueError, KeyError):
-        told = ", ".join(f"{name} {value}" for name, value in detail.items())
-        return EngineError(Code.INTERNAL, detail=f"{code} ({told})" if told else code)
 
 
 def _sentence(text: str) -> str:

@@ -13,7 +13,7 @@ import bpy
 
 from ..engine.client.desk import Desk, EngineState, Where
 from ..engine.client.shot import Shot
-from . import previews, settings, timeline
+from . import previews, settings, timeline, timers
 
 BUDGET = 0.004
 """Seconds of a tick, of which the desk may take half; a single shot's strips may take longer."""
@@ -55,6 +55,11 @@ def where() -> Where:
     )
 
 
+def wake() -> None:
+    """See to it that there is the engine that the preferences name."""
+    the_desk().wake(where())
+
+
 def new_id() -> str:
     """A name for a shot that no other has."""
     return uuid.uuid4().hex
@@ -62,9 +67,8 @@ def new_id() -> str:
 
 def send(shot: Shot) -> None:
     """Have a shot made by the engine that the preferences name."""
-    desk = the_desk()
-    desk.wake(where())
-    desk.send(shot)
+    wake()
+    the_desk().send(shot)
     follow(shot)
 
 
@@ -98,7 +102,7 @@ def adopt() -> None:
             follow(shot)
         needed |= stamp.state not in ("failed", "cancelled")
     if needed:
-        the_desk().wake(where())
+        wake()
 
 
 def shot_from(meta: Any) -> Shot | None:
@@ -165,16 +169,14 @@ def look_again() -> None:
 def attach() -> None:
     """Start the timer."""
     # A file may be open already, and register() must not look at it: the first tick does.
-    bpy.app.timers.register(_first, first_interval=0.2)
-    bpy.app.timers.register(_tick, first_interval=0.5, persistent=True)
+    timers.begin(_first, 0.2)
+    timers.begin(_tick, 0.5, persistent=True)
 
 
 def detach() -> None:
     """Stop the timer and let go of the engine: it ends when its pipe closes."""
     global desk
-    for timer in (_first, _tick):
-        if bpy.app.timers.is_registered(timer):
-            bpy.app.timers.unregister(timer)
+    timers.end(_first, _tick)
     if desk is not None:
         desk.close()
         desk = None

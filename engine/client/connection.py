@@ -212,7 +212,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _refusal(answer: requests.Response) -> EngineError:
-    """The engine's problem document as an error: its title and every fault it names."""
+    """The engine's problem document as an error: every fault that it names, else its title."""
     detail = f"the engine answers {answer.status_code}"
     with contextlib.suppress(ValueError, AttributeError, TypeError, KeyError):
         problem = answer.json()

@@ -9,12 +9,12 @@ import atexit
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import Code, EngineError
+from ..errors import Code, EngineError, error_of
 from . import programs
 from .launcher import engine_environ
 
@@ -138,7 +138,7 @@ class Shelf:
                 raise _StoppedError
             if line and (news := _news(line)) is not None:
                 if "failed" in news:
-                    told.append(_error(news))
+                    told.append(error_of(news["failed"], news["detail"]))
                 self.done, self.total = news.get("done", self.done), news.get("total", self.total)
             elif line:
                 said.append(line)
@@ -162,10 +162,3 @@ def _news(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return news if isinstance(news, dict) else None
-
-
-def _error(news: Mapping[str, Any]) -> EngineError:
-    try:
-        return EngineError(Code(news["failed"]), **news["detail"])
-    except (ValueError, KeyError):
-        return EngineError(Code.INTERNAL, detail=str(news["failed"]))
