@@ -46,6 +46,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--clips", type=int, default=1200, help="clips encoded beforehand (default: 1200)")
     train.add_argument("--sections", type=int, default=5, help="sections of each clip (default: 5)")
     train.add_argument("--crop", type=int, default=16, help="latents a side practised first; 0: whole pictures only")
+    train.add_argument("--longest", type=int, metavar="N", help="sections of the longest shot (default: --sections)")
+    train.add_argument("--noise", type=float, default=0.2, help="share of samples from noise alone (default: 0.2)")
+    train.add_argument("--moves", default="", metavar="NAME,NAME", help="only moves that begin so: zoom,roll,object")
+    train.add_argument("--size", type=_latents, metavar="WxH", help="only clips of this size in pixels")
     train.add_argument("--compile", action="store_true", help="compile the blocks first; pays in long runs")
     train.add_argument("--seed", type=int, default=5)
     train.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
@@ -123,8 +127,11 @@ def _train(args: argparse.Namespace) -> None:
         steps=args.steps,
         seed=args.seed,
         batch=args.batch,
-        longest=args.sections,
+        longest=args.longest or args.sections,
         crop=args.crop,
+        pure_noise=args.noise,
+        moves=tuple(move for move in args.moves.split(",") if move),
+        size=args.size,
         rank=args.lora,
         rate=args.rate,
         compiled=args.compile,
@@ -165,6 +172,12 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
         write_words(pipeline, words)
     read_words(pipeline, words)
     return pipeline, RELEASED
+
+
+def _latents(size: str) -> tuple[int, int]:
+    """(width, height) in latents of a size in pixels such as 256x144."""
+    width, height = (int(side) // 8 for side in size.split("x"))  # argparse says what a ValueError means
+    return width, height
 
 
 def _save_lora(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:

@@ -17,19 +17,20 @@ from peft import LoraConfig
 from torch import nn
 from torch.nn import functional
 
+from ..errors import Code, EngineError
 from ..framepack.history import PackedContext
 from ..models.spec import ModelSpec
 from .bank import ClipLatents
 from .lessons import Lesson, draw_lesson
 from .loop import Course, Training
-from .moves import Motion
+from .moves import Motion, Move
 from .prompts import write_prompt
 
 _MUON_RATE = 4e-3
 _ADAM_RATE = 1.5e-3
 _SHIFT = 4.0
-_PURE_NOISE = 0.2
-"""Share of the samples that start from noise alone, where sampling decides what moves."""
+_STILL = 0.05
+"""Added to how much a clip moves before its error is divided by that: a still clip must not count without end."""
 _GUIDANCE = (1.0, 30.0)
 _HISTORY_NOISE = 0.12
 _WORDS = 40
@@ -49,6 +50,12 @@ class Settings:
     """Sections of the longest shot practised; beyond four the padding no longer tells the true distance."""
     crop: int = 16
     """Side in latents of the middle crops that the first half of the course mostly practises; 0: none."""
+    pure_noise: float = 0.2
+    """Share of the samples that start from noise alone, where sampling decides what moves."""
+    moves: tuple[str, ...] = ()
+    """Practise only moves whose names begin with one of these; none: all."""
+    size: tuple[int, int] | None = None
+    """Practise only clips of this (width, height) in latents."""
     rank: int = 0
     """LoRA rank; 0 trains every weight of transformer and image encoder."""
     rate: float = 1.0
@@ -76,7 +83,7 @@ def train(
             block.compile(dynamic=True)
     optimizers = _optimizers(networks, settings)
     training = Training(folder, networks, optimizers, Course(settings.steps, settings.seed))
-    shelf = _by_size(clips)
+    shelf = _by_size(practised(clips, settings))
 
     def loss_of(step: int, rng: np.random.Generator) -> torch.Tensor:
         last = step > 0.9 * settings.steps
@@ -85,7 +92,7 @@ def train(
         crop = settings.crop if step < 0.55 * settings.steps and rng.random() < 0.85 else 0
         count = settings.batch * (2 if crop else 1) // (2 if frames == spec.window else 1)
         batch = _draw(rng, shelf, lesson, max(1, count), crop)
-        return _loss(pipeline, spec, lesson, batch, rng, device)
+        return _loss(pipeline, spec, lesson, batch, settings.pure_noise, rng, device)
 
     training.run(loss_of, "transformer")
     training.use_average()
@@ -105,6 +112,7 @@ def _loss(
     spec: ModelSpec,
     lesson: Lesson,
     batch: _Batch,
+    pure_noise: float,
     rng: np.random.Generator,
     device: torch.device,
 ) -> torch.Tensor:
@@ -119,7 +127,7 @@ def _loss(
         vision = pipeline.image_encoder(pixel_values=batch.boards.to(device)).last_hidden_state
         x0 = lesson.target(shots)
         noise = torch.randn_like(x0)
-        sigma = torch.from_numpy(_sigmas(rng, count)).to(device)
+        sigma = torch.from_numpy(_sigmas(rng, count, pure_noise)).to(device)
         level = sigma[:, None, None, None, None]
         predicted = pipeline.transformer(
             hidden_states=(1 - level) * x0 + level * noise,
@@ -132,7 +140,8 @@ def _loss(
             **_context(lesson.context(_blurred(shots, lesson, rng)), spec),
             return_dict=False,
         )[0]
-    return functional.mse_loss(predicted.float(), noise - x0)
+    errors = functional.mse_loss(predicted.float(), noise - x0, reduction="none").mean((1, 2, 3, 4))
+    return (errors * _weights(shots[:, :, lesson.planned.anchor, None], x0)).mean()
 
 
 def _context(context: PackedContext, spec: ModelSpec) -> dict[str, torch.Tensor]:
@@ -155,10 +164,21 @@ def _blurred(shots: torch.Tensor, lesson: Lesson, rng: np.random.Generator) -> t
     return noisy
 
 
-def _sigmas(rng: np.random.Generator, count: int) -> np.ndarray:
+def _weights(board: torch.Tensor, x0: torch.Tensor) -> torch.Tensor:
+    """What each clip's error counts (B,), from how far x0 is from the board (B, C, 1, h, w), mean 1.
+
+    Without it a pan, which changes the whole picture, drowns a small ball that rises: the network paints the average
+    of all that the ball might do, and stays there.
+    """
+    moved = (x0 - board).pow(2).mean((1, 2, 3, 4))
+    weights = 1 / (moved + _STILL)
+    return weights / weights.mean()
+
+
+def _sigmas(rng: np.random.Generator, count: int, pure_noise: float) -> np.ndarray:
     even = rng.uniform(0, 1, count)
     shifted = _SHIFT * even / (1 + (_SHIFT - 1) * even)
-    return np.where(rng.random(count) < _PURE_NOISE, 1.0, shifted).astype(np.float32)
+    return np.where(rng.random(count) < pure_noise, 1.0, shifted).astype(np.float32)
 
 
 def _draw(
@@ -205,6 +225,19 @@ def _middle(shot: torch.Tensor, board: torch.Tensor, side: int) -> tuple[torch.T
     part = board[rows, columns].permute(2, 0, 1)[None].float()
     resized = functional.interpolate(part, (size, size), mode="bilinear", antialias=True)[0].permute(1, 2, 0)
     return shot[:, :, top : top + tall, left : left + wide], resized
+
+
+def practised(clips: Sequence[ClipLatents], settings: Settings) -> list[ClipLatents]:
+    """The clips of the moves and size that `settings` name. Raises EngineError `choice_invalid` if there are none."""
+    kept = [
+        clip
+        for clip in clips
+        if (not settings.moves or clip.motion.move.startswith(settings.moves))
+        and (settings.size is None or tuple(clip.latents.shape[-2:]) == settings.size[::-1])
+    ]
+    if not kept:
+        raise EngineError(Code.CHOICE_INVALID, name="moves", value=", ".join(settings.moves), allowed=", ".join(Move))
+    return kept
 
 
 def _by_size(clips: Sequence[ClipLatents]) -> dict[tuple[int, int], list[ClipLatents]]:
