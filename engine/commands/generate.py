@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
 from ..protocol import Board, Cancelled, Event, Failed, Progress, PromptAt, Section, ShotRequest, to_json
+from .options import add_memory
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--cache", default="none", metavar="KIND[:X]", help="step cache: none, teacache, first-block, mag"
     )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda:N or mps")
+    add_memory(parser)
     parser.add_argument("--save-latents", type=Path, metavar="FILE", help="also write all latents as safetensors")
     parser.add_argument("--json", action="store_true", help="print events as JSON lines on stdout")
     parser.add_argument("--resume", action="store_true", help="go on with the shot in --out")
@@ -116,12 +118,15 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
         opened = {1: start, **_other_boards(args, frames)}
         request = _request(args, frames, opened, _model_name(args.model, model))
     yield Progress("starting up")  # the next line takes seconds: diffusers
-    from ..framepack.job import prepare
+    from ..framepack.job import Memory, prepare
     from ..framepack.job import run as run_job
 
     job = prepare(request, opened[1], model, args.device, args.out)
     pictures = {picture.sha256: picture for picture in opened.values()}
-    yield from run_job(job, pictures, resume=args.resume, watched=args.json, save_latents=args.save_latents)
+    memory = Memory(args.memory)
+    yield from run_job(
+        job, pictures, resume=args.resume, watched=args.json, save_latents=args.save_latents, memory=memory
+    )
 
 
 def _request(args: argparse.Namespace, frames: int, opened: dict[int, BoardPicture], model: str) -> ShotRequest:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
 from ..protocol import ENGINE_FILE, ENGINE_VERSION, PROTOCOL_VERSION
+from .options import add_memory
 
 if TYPE_CHECKING:
     import uvicorn
@@ -30,6 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any that is free)")
     parser.add_argument("--device", default="auto", metavar="D,D", help="a worker for each: cpu, cuda:0,cuda:1 (auto)")
+    add_memory(parser)
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="take the token from here instead of a new one")
     parser.add_argument("--detach", action="store_true", help="live on when stdin closes")
     parser.set_defaults(run=run)
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     make_folder(args.home / "logs")
     try:
         with folder_lock(args.home / "engine.lock", args.home):
-            server, listening = _server(args, LocalPool(devices, args.home / "logs"), token, loopback)
+            server, listening = _server(args, LocalPool(devices, args.home / "logs", args.memory), token, loopback)
             if not args.detach:
                 watch_pipe(sys.stdin, lambda: _end(server))
             try:

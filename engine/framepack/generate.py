@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -42,8 +43,9 @@ class Shot:
         model: str,
         watched: bool = True,
         revised: Callable[[], Brief | None] = lambda: None,
+        memory: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
-        """`model` is the model's fingerprint.
+        """`model` is the model's fingerprint; `memory` tells, at the end, what the shot's record says of it.
 
         `watched` says that somebody looks on while the shot is made: then there are Preview events, at most two a
         second, and provisional frames on disk. `revised` is asked before each section for a brief that differs in what
@@ -55,6 +57,7 @@ class Shot:
         self._folder = folder
         self._watched = watched
         self._revised = revised
+        self._memory = memory
         self.clock = Clock()
         self._encoder = Encoder(brief, family, folder, model, self.clock)
         self._publisher = Publisher(brief, family, folder, model, self.clock, provisional=watched)
@@ -88,7 +91,7 @@ class Shot:
                 sampled = yield from self._sample(planned, encodings, boards, history, generator)
             history.add(planned, sampled.latents)
             yield self._publisher.publish(planned, history, seams)
-        self._publisher.finish(self._brief)
+        self._publisher.finish(self._brief, self._memory())
         yield Finished(self._brief.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
 
     def complete(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +18,35 @@ from ..media.files import make_folder
 from ..media.lock import folder_lock
 from ..models.cache_choice import CacheChoice, parse_cache
 from ..models.checksums import fingerprint, require_intact
-from ..models.families import Families, choose_device, spec_of
+from ..models.families import Families, choose_device, place_model, spec_of
 from ..models.folder import ModelFolder
-from ..models.spec import USUAL, ModelSpec, Thrift
+from ..models.memory import GIB, Placed
+from ..models.room import Account, base_memory
+from ..models.spec import Extent, ModelSpec
 from ..protocol import Event, Finished, Progress, ShotRequest, to_json
 from .checkpoint import ShotFolder, require_space
 from .generate import Shot
+from .packing import Block
+from .rates import FULL, block_tokens
 from .request import AMENDABLE, Brief, settle
 
 _BYTES_PER_PIXEL = 2
 """Disk a frame's pixel takes at most in practice: a PNG, its provisional copy and its share of the latents."""
+
+log = logging.getLogger("shotpack.job")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How a job may use its device."""
+
+    limit: int | None = None
+    """Bytes it may take at most; None: all that is free."""
+    leaner: int = 0
+    """How often memory ran out on this job before."""
+
+
+ALL_THERE_IS = Memory()
 
 
 @dataclass(frozen=True)
@@ -65,7 +85,7 @@ def run(
     watched: bool = True,
     save_latents: Path | None = None,
     families: Families | None = None,
-    thrift: Thrift = USUAL,
+    memory: Memory = ALL_THERE_IS,
     revised: Callable[[], ShotRequest | None] | None = None,
 ) -> Generator[Event]:
     """Make the shot; `pictures` holds the boards by SHA-256. Ends with Finished or raises EngineError.
@@ -75,16 +95,51 @@ def run(
     all latents go in the end. `families` keeps the model for the next shot. `revised` is asked before each section for
     a request that differs in what may change while a shot is made (`AMENDABLE`), or None; where it is given, `job` may
     differ so from what the folder was begun with. Closing the iterator stops the work; finished sections stay.
+
+    Where memory runs out, the job is tried once more with the next leaner placement; finished sections stay then too.
     """
     folder, brief = job.folder, job.brief
     if folder.taken() and not resume:
         raise EngineError(Code.FOLDER_TAKEN, path=str(folder.root))
+    base_memory()  # what the process holds before any network is loaded
     yield Progress("checking the model")
     require_intact(job.model)
     model = {"weights": fingerprint(job.model), "settings": _digest(job.spec)}
     if job.spec.trained_orders and brief.plan.order not in job.spec.trained_orders:
         trained = " and ".join(job.spec.trained_orders)
         yield Progress(f"this model was trained for {trained} order; in {brief.plan.order} order it may drift or jump")
+    families = families or Families()
+
+    def revision() -> Brief | None:
+        nonlocal brief
+        request = revised() if revised is not None else None
+        if request is None:
+            return None
+        brief = settle(request, job.spec, (brief.width, brief.height))
+        return brief
+
+    def attempt(leaner: int) -> Generator[Event]:
+        placed = place_model(job.model, job.spec, _extent(job), job.device, limit=memory.limit, leaner=leaner)
+        if said := _told(placed, job.device):
+            yield Progress(said)
+        family = families.open(job.model, job.spec, job.device, job.cache, placed.placement)
+        with Account(placed, job.device) as account:
+            shot = Shot(
+                brief,
+                family,
+                folder,
+                model=model["weights"],
+                watched=watched,
+                revised=revision,
+                memory=account.record,
+            )
+            if shot.complete():
+                yield Finished(brief.request.frames, 0.0, folder.movie.name)
+            else:
+                yield from shot.events()
+        if save_latents is not None:
+            shot.export_latents(save_latents)
+
     make_folder(folder.lock.parent)
     with folder_lock(folder.lock, folder.root):
         stored = folder.stored_request()
@@ -94,19 +149,38 @@ def run(
             _require_same(folder, stored, brief.request, model, () if revised is None else AMENDABLE)
             if stored[0] != brief.request:
                 folder.amend(brief.request)
-        family = (families or Families()).open(job.model, job.spec, job.device, job.cache, thrift)
+        try:
+            yield from attempt(memory.leaner)
+            return
+        except EngineError as error:
+            if error.code is not Code.OUT_OF_MEMORY:
+                raise
+            log.warning("%s Trying once more.", error.line)
+        # Here the error is gone, and with it everything that its traceback held.
+        families.close()
+        yield Progress("out of memory; trying once more with less at a time")
+        yield from attempt(memory.leaner + 1)
 
-        def revision() -> Brief | None:
-            request = revised() if revised is not None else None
-            return None if request is None else settle(request, job.spec, (brief.width, brief.height))
 
-        shot = Shot(brief, family, folder, model=model["weights"], watched=watched, revised=revision)
-        if shot.complete():
-            yield Finished(brief.request.frames, 0.0, folder.movie.name)
-        else:
-            yield from shot.events()
-        if save_latents is not None:
-            shot.export_latents(save_latents)
+def _extent(job: Job) -> Extent:
+    """How large the work on the largest section is."""
+    brief, spec = job.brief, job.spec
+    rows, columns = (side // spec.spatial_compression for side in (brief.height, brief.width))
+    made = brief.plan.made
+    context = max(
+        sum(block_tokens(Block(len(block.slots), block.kernel), rows, columns) for block in planned.layout.blocks)
+        for planned in made
+    )
+    own = block_tokens(Block(brief.plan.grid.window, FULL), rows, columns)
+    return Extent(brief.width, brief.height, own + context, max(len(planned.decode.latents) for planned in made))
+
+
+def _told(placed: Placed, device: torch.device) -> str:
+    """What the artist is told of where the model lives; nothing where all of it stays on the device."""
+    about = f"about {placed.peak / GIB:.1f} GB of memory"
+    if not placed.fits:
+        return f"{about} wanted, and less is free; a smaller picture needs less"
+    return f"{about} on {device}: {placed.placement.words}" if placed.placement.words else ""
 
 
 def _digest(spec: ModelSpec) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -17,9 +18,14 @@ _PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy", "pill
 
 
 def shot_record(
-    brief: Brief, model: dict[str, str], device: torch.device, clock: Clock, folder: ShotFolder
+    brief: Brief,
+    model: dict[str, str],
+    device: torch.device,
+    clock: Clock,
+    folder: ShotFolder,
+    memory: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The record of a finished shot; `model` holds name, family and fingerprint. Times are seconds."""
+    """The record of a finished shot; `model` holds name, family and fingerprint. Times are seconds, sizes bytes."""
     plan = brief.plan
     sections = [
         {**to_json(section), "latents": f"checkpoint/latents-{planned.number:04d}.safetensors"}
@@ -34,5 +40,6 @@ def shot_record(
         "plan": {"model_frames": plan.frames, "sections": sections},
         "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
         "device": str(device),
+        "memory": dict(memory),
         "seconds": {kind: round(seconds, 3) for kind, seconds in clock.totals.items()},
     }

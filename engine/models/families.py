@@ -14,8 +14,11 @@ from .cache_choice import CacheChoice
 from .checksums import fingerprint
 from .folder import ModelFolder
 from .hunyuan import RELEASED, HunyuanFramePack
-from .spec import Family, ModelSpec, Thrift
+from .memory import Placed, Placement, place
+from .room import measure_room
+from .spec import Extent, Family, ModelSpec
 from .step_cache import StepCache
+from .weights import WeightsError
 
 _SPECS = {RELEASED.family: RELEASED}
 # What a folder's `shotpack.json` may say of its model, under the names that spec and facts share.
@@ -57,15 +60,15 @@ class Families:
         spec: ModelSpec,
         device: torch.device,
         cache: CacheChoice | None,
-        thrift: Thrift,
+        placement: Placement,
     ) -> Family:
         """A family ready to run on `device`; its networks are loaded when first needed."""
-        key = (fingerprint(folder), spec, device, cache, thrift)
+        key = (fingerprint(folder), spec, device, cache, placement)
         if self._last is None or self._last[0] != key:
             self.close()
             step_cache = StepCache(cache, spec.mag_ratios) if cache else None
             kind = _FAMILIES[spec.family]
-            self._last = key, kind(folder.components, spec, device, step_cache, thrift, self._loading)
+            self._last = key, kind(folder.components, spec, device, step_cache, placement, self._loading)
         return self._last[1]
 
     @property
@@ -79,6 +82,26 @@ class Families:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def place_model(
+    folder: ModelFolder,
+    spec: ModelSpec,
+    extent: Extent,
+    device: torch.device,
+    *,
+    limit: int | None = None,
+    leaner: int = 0,
+) -> Placed:
+    """Where the model's networks are to live on `device` for sections of `extent`, using at most `limit` bytes of it.
+
+    `leaner` as in `place`. Raises EngineError `model_damaged`.
+    """
+    try:
+        demand = _FAMILIES[spec.family].demand(folder.components, spec, extent, device)
+    except (WeightsError, OSError, LookupError, TypeError, ValueError) as fault:
+        raise folder.damage(f"its parts cannot be measured ({' '.join(str(fault).split())[:160]})") from fault
+    return place(demand, measure_room(device, limit), leaner=leaner)
 
 
 def choose_device(name: str) -> torch.device:

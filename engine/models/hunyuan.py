@@ -22,11 +22,13 @@ from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import D
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, LlamaModel, SiglipVisionModel
 
 from ..framepack.schedule import shift_mu, shifted_sigmas
+from .hunyuan_demand import hunyuan_demand
 from .loading import load_part
+from .memory import ALL_KEPT, Demand, Placement
 from .networks import Networks
 from .spec import (
-    USUAL,
     Denoising,
+    Extent,
     FlowShift,
     ModelSpec,
     Order,
@@ -34,7 +36,6 @@ from .spec import (
     Seam,
     Solver,
     TextCondition,
-    Thrift,
     Velocity,
 )
 from .step_cache import StepCache
@@ -101,8 +102,6 @@ RELEASED = ModelSpec(
     preview=_PREVIEW,
 )
 
-_TILE, _STRIDE = 128, 96
-
 
 class HunyuanFramePack:
     """A released-layout checkpoint as a `Family`; `components` gives each part's folder."""
@@ -113,7 +112,7 @@ class HunyuanFramePack:
         spec: ModelSpec,
         device: torch.device,
         cache: StepCache | None = None,
-        thrift: Thrift = USUAL,
+        placement: Placement = ALL_KEPT,
         loading: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`loading` is told which network is being loaded."""
@@ -121,12 +120,15 @@ class HunyuanFramePack:
         self.device = device
         self._components = components
         self._cache = cache
-        self._thrift = thrift
-        self._networks = Networks(components, device, thrift, loading)
-        # Released dtypes: transformer bf16, encoders and VAE fp16, output projection fp32; the CPU has no use for them.
-        on_gpu = device.type != "cpu"
-        self._transformer_dtype = torch.bfloat16 if on_gpu else torch.float32
-        self._other_dtype = torch.float16 if on_gpu else torch.float32
+        self._placement = placement
+        self._networks = Networks(components, device, placement, loading)
+        self._transformer_dtype, self._other_dtype = _dtypes(device, placement.halved)
+
+    @staticmethod
+    def demand(components: Mapping[str, Path], spec: ModelSpec, extent: Extent, device: torch.device) -> Demand:
+        """What a section of `extent` asks of the memory on `device`."""
+        widths = [dtype.itemsize for dtype in _dtypes(device)]
+        return hunyuan_demand(components, spec, extent, transformer_bytes=widths[0], other_bytes=widths[1])
 
     @torch.inference_mode()
     def encode_texts(self, prompts: Sequence[str]) -> list[TextCondition]:
@@ -153,7 +155,7 @@ class HunyuanFramePack:
         processor = load_part(AutoImageProcessor, self._components["feature_extractor"], backend="pil")
         inputs = processor(images=(picture + 1) / 2, return_tensors="pt", do_rescale=False)
         pixels = inputs["pixel_values"].to(self.device, self._other_dtype)
-        encoder = self._networks.once("image_encoder", SiglipVisionModel, self._other_dtype)
+        encoder = self._networks.encoder("image_encoder", SiglipVisionModel, self._other_dtype)
         embeds: torch.Tensor = encoder(pixel_values=pixels).last_hidden_state.float().cpu()
         return embeds
 
@@ -202,7 +204,7 @@ class HunyuanFramePack:
         vae = self._vae()
         scaled = latents.to(self.device, self._other_dtype) / vae.config.scaling_factor
         pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
-        return pixels.float().cpu()
+        return pixels.cpu().float()
 
     def park(self) -> None:
         """Take all weights off the device, between two steps; they stay in main memory."""
@@ -250,9 +252,9 @@ class HunyuanFramePack:
         """diffusers' pipeline with only its text parts, for its prompt encoding."""
         parts = self._components
         return HunyuanVideoFramepackPipeline(
-            text_encoder=self._networks.once("text_encoder", LlamaModel, self._other_dtype),
+            text_encoder=self._networks.encoder("text_encoder", LlamaModel, self._other_dtype),
             tokenizer=load_part(AutoTokenizer, parts["tokenizer"]),
-            text_encoder_2=self._networks.once("text_encoder_2", CLIPTextModel, self._other_dtype),
+            text_encoder_2=self._networks.encoder("text_encoder_2", CLIPTextModel, self._other_dtype),
             tokenizer_2=load_part(AutoTokenizer, parts["tokenizer_2"]),
             transformer=None,
             vae=None,
@@ -262,15 +264,26 @@ class HunyuanFramePack:
         )
 
     def _vae(self) -> AutoencoderKLHunyuanVideo:
-        return self._networks.kept("vae", AutoencoderKLHunyuanVideo, self._other_dtype, self._tile)
+        return self._networks.network("vae", AutoencoderKLHunyuanVideo, self._other_dtype, self._tile)
 
     def _tile(self, vae: AutoencoderKLHunyuanVideo) -> None:
-        if self._thrift.small_tiles:
-            vae.enable_tiling(_TILE, _TILE, tile_sample_stride_height=_STRIDE, tile_sample_stride_width=_STRIDE)
+        if tile := self._placement.tile:
+            stride = tile * 3 // 4
+            vae.enable_tiling(tile, tile, tile_sample_stride_height=stride, tile_sample_stride_width=stride)
 
     def _transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
         kind = HunyuanVideoFramepackTransformer3DModel
-        return self._networks.kept("transformer", kind, self._transformer_dtype, _project_in_float32)
+        return self._networks.network("transformer", kind, self._transformer_dtype, _project_in_float32)
+
+
+def _dtypes(device: torch.device, halved: bool = False) -> tuple[torch.dtype, torch.dtype]:
+    """The transformer's and the other networks' numbers: as released on a GPU, float32 or less (`halved`) on a CPU.
+
+    Released: transformer bf16, encoders and VAE fp16, output projection fp32.
+    """
+    if device.type == "cpu":
+        return (torch.bfloat16, torch.bfloat16) if halved else (torch.float32, torch.float32)
+    return torch.bfloat16, torch.float16
 
 
 def _project_in_float32(transformer: HunyuanVideoFramepackTransformer3DModel) -> None:

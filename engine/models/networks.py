@@ -1,4 +1,5 @@
-"""The networks of one model on one device: loaded when needed, kept or let go, parked while others need the GPU."""
+"""The networks of one model on one device: loaded when needed, each where the placement says, parked while others need
+the GPU."""
 
 from __future__ import annotations
 
@@ -8,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.hooks import apply_group_offloading
 
 from .loading import load_network
-from .spec import Thrift
+from .memory import Placement, Stay
 
 _PARTS = ("text_encoder", "text_encoder_2", "image_encoder", "vae", "transformer")
 """What has weights, in the sequence in which a shot needs it; a family has some of them."""
@@ -19,51 +21,63 @@ _PARTS = ("text_encoder", "text_encoder_2", "image_encoder", "vae", "transformer
 class Networks:
     """Networks by the name of their folder in `components`.
 
-    `loading` is told what is being loaded, such as "loading text encoder 1/5". Under `thrift.one_at_a_time` no network
-    stays on the device while another is loaded, and a transformer that can lends its blocks to the device one by one.
+    `loading` is told what is being loaded, such as "loading text encoder 1/5".
     """
 
     def __init__(
-        self, components: Mapping[str, Path], device: torch.device, thrift: Thrift, loading: Callable[[str], None]
+        self,
+        components: Mapping[str, Path],
+        device: torch.device,
+        placement: Placement,
+        loading: Callable[[str], None],
     ) -> None:
         self._components = components
         self._device = device
-        self._thrift = thrift
+        self._placement = placement
         self._loading = loading
         self._kept: dict[str, Any] = {}
-        self._lent: set[str] = set()
-        """Those whose blocks live in main memory and visit the device; they cannot be moved as a whole."""
 
-    def once(self, name: str, kind: Any, dtype: torch.dtype) -> Any:
-        """A network for the caller alone, such as an encoder, which a shot needs once: not kept."""
-        self._make_room()
-        return self._load(name, kind, dtype, self._device)
+    def encoder(self, name: str, kind: Any, dtype: torch.dtype) -> Any:
+        """An encoder, which a shot needs once: where the placement does not keep it, it is the caller's alone."""
+        stay = self._placement.encoders
+        if stay is Stay.KEPT:
+            return self.network(name, kind, dtype)
+        self._leave(name)
+        return self._load(name, kind, dtype, stay, leaves=True)
 
-    def kept(self, name: str, kind: Any, dtype: torch.dtype, prepare: Callable[[Any], None] | None = None) -> Any:
-        """A network that stays until something else needs its room; `prepare` is called once it is loaded."""
+    def network(self, name: str, kind: Any, dtype: torch.dtype, prepare: Callable[[Any], None] | None = None) -> Any:
+        """A network that stays, on the device or near it; `prepare` is called once it is loaded."""
+        self._leave(name)
+        stay = self._stay(name)
         if name not in self._kept:
-            self._make_room()
-            lent = self._thrift.one_at_a_time and self._device.type == "cuda" and hasattr(kind, "enable_group_offload")
-            network = self._load(name, kind, dtype, torch.device("cpu") if lent else self._device)
-            if prepare is not None:
-                prepare(network)
-            if lent:
-                network.enable_group_offload(
-                    onload_device=self._device,
-                    offload_device=torch.device("cpu"),
-                    offload_type="block_level",
-                    num_blocks_per_group=1,
-                )
-                self._lent.add(name)
+            network = self._load(name, kind, dtype, stay, prepare=prepare)
             self._kept[name] = network
+        elif stay is Stay.IN_TURN:
+            self._kept[name].to(self._device)
         return self._kept[name]
 
     def move(self, device: torch.device) -> None:
         """Move what is kept: to main memory while somebody else needs the GPU, and back."""
         for name, network in self._kept.items():
-            if name not in self._lent:
+            if self._stay(name) is Stay.KEPT:
                 network.to(device)
+            elif self._stay(name) is Stay.IN_TURN and device.type == "cpu":
+                network.to(device)  # it comes back when it is needed
         self._free()
+
+    def _stay(self, name: str) -> Stay:
+        return {"vae": self._placement.vae, "transformer": self._placement.transformer}.get(
+            name, self._placement.encoders
+        )
+
+    def _leave(self, coming: str) -> None:
+        """Make those leave the device that are there in turn, but `coming`; on a CPU that means forgetting them."""
+        for name in [name for name in self._kept if name != coming and self._stay(name) is Stay.IN_TURN]:
+            if self._device.type == "cpu":
+                del self._kept[name]
+            else:
+                self._kept[name].to("cpu")
+        self._free()  # of an encoder, which is gone by now, too
 
     def _free(self) -> None:
         """Give memory that nothing uses any more back to the device."""
@@ -71,13 +85,39 @@ class Networks:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _make_room(self) -> None:
-        if self._thrift.one_at_a_time:
-            self._kept.clear()
-            self._lent.clear()
-        self._free()  # of an encoder, which is gone by now, too
-
-    def _load(self, name: str, kind: Any, dtype: torch.dtype, device: torch.device) -> Any:
+    def _load(
+        self,
+        name: str,
+        kind: Any,
+        dtype: torch.dtype,
+        stay: Stay,
+        *,
+        leaves: bool = False,
+        prepare: Callable[[Any], None] | None = None,
+    ) -> Any:
         parts = [part for part in _PARTS if part in self._components]
         self._loading(f"loading {name.replace('_', ' ')} {parts.index(name) + 1}/{len(parts)}")
-        return load_network(kind, self._components[name], dtype, device)
+        streamed = stay is Stay.STREAMED
+        network = load_network(kind, self._components[name], dtype, torch.device("cpu") if streamed else self._device)
+        if prepare is not None:
+            prepare(network)
+        if streamed:
+            self._stream(network, leaves)
+        return network
+
+    def _stream(self, network: Any, leaves: bool) -> None:
+        """Let the network's blocks, or with `leaves` its smallest modules, visit the device.
+
+        A graphics card fetches the next block while one works. Weights are pinned beforehand where main memory can
+        hold them so; else each block is read and pinned as it is wanted, from the mapped file where memory is short.
+        """
+        beside = self._device.type == "cuda"
+        apply_group_offloading(
+            network,
+            onload_device=self._device,
+            offload_device=torch.device("cpu"),
+            offload_type="leaf_level" if leaves else "block_level",
+            num_blocks_per_group=None if leaves else 1,
+            use_stream=beside,
+            low_cpu_mem_usage=beside and self._placement.on_disk,
+        )

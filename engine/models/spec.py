@@ -125,16 +125,16 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
-class Thrift:
-    """How much harder than usual to save memory, once it has run out; the first changes no pixel, the second few."""
+class Extent:
+    """How large the work on one section is, whatever the shot's length."""
 
-    one_at_a_time: bool = False
-    """No network stays on the device while another is needed there."""
-    small_tiles: bool = False
-    """Decode in small overlapping tiles."""
-
-
-USUAL = Thrift()
+    width: int
+    height: int
+    """Pixels."""
+    tokens: int
+    """Tokens of the section and its packed context together, without the prompt's."""
+    latents: int
+    """Latent frames decoded together at most."""
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,26 @@ def check_header(path: Path) -> None:
         raise WeightsError(f"{name} is garbled: {-missing} bytes too many")
 
 
+def tensor_counts(folder: Path) -> dict[str, int]:
+    """How many numbers each tensor of a component's folder has, by name, from the headers alone.
+
+    Raises WeightsError for a garbled header and OSError where a file cannot be read.
+    """
+    counts: dict[str, int] = {}
+    for path in sorted(folder.glob("[!.]*.safetensors")):
+        name = f"{folder.name}/{path.name}"
+        with path.open("rb") as file:
+            prefix = file.read(_LENGTH.size)
+            length = _LENGTH.unpack(prefix)[0] if len(prefix) == _LENGTH.size else _LONGEST_HEADER + 1
+            if length > _LONGEST_HEADER:
+                raise WeightsError(f"{name} is garbled: it does not begin like a safetensors file")
+            header = _header(name, file.read(length))
+        for tensor, entry in header.items():
+            if tensor != "__metadata__":
+                counts[tensor] = math.prod(entry["shape"])
+    return counts
+
+
 def _indexed(index: Path) -> Iterator[str]:
     """The shards an index names, each of which exists."""
     name = f"{index.parent.name}/{index.name}"

@@ -89,10 +89,15 @@ class WorkerState:
 
 
 class LocalPool:
-    """Worker processes of this machine, one for each of `devices`, logging into `logs`."""
+    """Worker processes of this machine, one for each of `devices`, logging into `logs`.
 
-    def __init__(self, devices: Sequence[str], logs: Path) -> None:
-        self._processes = [WorkerProcess(device, logs / f"worker-{device.replace(':', '')}.log") for device in devices]
+    Each takes at most `limit` bytes of its device's memory, if that is given.
+    """
+
+    def __init__(self, devices: Sequence[str], logs: Path, limit: int | None = None) -> None:
+        self._processes = [
+            WorkerProcess(device, logs / f"worker-{device.replace(':', '')}.log", limit) for device in devices
+        ]
         self._by_name = {process.state.name: process for process in self._processes}
 
     def start(self, listener: Listener) -> None:
@@ -120,6 +125,7 @@ class WorkerProcess:
 
     device: str
     log_file: Path
+    limit: int | None = None
     state: WorkerState = field(init=False)
     _process: subprocess.Popen[str] | None = None
     _keeper: threading.Thread | None = None
@@ -191,6 +197,8 @@ class WorkerProcess:
     def _spawn(self) -> subprocess.Popen[str] | None:
         """Start the process, unless the pool is being stopped."""
         command = [sys.executable, "-m", "engine.server.worker", "--device", self.device]
+        if self.limit is not None:
+            command += ["--memory-limit", str(self.limit)]
         root = Path(__file__).resolve().parents[2]
         with self._writing, self.log_file.open("ab") as errors:
             if self._stopping.is_set():

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
-from ..protocol import Cancelled, Event, Failed, Finished, Progress, Section, ShotRequest, to_json
+from ..protocol import Cancelled, Event, Failed, Finished, Section, ShotRequest, to_json
 from .lifeline import die_with_parent
 from .orders import (
     Amend,
@@ -44,7 +44,6 @@ from .orders import (
 if TYPE_CHECKING:
     from ..framepack.job import Job
     from ..media.boards import BoardPicture
-    from ..models.spec import Thrift
 
 _BEAT_SECONDS = 1.0
 
@@ -60,10 +59,11 @@ class _LaidAsideError(Exception):
 
 
 class Worker:
-    """One device's worker; `reports` is where lines for the server go."""
+    """One device's worker; `reports` is where lines for the server go, `limit` the device's bytes it may take."""
 
-    def __init__(self, device: str, reports: int) -> None:
+    def __init__(self, device: str, reports: int, limit: int | None = None) -> None:
         self._device = device
+        self._limit = limit
         self._reports = reports
         self._saying = threading.Lock()
         self._orders: queue.Queue[Order] = queue.Queue()
@@ -120,26 +120,11 @@ class Worker:
             self._doing = "idle"
 
     def _shot(self, order: Make) -> Iterator[Event]:
-        """The shot's events; out of memory is tried once more with more thrift."""
-        from ..models.spec import Thrift
-
-        try:
-            yield from self._attempt(order, Thrift(one_at_a_time=order.thrifty))
-            return
-        except EngineError as error:
-            if error.code is not Code.OUT_OF_MEMORY:
-                raise
-            log.warning("out of memory: %s; trying once more", error.line)
-        # Here the error is gone, and with it everything that its traceback held.
-        self._families.close()
-        yield Progress("out of memory; trying once more with less at a time")
-        yield from self._attempt(order, Thrift(one_at_a_time=True, small_tiles=True))
-
-    def _attempt(self, order: Make, thrift: Thrift) -> Iterator[Event]:
-        from ..framepack.job import run
+        from ..framepack.job import Memory, run
 
         job, pictures = self._prepare(order)
-        shot = run(job, pictures, resume=True, families=self._families, thrift=thrift, revised=self._revised)
+        memory = Memory(self._limit, leaner=order.thrifty)
+        shot = run(job, pictures, resume=True, families=self._families, memory=memory, revised=self._revised)
         with closing(shot) as events:
             yield from events
 
@@ -250,6 +235,7 @@ def main() -> None:
     """Run as `python -m engine.server.worker --device DEVICE`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", required=True)
+    parser.add_argument("--memory-limit", type=int, metavar="BYTES")
     args = parser.parse_args()
     die_with_parent()
     _step_back()
@@ -257,7 +243,7 @@ def main() -> None:
     reports = os.dup(1)
     os.dup2(2, 1)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    Worker(args.device, reports).run()
+    Worker(args.device, reports, args.memory_limit).run()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -11,47 +13,96 @@ import torch
 from PIL import Image
 
 from engine.errors import Code, EngineError
+from engine.framepack import job
 from engine.framepack.job import prepare, run
 from engine.framepack.memory_faults import memory_faults
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.models.hunyuan import HunyuanFramePack
-from engine.protocol import Board, Event, ShotRequest, Step
+from engine.protocol import Board, Event, Progress, ShotRequest, Step
 from tests.engine.checkpoints import BOARD, TINY
-from tests.engine.conftest import MakeShot
+
+PLACE = job.place_model
 
 
 def make(folder: Path, *, resume: bool = False) -> list[Event]:
     board = open_board(BOARD)
     request = ShotRequest("tiny", "w5 w2 w81", (Board(1, board.sha256),), frames=73, width=64, height=64, steps=3)
-    job = prepare(request, board, open_folder(TINY), "cpu", folder)
-    return list(run(job, {board.sha256: board}, resume=resume))
+    prepared = prepare(request, board, open_folder(TINY), "cpu", folder)
+    return list(run(prepared, {board.sha256: board}, resume=resume))
 
 
-@pytest.mark.parametrize(
-    ("method", "call", "stage"),
-    [
-        ("encode_texts", 1, "encoding"),
-        ("encode_latent", 1, "encoding"),
-        ("begin", 2, "loading the transformer"),
-        ("decode", 1, "decoding"),
-        ("decode", 2, "decoding"),
-    ],
-)
-def test_memory_runs_out(
-    make_shot: MakeShot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, call: int, stage: str
+@pytest.fixture
+def starve(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Collection[int]], None]:
+    """Let the calls of a method that are numbered so, from 1, find no memory."""
+
+    def starve(method: str, calls: Collection[int]) -> None:
+        numbers = itertools.count(1)
+        original = getattr(HunyuanFramePack, method)
+
+        def failing(self, *args):  # type: ignore[no-untyped-def]
+            if next(numbers) in calls:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+            return original(self, *args)
+
+        monkeypatch.setattr(HunyuanFramePack, method, failing)
+
+    return starve
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    """The frames of the shot where there is memory enough, by file name."""
+    folder = tmp_path_factory.mktemp("whole") / "shot"
+    make(folder)
+    return {path.name: np.asarray(Image.open(path)) for path in (folder / "frames").glob("*.png")}
+
+
+STAGES = [
+    ("encode_texts", 1, "encoding"),
+    ("encode_latent", 1, "encoding"),
+    ("begin", 2, "loading the transformer"),
+    ("decode", 2, "decoding"),
+]
+
+
+@pytest.mark.parametrize(("method", "call", "stage"), STAGES)
+def test_memory_runs_out_once(
+    starve: Callable[[str, Collection[int]], None],
+    tmp_path: Path,
+    whole: dict[str, np.ndarray],
+    method: str,
+    call: int,
+    stage: str,
 ) -> None:
-    calls = 0
-    original = getattr(HunyuanFramePack, method)
+    """The shot goes on with less at a time, and what was finished is not made again."""
+    starve(method, {call})
+    placements: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            job, "place_model", lambda *a, leaner=0, **k: placements.append(leaner) or PLACE(*a, leaner=leaner, **k)
+        )
+        events = make(tmp_path / "starved")
+    assert placements == [0, 1]
+    said = [event.stage for event in events if isinstance(event, Progress)]
+    assert "out of memory; trying once more with less at a time" in said
+    assert len([event for event in events if isinstance(event, Step)]) == 6, "no section is sampled twice"
+    assert events[-1].event == "finished"
+    for name, frame in whole.items():
+        assert np.array_equal(Image.open(tmp_path / "starved" / "frames" / name), frame)
 
-    def failing(self, *args):  # type: ignore[no-untyped-def]
-        nonlocal calls
-        calls += 1
-        if calls == call:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
-        return original(self, *args)
 
-    monkeypatch.setattr(HunyuanFramePack, method, failing)
+@pytest.mark.parametrize(("method", "call", "stage"), STAGES)
+def test_memory_runs_out_for_good(
+    starve: Callable[[str, Collection[int]], None],
+    tmp_path: Path,
+    whole: dict[str, np.ndarray],
+    method: str,
+    call: int,
+    stage: str,
+) -> None:
+    """Twice is enough: one sentence, exit code 4, and the shot can be taken up where it stands."""
+    starve(method, {call, call + 1})
     folder = tmp_path / "starved"
     with pytest.raises(EngineError) as caught:
         make(folder)
@@ -62,9 +113,8 @@ def test_memory_runs_out(
     sampled = len(list((folder / "checkpoint").glob("latents-*")))
     events = make(folder, resume=True)
     assert len({event.section for event in events if isinstance(event, Step)}) == 2 - sampled
-    whole = make_shot(73)
-    for path in whole.frames:
-        assert np.array_equal(Image.open(path), Image.open(folder / "frames" / path.name))
+    for name, frame in whole.items():
+        assert np.array_equal(Image.open(folder / "frames" / name), frame)
 
 
 def test_the_cpu_says_it_in_words() -> None:

@@ -1,0 +1,92 @@
+"""How much memory HunyuanVideo's networks take, from their configurations and weight headers alone. No torch.
+
+What they hold while they work was counted once, tensor by tensor, over the real classes (`tests/engine/live_memory.py`
+does it again); it grows with the tokens of a section, not with the length of the shot.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .memory import SMALL_TILE, TILE, Demand, Part
+from .spec import Extent, ModelSpec
+from .weights import tensor_counts
+
+# In units of tokens x width, the numbers alive at the fullest moment of a block: inside a single-stream block's
+# rotary embedding, which runs in float32 whatever the rest does.
+_BLOCK_UNITS = {2: 17.5, 4: 16.0}
+# In units of frames x height x width x the first level's channels: the VAE's last upsampling, input, padded input,
+# output.
+_DECODE_UNITS, _ENCODE_UNITS = 9.2, 7.3
+_DECODED_TOGETHER = 5
+"""Latents that diffusers decodes at once; longer clips go in overlapping pieces."""
+_TEMPLATE_TOKENS = 100
+_BLOCK = re.compile(r"[^.]+\.\d+\.")
+"""How the names of a block's tensors begin: only lists of blocks at a network's top are streamed."""
+
+
+def hunyuan_demand(
+    components: Mapping[str, Path], spec: ModelSpec, extent: Extent, *, transformer_bytes: int, other_bytes: int
+) -> Demand:
+    """The demand of a section of `extent`; `transformer_bytes` and `other_bytes` are the widths of a number there.
+
+    Raises WeightsError for garbled headers and OSError for files that cannot be read.
+    """
+    text = _config(components["text_encoder"])
+    words = spec.prompt_tokens + _TEMPLATE_TOKENS
+    text_work = words * (12 * text["hidden_size"] + 3 * text["intermediate_size"]) * other_bytes
+    vision = _config(components["image_encoder"])
+    looks = (vision["image_size"] // vision["patch_size"]) ** 2
+    vision_work = looks * (12 * vision["hidden_size"] + 3 * vision["intermediate_size"]) * other_bytes
+    encoders = {
+        name: _part(components[name], other_bytes, work, leaves=True)
+        for name, work in (("text_encoder", text_work), ("text_encoder_2", text_work), ("image_encoder", vision_work))
+    }
+    transformer = _config(components["transformer"])
+    width = transformer["num_attention_heads"] * transformer["attention_head_dim"]
+    tokens = extent.tokens + spec.prompt_tokens + looks
+    work = round(tokens * width * transformer_bytes * _BLOCK_UNITS[transformer_bytes])
+    channels = _config(components["vae"])["block_out_channels"][0]
+    map_bytes = channels * other_bytes
+    encode = round(extent.width * extent.height * map_bytes * _ENCODE_UNITS)
+    decode = {tile: _decode(extent, tile, map_bytes, other_bytes) for tile in (0, TILE, SMALL_TILE)}
+    return Demand(
+        encoders,
+        _part(components["transformer"], transformer_bytes, work),
+        _part(components["vae"], other_bytes, encode),
+        decode,
+    )
+
+
+def _decode(extent: Extent, tile: int, map_bytes: int, other_bytes: int) -> int:
+    """Bytes of decoding `extent`'s latents in tiles of `tile` pixels (0: whole)."""
+    frames = 4 * min(extent.latents, _DECODED_TOGETHER) - 3
+    width, height = (min(side, tile or side) for side in (extent.width, extent.height))
+    # The whole clip, three channels, and what of it is being blended.
+    finished = 1.2 * (4 * extent.latents - 3) * extent.width * extent.height * 3 * other_bytes
+    return round(frames * width * height * map_bytes * _DECODE_UNITS + finished)
+
+
+def _part(folder: Path, number_bytes: int, work: int, *, leaves: bool = False) -> Part:
+    """A network from its weights' headers; with `leaves` its smallest modules are what visits the device."""
+    counts = tensor_counts(folder)
+    blocks: dict[str, int] = {}
+    for name, count in counts.items():
+        found = _BLOCK.match(name)
+        if leaves:
+            blocks[name] = count
+        elif found:
+            block = name[: found.end()]
+            blocks[block] = blocks.get(block, 0) + count
+    total = sum(counts.values())
+    rest = total - sum(blocks.values())
+    return Part(total * number_bytes, max(blocks.values(), default=0) * number_bytes, rest * number_bytes, work)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
