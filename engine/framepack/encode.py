@@ -1,4 +1,8 @@
-"""Prompts and boards, each encoded once a shot and kept in its folder by content: a resumed shot needs no encoder."""
+"""Prompts and boards, each encoded once and kept by content.
+
+In the shot's folder, so that a resumed shot needs no encoder; and what comes from text and image encoders also where
+the next shot finds it, so that another take of the same words loads neither.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from ..models.spec import Family, TextCondition
 from ..protocol import Event, Progress
 from .checkpoint import ShotFolder
 from .clock import Clock
+from .encoding_cache import EncodingCache
 from .request import Brief
 
 
@@ -32,7 +37,9 @@ class Encodings:
 class Encoder:
     """Encodes what a brief names, as far as the shot's folder does not hold it yet."""
 
-    def __init__(self, brief: Brief, family: Family, folder: ShotFolder, model: str, clock: Clock) -> None:
+    def __init__(
+        self, brief: Brief, family: Family, folder: ShotFolder, model: str, clock: Clock, cache: EncodingCache
+    ) -> None:
         """`model` is the model's fingerprint: another model's encodings are never taken for this one's.
 
         `brief` may be exchanged between two calls of `encode`.
@@ -42,43 +49,66 @@ class Encoder:
         self._folder = folder
         self._model = model
         self._clock = clock
+        self._cache = cache
 
     def encode(self) -> Generator[Event, None, Encodings]:
         """Encode all prompts together, then the boards; says what it is doing before each."""
         request = self.brief.request
         wanted = dict.fromkeys([*self.brief.prompts, *([request.negative] if request.cfg > 1 else [])])
-        missing = [text for text in wanted if not self._folder.has_encoding(self._text_key(text))]
+        missing = [text for text in wanted if not self._known(self._text_key(text), "text", text)]
         if missing:
             yield Progress("encoding the prompt")
             with self._clock.measure("encode"):
                 for text, condition in zip(missing, self._family.encode_texts(missing), strict=True):
                     self._folder.keep_encoding(self._text_key(text), condition.tensors)
-        images = dict.fromkeys(self.brief.board_images.values())
-        if not all(self._folder.has_encoding(self._board_key(image)) for image in images):
+                    self._cache.keep(condition.tensors, "text", text)
+        images = list(dict.fromkeys(self.brief.board_images.values()))
+        unseen = [image for image in images if not self._known(self._key(*self._seen(image)), *self._seen(image))]
+        if unseen or not all(self._folder.has_encoding(self._latent_key(image)) for image in images):
             yield Progress("encoding the boards")
         with self._clock.measure("encode"):
-            boards = {image: self.board(image) for image in images}
+            if unseen:
+                pictures = [self._picture(image) for image in unseen]
+                for image, vision in zip(unseen, self._family.encode_visions(pictures), strict=True):
+                    self._folder.keep_encoding(self._key(*self._seen(image)), {"vision": vision})
+                    self._cache.keep({"vision": vision}, *self._seen(image))
+            latents = {image: self.latent(image) for image in images}
         return Encodings(
             {text: TextCondition(self._folder.encoding(self._text_key(text))) for text in wanted},
-            {image: tensors["vision"] for image, tensors in boards.items()},
-            {image: tensors["latent"] for image, tensors in boards.items()},
+            {image: self._folder.encoding(self._key(*self._seen(image)))["vision"] for image in images},
+            latents,
         )
 
-    def board(self, image: str) -> dict[str, torch.Tensor]:
-        """`vision` and `latent` of the board whose picture has the SHA-256 `image`."""
-        key = self._board_key(image)
+    def latent(self, image: str) -> torch.Tensor:
+        """The latent of the board whose picture has the SHA-256 `image`: (1, C, 1, H, W) float32."""
+        key = self._latent_key(image)
         if not self._folder.has_encoding(key):
-            data = (self._folder.boards / image).read_bytes()
-            picture = fit(decode_board(data, f"board {image[:8]}"), self.brief.width, self.brief.height)
-            encoded = {"vision": self._family.encode_vision(picture), "latent": self._family.encode_latent(picture)}
-            self._folder.keep_encoding(key, encoded)
-        return self._folder.encoding(key)
+            self._folder.keep_encoding(key, {"latent": self._family.encode_latent(self._picture(image))})
+        return self._folder.encoding(key)["latent"]
+
+    def _known(self, key: str, *content: str) -> bool:
+        """Whether the shot's folder has the encoding, be it now, from the cache."""
+        if self._folder.has_encoding(key):
+            return True
+        if (kept := self._cache.take(*content)) is None:
+            return False
+        self._folder.keep_encoding(key, kept)
+        return True
+
+    def _picture(self, image: str) -> torch.Tensor:
+        """A board as the model sees it: (1, 3, H, W) in [-1, 1]."""
+        data = (self._folder.boards / image).read_bytes()
+        return fit(decode_board(data, f"board {image[:8]}"), self.brief.width, self.brief.height)
 
     def _text_key(self, text: str) -> str:
         return self._key("text", text)
 
-    def _board_key(self, image: str) -> str:
-        return self._key("board", image, str(self.brief.width), str(self.brief.height))
+    def _seen(self, image: str) -> tuple[str, ...]:
+        """What decides how the image encoder sees a board."""
+        return ("vision", image, str(self.brief.width), str(self.brief.height))
+
+    def _latent_key(self, image: str) -> str:
+        return self._key("latent", image, str(self.brief.width), str(self.brief.height))
 
     def _key(self, *content: str) -> str:
         described = json.dumps([self._model, self._family.device.type, *content])

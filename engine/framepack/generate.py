@@ -19,6 +19,7 @@ from ..protocol import Event, Finished, Preview, Progress, Started, Step
 from .checkpoint import SampledSection, ShotFolder
 from .clock import Clock
 from .encode import Encoder, Encodings
+from .encoding_cache import EncodingCache
 from .history import History
 from .memory_faults import memory_faults
 from .plan import PlannedSection
@@ -44,8 +45,10 @@ class Shot:
         watched: bool = True,
         revised: Callable[[], Brief | None] = lambda: None,
         memory: Callable[[], Mapping[str, Any]] = dict,
+        cache: EncodingCache,
     ) -> None:
-        """`model` is the model's fingerprint; `memory` tells, at the end, what the shot's record says of it.
+        """`model` is the model's fingerprint; `cache` holds encodings of other shots; `memory` tells, at the end, what
+        the shot's record says of it.
 
         `watched` says that somebody looks on while the shot is made: then there are Preview events, at most two a
         second, and provisional frames on disk. `revised` is asked before each section for a brief that differs in what
@@ -59,7 +62,7 @@ class Shot:
         self._revised = revised
         self._memory = memory
         self.clock = Clock()
-        self._encoder = Encoder(brief, family, folder, model, self.clock)
+        self._encoder = Encoder(brief, family, folder, model, self.clock, cache)
         self._publisher = Publisher(brief, family, folder, model, self.clock, provisional=watched)
 
     @torch.inference_mode()
@@ -100,7 +103,7 @@ class Shot:
 
     def export_latents(self, path: Path) -> None:
         """Save all latents of the finished shot, untrimmed (`ShotFolder.export_latents`)."""
-        start = self._encoder.board(self._brief.board_images[0])["latent"]
+        start = self._encoder.latent(self._brief.board_images[0])
         by_time = sorted(self._plan.made, key=lambda planned: planned.section)
         self._folder.export_latents(path, start, [planned.number for planned in by_time])
 

@@ -20,11 +20,13 @@ from ..models.cache_choice import CacheChoice, parse_cache
 from ..models.checksums import fingerprint, require_intact
 from ..models.families import Families, choose_device, place_model, spec_of
 from ..models.folder import ModelFolder
+from ..models.home import cache_home
 from ..models.memory import GIB, Placed
 from ..models.room import Account, base_memory
 from ..models.spec import Extent, ModelSpec
 from ..protocol import Event, Finished, Progress, ShotRequest, to_json
 from .checkpoint import ShotFolder, require_space
+from .encoding_cache import EncodingCache
 from .generate import Shot
 from .packing import Block
 from .rates import FULL, block_tokens
@@ -132,6 +134,7 @@ def run(
                 watched=watched,
                 revised=revision,
                 memory=account.record,
+                cache=EncodingCache(cache_home() / "encodings", _encoders(job, model, placed)),
             )
             if shot.complete():
                 yield Finished(brief.request.frames, 0.0, folder.movie.name)
@@ -160,6 +163,11 @@ def run(
         families.close()
         yield Progress("out of memory; trying once more with less at a time")
         yield from attempt(memory.leaner + 1)
+
+
+def _encoders(job: Job, model: Mapping[str, str], placed: Placed) -> str:
+    """Everything beside its content that decides how a prompt or board is encoded."""
+    return json.dumps([model, job.device.type, placed.placement.halved])
 
 
 def _extent(job: Job) -> Extent:

@@ -150,14 +150,16 @@ class HunyuanFramePack:
         return conditions
 
     @torch.inference_mode()
-    def encode_vision(self, picture: torch.Tensor) -> torch.Tensor:
-        """SigLIP's last hidden state of a picture (1, 3, H, W) in [-1, 1]: (1, tokens, features) float32."""
+    def encode_visions(self, pictures: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """SigLIP's last hidden state of pictures (1, 3, H, W) in [-1, 1], each (1, tokens, features) float32."""
         processor = load_part(AutoImageProcessor, self._components["feature_extractor"], backend="pil")
-        inputs = processor(images=(picture + 1) / 2, return_tensors="pt", do_rescale=False)
-        pixels = inputs["pixel_values"].to(self.device, self._other_dtype)
         encoder = self._networks.encoder("image_encoder", SiglipVisionModel, self._other_dtype)
-        embeds: torch.Tensor = encoder(pixel_values=pixels).last_hidden_state.float().cpu()
-        return embeds
+        visions = []
+        for picture in pictures:
+            inputs = processor(images=(picture + 1) / 2, return_tensors="pt", do_rescale=False)
+            pixels = inputs["pixel_values"].to(self.device, self._other_dtype)
+            visions.append(encoder(pixel_values=pixels).last_hidden_state.float().cpu())
+        return visions
 
     @torch.inference_mode()
     def encode_latent(self, picture: torch.Tensor) -> torch.Tensor:

@@ -175,8 +175,8 @@ class Family(Protocol):
         """Encode prompts, each to a `TextCondition`."""
         ...
 
-    def encode_vision(self, picture: torch.Tensor) -> torch.Tensor:
-        """Encode a picture (1, 3, H, W) in [-1, 1] with the image encoder: (1, tokens, features)."""
+    def encode_visions(self, pictures: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Encode pictures (1, 3, H, W) in [-1, 1] with the image encoder, each to (1, tokens, features)."""
         ...
 
     def encode_latent(self, picture: torch.Tensor) -> torch.Tensor:

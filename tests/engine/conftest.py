@@ -18,10 +18,18 @@ from tests.engine.checkpoints import BOARD, TINY, make_checkpoint
 from tests.engine.warm_engine import WarmEngine
 
 
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _a_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nobody's own models or caches are seen or touched."""
-    monkeypatch.setenv("SHOTPACK_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHOTPACK_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test has encoded is encoded anew by the next."""
+    monkeypatch.setenv("SHOTPACK_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture(scope="session", autouse=True)
