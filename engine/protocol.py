@@ -70,7 +70,9 @@ class ShotRequest:
     guidance: float | None = None
     cfg: float = 1.0
     negative: str = ""
-    cache: str = "none"
+    speed: str = "exact"
+    cache: str | None = None
+    """A step cache by name, where it is to be another than `speed` has."""
     prompts: tuple[PromptAt, ...] = ()
 
 

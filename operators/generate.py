@@ -123,6 +123,7 @@ def request_of(wanted: Any, name: str, found: Intent, boards: list[tuple[int, st
         "fps": found.fps,
         "conform": wanted.rate == "CONFORM",
         "seed": wanted.seed,
+        "speed": wanted.speed,
         "boards": boards,
     }
     asked |= {key: value for key in ("steps", "guidance") if (value := getattr(wanted, key))}

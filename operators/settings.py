@@ -42,6 +42,11 @@ RATES = (
     ("CONFORM", "Keep Speed", "Made at the model's frame rate and resampled to the scene's: motion keeps its speed"),
     ("FRAMES", "Frame for Frame", "The model's frames as they are: motion is slower at a lower frame rate"),
 )
+SPEEDS = (
+    ("exact", "Exact", "Every step is computed: the model at its best"),
+    ("balanced", "Balanced", "Steps that change little are skipped: about twice as fast, nearly the same picture"),
+    ("fast", "Fast", "More steps are skipped: for trying out; details differ"),
+)
 ENGINES = (
     ("SCENE", "Scene's Engine", "Render the board as the scene is set up"),
     ("BLENDER_WORKBENCH", "Workbench", "Render the board fast, with Workbench"),
@@ -92,6 +97,7 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     )
     order: EnumProperty(name="Order", description="Which section is made first", items=ORDERS)
     rate: EnumProperty(name="Frame Rate", items=RATES)
+    speed: EnumProperty(name="Speed", description="What is given up for time", items=SPEEDS)
     engine: EnumProperty(name="Render With", items=ENGINES)
     model: StringProperty(name="Model", description="Empty: the one in the preferences")
 

@@ -52,6 +52,18 @@ _GERMAN = {
     "Keep Speed": "Tempo halten",
     "Frame for Frame": "Bild für Bild",
     "Last First": "Letzter zuerst",
+    "Speed": "Tempo",
+    "What is given up for time": "Was für die Zeit aufgegeben wird",
+    "Exact": "Genau",
+    "Balanced": "Ausgewogen",
+    "Fast": "Schnell",
+    "Every step is computed: the model at its best": "Jeder Schritt wird gerechnet: das Modell in Bestform",
+    "Steps that change little are skipped: about twice as fast, nearly the same picture": (
+        "Schritte, die wenig ändern, entfallen: etwa doppelt so schnell, fast dasselbe Bild"
+    ),
+    "More steps are skipped: for trying out; details differ": (
+        "Mehr Schritte entfallen: zum Ausprobieren; Einzelheiten weichen ab"
+    ),
     "First First": "Erster zuerst",
     "Both Ends First": "Beide Enden zuerst",
     "Model's Own": "Wie das Modell",

@@ -64,8 +64,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--guidance", type=float, metavar="G", help="distilled guidance (default: 10)")
     parser.add_argument("--cfg", type=float, default=1.0, metavar="C", help="true guidance; above 1 doubles the time")
     parser.add_argument("--negative", default="", metavar="TEXT", help="what to avoid, with --cfg above 1")
+    parser.add_argument("--speed", default="exact", metavar="SPEED", help="exact, balanced or fast (default: exact)")
     parser.add_argument(
-        "--cache", default="none", metavar="KIND[:X]", help="step cache: none, teacache, first-block, mag"
+        "--cache", metavar="KIND[:X]", help="another step cache than --speed has: none, teacache, first-block, mag"
     )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda:N or mps")
     add_memory(parser)
@@ -149,6 +150,7 @@ def _request(args: argparse.Namespace, frames: int, opened: dict[int, BoardPictu
         guidance=args.guidance,
         cfg=args.cfg,
         negative=args.negative,
+        speed=args.speed,
         cache=args.cache,
         prompts=tuple(PromptAt(frame, text) for frame, text in args.prompt_at),
     )

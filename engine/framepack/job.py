@@ -23,7 +23,7 @@ from ..models.folder import ModelFolder
 from ..models.home import cache_home
 from ..models.memory import GIB, Placed
 from ..models.room import Account, base_memory
-from ..models.spec import Extent, ModelSpec
+from ..models.spec import Extent, ModelSpec, Speed
 from ..protocol import Event, Finished, Progress, ShotRequest, to_json
 from .checkpoint import ShotFolder, require_space
 from .encoding_cache import EncodingCache
@@ -71,7 +71,7 @@ def prepare(request: ShotRequest, start: BoardPicture, model: ModelFolder, devic
     spec = spec_of(model)
     size = fitting_size(start.width, start.height, spec.sizes, multiple=spec.size_multiple, limits=spec.side_limits)
     brief = settle(request, spec, size)
-    cache = parse_cache(request.cache, spec)
+    cache = parse_cache(brief.request.cache or "none", spec)
     chosen = choose_device(device)
     folder = ShotFolder(out)
     if not folder.taken():  # a shot that is resumed has taken some of its space already
@@ -121,7 +121,15 @@ def run(
         return brief
 
     def attempt(leaner: int) -> Generator[Event]:
-        placed = place_model(job.model, job.spec, _extent(job), job.device, limit=memory.limit, leaner=leaner)
+        placed = place_model(
+            job.model,
+            job.spec,
+            _extent(job),
+            job.device,
+            limit=memory.limit,
+            leaner=leaner,
+            eighth=brief.request.speed == Speed.FAST,
+        )
         if said := _told(placed, job.device):
             yield Progress(said)
         family = families.open(job.model, job.spec, job.device, job.cache, placed.placement)

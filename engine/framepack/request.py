@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 
 from ..errors import Code, EngineError
-from ..models.spec import ModelSpec, Order, Solver
+from ..models.spec import ModelSpec, Order, Solver, Speed
 from ..protocol import (
     FPS_MAXIMUM,
     FRAMES_MAXIMUM,
@@ -115,6 +115,7 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
     boards = _boards(request, conform, grid)
     plan = plan_shot(conform.native_frames(request.frames), grid=grid, schedule=schedule, boards=sorted(boards))
     steps = request.steps or spec.steps
+    speed = Speed(_choice("speed", request.speed, [*Speed]))
     guidance = spec.guidance if request.guidance is None else request.guidance
     settled = replace(
         request,
@@ -127,6 +128,7 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
         solver=str(solver),
         window=grid.window,
         guidance=guidance,
+        cache=request.cache or spec.caches.get(speed, "none"),
     )
     by_latent = {latent: boards[frame] for latent, frame in _latent_frames(plan, sorted(boards))}
     return Brief(

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from .spec import Order, Preview
+from .spec import Order, Preview, Speed
 
 _MOST_TEXT = 10_000
 _MOST_PIXELS = 8192
@@ -45,6 +45,8 @@ class ModelFacts:
     guidance: float | None = None
     order: Order | None = None
     preview: Preview | None = None
+    caches: Mapping[Speed, str] | None = None
+    """The step cache behind each speed but exact."""
     mag_ratios: tuple[float, ...] | None = None
     revisions: Mapping[str, str] = field(default_factory=lambda: _NONE)
     """Repository to the commit its files came from."""
@@ -171,6 +173,13 @@ def _ratios(name: str, value: Any) -> tuple[float, ...]:
     return tuple(number(name, ratio) for ratio in _list(name, value, "a list of numbers"))
 
 
+def _caches(name: str, value: Any) -> Mapping[Speed, str]:
+    named = (Speed.BALANCED, Speed.FAST)
+    if not isinstance(value, dict) or value.keys() != set(named):
+        _refuse(name, f"an object with {' and '.join(repr(str(each)) for each in named)}")
+    return {speed: _text(name, value[speed]) for speed in named}
+
+
 def _mapping(name: str, value: Any) -> Mapping[str, str]:
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         _refuse(name, "an object of texts")
@@ -211,6 +220,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "guidance": _number(0, 1000),
     "order": _order,
     "preview": _preview,
+    "caches": _caches,
     "mag_ratios": _ratios,
     "revisions": _mapping,
     "components": _components,

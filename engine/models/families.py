@@ -13,7 +13,8 @@ from ..errors import Code, EngineError
 from .cache_choice import CacheChoice
 from .checksums import fingerprint
 from .folder import ModelFolder
-from .hunyuan import RELEASED, HunyuanFramePack
+from .hunyuan import HunyuanFramePack
+from .hunyuan_spec import RELEASED
 from .memory import Placed, Placement, place
 from .room import measure_room
 from .spec import Extent, Family, ModelSpec
@@ -24,7 +25,7 @@ _SPECS = {RELEASED.family: RELEASED}
 # What a folder's `shotpack.json` may say of its model, under the names that spec and facts share.
 _OVERRIDES = (
     *("licence", "prompt_template", "prompt_crop", "prompt_tokens", "native_fps", "sizes", "side_limits"),
-    *("steps", "guidance", "order", "preview", "mag_ratios"),
+    *("steps", "guidance", "order", "preview", "caches", "mag_ratios"),
 )
 
 _FAMILIES = {RELEASED.family: HunyuanFramePack}
@@ -92,16 +93,17 @@ def place_model(
     *,
     limit: int | None = None,
     leaner: int = 0,
+    eighth: bool = False,
 ) -> Placed:
     """Where the model's networks are to live on `device` for sections of `extent`, using at most `limit` bytes of it.
 
-    `leaner` as in `place`. Raises EngineError `model_damaged`.
+    `leaner` and `eighth` as in `place`. Raises EngineError `model_damaged`.
     """
     try:
         demand = _FAMILIES[spec.family].demand(folder.components, spec, extent, device)
     except (WeightsError, OSError, LookupError, TypeError, ValueError) as fault:
         raise folder.damage(f"its parts cannot be measured ({' '.join(str(fault).split())[:160]})") from fault
-    return place(demand, measure_room(device, limit), leaner=leaner)
+    return place(demand, measure_room(device, limit), leaner=leaner, eighth=eighth)
 
 
 def choose_device(name: str) -> torch.device:

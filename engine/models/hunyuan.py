@@ -1,7 +1,6 @@
 """Released FramePack on HunyuanVideo: the first family. The only file that names its networks.
 
-Everything runs through diffusers' and transformers' own classes; what is released (dtypes, template, layouts) is said
-here once, with its source. Released code means github.com/lllyasviel/FramePack.
+Everything runs through diffusers' and transformers' own classes, in the dtypes of github.com/lllyasviel/FramePack.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from diffusers import (
     HunyuanVideoFramepackPipeline,
     HunyuanVideoFramepackTransformer3DModel,
 )
-from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, LlamaModel, SiglipVisionModel
 
 from ..framepack.schedule import shift_mu, shifted_sigmas
@@ -29,11 +27,7 @@ from .networks import Networks
 from .spec import (
     Denoising,
     Extent,
-    FlowShift,
     ModelSpec,
-    Order,
-    Preview,
-    Seam,
     Solver,
     TextCondition,
     Velocity,
@@ -42,65 +36,6 @@ from .step_cache import StepCache
 
 if TYPE_CHECKING:
     from ..framepack.history import PackedContext
-
-# The released latent-to-RGB map for previews (diffusers_helper/hunyuan.py), one row a latent channel.
-_PREVIEW = Preview(
-    matrix=(
-        (-0.0395, -0.0331, 0.0445),
-        (0.0696, 0.0795, 0.0518),
-        (0.0135, -0.0945, -0.0282),
-        (0.0108, -0.0250, -0.0765),
-        (-0.0209, 0.0032, 0.0224),
-        (-0.0804, -0.0254, -0.0639),
-        (-0.0991, 0.0271, -0.0669),
-        (-0.0646, -0.0422, -0.0400),
-        (-0.0696, -0.0595, -0.0894),
-        (-0.0799, -0.0208, -0.0375),
-        (0.1166, 0.1627, 0.0962),
-        (0.1165, 0.0432, 0.0407),
-        (-0.2315, -0.1920, -0.1355),
-        (-0.0270, 0.0401, -0.0821),
-        (-0.0616, -0.0997, -0.0727),
-        (0.0249, -0.0469, -0.1703),
-    ),
-    bias=(0.0259, -0.0192, -0.0761),
-)
-
-# The released size buckets (diffusers_helper/bucket_tools.py), key 640, as (width, height) in the released sequence.
-_WIDE = ((416, 960), (448, 864), (480, 832), (512, 768), (544, 704), (576, 672), (608, 640))
-_SIZES = tuple((width, height) for height, width in (*_WIDE, *((b, a) for a, b in reversed(_WIDE))))
-
-RELEASED = ModelSpec(
-    family="framepack-hunyuan",
-    title="FramePack on HunyuanVideo",
-    licence="unknown",
-    latent_channels=16,
-    spatial_compression=8,
-    temporal_compression=4,
-    patch=(1, 2, 2),
-    window=9,
-    seam=Seam.BLEND,
-    schedules={
-        Order.INVERTED: "f1k1_x_g9_f1k1f2k2f16k4_td",
-        Order.FORWARD: "f1k1_td_f16k4f2k2f1k1_g9",
-        Order.ENDPOINT: "td_f16k4f2k2f1k1_g9_x_f1k1",
-    },
-    kernels=((1, 2, 2), (2, 4, 4), (4, 8, 8)),
-    trained_orders=(),
-    size_multiple=16,
-    side_limits=(32, 2048),
-    sizes=_SIZES,
-    native_fps=30,
-    steps=25,
-    guidance=10.0,
-    order=Order.INVERTED,
-    solver=Solver.UNIPC,
-    shift=FlowShift(),
-    prompt_template=DEFAULT_PROMPT_TEMPLATE["template"],
-    prompt_crop=DEFAULT_PROMPT_TEMPLATE["crop_start"],
-    prompt_tokens=256,
-    preview=_PREVIEW,
-)
 
 
 class HunyuanFramePack:
@@ -128,7 +63,7 @@ class HunyuanFramePack:
     def demand(components: Mapping[str, Path], spec: ModelSpec, extent: Extent, device: torch.device) -> Demand:
         """What a section of `extent` asks of the memory on `device`."""
         widths = [dtype.itemsize for dtype in _dtypes(device)]
-        return hunyuan_demand(components, spec, extent, transformer_bytes=widths[0], other_bytes=widths[1])
+        return hunyuan_demand(components, spec, extent, device.type, transformer_bytes=widths[0], other_bytes=widths[1])
 
     @torch.inference_mode()
     def encode_texts(self, prompts: Sequence[str]) -> list[TextCondition]:
@@ -275,7 +210,16 @@ class HunyuanFramePack:
 
     def _transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
         kind = HunyuanVideoFramepackTransformer3DModel
-        return self._networks.network("transformer", kind, self._transformer_dtype, _project_in_float32)
+        return self._networks.network("transformer", kind, self._transformer_dtype, self._prepare)
+
+    def _prepare(self, transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
+        _project_in_float32(transformer)
+        if self._placement.eighth:
+            transformer.enable_layerwise_casting(
+                storage_dtype=torch.float8_e4m3fn,
+                compute_dtype=self._transformer_dtype,
+                skip_modules_pattern=(*transformer._skip_layerwise_casting_patterns, "^proj_out$"),
+            )
 
 
 def _dtypes(device: torch.device, halved: bool = False) -> tuple[torch.dtype, torch.dtype]:

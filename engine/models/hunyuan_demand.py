@@ -22,6 +22,10 @@ _BLOCK_UNITS = {2: 17.5, 4: 16.0}
 # In units of frames x height x width x the first level's channels: the VAE's last upsampling, input, padded input,
 # output.
 _DECODE_UNITS, _ENCODE_UNITS = 9.2, 7.3
+_CPU_UNITS = 12.0
+"""The same of decoding on a CPU, whose convolutions reorder what they read; measured (docs/measurements.md)."""
+_CLIP_COPIES = 3.7
+"""How often a decoded clip is in main memory, in float32, while it is blended with its neighbours and written."""
 _DECODED_TOGETHER = 5
 """Latents that diffusers decodes at once; longer clips go in overlapping pieces."""
 _TEMPLATE_TOKENS = 100
@@ -30,9 +34,17 @@ _BLOCK = re.compile(r"[^.]+\.\d+\.")
 
 
 def hunyuan_demand(
-    components: Mapping[str, Path], spec: ModelSpec, extent: Extent, *, transformer_bytes: int, other_bytes: int
+    components: Mapping[str, Path],
+    spec: ModelSpec,
+    extent: Extent,
+    device: str,
+    *,
+    transformer_bytes: int,
+    other_bytes: int,
 ) -> Demand:
-    """The demand of a section of `extent`; `transformer_bytes` and `other_bytes` are the widths of a number there.
+    """The demand of a section of `extent` on a kind of `device`.
+
+    `transformer_bytes` and `other_bytes` are the widths of a number there.
 
     Raises WeightsError for garbled headers and OSError for files that cannot be read.
     """
@@ -53,22 +65,25 @@ def hunyuan_demand(
     channels = _config(components["vae"])["block_out_channels"][0]
     map_bytes = channels * other_bytes
     encode = round(extent.width * extent.height * map_bytes * _ENCODE_UNITS)
-    decode = {tile: _decode(extent, tile, map_bytes, other_bytes) for tile in (0, TILE, SMALL_TILE)}
+    units = _CPU_UNITS if device == "cpu" else _DECODE_UNITS
+    decode = {tile: _decode(extent, tile, units * map_bytes, other_bytes) for tile in (0, TILE, SMALL_TILE)}
+    clip = (4 * extent.latents - 3) * extent.width * extent.height * 3 * 4
     return Demand(
         encoders,
         _part(components["transformer"], transformer_bytes, work),
         _part(components["vae"], other_bytes, encode),
         decode,
+        round(_CLIP_COPIES * clip),
     )
 
 
-def _decode(extent: Extent, tile: int, map_bytes: int, other_bytes: int) -> int:
+def _decode(extent: Extent, tile: int, pixel_bytes: float, other_bytes: int) -> int:
     """Bytes of decoding `extent`'s latents in tiles of `tile` pixels (0: whole)."""
     frames = 4 * min(extent.latents, _DECODED_TOGETHER) - 3
     width, height = (min(side, tile or side) for side in (extent.width, extent.height))
     # The whole clip, three channels, and what of it is being blended.
     finished = 1.2 * (4 * extent.latents - 3) * extent.width * extent.height * 3 * other_bytes
-    return round(frames * width * height * map_bytes * _DECODE_UNITS + finished)
+    return round(frames * width * height * pixel_bytes + finished)
 
 
 def _part(folder: Path, number_bytes: int, work: int, *, leaves: bool = False) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,17 @@ transformers_logging.disable_progress_bar()
 _ADVICE = "run 'python -m engine models verify' on it, or copy or download it again"
 
 
-def load_network(kind: Any, path: Path, dtype: torch.dtype, device: torch.device) -> Any:
+def load_network(
+    kind: Any, path: Path, dtype: torch.dtype, device: torch.device, prepare: Callable[[Any], None] | None = None
+) -> Any:
     """A network in evaluation mode on `device` in `dtype`; weights come through memory-mapped safetensors.
 
-    `kind` is a diffusers or transformers class. Raises EngineError `model_damaged` for anything missing, truncated or
-    of the wrong shape, and `out_of_memory`.
+    `kind` is a diffusers or transformers class; `prepare` is called before the network goes to the device. Raises
+    EngineError `model_damaged` for anything missing, truncated or of the wrong shape, and `out_of_memory`.
     """
     network = load_part(kind, path, use_safetensors=True, **_dtype_argument(kind, dtype))
+    if prepare is not None:
+        prepare(network)
     try:
         return network.to(device).eval().requires_grad_(False)
     except (torch.OutOfMemoryError, MemoryError) as fault:

@@ -18,6 +18,8 @@ FramePack decodes in tiles of 256 on every card under 60 GB."""
 _SPARE_SHARE, _SPARE = 0.05, GIB // 4
 """Room left free: the allocator wastes some, and other programs want some."""
 _NOTABLY_LESS = 0.8
+_LIBRARIES, _HALF_LIBRARIES = 128 * 2**20, 220 * 2**20
+"""What torch's CPU libraries take for themselves once they work, and more in bfloat16: measured on Sketch."""
 
 
 class Stay(StrEnum):
@@ -45,6 +47,10 @@ class Part:
         """On the device while it is streamed: one block works while the next one arrives."""
         return min(self.weights, self.rest + 2 * self.block)
 
+    def in_eight_bits(self) -> Part:
+        """The same with weights of 8 bits instead of 16; a block is widened while it works."""
+        return Part(self.weights // 2, self.block // 2, self.rest, self.work + self.block)
+
     def scaled(self, factor: float) -> Part:
         """The same in numbers of another width."""
         return Part(*(round(factor * each) for each in (self.weights, self.block, self.rest, self.work)))
@@ -60,12 +66,14 @@ class Demand:
     """Its work is that of encoding a board."""
     decode: Mapping[int, int]
     """Working bytes of decoding one section: whole (0), and in tiles of `TILE` and `SMALL_TILE`."""
+    finished: int = 0
+    """Main memory that finished frames take until they are written."""
 
     def scaled(self, factor: float) -> Demand:
         """The same in numbers of another width."""
         encoders = {name: part.scaled(factor) for name, part in self.encoders.items()}
         decode = {tile: round(factor * work) for tile, work in self.decode.items()}
-        return Demand(encoders, self.transformer.scaled(factor), self.vae.scaled(factor), decode)
+        return Demand(encoders, self.transformer.scaled(factor), self.vae.scaled(factor), decode, self.finished)
 
     @property
     def weights(self) -> int:
@@ -109,11 +117,15 @@ class Placement:
     """Half precision on a device that would use float32."""
     on_disk: bool = False
     """What is streamed waits on disk, because main memory does not hold it."""
+    eighth: bool = False
+    """The transformer's weights wait in 8 bits (diffusers' layerwise casting): where speed goes before exactness."""
 
     def stages(self, demand: Demand, room: Room) -> dict[str, int]:
         """Bytes on the device at each stage of a shot's life, by the network at work; the peak is the largest."""
         if self.halved:
             demand = demand.scaled(0.5)
+        if self.eighth:
+            demand = replace(demand, transformer=demand.transformer.in_eight_bits())
         stays = {
             **{name: (self.encoders, part) for name, part in demand.encoders.items()},
             "transformer": (self.transformer, demand.transformer),
@@ -125,6 +137,10 @@ class Placement:
             own = {Stay.KEPT: 0, Stay.IN_TURN: part.weights, Stay.STREAMED: part.streamed}[stay]
             work = max(part.work, demand.decode[self.tile]) if name == "vae" else part.work
             bytes_[name] = room.base + kept + own + work
+        if room.kind == "cpu":
+            bytes_["finished frames"] = room.base + kept + demand.finished
+            libraries = _LIBRARIES + self.halved * _HALF_LIBRARIES
+            bytes_ = {stage: each + libraries for stage, each in bytes_.items()}
         return bytes_
 
     def peak(self, demand: Demand, room: Room) -> int:
@@ -147,6 +163,8 @@ class Placement:
             said.append(f"pictures are decoded in tiles of {self.tile} pixels")
         if self.halved:
             said.append("half precision")
+        if self.eighth:
+            said.append("weights in 8 bits")
         return ", ".join(said)
 
 
@@ -165,13 +183,15 @@ class Placed:
     """Whether the prediction says that there is room."""
 
 
-def place(demand: Demand, room: Room, *, leaner: int = 0) -> Placed:
+def place(demand: Demand, room: Room, *, leaner: int = 0, eighth: bool = False) -> Placed:
     """The roomiest placement that fits; else the leanest there is, with `fits` False.
+
+    With `eighth` a graphics card without room for the transformer as it is may hold its weights in 8 bits.
 
     `leaner` is how often memory has run out already: for each time the next placement is taken that needs at least a
     fifth less, or the leanest; precision is given up last.
     """
-    ladder = [(each, each.peak(demand, room)) for each in _ladder(demand, room)]
+    ladder = [(each, each.peak(demand, room)) for each in _ladder(demand, room, eighth)]
     chosen = next((number for number, (_, peak) in enumerate(ladder) if peak <= room.usable), len(ladder) - 1)
     precise = sum(not each.halved for each, _ in ladder)
     for _ in range(leaner):
@@ -182,15 +202,18 @@ def place(demand: Demand, room: Room, *, leaner: int = 0) -> Placed:
     return Placed(placement, peak, peak <= room.usable)
 
 
-def _ladder(demand: Demand, room: Room) -> Iterator[Placement]:
+def _ladder(demand: Demand, room: Room, eighth: bool) -> Iterator[Placement]:
     """Every placement worth trying, the best first."""
     tiles = (0, TILE, SMALL_TILE) if demand.decode[TILE] < demand.decode[0] else (0,)
     yield ALL_KEPT
     for tile in tiles[:2]:
         yield from _with_encoders(Placement(tile=tile), room)
     if room.streams:
-        on_disk = demand.transformer.weights > room.ram
-        streamed = Placement(transformer=Stay.STREAMED, on_disk=on_disk)
+        if eighth:
+            for tile in tiles[:2]:
+                yield from _with_encoders(Placement(tile=tile, eighth=True), room)
+        on_disk = demand.transformer.weights // (1 + eighth) > room.ram
+        streamed = Placement(transformer=Stay.STREAMED, on_disk=on_disk, eighth=eighth)
         for tile in tiles[:2]:
             yield from _with_encoders(replace(streamed, tile=tile), room)
         for tile in tiles[1:] or (0,):

@@ -46,7 +46,7 @@ class Networks:
         return self._load(name, kind, dtype, stay, leaves=True)
 
     def network(self, name: str, kind: Any, dtype: torch.dtype, prepare: Callable[[Any], None] | None = None) -> Any:
-        """A network that stays, on the device or near it; `prepare` is called once it is loaded."""
+        """A network that stays, on the device or near it; `prepare` is called before it goes there."""
         self._leave(name)
         stay = self._stay(name)
         if name not in self._kept:
@@ -98,9 +98,8 @@ class Networks:
         parts = [part for part in _PARTS if part in self._components]
         self._loading(f"loading {name.replace('_', ' ')} {parts.index(name) + 1}/{len(parts)}")
         streamed = stay is Stay.STREAMED
-        network = load_network(kind, self._components[name], dtype, torch.device("cpu") if streamed else self._device)
-        if prepare is not None:
-            prepare(network)
+        device = torch.device("cpu") if streamed else self._device
+        network = load_network(kind, self._components[name], dtype, device, prepare)
         if streamed:
             self._stream(network, leaves)
         return network

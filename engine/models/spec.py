@@ -32,6 +32,18 @@ class Solver(StrEnum):
     EULER = "euler"
 
 
+class Speed(StrEnum):
+    """What an artist gives up for time; what each costs on a model was measured and is said in docs/engine.md.
+
+    `EXACT`: every step is computed. `BALANCED`: steps that change little are not (a step cache). `FAST`: more of them
+    are not, and where a GPU has no room for the transformer as released its weights wait in 8 bits.
+    """
+
+    EXACT = "exact"
+    BALANCED = "balanced"
+    FAST = "fast"
+
+
 class Seam(StrEnum):
     """How the pixels of neighbouring sections meet.
 
@@ -109,6 +121,8 @@ class ModelSpec:
     prompt_crop: int
     prompt_tokens: int
     preview: Preview
+    caches: Mapping[Speed, str]
+    """The step cache behind `BALANCED` and `FAST`, as `parse_cache` reads it."""
     mag_ratios: tuple[float, ...] = ()
     """Measured ratios for the MagCache step cache, one a step; empty where nobody measured them."""
 

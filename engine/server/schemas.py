@@ -62,7 +62,8 @@ class NewJob(_Strict):
     guidance: Guidance | None = None
     cfg: Annotated[float, Field(ge=1, le=GUIDANCE_MAXIMUM, allow_inf_nan=False)] = 1.0
     negative: Text = ""
-    cache: Annotated[str, Field(max_length=40)] = "none"
+    speed: Literal["exact", "balanced", "fast"] = "exact"
+    cache: Annotated[str, Field(max_length=40)] | None = None
     prompts: Annotated[list[PromptAtIn], Field(max_length=1000)] = []
 
     def request(self) -> ShotRequest:

@@ -149,7 +149,7 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 
     from ..models.families import choose_device, spec_of
-    from ..models.hunyuan import RELEASED
+    from ..models.hunyuan_spec import RELEASED
     from .architecture import new_pipeline, new_transformer
     from .start_motion import start_motion
     from .start_transformer import start_local

@@ -147,6 +147,20 @@ def kills(folder: Path, quick: bool) -> list[Row]:
     return faults.rows(folder / "faults", quick)
 
 
+def step_caches(folder: Path, quick: bool) -> list[Row]:
+    """What the step caches save on Sketch, and what they cost."""
+    from tests.bench import caches
+
+    return caches.caches(folder / "caches", quick)
+
+
+def placed(folder: Path, quick: bool) -> list[Row]:
+    """Predicted and measured memory."""
+    from tests.bench import placements
+
+    return placements.placements(folder, quick)
+
+
 TRUE_SIZE = "true-size"
 FAULTS = "faults"
 PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
@@ -157,6 +171,8 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "first-frames": first_frames,
     "ready": ready_time,
     "load": server_load,
+    "caches": step_caches,
+    "placements": placed,
     FAULTS: kills,
     TRUE_SIZE: true_size,
 }

@@ -11,7 +11,8 @@ from diffusers import HunyuanVideoFramepackTransformer3DModel
 from engine.framepack.history import History
 from engine.framepack.packing import parse
 from engine.framepack.plan import Grid, plan_shot
-from engine.models.hunyuan import RELEASED, HunyuanFramePack
+from engine.models.hunyuan import HunyuanFramePack
+from engine.models.hunyuan_spec import RELEASED
 from engine.models.spec import Denoising, Order, Seam, TextCondition
 from tests.bench.table import Row
 

@@ -117,6 +117,7 @@ def test_frames(generate: Generate, out: Path, frames: int) -> None:
         ({"order": "sideways"}, ["order cannot be 'sideways'", "inverted"]),
         ({"solver": "magic"}, ["solver cannot be 'magic'", "unipc, euler"]),
         ({"cache": "magic"}, ["cache cannot be 'magic'"]),
+        ({"speed": "warp"}, ["speed cannot be 'warp'", "balanced"]),
         ({"cache": "mag"}, ["step cache 'mag' cannot be used", "teacache"]),
         ({"cache": "teacache:x"}, ["threshold is x"]),
         ({"device": "cuda:99"}, ["There is no device 'cuda:99'", "cpu"]),

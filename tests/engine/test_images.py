@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from engine.media.boards import decode_board, fitting_size, nearest_size, open_board
 from engine.media.frames import frame_name, png_bytes, write_frames
 from engine.media.images import fit, preview_jpeg, to_bytes
-from engine.models.hunyuan import RELEASED
+from engine.models.hunyuan_spec import RELEASED
 
 
 def opened(tmp_path: Path, picture: Image.Image, name: str = "board.png", **options: object) -> np.ndarray:

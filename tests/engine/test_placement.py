@@ -22,8 +22,9 @@ import engine.framepack.job as job_module
 from engine.framepack.job import prepare, run
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
-from engine.models.hunyuan import RELEASED, HunyuanFramePack
+from engine.models.hunyuan import HunyuanFramePack
 from engine.models.hunyuan_demand import hunyuan_demand
+from engine.models.hunyuan_spec import RELEASED
 from engine.models.memory import ALL_KEPT, GIB, TILE, Demand, Placed, Placement, Room, Stay, place
 from engine.models.networks import Networks
 from engine.models.spec import Extent
@@ -63,6 +64,23 @@ def test_half_precision_is_near(as_usual: np.ndarray, tmp_path: Path) -> None:
     frames = make(tmp_path / "halved", Placement(*[Stay.IN_TURN] * 3, halved=True))
     error = np.mean(((frames.astype(float) - as_usual) / 255) ** 2)
     assert 20 < -10 * np.log10(error) < 80
+
+
+def test_eight_bits_are_near(as_usual: np.ndarray, tmp_path: Path) -> None:
+    frames = make(tmp_path / "eighth", Placement(Stay.IN_TURN, eighth=True))
+    error = np.mean(((frames.astype(float) - as_usual) / 255) ** 2)
+    assert 20 < -10 * np.log10(error) < 80
+
+
+def test_eight_bits_are_eight_bits() -> None:
+    model = open_folder(TINY)
+    family = HunyuanFramePack(model.components, RELEASED, torch.device("cpu"), placement=Placement(eighth=True))
+    transformer = family._transformer()
+    blocks = [*transformer.transformer_blocks, *transformer.single_transformer_blocks]
+    weights = [p for block in blocks for name, p in block.named_parameters() if p.dim() == 2 and "norm" not in name]
+    assert weights
+    assert {p.dtype for p in weights} == {torch.float8_e4m3fn}
+    assert transformer.proj_out.weight.dtype is torch.float32
 
 
 def test_in_turn_only_one_is_there() -> None:
@@ -166,6 +184,15 @@ def test_tiers(released: dict[str, Path], gigabytes: int, encoders: Stay, transf
     assert placed.peak < 0.95 * gigabytes * GIB
 
 
+@pytest.mark.parametrize(("gigabytes", "transformer"), [(12, Stay.STREAMED), (16, Stay.STREAMED), (24, Stay.KEPT)])
+def test_fast_keeps_it_there_in_eight_bits(released: dict[str, Path], gigabytes: int, transformer: Stay) -> None:
+    """Where speed goes first 13 billion numbers of 8 bits stay on a card of 24 GB; one of 48 needs no such thing."""
+    room = Room("cuda", gigabytes * GIB, 64 * GIB)
+    placed = place(released_demand(released), room, eighth=True)
+    assert (placed.placement.transformer, placed.placement.eighth, placed.fits) == (transformer, True, True)
+    assert not place(released_demand(released), Room("cuda", 48 * GIB, 64 * GIB), eighth=True).placement.eighth
+
+
 def test_other_devices(released: dict[str, Path]) -> None:
     demand = released_demand(released)
     assert place(demand, Room("mps", 96 * GIB, 96 * GIB)).placement == ALL_KEPT
@@ -173,7 +200,7 @@ def test_other_devices(released: dict[str, Path]) -> None:
     short = place(demand, Room("cuda", 8 * GIB, 12 * GIB)).placement
     assert short.on_disk, "16 GB of main memory do not hold the transformer: its blocks come from the disk"
     on_cpu = hunyuan_demand(
-        released, RELEASED, Extent(768, 512, tokens_of(768, 512), 18), transformer_bytes=4, other_bytes=4
+        released, RELEASED, Extent(768, 512, tokens_of(768, 512), 18), "cpu", transformer_bytes=4, other_bytes=4
     )
     assert place(on_cpu, Room("cpu", 40 * GIB, 40 * GIB, GIB // 2)).placement.halved
     assert not place(on_cpu, Room("cpu", 96 * GIB, 96 * GIB, GIB // 2)).placement.halved
@@ -187,6 +214,7 @@ def test_working_memory_of_the_blocks(released: dict[str, Path], width: int, hei
         released,
         RELEASED,
         Extent(width, height, tokens, 18),
+        "cuda",
         transformer_bytes=dtype.itemsize,
         other_bytes=dtype.itemsize,
     )

@@ -12,7 +12,7 @@ from diffusers import HunyuanVideoFramepackPipeline
 from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
 from safetensors.torch import load_file
 
-from engine.models.hunyuan import RELEASED
+from engine.models.hunyuan_spec import RELEASED
 from engine.sketch import bank as banks
 from engine.sketch import loop, train_vae
 from engine.sketch.architecture import new_pipeline, new_transformer, new_vae

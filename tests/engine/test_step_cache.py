@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 
 import numpy as np
 import pytest
@@ -109,3 +110,18 @@ def test_teacache_follows_the_released_rule(block_calls: list[int]) -> None:
             cached(**inputs(x, timestep))
         was_computed.append(bool(block_calls))
     assert was_computed == computed
+
+
+@pytest.mark.parametrize(
+    ("speed", "cache"), [("exact", "none"), ("balanced", "teacache:0.15"), ("fast", "teacache:0.25")]
+)
+def test_a_speed_is_a_cache_that_was_measured(make_shot: MakeShot, speed: str, cache: str) -> None:
+    """What the record says was used is the model's own choice for the speed; a cache that is named goes before it."""
+
+    def used(**settings: object) -> str:
+        shot = make_shot(1, steps=1, **settings)  # type: ignore[arg-type]
+        request: dict[str, str] = json.loads((shot.folder / "shot.json").read_text())["request"]
+        return request["cache"]
+
+    assert used(speed=speed) == cache
+    assert used(speed=speed, cache="first-block:0.2") == "first-block:0.2"

@@ -83,7 +83,7 @@ def test_words_say_what_is_special() -> None:
 def test_in_turn_means_never_together(kept: Stay, turn: Stay) -> None:
     part = Part(100, 10, 0, 5)
     demand = Demand({"text_encoder": part}, part, part, {0: 7, TILE: 7, SMALL_TILE: 7})
-    room = Room("cpu", 10**6, 0)
+    room = Room("mps", 10**6, 0)
     assert Placement(kept, kept, kept).peak(demand, room) == 307
     assert Placement(turn, turn, turn).stages(demand, room) == {"text_encoder": 105, "transformer": 105, "vae": 107}
     assert Placement(turn, Stay.STREAMED, kept).stages(demand, room)["transformer"] == 100 + 20 + 5
