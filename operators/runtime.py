@@ -52,6 +52,7 @@ def where() -> Where:
         token=chosen.token,
         online=bpy.app.online_access,
         models=settings.models_home(),
+        memory=chosen.memory,
     )
 
 

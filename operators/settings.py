@@ -121,6 +121,14 @@ class PreferenceProperties:
         subtype="DIR_PATH",
     )
     device: EnumProperty(name="Device", items=DEVICES)
+    memory: FloatProperty(
+        name="Memory Limit",
+        description="Gigabytes of the device that shots may take, from the engine's next start on; 0: all that is free",
+        min=0,
+        soft_max=48,
+        max=4096,
+        precision=1,
+    )
     model: StringProperty(name="Model", description="Empty: the best one that is installed")
     remote: StringProperty(
         name="Address", description="A remote engine, such as http://studio:8188; empty: this machine"

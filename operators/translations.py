@@ -52,6 +52,10 @@ _GERMAN = {
     "Keep Speed": "Tempo halten",
     "Frame for Frame": "Bild für Bild",
     "Last First": "Letzter zuerst",
+    "Memory Limit": "Speichergrenze",
+    "Gigabytes of the device that shots may take, from the engine's next start on; 0: all that is free": (
+        "Gigabyte des Geräts, die Einstellungen ab dem nächsten Start der Engine belegen dürfen; 0: alles, was frei ist"
+    ),
     "Speed": "Tempo",
     "What is given up for time": "Was für die Zeit aufgegeben wird",
     "Exact": "Genau",

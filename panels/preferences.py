@@ -23,6 +23,7 @@ class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
         draw_models(layout)
         column = layout.column()
         column.prop(self, "device")
+        column.prop(self, "memory")
         column.prop(self, "model")
         column.prop(self, "home")
         header, body = layout.panel("shotpack_remote", default_closed=True)

@@ -52,6 +52,8 @@ class Where:
     """Whether another machine may be asked."""
     models: Path | None = None
     """Where models lie, if not in the engine's own choice of folder."""
+    memory: float = 0.0
+    """Gigabytes of its device that a new engine takes at most; 0: all that is free."""
 
 
 class Desk:
@@ -278,7 +280,9 @@ def _picture(path: Path) -> bytes:
 def _engine(where: Where) -> Engine:
     """The engine to use; waits for it. Raises EngineError."""
     if not where.remote:
-        return find_or_start(where.python, where.folder, where.home, device=where.device, models=where.models)
+        return find_or_start(
+            where.python, where.folder, where.home, device=where.device, models=where.models, memory=where.memory
+        )
     if not where.online and not is_loopback(where.remote):
         raise EngineError(Code.REMOTE_OFFLINE, url=where.remote)
     connection = Connection(where.remote, where.token)

@@ -65,12 +65,18 @@ class Engine:
 
 
 def find_or_start(
-    python: Path, folder: Path, home: Path, *, device: str = "auto", models: Path | None = None
+    python: Path,
+    folder: Path,
+    home: Path,
+    *,
+    device: str = "auto",
+    models: Path | None = None,
+    memory: float = 0.0,
 ) -> Engine:
     """The engine that serves `home`: the running one where it speaks our protocol, else a new one.
 
     `python` is the interpreter of the engine's environment and `folder` the one that holds the package `engine`; a new
-    engine looks for models in `models` where that is given.
+    engine looks for models in `models` where that is given, and takes at most `memory` gigabytes of its device (0: all).
     Raises EngineError `engine_start_failed` with the end of its log.
     """
     until = time.monotonic() + _STOP_SECONDS
@@ -78,7 +84,7 @@ def find_or_start(
         if (running := adopt(home)) is not None:
             return running
         try:
-            return start(python, folder, home, device=device, models=models)
+            return start(python, folder, home, device=device, models=models, memory=memory)
         except EngineError as fault:
             # One that is just ending answers no more and still holds the home: a Blender closed a moment ago, say.
             if _TAKEN not in str(fault.params["log"])[-_LAST_WORDS:] or time.monotonic() > until:
@@ -100,12 +106,22 @@ def adopt(home: Path) -> Engine | None:
     return Engine(connection, ready)
 
 
-def start(python: Path, folder: Path, home: Path, *, device: str = "auto", models: Path | None = None) -> Engine:
+def start(
+    python: Path,
+    folder: Path,
+    home: Path,
+    *,
+    device: str = "auto",
+    models: Path | None = None,
+    memory: float = 0.0,
+) -> Engine:
     """Start an engine of our own; it ends with us. Raises EngineError `engine_start_failed`."""
     home.mkdir(parents=True, exist_ok=True)
     log = home / "logs" / "server.log"
     log.parent.mkdir(exist_ok=True)
     command = [str(python), "-m", "engine", "serve", "--home", str(home), "--device", device]
+    if memory:
+        command += ["--memory", f"{memory:g}"]
     try:
         with log.open("ab") as errors:
             process = subprocess.Popen(

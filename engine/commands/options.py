@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 _GIGABYTE = 2**30
-_LEAST, _MOST = 0.25, 4096
+_LEAST, _MOST = 0.01, 4096
 
 
 def add_memory(parser: argparse.ArgumentParser) -> None:

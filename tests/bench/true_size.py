@@ -1,89 +1,267 @@
-"""The true-size transformer with random bf16 weights: one section's steps, its memory, and where the time goes."""
+"""The true-size model with random weights on a GPU: memory under a cap for short and long shots, seconds, and floors.
+
+Only the reading of weight files is replaced, by random numbers; the policy's placement for the cap, group offloading,
+packed contexts of the first, a middle and the last section and the decode are the engine's own. Without a GPU a small
+net shows that it runs.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import torch
-from diffusers import HunyuanVideoFramepackTransformer3DModel
+from diffusers import FlowMatchEulerDiscreteScheduler, HunyuanVideoFramepackPipeline
+from PIL import Image
+from transformers import SiglipImageProcessor, SiglipVisionConfig, SiglipVisionModel
 
 from engine.framepack.history import History
-from engine.framepack.packing import parse
-from engine.framepack.plan import Grid, plan_shot
+from engine.framepack.packing import Block, parse
+from engine.framepack.plan import Grid, PlannedSection, plan_shot
+from engine.framepack.rates import FULL, block_tokens
 from engine.models.hunyuan import HunyuanFramePack
 from engine.models.hunyuan_spec import RELEASED
-from engine.models.spec import Denoising, Order, Seam, TextCondition
+from engine.models.memory import GIB, Placed, Room, place
+from engine.models.spec import Denoising, Extent, Order, Seam, TextCondition
 from tests.bench.table import Row
+from tests.engine.released import released_folders
 
-HEIGHT, WIDTH = 512, 768
 TEXT_TOKENS, VISION_TOKENS = 256, 729
+CAPS = (6, 12, 24)
+"""GB of the card that the process may take."""
+SECONDS = (5, 60)
+TRUE_LAYERS = (20, 40)
+_CUT_DOWN: dict[str, dict[str, object]] = {
+    "transformer": {"num_attention_heads": 2},
+    "vae": {"block_out_channels": [32, 32, 32, 32], "layers_per_block": 1},
+}
+STEPS = 4
+"""Denoising steps that are timed in each section; a shot takes 25."""
 
 
-class RandomFramePack(HunyuanFramePack):
-    """The released family around a random transformer; `layers` (dual, single) is (20, 40) for the true size."""
+@dataclass(frozen=True)
+class Size:
+    """The net (dual, single blocks) and the picture that are run."""
 
-    def __init__(self, device: torch.device, layers: tuple[int, int]) -> None:
-        super().__init__({}, RELEASED, device)
-        torch.set_default_dtype(torch.bfloat16)
-        try:
-            with device:
-                self._random = HunyuanVideoFramepackTransformer3DModel(
-                    num_layers=layers[0], num_single_layers=layers[1], has_image_proj=True, has_clean_x_embedder=True
-                )
-        finally:
-            torch.set_default_dtype(torch.float32)
-        self._random.eval().requires_grad_(False)
-        self._transformer_dtype = torch.bfloat16
-
-    def _transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
-        return self._random
-
-
-def denoising(height: int, width: int) -> Denoising:
-    """The packed context of a 5 s shot's second section, filled with noise."""
-    grid = Grid(RELEASED.window, RELEASED.temporal_compression, Seam.BLEND)
-    plan = plan_shot(145, grid=grid, schedule=parse(RELEASED.schedules[Order.INVERTED]))
-    board = torch.randn(RELEASED.latent_shape(1, height, width))
-    history = History(plan, {0: board})
-    history.add(plan.made[0], torch.randn(RELEASED.latent_shape(RELEASED.window, height, width)))
-    text = {
-        "embeds": torch.randn(1, TEXT_TOKENS, 4096),
-        "mask": torch.ones(1, TEXT_TOKENS),
-        "pooled": torch.randn(1, 768),
-    }
-    vision = torch.randn(1, VISION_TOKENS, 1152)
-    return Denoising(history.context(plan.made[1]), TextCondition(text), None, vision, 10.0, 1.0)
+    layers: tuple[int, int]
+    height: int
+    width: int
 
 
 @torch.inference_mode()
 def true_size(folder: Path, quick: bool) -> list[Row]:
-    """Seconds a step and peak memory at 512x768; on the CPU, and when quick, a cut-down net that only shows it runs."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    whole = device.type == "cuda" and not quick
-    layers, height, width = ((20, 40), HEIGHT, WIDTH) if whole else ((1, 1), 64, 96)
-    family = RandomFramePack(device, layers)
-    velocity = family.begin(denoising(height, width), 25)
-    x = torch.randn(RELEASED.latent_shape(RELEASED.window, height, width), device=device)
-    velocity(x, 1.0)
-    synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    synchronize()
-    steps = 5
-    began = time.monotonic()
-    for _ in range(steps):
-        velocity(x, 0.9)
-    synchronize()
-    seconds = (time.monotonic() - began) / steps
-    name = f"{layers[0]}+{layers[1]} blocks, {width}x{height}, bf16, {device.type}"
-    rows = [Row(f"seconds a step, {name}", f"{seconds:.3f}")]
-    if device.type == "cuda":
-        rows.append(Row(f"peak memory, {name}", f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"))
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-            velocity(x, 0.9)
-            synchronize()
-        events = sorted(profile.key_averages(), key=lambda event: -event.self_device_time_total)
-        total = sum(event.self_device_time_total for event in events)
-        rows += [
-            Row(f"share of {event.key[:60]}", f"{event.self_device_time_total / total:.0%}") for event in events[:6]
-        ]
+    """Peak memory and seconds under each cap, diffusers' pipeline beside it, and where the time of a step goes."""
+    on_gpu = torch.cuda.is_available()
+    device = torch.device("cuda" if on_gpu else "cpu")
+    size = Size(TRUE_LAYERS, 512, 768) if on_gpu and not quick else Size((1, 1), 64, 96)
+    folders = released_folders(folder / "released")
+    rows = []
+    with random_weights(size.layers):
+        for cap in CAPS if on_gpu else CAPS[:1]:
+            rows += _under_cap(folders, size, device, cap)
+        if on_gpu:
+            torch.cuda.set_per_process_memory_fraction(1.0)
+        rows += _beside_diffusers(folders, size, device)
     return rows
+
+
+@contextmanager
+def random_weights(layers: tuple[int, int]) -> Iterator[None]:
+    """Networks come into being with random numbers instead of being read from files."""
+
+    def make(kind: Any, path: Path, dtype: torch.dtype, device: torch.device, prepare: Any = None) -> Any:
+        config = kind.load_config(str(path))
+        if path.name == "transformer":
+            config |= {"num_layers": layers[0], "num_single_layers": layers[1]}
+        if layers != TRUE_LAYERS:
+            config |= _CUT_DOWN[path.name]
+        with torch.device("meta"):
+            network = kind.from_config(config).to(dtype)
+        network.to_empty(device="cpu")
+        for parameter in network.parameters():
+            parameter.normal_(std=0.02)
+        network.eval().requires_grad_(False)
+        if prepare is not None:
+            prepare(network)
+        return network.to(device)
+
+    with patch("engine.models.networks.load_network", make):
+        yield
+
+
+def _under_cap(folders: dict[str, Path], size: Size, device: torch.device, cap: int) -> list[Row]:
+    """The policy's choice for a card of `cap` GB, and what sections of a short and a long shot then take."""
+    plans = {seconds: _sections(seconds) for seconds in SECONDS}
+    extent = _extent(size, [planned for made in plans.values() for planned in made])
+    room = Room(device.type, cap * GIB, 96 * GIB)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.set_per_process_memory_fraction(
+            min(1.0, cap * GIB / torch.cuda.get_device_properties(0).total_memory)
+        )
+    placed = place(HunyuanFramePack.demand(folders, RELEASED, extent, device), room)
+    family = HunyuanFramePack(folders, RELEASED, device, placement=placed.placement)
+    rows, peaks = [], {}
+    for seconds, made in plans.items():
+        _reset(device)
+        steps, decodes = zip(*(_section(family, size, planned) for planned in made), strict=True)
+        peaks[seconds] = _peak(device)
+        a_frame = (25 * sum(steps) / len(steps) + sum(decodes) / len(decodes)) / 36
+        value = f"{peaks[seconds] / GIB:.2f} GiB, {sum(steps) / len(steps):.2f} s a step, {a_frame:.2f} s a frame"
+        name = f"{cap} GB, {seconds} s shot, first, middle and last section, {_named(size, device)}"
+        rows.append(Row(f"{name}: peak, time", value, "", f"under {cap} GB"))
+    short, long = (peaks[seconds] for seconds in SECONDS)
+    rows.append(
+        Row(f"{cap} GB: {_said(placed)}; long over short", f"{long / max(short, 1) - 1:+.1%}", "", "within 2 %")
+    )
+    return rows
+
+
+def _said(placed: Placed) -> str:
+    return f"predicted {placed.peak / GIB:.2f} GiB ({placed.placement.words or 'everything stays on the device'})"
+
+
+def _named(size: Size, device: torch.device) -> str:
+    return f"{size.layers[0]}+{size.layers[1]} blocks, {size.width}x{size.height}, {device.type}"
+
+
+def _sections(seconds: int) -> list[PlannedSection]:
+    """The first, a middle and the last section that an inverted shot makes."""
+    grid = Grid(RELEASED.window, RELEASED.temporal_compression, Seam.BLEND)
+    made = plan_shot(30 * seconds, grid=grid, schedule=parse(RELEASED.schedules[Order.INVERTED])).made
+    return [made[0], made[len(made) // 2], made[-1]]
+
+
+def _extent(size: Size, sections: list[PlannedSection]) -> Extent:
+    rows, columns = size.height // 8, size.width // 8
+    context = max(
+        sum(block_tokens(Block(len(block.slots), block.kernel), rows, columns) for block in planned.layout.blocks)
+        for planned in sections
+    )
+    own = block_tokens(Block(RELEASED.window, FULL), rows, columns)
+    return Extent(size.width, size.height, own + context, max(len(planned.decode.latents) for planned in sections))
+
+
+def _section(family: HunyuanFramePack, size: Size, planned: PlannedSection) -> tuple[float, float]:
+    """Seconds of a step and of the decode of one section; its history is noise."""
+    noise = torch.randn(RELEASED.latent_shape(len(planned.decode.latents), size.height, size.width))
+    velocity = family.begin(_denoising(size, planned), 25)
+    x = torch.randn(RELEASED.latent_shape(RELEASED.window, size.height, size.width), device=family.device)
+    velocity(x, 1.0)  # the first call brings the weights
+    step = _timed(family.device, lambda: [velocity(x, 0.9) for _ in range(STEPS)]) / STEPS
+    return step, _timed(family.device, lambda: family.decode(noise))
+
+
+def _denoising(size: Size, planned: PlannedSection) -> Denoising:
+    class _Noise(History):
+        def _latent(self, number: int) -> torch.Tensor:
+            return torch.randn(RELEASED.latent_shape(1, size.height, size.width))
+
+    grid = Grid(RELEASED.window, RELEASED.temporal_compression, Seam.BLEND)
+    plan = plan_shot(145, grid=grid, schedule=parse(RELEASED.schedules[Order.INVERTED]))
+    context = _Noise(plan, {0: torch.randn(RELEASED.latent_shape(1, size.height, size.width))}).context(planned)
+    return Denoising(context, TextCondition(_text()), None, torch.randn(1, VISION_TOKENS, 1152), 10.0, 1.0)
+
+
+def _text() -> dict[str, torch.Tensor]:
+    mask = torch.ones(1, TEXT_TOKENS)
+    return {"embeds": torch.randn(1, TEXT_TOKENS, 4096), "mask": mask, "pooled": torch.randn(1, 768)}
+
+
+def _beside_diffusers(folders: dict[str, Path], size: Size, device: torch.device) -> list[Row]:
+    """The same section with all the card: the engine's steps, diffusers' own pipeline's, the floors and the profile."""
+    family = HunyuanFramePack(folders, RELEASED, device)
+    planned = _sections(SECONDS[0])[1]
+    ours, _ = _section(family, size, planned)
+    transformer = family._transformer()
+    text = {name: each.to(device, family._transformer_dtype) for name, each in _text().items()}
+    # One layer of the image encoder has its output's shape; what runs once a shot cancels out below.
+    seeing = SiglipVisionConfig(hidden_size=1152, intermediate_size=64, num_hidden_layers=1, num_attention_heads=16)
+    seeing.image_size, seeing.patch_size = 384, 14
+    pipeline = HunyuanVideoFramepackPipeline(
+        text_encoder=None,
+        tokenizer=None,
+        transformer=transformer,
+        vae=family._vae(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+        text_encoder_2=None,
+        tokenizer_2=None,
+        image_encoder=SiglipVisionModel(seeing).to(device, family._other_dtype),
+        feature_extractor=SiglipImageProcessor(size={"height": 384, "width": 384}),
+    )
+    pipeline.set_progress_bar_config(disable=True)
+
+    def theirs(steps: int) -> None:
+        pipeline(
+            image=Image.new("RGB", (size.width, size.height)),
+            prompt_embeds=text["embeds"],
+            pooled_prompt_embeds=text["pooled"],
+            prompt_attention_mask=text["mask"],
+            num_frames=37,
+            height=size.height,
+            width=size.width,
+            num_inference_steps=steps,
+            output_type="latent",
+        )
+
+    theirs(1)
+    more, less = (_timed(device, lambda steps=steps: theirs(steps)) for steps in (STEPS + 1, 1))
+    rows = [
+        Row(f"seconds a step, whole card, {_named(size, device)}", f"{ours:.3f}", f"{(more - less) / STEPS:.3f}", ""),
+        *_floors(family, size, planned),
+    ]
+    return rows + (_profile(family, size, planned) if device.type == "cuda" else [])
+
+
+def _floors(family: HunyuanFramePack, size: Size, planned: PlannedSection) -> list[Row]:
+    """What a step cannot go under: its weights' bytes, and its multiplications."""
+    transformer: Any = family._transformer()
+    config = transformer.config
+    width = config["num_attention_heads"] * config["attention_head_dim"]
+    tokens = _extent(size, [planned]).tokens + TEXT_TOKENS + VISION_TOKENS
+    blocks = [*transformer.transformer_blocks, *transformer.single_transformer_blocks]
+    weights = sum(parameter.numel() for block in blocks for parameter in block.parameters())
+    # Dual blocks hold a second set of weights for the few words: counted once a token, as if all tokens were pictures.
+    per_token = sum(
+        parameter.numel() / (2 if block in list(transformer.transformer_blocks) else 1)
+        for block in blocks
+        for parameter in block.parameters()
+    )
+    flops = 2 * per_token * tokens + 4 * len(blocks) * tokens**2 * width
+    return [
+        Row("floor of a step: bytes of the blocks' weights, bf16", f"{2 * weights / GIB:.1f} GiB"),
+        Row(f"floor of a step: operations at {tokens} tokens", f"{flops / 1e12:.1f} TFLOP"),
+    ]
+
+
+def _profile(family: HunyuanFramePack, size: Size, planned: PlannedSection) -> list[Row]:
+    velocity = family.begin(_denoising(size, planned), 25)
+    x = torch.randn(RELEASED.latent_shape(RELEASED.window, size.height, size.width), device=family.device)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        velocity(x, 0.9)
+        torch.cuda.synchronize()
+    events = sorted(profile.key_averages(), key=lambda event: -event.self_device_time_total)
+    total = sum(event.self_device_time_total for event in events)
+    return [Row(f"share of {event.key[:60]}", f"{event.self_device_time_total / total:.0%}") for event in events[:6]]
+
+
+def _timed(device: torch.device, work: Any) -> float:
+    began = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def _reset(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _peak(device: torch.device) -> int:
+    return torch.cuda.max_memory_allocated() if device.type == "cuda" else 0

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.client.connection import Connection, LineState
@@ -46,9 +47,14 @@ def models(tmp_path_factory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def engine(home, models) -> Iterator[Engine]:
-    started = find_or_start(PYTHON, ROOT, home, device="cpu")
+    started = find_or_start(PYTHON, ROOT, home, device="cpu", memory=2.5)
     yield started
     started.stop()
+
+
+def test_the_worker_is_told_how_much_memory_it_may_take(engine):
+    (worker,) = psutil.Process(engine.ready["pid"]).children()
+    assert worker.cmdline()[-2:] == ["--memory-limit", str(int(2.5 * 2**30))]
 
 
 def follow(session: Session, until: Callable[[], bool]) -> list[tuple[str, object]]:

@@ -30,6 +30,7 @@ def test_doctor_says_a_line_about_everything(warm_engine: WarmEngine, tmp_path: 
         (["generate"], "--out"),
         (["generate", "--out", "x", "--nonsense"], "unrecognized arguments: --nonsense"),
         (["generate", "--out", "x", "--frames", "3", "--seconds", "2"], "not allowed with argument"),
+        (["generate", "--out", "x", "--memory", "much"], "'much' is no size; write gigabytes"),
         (["models", "path", "no-such-model"], "no-such-model"),
     ],
 )
@@ -53,6 +54,19 @@ def test_the_installed_model_is_the_default(warm_engine: WarmEngine, tmp_path: P
     assert json.loads((tmp_path / "a" / "shot.json").read_text())["model"]["name"] == "mine"
     listed = warm_engine.run(["models", "list", "--json"], tmp_path / "log", home=home)
     assert {"mine", "framepack-i2v", "framepack-f1"} <= {row["name"] for row in json.loads(listed.stdout)}
+
+
+def test_a_limit_of_memory_is_kept_to(warm_engine: WarmEngine, tmp_path: Path) -> None:
+    """Where less may be used than is there, the leaner placement is taken, and said."""
+    out = tmp_path / "shot"
+    command = ["generate", "--model", str(TINY), "--image", str(BOARD), "--prompt", "w5", "--out", str(out), "--json"]
+    command += ["--frames", "1", "--size", "64x64", "--steps", "1", "--device", "cpu", "--memory", "0.05"]
+    ended = warm_engine.run(command, tmp_path / "log")
+    assert ended.status == 0
+    said = [json.loads(line).get("stage", "") for line in ended.stdout.splitlines()]
+    assert any(stage.endswith("a smaller picture needs less") for stage in said), said
+    memory = json.loads((out / "shot.json").read_text())["memory"]
+    assert memory["placement"].startswith("one network at a time")
 
 
 def test_a_person_sees_progress_and_the_result(warm_engine: WarmEngine, tmp_path: Path) -> None:

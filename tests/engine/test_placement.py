@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import struct
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from diffusers.models.transformers.transformer_hunyuan_video import (
     HunyuanVideoTransformerBlock,
 )
 from PIL import Image
-from transformers import CLIPTextConfig, CLIPTextModel, LlamaConfig, LlamaModel, SiglipVisionConfig, SiglipVisionModel
 
 import engine.framepack.job as job_module
 from engine.framepack.job import prepare, run
@@ -32,6 +29,7 @@ from engine.protocol import Board, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MakeShot
 from tests.engine.live_memory import no_data, working_bytes
+from tests.engine.released import released_folders
 
 TURNS = Placement(Stay.IN_TURN, Stay.IN_TURN, Stay.IN_TURN)
 STREAMED = Placement(Stay.STREAMED, Stay.STREAMED, Stay.IN_TURN, TILE)
@@ -102,40 +100,7 @@ def test_the_record_says_what_was_predicted_and_what_was(make_shot: MakeShot) ->
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders of the released networks: configurations and weight headers as diffusers and transformers make them."""
-    root = tmp_path_factory.mktemp("released")
-    llama = LlamaConfig(vocab_size=128_320, intermediate_size=14_336, num_key_value_heads=8)
-    clip = CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_attention_heads=12, num_hidden_layers=12)
-    siglip = SiglipVisionConfig(
-        hidden_size=1152,
-        intermediate_size=4304,
-        num_hidden_layers=27,
-        num_attention_heads=16,
-        image_size=384,
-        patch_size=14,
-    )
-    with torch.device("meta"):
-        networks: dict[str, Any] = {
-            "transformer": HunyuanVideoFramepackTransformer3DModel(has_image_proj=True, has_clean_x_embedder=True),
-            "vae": AutoencoderKLHunyuanVideo(),
-            "text_encoder": LlamaModel(llama),
-            "text_encoder_2": CLIPTextModel(clip),
-            "image_encoder": SiglipVisionModel(siglip),
-        }
-    folders = {}
-    for name, network in networks.items():
-        folders[name] = root / name
-        folders[name].mkdir()
-        config = network.config
-        described = json.dumps(dict(config)) if isinstance(config, dict) else config.to_json_string()
-        (folders[name] / "config.json").write_text(described)
-        header = {
-            key: {"dtype": "BF16", "shape": list(tensor.shape), "data_offsets": [0, 0]}
-            for key, tensor in network.state_dict().items()
-        }
-        packed = json.dumps(header).encode()
-        (folders[name] / "model.safetensors").write_bytes(struct.pack("<Q", len(packed)) + packed)
-    return folders
+    return released_folders(tmp_path_factory.mktemp("released"))
 
 
 def released_demand(folders: dict[str, Path], width: int = 768, height: int = 512) -> Demand:
