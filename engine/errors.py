@@ -48,6 +48,8 @@ class Code(StrEnum):
     MODEL_UNKNOWN = "model_unknown"
     MODEL_FOLDER_INVALID = "model_folder_invalid"
     MODEL_DAMAGED = "model_damaged"
+    LORA_UNKNOWN = "lora_unknown"
+    LORA_INVALID = "lora_invalid"
     LICENCE_NOT_ACCEPTED = "licence_not_accepted"
     OFFLINE = "offline"
     DOWNLOAD_FAILED = "download_failed"
@@ -136,6 +138,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.MODEL_UNKNOWN: Explanation(
         3, "'{model}' is neither an installed model nor a model folder", "choose one of {known}, or pass a folder"
+    ),
+    Code.LORA_UNKNOWN: Explanation(
+        3, "There is no LoRA '{lora}' here", "put {lora}.safetensors into {path}; there is {known}"
+    ),
+    Code.LORA_INVALID: Explanation(
+        3, "The LoRA {lora} cannot be used: {detail}", "use one that was made for this model"
     ),
     Code.MODEL_FOLDER_INVALID: Explanation(3, "{path} is not a model folder: {detail}", "{advice}"),
     Code.MODEL_DAMAGED: Explanation(3, "The model in {path} is damaged: {detail}", "{advice}"),

@@ -26,6 +26,7 @@ STEPS_MAXIMUM = 1_000
 SEED_MAXIMUM = 2**63 - 1
 GUIDANCE_MAXIMUM = 100
 FPS_MAXIMUM = 240
+LORA_WEIGHT_MAXIMUM = 10
 
 T = TypeVar("T")
 
@@ -45,6 +46,14 @@ class PromptAt:
 
     frame: int
     text: str
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A small addition to the model's weights, by its name on the engine's machine, and how much of it."""
+
+    name: str
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,7 @@ class ShotRequest:
     cache: str | None = None
     """A step cache by name, where it is to be another than `speed` has."""
     prompts: tuple[PromptAt, ...] = ()
+    loras: tuple[Lora, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -126,8 +127,23 @@ def request_of(wanted: Any, name: str, found: Intent, boards: list[tuple[int, st
         "speed": wanted.speed,
         "boards": boards,
     }
+    if loras := loras_of(wanted.loras):
+        asked["loras"] = loras
     asked |= {key: value for key in ("steps", "guidance") if (value := getattr(wanted, key))}
     return asked if wanted.order == "AUTO" else {**asked, "order": wanted.order}
+
+
+def loras_of(text: str) -> list[dict[str, Any]]:
+    """The LoRAs in a text such as "ink 0.8, haze": a name, and after a blank or colon how much of it, else 1."""
+    found = []
+    for piece in filter(None, (piece.strip() for piece in text.split(","))):
+        name, weight = piece, 1.0
+        head, _, last = piece.replace(":", " ").rpartition(" ")
+        with contextlib.suppress(ValueError):
+            if head.strip():
+                name, weight = head.strip(), float(last)
+        found.append({"name": name, "weight": weight})
+    return found
 
 
 def _boards(context: Any, found: Intent, folder: Path) -> list[tuple[int, str]]:

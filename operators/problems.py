@@ -53,6 +53,8 @@ _ADVICE: dict[Code, tuple[str, Fix | None]] = {
     Code.MODEL_MISSING: ("Choose or download a model in the preferences.", _AGAIN),
     Code.MODEL_NOT_INSTALLED: ("Choose or download a model in the preferences, then send the shot again.", _AGAIN),
     Code.MODEL_UNKNOWN: ("Choose an installed model in the preferences, then send the shot again.", _AGAIN),
+    Code.LORA_UNKNOWN: ("Put it into the engine's LoRA folder or take it out of the panel, then send again.", _AGAIN),
+    Code.LORA_INVALID: ("Take it out of the panel, then send the shot again.", _AGAIN),
     Code.JOB_UNKNOWN: ("Send it again; the frames that were made stay in their folder.", _AGAIN),
     Code.INTERNAL: ("Please report it with the log; resuming may help.", _RESUME),
 }

@@ -100,6 +100,10 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     speed: EnumProperty(name="Speed", description="What is given up for time", items=SPEEDS)
     engine: EnumProperty(name="Render With", items=ENGINES)
     model: StringProperty(name="Model", description="Empty: the one in the preferences")
+    loras: StringProperty(
+        name="LoRAs",
+        description="Names from the engine's LoRA folder with how much of each, such as: ink 0.8, haze 0.5",
+    )
 
 
 class PreferenceProperties:

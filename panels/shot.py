@@ -71,7 +71,7 @@ def _draw_advanced(layout: Any, context: Any) -> None:
     wanted = strips.scene_of(context).shotpack
     layout.use_property_split = True
     layout.use_property_decorate = False
-    for name in ("seed", "speed", "steps", "guidance", "order", "rate", "use_end", "engine", "model"):
+    for name in ("seed", "speed", "steps", "guidance", "order", "rate", "use_end", "engine", "model", "loras"):
         layout.prop(wanted, name)
 
 

@@ -76,7 +76,7 @@ def find_or_start(
     """The engine that serves `home`: the running one where it speaks our protocol, else a new one.
 
     `python` is the interpreter of the engine's environment and `folder` the one that holds the package `engine`; a new
-    engine looks for models in `models` where that is given, and takes at most `memory` gigabytes of its device (0: all).
+    engine looks for models in `models` where that is given, and takes at most `memory` gigabytes of its device, 0: all.
     Raises EngineError `engine_start_failed` with the end of its log.
     """
     until = time.monotonic() + _STOP_SECONDS

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
-from ..protocol import Board, Cancelled, Event, Failed, Progress, PromptAt, Section, ShotRequest, to_json
+from ..protocol import Board, Cancelled, Event, Failed, Lora, Progress, PromptAt, Section, ShotRequest, to_json
 from .options import add_memory
 from .progress import ProgressBar
 
@@ -67,6 +67,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--speed", default="exact", metavar="SPEED", help="exact, balanced or fast (default: exact)")
     parser.add_argument(
         "--cache", metavar="KIND[:X]", help="another step cache than --speed has: none, teacache, first-block, mag"
+    )
+    parser.add_argument(
+        "--lora",
+        type=_lora,
+        action="append",
+        default=[],
+        metavar="NAME[:WEIGHT]",
+        help="a LoRA from the loras folder (repeatable)",
     )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda:N or mps")
     add_memory(parser)
@@ -153,6 +161,7 @@ def _request(args: argparse.Namespace, frames: int, opened: dict[int, BoardPictu
         speed=args.speed,
         cache=args.cache,
         prompts=tuple(PromptAt(frame, text) for frame, text in args.prompt_at),
+        loras=tuple(args.lora),
     )
 
 
@@ -200,6 +209,14 @@ def _size(text: str) -> tuple[int, int]:
     if match is None:
         raise argparse.ArgumentTypeError(f"'{text}' is not a size; write it like 768x512")
     return int(match[1]), int(match[2])
+
+
+def _lora(text: str) -> Lora:
+    name, _, weight = text.partition(":")
+    try:
+        return Lora(name, float(weight or 1))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no LoRA; write it like ink:0.8") from None
 
 
 def _at_frame(text: str) -> tuple[int, str]:

@@ -21,6 +21,7 @@ from ..models.checksums import fingerprint, require_intact
 from ..models.families import Families, choose_device, place_model, spec_of
 from ..models.folder import ModelFolder
 from ..models.home import cache_home
+from ..models.loras import LoraFile, find_loras
 from ..models.memory import GIB, Placed
 from ..models.room import Account, base_memory
 from ..models.spec import Extent, ModelSpec, Speed
@@ -61,6 +62,7 @@ class Job:
     device: torch.device
     cache: CacheChoice | None
     folder: ShotFolder
+    loras: tuple[LoraFile, ...] = ()
 
 
 def prepare(request: ShotRequest, start: BoardPicture, model: ModelFolder, device: str, out: Path) -> Job:
@@ -76,7 +78,7 @@ def prepare(request: ShotRequest, start: BoardPicture, model: ModelFolder, devic
     folder = ShotFolder(out)
     if not folder.taken():  # a shot that is resumed has taken some of its space already
         require_space(out, brief.request.frames * brief.width * brief.height * _BYTES_PER_PIXEL)
-    return Job(brief, model, spec, chosen, cache, folder)
+    return Job(brief, model, spec, chosen, cache, folder, find_loras(request.loras))
 
 
 def run(
@@ -107,6 +109,8 @@ def run(
     yield Progress("checking the model")
     require_intact(job.model)
     model = {"weights": fingerprint(job.model), "settings": _digest(job.spec)}
+    if job.loras:
+        model["loras"] = json.dumps({lora.name: lora.sha256 for lora in job.loras}, sort_keys=True)
     if job.spec.trained_orders and brief.plan.order not in job.spec.trained_orders:
         trained = " and ".join(job.spec.trained_orders)
         yield Progress(f"this model was trained for {trained} order; in {brief.plan.order} order it may drift or jump")
@@ -132,7 +136,7 @@ def run(
         )
         if said := _told(placed, job.device):
             yield Progress(said)
-        family = families.open(job.model, job.spec, job.device, job.cache, placed.placement)
+        family = families.open(job.model, job.spec, job.device, job.cache, placed.placement, job.loras)
         with Account(placed, job.device) as account:
             shot = Shot(
                 brief,
@@ -217,8 +221,9 @@ def _require_same(
     The request's fields in `amendable` may differ.
     """
     # The same weights may lie elsewhere by now: their digest decides, not their name.
-    was = to_json(stored[0]) | {"model": stored[1].get("weights"), "model settings": stored[1].get("settings")}
-    now = to_json(request) | {"model": model["weights"], "model settings": model["settings"]}
+    names = {"weights": "model", "settings": "model settings", "loras": "LoRA"}
+    was = to_json(stored[0]) | {name: stored[1].get(key) for key, name in names.items()}
+    now = to_json(request) | {name: model.get(key) for key, name in names.items()}
     for name, before in was.items():
         if before != now[name] and name not in amendable:
             raise EngineError(

@@ -15,6 +15,7 @@ from .checksums import fingerprint
 from .folder import ModelFolder
 from .hunyuan import HunyuanFramePack
 from .hunyuan_spec import RELEASED
+from .loras import LoraFile
 from .memory import Placed, Placement, place
 from .room import measure_room
 from .spec import Extent, Family, ModelSpec
@@ -62,14 +63,18 @@ class Families:
         device: torch.device,
         cache: CacheChoice | None,
         placement: Placement,
+        loras: tuple[LoraFile, ...] = (),
     ) -> Family:
-        """A family ready to run on `device`; its networks are loaded when first needed."""
-        key = (fingerprint(folder), spec, device, cache, placement)
+        """A family ready to run on `device`; its networks are loaded when first needed.
+
+        Other LoRAs mean another family: nothing of one job's is left in the next.
+        """
+        key = (fingerprint(folder), spec, device, cache, placement, loras)
         if self._last is None or self._last[0] != key:
             self.close()
             step_cache = StepCache(cache, spec.mag_ratios) if cache else None
             kind = _FAMILIES[spec.family]
-            self._last = key, kind(folder.components, spec, device, step_cache, placement, self._loading)
+            self._last = key, kind(folder.components, spec, device, step_cache, placement, loras, self._loading)
         return self._last[1]
 
     @property

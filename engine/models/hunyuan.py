@@ -22,6 +22,8 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, Llama
 from ..framepack.schedule import shift_mu, shifted_sigmas
 from .hunyuan_demand import hunyuan_demand
 from .loading import load_part
+from .lora_layers import merge_loras
+from .loras import LoraFile
 from .memory import ALL_KEPT, Demand, Placement
 from .networks import Networks
 from .spec import (
@@ -48,6 +50,7 @@ class HunyuanFramePack:
         device: torch.device,
         cache: StepCache | None = None,
         placement: Placement = ALL_KEPT,
+        loras: Sequence[LoraFile] = (),
         loading: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`loading` is told which network is being loaded."""
@@ -56,6 +59,7 @@ class HunyuanFramePack:
         self._components = components
         self._cache = cache
         self._placement = placement
+        self._loras = loras
         self._networks = Networks(components, device, placement, loading)
         self._transformer_dtype, self._other_dtype = _dtypes(device, placement.halved)
 
@@ -213,6 +217,7 @@ class HunyuanFramePack:
         return self._networks.network("transformer", kind, self._transformer_dtype, self._prepare)
 
     def _prepare(self, transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
+        merge_loras(transformer, self._loras)
         _project_in_float32(transformer)
         if self._placement.eighth:
             transformer.enable_layerwise_casting(

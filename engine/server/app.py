@@ -65,6 +65,7 @@ def create_app(service: Service) -> FastAPI:
             protocol=PROTOCOL_VERSION,
             workers=workers,
             models=service.models(),
+            loras=service.loras(),
             jobs=counts,
             parked=service.foreman.parked,
         )
@@ -94,7 +95,7 @@ def create_app(service: Service) -> FastAPI:
     @app.post("/v1/jobs", status_code=201, responses=_says(413, 422))
     def add_job(job: Annotated[NewJob, Body()]) -> JobOut:
         """Queue a shot."""
-        faults = [*_board_faults(job, shelf), *service.model_faults(job.model)]
+        faults = [*_board_faults(job, shelf), *service.model_faults(job.model), *service.lora_faults(job)]
         if faults:
             raise Refused(422, "bad_request", "The request cannot be done", faults)
         record = service.store.add(job.request(), job.name)

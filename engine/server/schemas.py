@@ -10,9 +10,11 @@ from ..protocol import (
     FPS_MAXIMUM,
     FRAMES_MAXIMUM,
     GUIDANCE_MAXIMUM,
+    LORA_WEIGHT_MAXIMUM,
     SEED_MAXIMUM,
     STEPS_MAXIMUM,
     Board,
+    Lora,
     PromptAt,
     ShotRequest,
 )
@@ -43,6 +45,13 @@ class PromptAtIn(_Strict):
     text: Text
 
 
+class LoraIn(_Strict):
+    """A LoRA of the engine's machine by name, and how much of it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    weight: Annotated[float, Field(ge=-LORA_WEIGHT_MAXIMUM, le=LORA_WEIGHT_MAXIMUM, allow_inf_nan=False)] = 1.0
+
+
 class NewJob(_Strict):
     """A shot to make. What is left out is as the model recommends."""
 
@@ -65,14 +74,16 @@ class NewJob(_Strict):
     speed: Literal["exact", "balanced", "fast"] = "exact"
     cache: Annotated[str, Field(max_length=40)] | None = None
     prompts: Annotated[list[PromptAtIn], Field(max_length=1000)] = []
+    loras: Annotated[list[LoraIn], Field(max_length=16)] = []
 
     def request(self) -> ShotRequest:
         """The same as the engine's own message."""
-        plain = self.model_dump(exclude={"name", "boards", "prompts"})
+        plain = self.model_dump(exclude={"name", "boards", "prompts", "loras"})
         return ShotRequest(
             **plain,
             boards=tuple(Board(board.frame, board.image) for board in self.boards),
             prompts=tuple(PromptAt(each.frame, each.text) for each in self.prompts),
+            loras=tuple(Lora(each.name, each.weight) for each in self.loras),
         )
 
 
@@ -127,6 +138,7 @@ class EngineOut(BaseModel):
     protocol: int
     workers: list[WorkerOut]
     models: list[str]
+    loras: list[str]
     jobs: dict[str, int] = Field(description="how many jobs are in each state")
     parked: bool = Field(description="all weights are off the devices until `unpark`")
 

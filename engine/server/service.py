@@ -10,11 +10,12 @@ from pathlib import Path
 from ..errors import EngineError
 from ..media.files import make_folder
 from ..models.catalog import find_model, installed
+from ..models.loras import installed_loras
 from ..protocol import PromptAt
 from .broker import Broker
 from .foreman import Foreman
 from .pool import Pool
-from .schemas import Fault, JobChange
+from .schemas import Fault, JobChange, NewJob
 from .store import JobRecord, JobStore, StoreError
 
 _RECENT = 400
@@ -57,6 +58,20 @@ class Service:
         except EngineError as error:
             return [Fault(where="body.model", what=error.line)]
         return []
+
+    def loras(self) -> list[str]:
+        """Names of the LoRAs that are here."""
+        return list(installed_loras())
+
+    def lora_faults(self, job: NewJob) -> Sequence[Fault]:
+        """Which of a job's LoRAs are not here."""
+        here = self.loras()
+        there_is = ", ".join(here) or "none"
+        return [
+            Fault(where=f"body.loras.{number}.name", what=f"'{lora.name}' is not here; there is {there_is}")
+            for number, lora in enumerate(job.loras)
+            if lora.name not in here
+        ]
 
     def change(self, record: JobRecord, change: JobChange) -> JobRecord:
         """Rename, move in the queue, or ask for something else. Raises StoreError where it is too late for that."""
