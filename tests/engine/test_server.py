@@ -126,12 +126,18 @@ def test_every_fault_of_a_request_is_named(engine):
         "body.frames",
         "body.size",
     }
-    unknown = {"boards": [{"frame": 2, "image": "0" * 64}] * 2, "frames": 1, "model": "/etc"}
+    unknown = {
+        "boards": [{"frame": 2, "image": "0" * 64}] * 2,
+        "frames": 1,
+        "model": "/etc",
+        "loras": [{"name": "../ink"}],
+    }
     faults = engine.call("POST", "/v1/jobs", json=unknown).json()["faults"]
     assert [fault["where"] for fault in faults] == [
         *("body.boards", "body.boards"),
         *("body.boards.0.frame", "body.boards.0.image", "body.boards.1.frame", "body.boards.1.image"),
         "body.model",
+        "body.loras.0.name",
     ]
 
 

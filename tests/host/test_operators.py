@@ -96,6 +96,32 @@ def test_a_second_selected_strip_is_what_the_shot_ends_on(saved):
     assert part("operators.generate").intent(bpy.context).end is None
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", []),
+        ("ink", [("ink", 1.0)]),
+        ("ink 0.8, my haze:-0.5 ,", [("ink", 0.8), ("my haze", -0.5)]),
+        ("film 35", [("film", 35.0)]),
+        ("8", [("8", 1.0)]),
+    ],
+)
+def test_loras_are_read_from_words(text, wanted):
+    assert [(each["name"], each["weight"]) for each in part("operators.generate").loras_of(text)] == wanted
+
+
+def test_what_is_set_is_asked_for_and_an_unknown_lora_is_said(saved):
+    board = add_board(saved, length=37)
+    saved.sequence_editor.active_strip = board
+    saved.shotpack.speed, saved.shotpack.loras = "balanced", "ink 0.8"
+    shot = generate(saved)
+    asked = json.loads(part("operators.runtime").shot_of(shot).request)
+    assert asked["speed"] == "balanced"
+    assert asked["loras"] == [{"name": "ink", "weight": 0.8}]
+    assert "'ink' is not here" in problem(shot).sentence
+    saved.shotpack.speed, saved.shotpack.loras = "exact", ""
+
+
 def test_select_and_reveal(saved):
     board = add_board(saved, length=37)
     shot = generate(saved)
