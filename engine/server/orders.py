@@ -24,7 +24,7 @@ class Make:
     images: dict[str, str]
     """SHA-256 of each board to the file it lies in."""
     thrifty: bool = False
-    """Keep one network at a time in memory: another worker has died on this job."""
+    """Take less memory than the policy would: another worker has died on this job."""
 
 
 @dataclass(frozen=True)
