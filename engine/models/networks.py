@@ -71,13 +71,18 @@ class Networks:
         )
 
     def _leave(self, coming: str) -> None:
-        """Make those leave the device that are there in turn, but `coming`; on a CPU that means forgetting them."""
-        for name in [name for name in self._kept if name != coming and self._stay(name) is Stay.IN_TURN]:
-            if self._device.type == "cpu":
-                del self._kept[name]
-            else:
+        """Make those leave the device that are there in turn, but `coming`.
+
+        From a graphics card they go to main memory; where the device uses that itself they are forgotten.
+        """
+        going = [name for name in self._kept if name != coming and self._stay(name) is Stay.IN_TURN]
+        for name in going:
+            if self._device.type == "cuda":
                 self._kept[name].to("cpu")
-        self._free()  # of an encoder, which is gone by now, too
+            else:
+                del self._kept[name]
+        if going or coming not in self._kept:
+            self._free()  # of an encoder, which is gone by now, too
 
     def _free(self) -> None:
         """Give memory that nothing uses any more back to the device."""
