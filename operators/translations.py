@@ -56,7 +56,6 @@ _GERMAN = {
     "Gigabytes of the device that shots may take, from the engine's next start on; 0: all that is free": (
         "Gigabyte des Geräts, die Einstellungen ab dem nächsten Start der Engine belegen dürfen; 0: alles, was frei ist"
     ),
-    "LoRAs": "LoRAs",
     "Names from the engine's LoRA folder with how much of each, such as: ink 0.8, haze 0.5": (
         "Namen aus dem LoRA-Ordner der Engine und wie viel davon, etwa: ink 0.8, haze 0.5"
     ),

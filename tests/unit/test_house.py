@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "engine/errors.py": SHARED,
     "engine/protocol.py": SHARED,
     # The server reads pictures, models and files itself, as far as that takes no torch (WITHOUT_TORCH).
-    "engine/server": ("engine.server", "engine.media", "engine.models.catalog", *SHARED),
+    "engine/server": ("engine.server", "engine.media", "engine.models.catalog", "engine.models.loras", *SHARED),
     "engine/server/worker.py": ("engine.server", "engine.framepack", "engine.models", "engine.media", *SHARED),
     "engine/framepack": ("engine.framepack", "engine.models", "engine.media", *SHARED),
     # A family needs the paper's schedule names and its shift, and nothing else of what is built upon it.
@@ -64,8 +64,8 @@ WITHOUT_TORCH = (
         f"engine/framepack/{name}.py"
         for name in ("conform", "layout", "packing", "plan", "rates", "request", "schedule")
     ),
-    *(f"engine/models/{name}.py" for name in ("cache_choice", "catalog", "checksums", "command", "download")),
-    *(f"engine/models/{name}.py" for name in ("facts", "folder", "home", "hub", "spec", "weights")),
+    *(f"engine/models/{name}.py" for name in ("cache_choice", "catalog", "checksums", "command", "download", "loras")),
+    *(f"engine/models/{name}.py" for name in ("facts", "folder", "home", "hub", "memory", "spec", "weights")),
     *(f"engine/media/{name}.py" for name in ("boards", "files", "frames", "lock")),
     "engine/commands/serve.py",
 )
