@@ -26,7 +26,7 @@ def caches(folder: Path, quick: bool) -> list[Row]:
     model = find_model("sketch")
     families = Families()
     rows = []
-    moves = CAMERA_MOVES[: 1 if quick else 6]
+    moves = CAMERA_MOVES[:1] if quick else CAMERA_MOVES[::3]
     for steps in (25, None):
         shots: dict[str, tuple[list[float], list[float]]] = {}
         for number, trial in enumerate(islice(draw_trials("cache", moves, len(moves), 1), len(moves))):

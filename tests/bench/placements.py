@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,8 @@ def placements(folder: Path, quick: bool) -> list[Row]:
             command = [sys.executable, "-m", "engine", "generate", "--model", "sketch", "--image", str(board)]
             command += ["--prompt", trial.prompt, "--frames", "73", "--steps", "1", "--size", size, "--out", str(out)]
             command += ["--device", "cpu", *(["--memory", str(limit)] if limit else [])]
-            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+            cold = os.environ | {"SHOTPACK_HOME": f"{out}-home"}  # nothing is encoded yet
+            subprocess.run(command, cwd=ROOT, env=cold, check=True, capture_output=True)
             memory = json.loads((out / "shot.json").read_text())["memory"]
             predicted, measured = memory["predicted_bytes"], memory["measured_bytes"]
             figure = f"Sketch at {size}, 2 sections, {memory['placement']}: predicted, measured"
