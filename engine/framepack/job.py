@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from .checkpoint import ShotFolder, require_space
 from .encoding_cache import EncodingCache
 from .generate import Shot
 from .packing import Block
+from .plan import PlannedSection
 from .rates import FULL, block_tokens
 from .request import AMENDABLE, Brief, settle
 
@@ -128,7 +129,7 @@ def run(
         placed = place_model(
             job.model,
             job.spec,
-            _extent(job),
+            extent_of(brief.plan.made, job.spec, brief.plan.grid.window, (brief.width, brief.height)),
             job.device,
             limit=memory.limit,
             leaner=leaner,
@@ -182,17 +183,15 @@ def _encoders(job: Job, model: Mapping[str, str], placed: Placed) -> str:
     return json.dumps([model, job.device.type, placed.placement.halved])
 
 
-def _extent(job: Job) -> Extent:
-    """How large the work on the largest section is."""
-    brief, spec = job.brief, job.spec
-    rows, columns = (side // spec.spatial_compression for side in (brief.height, brief.width))
-    made = brief.plan.made
+def extent_of(sections: Sequence[PlannedSection], spec: ModelSpec, window: int, size: tuple[int, int]) -> Extent:
+    """How large the work on the largest of `sections` is, `window` latents each of `size` (width, height) pixels."""
+    columns, rows = (side // spec.spatial_compression for side in size)
     context = max(
         sum(block_tokens(Block(len(block.slots), block.kernel), rows, columns) for block in planned.layout.blocks)
-        for planned in made
+        for planned in sections
     )
-    own = block_tokens(Block(brief.plan.grid.window, FULL), rows, columns)
-    return Extent(brief.width, brief.height, own + context, max(len(planned.decode.latents) for planned in made))
+    own = block_tokens(Block(window, FULL), rows, columns)
+    return Extent(*size, own + context, max(len(planned.decode.latents) for planned in sections))
 
 
 def _told(placed: Placed, device: torch.device) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from pathlib import Path
 
 from ..errors import Code, EngineError
 from ..protocol import LORA_WEIGHT_MAXIMUM, Lora
+from .checksums import file_sha256
 from .home import loras_home
 from .weights import WeightsError, check_header
-
-_CHUNK = 2**22
 
 
 @dataclass(frozen=True)
@@ -52,16 +50,8 @@ def find_loras(asked: Iterable[Lora], home: Path | None = None) -> tuple[LoraFil
         path = here[lora.name]
         try:
             check_header(path)
-            digest = _sha256(path)
+            digest = file_sha256(path)
         except (WeightsError, OSError) as fault:
             raise EngineError(Code.LORA_INVALID, lora=lora.name, detail=str(fault)) from fault
         files.append(LoraFile(lora.name, path, lora.weight, digest))
     return tuple(files)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

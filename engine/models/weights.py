@@ -69,22 +69,13 @@ def check_header(path: Path) -> None:
     """
     name = f"{path.parent.name}/{path.name}"
     size = path.stat().st_size
-    with path.open("rb") as file:
-        prefix = file.read(_LENGTH.size)
-        if len(prefix) < _LENGTH.size:
-            raise WeightsError(f"{name} is truncated: {size} bytes")
-        (length,) = _LENGTH.unpack(prefix)
-        if length > _LONGEST_HEADER:
-            raise WeightsError(f"{name} is garbled: it does not begin like a safetensors file")
-        if _LENGTH.size + length > size:
-            raise WeightsError(f"{name} is truncated: it ends within its header")
-        header = _header(name, file.read(length))
+    data_begins, header = _read_header(name, path)
     end = 0
     for begin, stop in sorted(_extents(name, header)):
         if begin != end:
             raise WeightsError(f"{name} is garbled: its tensors overlap or leave gaps")
         end = stop
-    missing = _LENGTH.size + length + end - size
+    missing = data_begins + end - size
     if missing > 0:
         raise WeightsError(f"{name} is truncated: its last {missing} bytes are missing")
     if missing < 0:
@@ -99,12 +90,7 @@ def tensor_counts(folder: Path) -> dict[str, int]:
     counts: dict[str, int] = {}
     for path in sorted(folder.glob("[!.]*.safetensors")):
         name = f"{folder.name}/{path.name}"
-        with path.open("rb") as file:
-            prefix = file.read(_LENGTH.size)
-            length = _LENGTH.unpack(prefix)[0] if len(prefix) == _LENGTH.size else _LONGEST_HEADER + 1
-            if length > _LONGEST_HEADER:
-                raise WeightsError(f"{name} is garbled: it does not begin like a safetensors file")
-            header = _header(name, file.read(length))
+        _, header = _read_header(name, path)
         for tensor, entry in header.items():
             if tensor != "__metadata__":
                 counts[tensor] = math.prod(entry["shape"])
@@ -124,6 +110,21 @@ def _indexed(index: Path) -> Iterator[str]:
         if not (index.parent / shard).is_file():
             raise WeightsError(f"{index.parent.name}/{shard} is missing")
         yield shard
+
+
+def _read_header(name: str, path: Path) -> tuple[int, dict[str, Any]]:
+    """Where a file's tensors begin, in bytes, and the JSON header before them."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        prefix = file.read(_LENGTH.size)
+        if len(prefix) < _LENGTH.size:
+            raise WeightsError(f"{name} is truncated: {size} bytes")
+        (length,) = _LENGTH.unpack(prefix)
+        if length > _LONGEST_HEADER:
+            raise WeightsError(f"{name} is garbled: it does not begin like a safetensors file")
+        if _LENGTH.size + length > size:
+            raise WeightsError(f"{name} is truncated: it ends within its header")
+        return _LENGTH.size + length, _header(name, file.read(length))
 
 
 def _header(name: str, data: bytes) -> dict[str, Any]:

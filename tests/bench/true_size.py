@@ -21,9 +21,9 @@ from PIL import Image
 from transformers import SiglipImageProcessor, SiglipVisionConfig, SiglipVisionModel
 
 from engine.framepack.history import History
-from engine.framepack.packing import Block, parse
+from engine.framepack.job import extent_of
+from engine.framepack.packing import parse
 from engine.framepack.plan import Grid, PlannedSection, plan_shot
-from engine.framepack.rates import FULL, block_tokens
 from engine.models.hunyuan import HunyuanFramePack
 from engine.models.hunyuan_spec import RELEASED
 from engine.models.memory import GIB, Placed, Room, place
@@ -138,13 +138,7 @@ def _sections(seconds: int) -> list[PlannedSection]:
 
 
 def _extent(size: Size, sections: list[PlannedSection]) -> Extent:
-    rows, columns = size.height // 8, size.width // 8
-    context = max(
-        sum(block_tokens(Block(len(block.slots), block.kernel), rows, columns) for block in planned.layout.blocks)
-        for planned in sections
-    )
-    own = block_tokens(Block(RELEASED.window, FULL), rows, columns)
-    return Extent(size.width, size.height, own + context, max(len(planned.decode.latents) for planned in sections))
+    return extent_of(sections, RELEASED, RELEASED.window, (size.width, size.height))
 
 
 def _section(family: HunyuanFramePack, size: Size, planned: PlannedSection) -> tuple[float, float]:
