@@ -34,6 +34,7 @@ class Code(StrEnum):
     CHOICE_INVALID = "choice_invalid"
     SCHEDULE_INVALID = "schedule_invalid"
     SCHEDULE_UNSUPPORTED = "schedule_unsupported"
+    START_UNSUPPORTED = "start_unsupported"
     CACHE_UNSUPPORTED = "cache_unsupported"
     FOLDER_TAKEN = "folder_taken"
     FOLDER_BUSY = "folder_busy"
@@ -102,6 +103,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.SCHEDULE_UNSUPPORTED: Explanation(
         2, "This model cannot pack by '{schedule}': {detail}", "use {suggestion}, which it was trained with"
+    ),
+    Code.START_UNSUPPORTED: Explanation(
+        2, "This model cannot start a shot from {start}", "start it from {allowed}, or use another model"
     ),
     Code.CACHE_UNSUPPORTED: Explanation(2, "The step cache '{cache}' cannot be used: {detail}", "{advice}"),
     Code.FOLDER_TAKEN: Explanation(

@@ -26,6 +26,7 @@ STEPS_MAXIMUM = 1_000
 SEED_MAXIMUM = 2**63 - 1
 GUIDANCE_MAXIMUM = 100
 FPS_MAXIMUM = 240
+CLIP_MAXIMUM = 1_200
 LORA_WEIGHT_MAXIMUM = 10
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class ShotRequest:
     model: str
     prompt: str
     boards: tuple[Board, ...]
+    """None, and no `clip` either: out of words alone."""
     frames: int
     """Pixel frames at `fps`, at least 1."""
     fps: float | None = None
@@ -84,6 +86,13 @@ class ShotRequest:
     """A step cache by name, where it is to be another than `speed` has."""
     prompts: tuple[PromptAt, ...] = ()
     loras: tuple[Lora, ...] = ()
+    clip: tuple[str, ...] = ()
+    """The frames that the shot goes on from, at `fps` and in time order: SHA-256 of each one's picture."""
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """SHA-256 of every picture that the request names, each once."""
+        return tuple(dict.fromkeys([*(board.image for board in self.boards), *self.clip]))
 
 
 @dataclass(frozen=True)

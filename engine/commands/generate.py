@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from ..media.boards import BoardPicture
     from ..models.folder import ModelFolder
 
-_NATIVE_FPS = 30.0  # the released models'; only for --seconds where neither --fps nor the model's folder says more
-
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the `generate` command to the command line."""
     parser = subparsers.add_parser("generate", help="make one shot from a picture and a prompt")
     parser.add_argument("--image", type=Path, metavar="FILE", help="the start board, frame 1 of the shot")
+    parser.add_argument(
+        "--clip", type=Path, metavar="MOVIE_OR_FOLDER", help="frames the shot goes on from, where the model can"
+    )
     parser.add_argument("--prompt", default="", metavar="TEXT", help="what happens")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the shot")
     parser.add_argument(
@@ -108,42 +109,49 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
     """Check the cheap things first: torch and the model's classes take seconds to import."""
     from ..framepack.checkpoint import ShotFolder
     from ..media.boards import open_board
+    from ..media.clip import read_clip
     from ..models.catalog import find_model
+    from ..models.spec import Start
 
     shot_folder = ShotFolder(args.out)
     stored = shot_folder.stored_request() if args.resume else None
     if shot_folder.taken() and not args.resume:
         raise EngineError(Code.FOLDER_TAKEN, path=str(args.out))
-    if args.image is None and stored is None:
-        raise EngineError(Code.BAD_REQUEST, detail="--image is missing")
-    if stored is not None and args.image is None:
+    if stored is not None and args.image is None and args.clip is None:
         request = stored[0]
-        opened = {board.frame: open_board(shot_folder.boards / board.image) for board in request.boards}
+        pictures = [open_board(shot_folder.boards / sha256) for sha256 in request.pictures]
         model = find_model(args.model or request.model)
     else:
-        start = open_board(args.image)
+        start = {1: open_board(args.image)} if args.image is not None else {}
         model = find_model(args.model)
-        frames = _frames(args, model.facts.native_fps or _NATIVE_FPS)
-        opened = {1: start, **_other_boards(args, frames)}
-        request = _request(args, frames, opened, _model_name(args.model, model))
+        if not start and args.clip is None and Start.TEXT not in model.starts:
+            raise EngineError(Code.BAD_REQUEST, detail="--image is missing")
+        frames = _frames(args, model.native_fps)
+        boards = {**start, **_other_boards(args, frames)}
+        clip = read_clip(args.clip, args.fps or model.native_fps) if args.clip is not None else []
+        request = _request(args, frames, boards, clip, _model_name(args.model, model))
+        pictures = [*boards.values(), *clip]
     yield Progress("starting up")  # the next line takes seconds: diffusers
     from ..framepack.job import Memory, prepare
     from ..framepack.job import run as run_job
 
-    job = prepare(request, opened[1], model, args.device, args.out)
-    pictures = {picture.sha256: picture for picture in opened.values()}
+    by_hash = {picture.sha256: picture for picture in pictures}
+    job = prepare(request, by_hash, model, args.device, args.out)
     memory = Memory(args.memory)
     yield from run_job(
-        job, pictures, resume=args.resume, watched=args.json, save_latents=args.save_latents, memory=memory
+        job, by_hash, resume=args.resume, watched=args.json, save_latents=args.save_latents, memory=memory
     )
 
 
-def _request(args: argparse.Namespace, frames: int, opened: dict[int, BoardPicture], model: str) -> ShotRequest:
+def _request(
+    args: argparse.Namespace, frames: int, boards: dict[int, BoardPicture], clip: list[BoardPicture], model: str
+) -> ShotRequest:
     width, height = args.size or (None, None)
     return ShotRequest(
         model=model,
         prompt=args.prompt,
-        boards=tuple(Board(frame, picture.sha256) for frame, picture in sorted(opened.items())),
+        boards=tuple(Board(frame, picture.sha256) for frame, picture in sorted(boards.items())),
+        clip=tuple(picture.sha256 for picture in clip),
         frames=frames,
         fps=args.fps,
         conform=not args.frame_for_frame,

@@ -19,7 +19,7 @@ import contextlib
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -171,14 +171,15 @@ class ShotFolder:
 
     # Results
 
-    def export_latents(self, path: Path, start: torch.Tensor, sections: list[int]) -> None:
+    def export_latents(self, path: Path, start: Sequence[torch.Tensor], sections: Sequence[int]) -> None:
         """Write all latents of the shot as safetensors, key `latents`: (1, C, T, H, W) float32, time order.
 
-        `start` is the start board's latent (1, C, 1, H, W), `sections` the sections' numbers of making in time order.
+        `start` is what precedes the shot, each (1, C, 1, H, W), `sections` the sections' numbers of making in time
+        order.
         The tensor is filled section by section, so memory stays at one section.
         """
-        window = self.load_latents(sections[0]).latents.shape[2]
-        shape = (*start.shape[:2], 1 + window * len(sections), *start.shape[3:])
+        section = self.load_latents(sections[0]).latents.shape
+        shape = (*section[:2], len(start) + section[2] * len(sections), *section[3:])
         size = math.prod(shape) * 4
         header = {"latents": {"dtype": "F32", "shape": list(shape), "data_offsets": [0, size]}}
         encoded = json.dumps(header).encode()
@@ -193,7 +194,7 @@ class ShotFolder:
                 offset = 8 + len(encoded)
                 row = shape[3] * shape[4] * 4
                 frame = 0
-                for piece in (start, *(self.load_latents(number).latents for number in sections)):
+                for piece in (*start, *(self.load_latents(number).latents for number in sections)):
                     for channel in range(shape[1]):
                         file.seek(offset + (channel * shape[2] + frame) * row)
                         file.write(np.ascontiguousarray(piece[0, channel].numpy()).tobytes())

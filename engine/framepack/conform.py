@@ -26,6 +26,13 @@ class Conform:
         """The model's frame that shot frame `frame` shows; halves go up."""
         return (2 * frame * self.native + self.fps) // (2 * self.fps)
 
+    def shown_before(self, natives: int) -> int:
+        """How many frames before a moment lies the one that the model's frame `natives` before it shows; halves go up.
+
+        It counts back where `native_of` counts on: what precedes a shot must end right where the shot begins.
+        """
+        return (2 * natives * self.fps + self.native) // (2 * self.native)
+
     def frames_of(self, natives: range, frames: int) -> range:
         """The shot's frames, below `frames`, that show one of the model's frames `natives` (contiguous)."""
         return range(min(frames, self._first(natives.start)), min(frames, self._first(natives.stop)))

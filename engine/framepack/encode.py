@@ -25,13 +25,15 @@ from .request import Brief
 
 @dataclass(frozen=True)
 class Encodings:
-    """Everything that is encoded once a shot: prompts by text, boards by their picture's SHA-256."""
+    """Everything that is encoded once a shot: prompts by text, boards by their picture's SHA-256, what precedes it."""
 
     texts: Mapping[str, TextCondition]
     visions: Mapping[str, torch.Tensor]
     """(1, tokens, features) float32."""
     latents: Mapping[str, torch.Tensor]
     """(1, C, 1, H, W) float32, posterior mean, VAE-scaled."""
+    start: torch.Tensor | None
+    """(1, C, T, H, W) float32, the latents of `plan.lead`; None where nothing precedes the shot."""
 
 
 class Encoder:
@@ -53,8 +55,8 @@ class Encoder:
 
     def encode(self) -> Generator[Event, None, Encodings]:
         """Encode all prompts together, then the boards; says what it is doing before each."""
-        request = self.brief.request
-        wanted = dict.fromkeys([*self.brief.prompts, *([request.negative] if request.cfg > 1 else [])])
+        brief = self.brief
+        wanted = dict.fromkeys([*brief.prompts, *([brief.negative] if brief.negative is not None else [])])
         missing = [text for text in wanted if not self._known(self._text_key(text), "text", text)]
         if missing:
             yield Progress("encoding the prompt")
@@ -62,24 +64,44 @@ class Encoder:
                 for text, condition in zip(missing, self._family.encode_texts(missing), strict=True):
                     self._folder.keep_encoding(self._text_key(text), condition.tensors)
                     self._cache.keep(condition.tensors, "text", text)
-        images = list(dict.fromkeys(self.brief.board_images.values()))
-        unseen = [image for image in images if not self._known(self._key(*self._seen(image)), *self._seen(image))]
-        if unseen or not all(self._folder.has_encoding(self._latent_key(image)) for image in images):
-            yield Progress("encoding the boards")
+        images = list(dict.fromkeys(brief.board_images.values()))
+        seen = images if self._family.spec.sees else []
+        unseen = [image for image in seen if not self._known(self._key(*self._seen(image)), *self._seen(image))]
+        keys = [self._latent_key(image) for image in self._boards()] + [self._start_key()] * bool(brief.start_images)
+        if unseen or not all(map(self._folder.has_encoding, keys)):
+            yield Progress("encoding the frames before it" if brief.request.clip else "encoding the boards")
         with self._clock.measure("encode"):
             if unseen:
                 pictures = [self._picture(image) for image in unseen]
                 for image, vision in zip(unseen, self._family.encode_visions(pictures), strict=True):
                     self._folder.keep_encoding(self._key(*self._seen(image)), {"vision": vision})
                     self._cache.keep({"vision": vision}, *self._seen(image))
-            latents = {image: self.latent(image) for image in images}
+            latents = {image: self._latent(image) for image in self._boards()}
+            start = self.start()
         return Encodings(
             {text: TextCondition(self._folder.encoding(self._text_key(text))) for text in wanted},
-            {image: self._folder.encoding(self._key(*self._seen(image)))["vision"] for image in images},
+            {image: self._folder.encoding(self._key(*self._seen(image)))["vision"] for image in seen},
             latents,
+            start,
         )
 
-    def latent(self, image: str) -> torch.Tensor:
+    def start(self) -> torch.Tensor | None:
+        """The latents of what precedes the shot: (1, C, T, H, W) float32; None where nothing does."""
+        if not self.brief.start_images:
+            return None
+        key = self._start_key()
+        if not self._folder.has_encoding(key):
+            pictures = {image: self._picture(image) for image in self.brief.start_images}
+            start = self._family.encode_start([pictures[image] for image in self.brief.start_images])
+            self._folder.keep_encoding(key, {"latent": start})
+        return self._folder.encoding(key)["latent"]
+
+    def _boards(self) -> list[str]:
+        """The pictures of the boards beside the start."""
+        plan = self.brief.plan
+        return [image for latent, image in self.brief.board_images.items() if latent not in plan.lead.latents]
+
+    def _latent(self, image: str) -> torch.Tensor:
         """The latent of the board whose picture has the SHA-256 `image`: (1, C, 1, H, W) float32."""
         key = self._latent_key(image)
         if not self._folder.has_encoding(key):
@@ -109,6 +131,13 @@ class Encoder:
 
     def _latent_key(self, image: str) -> str:
         return self._key("latent", image, str(self.brief.width), str(self.brief.height))
+
+    def _start_key(self) -> str:
+        """A start board keeps the key of a board: a shot begun by an earlier version goes on with its latent."""
+        images = self.brief.start_images
+        if len(images) == 1 and not self._family.spec.first_apart:
+            return self._latent_key(images[0])
+        return self._key("start", *images, str(self.brief.width), str(self.brief.height))
 
     def _key(self, *content: str) -> str:
         described = json.dumps([self._model, self._family.device.type, *content])

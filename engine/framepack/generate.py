@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ..models.spec import Denoising, Family, Velocity
+from ..models.spec import Denoising, Family
 from ..protocol import Event, Finished, Preview, Progress, Started, Step
 from .checkpoint import SampledSection, ShotFolder
 from .clock import Clock
@@ -27,7 +27,6 @@ from .preview import section_jpeg
 from .publish import Publisher
 from .request import Brief
 from .seams import Seams
-from .solvers import solver_named
 
 _PREVIEW_INTERVAL_S = 0.5
 
@@ -80,9 +79,10 @@ class Shot:
         with memory_faults(self._family.device, "encoding the prompt and boards"):
             encodings = yield from self._encoder.encode()
         yield Progress("loading the transformer")
-        boards = {latent: encodings.latents[image] for latent, image in self._brief.board_images.items()}
-        history = History(plan, boards)
-        generator = self._restore(history, done)
+        generator = torch.Generator("cpu").manual_seed(self._brief.request.seed)
+        boards = self._boards(encodings, generator)
+        history = self._history(boards)
+        self._restore(history, done, generator)
         seams = Seams(plan.grid, self._waiting(done, boards))
         for planned in plan.made[done:]:
             if folder.is_sampled(planned.number):
@@ -91,7 +91,7 @@ class Shot:
             else:
                 if (brief := self._revised()) is not None:
                     encodings = yield from self._take_up(brief)
-                sampled = yield from self._sample(planned, encodings, boards, history, generator)
+                sampled = yield from self._sample(planned, encodings, history, generator)
             history.add(planned, sampled.latents)
             yield self._publisher.publish(planned, history, seams)
         self._publisher.finish(self._brief, self._memory())
@@ -103,8 +103,9 @@ class Shot:
 
     def export_latents(self, path: Path) -> None:
         """Save all latents of the finished shot, untrimmed (`ShotFolder.export_latents`)."""
-        start = self._encoder.latent(self._brief.board_images[0])
+        lead = self._lead(self._encoder.start(), torch.Generator("cpu").manual_seed(self._brief.request.seed))
         by_time = sorted(self._plan.made, key=lambda planned: planned.section)
+        start = [lead[latent] for latent in self._plan.lead.history]
         self._folder.export_latents(path, start, [planned.number for planned in by_time])
 
     def _take_up(self, brief: Brief) -> Generator[Event, None, Encodings]:
@@ -137,21 +138,36 @@ class Shot:
 
     # Sampling
 
-    def _restore(self, history: History, done: int) -> torch.Generator:
+    def _lead(self, start: torch.Tensor | None, generator: torch.Generator) -> dict[int, torch.Tensor]:
+        """The latents before the shot by their number, as its sections see them."""
+        if start is None:
+            return {}
+        frames = torch.split(self._family.take_up(start, generator), 1, dim=2)
+        return dict(zip(self._plan.lead.latents, frames, strict=True))
+
+    def _boards(self, encodings: Encodings, generator: torch.Generator) -> dict[int, torch.Tensor]:
+        """All latents that are given and not made, by their number."""
+        lead = self._lead(encodings.start, generator)
+        images = self._brief.board_images.items()
+        return lead | {latent: encodings.latents[image] for latent, image in images if latent not in lead}
+
+    def _history(self, boards: Mapping[int, torch.Tensor]) -> History:
+        shape = self._family.spec.latent_shape(1, self._brief.height, self._brief.width)
+        return History(self._plan, boards, torch.zeros(shape))
+
+    def _restore(self, history: History, done: int, generator: torch.Generator) -> None:
         """Take up the latents and the noise generator where the last finished section left them."""
-        generator = torch.Generator("cpu").manual_seed(self._brief.request.seed)
         for planned in self._plan.made[:done]:
             if any(self._plan.last_use.get(latent, -1) >= done for latent in self._plan.own_latents(planned)):
                 history.add(planned, self._folder.load_latents(planned.number).latents)
         if done:
             generator.set_state(self._folder.load_latents(done - 1).generator_state)
-        return generator
 
     def _waiting(self, done: int, boards: Mapping[int, torch.Tensor]) -> dict[int, torch.Tensor]:
         """The pixels that wait for a neighbour after `done` sections: from disk, else decoded once more."""
         if done == 0 or self._folder.has_seam(done - 1):
             return self._folder.load_seam(done - 1) if done else {}
-        history = History(self._plan, boards)
+        history = self._history(boards)
         set_by: dict[int, PlannedSection] = {}
         for planned in self._plan.made[:done]:
             history.add(planned, self._folder.load_latents(planned.number).latents)
@@ -167,7 +183,6 @@ class Shot:
         self,
         planned: PlannedSection,
         encodings: Encodings,
-        boards: Mapping[int, torch.Tensor],
         history: History,
         generator: torch.Generator,
     ) -> Generator[Event, None, SampledSection]:
@@ -176,33 +191,32 @@ class Shot:
         made = brief.directions(planned.section)
         began = time.monotonic()
         shape = family.spec.latent_shape(self._plan.grid.window, brief.height, brief.width)
-        noise = torch.randn(shape, generator=generator, dtype=torch.float32).to(family.device)
-        tokens = family.spec.tokens(brief.height, brief.width) * self._plan.grid.window // family.spec.patch[0]
-        request = brief.request
+        noise = torch.randn(shape, generator=generator, dtype=torch.float32)
+        first = self._plan.own_latents(planned).start
         denoising = Denoising(
             context=history.context(planned),
             text=encodings.texts[made.prompt],
-            negative=encodings.texts[request.negative] if request.cfg > 1 else None,
-            vision=encodings.visions[brief.board_images[planned.anchor]],
+            negative=encodings.texts[brief.negative] if brief.negative is not None else None,
+            vision=None if planned.anchor is None else encodings.visions.get(brief.board_images[planned.anchor]),
             guidance=made.guidance,
-            cfg=request.cfg,
+            cfg=brief.request.cfg,
+            number=planned.number,
+            solver=brief.solver,
+            steps=brief.steps,
+            pins={latent - first: encodings.latents[brief.board_images[latent]] for latent in planned.pins},
         )
-        device = family.device
-        with memory_faults(device, "loading the transformer"):
-            velocity = family.begin(denoising, brief.steps)
-        first = self._plan.own_latents(planned).start
-        pins = {latent - first: boards[latent].to(device) for latent in planned.pins}
-        sigmas = family.sigmas(brief.solver, brief.steps, tokens)
-        solver = solver_named(brief.solver)(pinned(velocity, pins), noise, sigmas)
+        with memory_faults(family.device, "loading the transformer"):
+            steps = family.denoise(denoising, noise, generator)
+        of = family.spec.steps_of(planned.number, brief.steps)
         latents = noise
         shown = 0.0
-        for _ in range(brief.steps):
-            with memory_faults(device, "sampling"), self.clock.measure("step"):
-                denoised = next(solver)
+        for _ in range(of):
+            with memory_faults(family.device, "sampling"), self.clock.measure("step"):
+                denoised = next(steps)
             latents = denoised.latents
-            steps_left = brief.steps - denoised.step + brief.steps * (len(self._plan.made) - planned.number - 1)
+            steps_left = of - denoised.step + brief.steps * (len(self._plan.made) - planned.number - 1)
             left = self.clock.seconds_left(steps_left, len(self._plan.made) - planned.number)
-            yield Step(planned.section, denoised.step, brief.steps, left)
+            yield Step(planned.section, denoised.step, of, left)
             if self._watched and time.monotonic() - shown >= _PREVIEW_INTERVAL_S:
                 shown = time.monotonic()
                 yield Preview(planned.section, denoised.step, section_jpeg(denoised.estimate, family.spec.preview))
@@ -210,22 +224,3 @@ class Shot:
         with self.clock.measure("disk"):
             self._folder.commit_latents(planned.number, sampled)
         return sampled
-
-
-def pinned(velocity: Velocity, pins: Mapping[int, torch.Tensor]) -> Velocity:
-    """A velocity under which the latent frames in `pins` (place in the section: (1, C, 1, H, W)) become just those.
-
-    Not in the paper: it is what makes a shot pass through a board at any frame. Along the flow
-    x = (1 - sigma) picture + sigma noise the velocity toward a known picture is (x - picture) / sigma; every solver
-    here follows it exactly, and the other frames see the pinned ones at their own noise level.
-    """
-    if not pins:
-        return velocity
-
-    def with_pins(x: torch.Tensor, sigma: float) -> torch.Tensor:
-        v = velocity(x, sigma).clone()
-        for place, picture in pins.items():
-            v[:, :, place : place + 1] = (x[:, :, place : place + 1] - picture) / sigma
-        return v
-
-    return with_pins

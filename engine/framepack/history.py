@@ -48,10 +48,11 @@ class History:
     section's checkpoint). Boards stay, there are few.
     """
 
-    def __init__(self, plan: ShotPlan, boards: Mapping[int, torch.Tensor]) -> None:
-        """`boards` gives a latent for every number in `plan.boards`."""
+    def __init__(self, plan: ShotPlan, boards: Mapping[int, torch.Tensor], blank: torch.Tensor) -> None:
+        """`boards` gives a latent for every number in `plan.boards` and `plan.lead`; `blank` is one of zeros."""
         self._plan = plan
         self._boards = dict(boards)
+        self._blank = blank
         self._made: dict[int, torch.Tensor] = {}
 
     def add(self, planned: PlannedSection, latents: torch.Tensor) -> None:
@@ -78,8 +79,7 @@ class History:
         return len(self._made)
 
     def _packed(self, block: PackedBlock) -> PackedFrames:
-        empty = torch.zeros_like(self._boards[0])
-        frames = [empty if slot.latent is None else self._latent(slot.latent) for slot in block.slots]
+        frames = [self._blank if slot.latent is None else self._latent(slot.latent) for slot in block.slots]
         indices = torch.tensor([slot.index for slot in block.slots], dtype=torch.int64)
         return PackedFrames(block.kernel, torch.cat(frames, dim=2), indices)
 

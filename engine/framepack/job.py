@@ -66,14 +66,16 @@ class Job:
     loras: tuple[LoraFile, ...] = ()
 
 
-def prepare(request: ShotRequest, start: BoardPicture, model: ModelFolder, device: str, out: Path) -> Job:
+def prepare(
+    request: ShotRequest, pictures: Mapping[str, BoardPicture], model: ModelFolder, device: str, out: Path
+) -> Job:
     """Check everything that can be checked before work begins; nothing is written.
 
-    `start` is the start board's picture. Raises EngineError for whatever is wrong with request, model, device or disk.
+    `pictures` holds boards and clip by SHA-256. Raises EngineError for whatever is wrong with request, model, device
+    or disk.
     """
     spec = spec_of(model)
-    size = fitting_size(start.width, start.height, spec.sizes, multiple=spec.size_multiple, limits=spec.side_limits)
-    brief = settle(request, spec, size)
+    brief = settle(request, spec, _size_of(request, pictures, spec))
     cache = parse_cache(brief.request.cache or "none", spec)
     chosen = choose_device(device)
     folder = ShotFolder(out)
@@ -93,7 +95,7 @@ def run(
     memory: Memory = ALL_THERE_IS,
     revised: Callable[[], ShotRequest | None] | None = None,
 ) -> Generator[Event]:
-    """Make the shot; `pictures` holds the boards by SHA-256. Ends with Finished or raises EngineError.
+    """Make the shot; `pictures` holds boards and clip by SHA-256. Ends with Finished or raises EngineError.
 
     With `resume` a shot begun here goes on where it stopped, and a finished one is left as it is; without, a folder
     that holds a shot is refused. `watched` asks for previews and provisional frames (`Shot`). `save_latents` is where
@@ -176,6 +178,15 @@ def run(
         families.close()
         yield Progress("out of memory; trying once more with less at a time")
         yield from attempt(memory.leaner + 1)
+
+
+def _size_of(request: ShotRequest, pictures: Mapping[str, BoardPicture], spec: ModelSpec) -> tuple[int, int]:
+    """The size that fits what the shot starts from: its board, its clip, or what the model makes best."""
+    starts = [*request.clip, *(board.image for board in request.boards if board.frame == 1)]
+    if not starts:
+        return spec.sizes[0]
+    start = pictures[starts[0]]
+    return fitting_size(start.width, start.height, spec.sizes, multiple=spec.size_multiple, limits=spec.side_limits)
 
 
 def _encoders(job: Job, model: Mapping[str, str], placed: Placed) -> str:

@@ -20,6 +20,34 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class LeadIn:
+    """What precedes a shot, as latents numbered up to 0, which lies just before the first section.
+
+    Where there is nothing `first` is None and `history` empty: the shot's own first latent is kept for good then, as
+    soon as it is made.
+    """
+
+    first: int | None = 0
+    """The first frame, which is kept for good whatever its distance."""
+    history: range = range(0, 1)
+
+    @property
+    def latents(self) -> range:
+        """All of them, in time order."""
+        return range(self.history.start if self.first is None else min(self.first, self.history.start), 1)
+
+    def kept(self, section: int) -> int | None:
+        """The latent that `section` (by its place in time) keeps for good; None where there is none yet."""
+        return self.first if self.first is not None or section == 0 else 1
+
+
+BOARD_LEAD = LeadIn()
+"""One board that is first frame and history at once (released FramePack)."""
+NO_LEAD = LeadIn(None, range(1, 1))
+"""Nothing: a shot out of words alone."""
+
+
+@dataclass(frozen=True)
 class PackedBlock:
     """Neighbouring slots that one patchify kernel encodes, in time order."""
 
@@ -84,7 +112,7 @@ def from_past(
     past_blocks: Sequence[Block],
     endpoint_blocks: Sequence[Block],
     window: int,
-    anchor: int,
+    anchor: int | None,
     past: Sequence[int],
     endpoint: int | None,
     gap: int,
@@ -96,7 +124,7 @@ def from_past(
     distance); without anchor blocks and with an endpoint `gap` blanks after the section it is
     `td_f16k4f2k2f1k1_g9_x_f1k1`, endpoint planning (arXiv 2504.12626 v3, sampling (b)).
     """
-    before, index = _fill(anchor_blocks, 0, [anchor])
+    before, index = _fill(anchor_blocks, 0, [] if anchor is None else [anchor])
     depth = sum(block.frames for block in past_blocks)
     far_to_near = [None] * max(0, depth - len(past)) + list(past[:depth])[::-1]
     history, index = _fill(past_blocks, index, far_to_near)

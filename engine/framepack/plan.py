@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..models.spec import Order, Seam
-from .layout import SectionLayout, from_past, padding, toward_anchor
+from .layout import BOARD_LEAD, LeadIn, SectionLayout, from_past, padding, toward_anchor
 from .packing import Schedule
 
 
@@ -107,7 +107,7 @@ class PlannedSection:
     section: int
     """Position in time, from 0."""
     layout: SectionLayout
-    anchor: int
+    anchor: int | None
     """The board's latent that the section is made toward or from; its picture also goes to the image encoder."""
     pins: tuple[int, ...]
     """Latents inside this section that a board fixes."""
@@ -126,7 +126,8 @@ class ShotPlan:
     frames: int
     sections: int
     boards: tuple[int, ...]
-    """Latents where boards lie, ascending, the start board's 0 first; `end` means a board after the last latent."""
+    """Latents where boards lie, ascending, the start's first; `end` means a board after the last latent."""
+    lead: LeadIn
     made: tuple[PlannedSection, ...]
 
     @property
@@ -160,20 +161,25 @@ def plan_shot(
     grid: Grid,
     schedule: Schedule,
     boards: Sequence[int] = (0,),
+    lead: LeadIn = BOARD_LEAD,
 ) -> ShotPlan:
     """Plan a shot of `frames` pixel frames.
 
     `schedule` fixes the order and what the packed context holds. `boards` are the pixel frames (from 0) where boards
     lie: frame 0 first, ascending, all below `frames`, no two in one latent. A board at the last frame is the end board.
-    Source: released recipe for inverted and forward, arXiv 2504.12626 v3 sampling (b) for endpoint.
+    `lead` precedes the shot; without a board at its start only the forward order has something to begin from.
+    Source: released recipe for inverted and forward, arXiv 2504.12626 v3 sampling (b) for endpoint; lead-ins as in
+    diffusers' HeliosPipeline.
     """
     order = schedule.order()
     sections = grid.sections(frames)
     latents = _board_latents(frames, grid, sections, order, boards)
+    if boards and lead.first is not None:
+        latents[0] = lead.first
     made: list[PlannedSection] = []
     done: set[int] = set()
     for number, section in enumerate(making_sequence(order, sections)):
-        layout, anchor = _layout(section, grid, schedule, order, sections, latents, done)
+        layout, anchor = _layout(section, grid, schedule, order, sections, latents, lead, done)
         own = range(section * grid.window + 1, (section + 1) * grid.window + 1)
         made.append(
             PlannedSection(
@@ -186,7 +192,7 @@ def plan_shot(
             )
         )
         done.add(section)
-    return ShotPlan(grid, order, frames, sections, tuple(latents), tuple(made))
+    return ShotPlan(grid, order, frames, sections, tuple(latents), lead, tuple(made))
 
 
 def making_sequence(order: Order, sections: int) -> Iterator[int]:
@@ -223,12 +229,13 @@ def _layout(
     order: Order,
     sections: int,
     boards: Sequence[int],
+    lead: LeadIn,
     done: set[int],
-) -> tuple[SectionLayout, int]:
+) -> tuple[SectionLayout, int | None]:
     """The packed context of `section` when the sections in `done` are made, and the board it is anchored to."""
     window = grid.window
     start = section * window  # the last latent before the section
-    anchor = max(board for board in boards if board <= start)
+    anchor = max((board for board in boards if board <= start), default=None)
     after = sorted(s for s in done if s > section)
     end = sections * window + 1
     from_left = section - 1 in done or (section == 0 and order is Order.ENDPOINT)
@@ -240,8 +247,8 @@ def _layout(
             past_blocks=schedule.past,
             endpoint_blocks=schedule.endpoint,
             window=window,
-            anchor=anchor,
-            past=range(start, -1, -1),
+            anchor=lead.kept(section) if anchor is None else anchor,
+            past=range(start, lead.history.start - 1, -1),
             endpoint=first_after,
             gap=padding(distance, window, sections, first=False),
         )
@@ -250,6 +257,8 @@ def _layout(
     # the future and the one endpoint, the nearest latent there is, in the past.
     mirrored = order is Order.ENDPOINT
     made_before = [(s + 1) * window for s in done if s < section] if after else []
+    if anchor is None:
+        raise ValueError("a section that is made toward the start needs a board there")
     nearest = max([anchor, *made_before])
     future: Sequence[int] = ()
     if section + 1 in done:

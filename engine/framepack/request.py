@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 
 from ..errors import Code, EngineError
-from ..models.spec import ModelSpec, Order, Solver, Speed
+from ..models.spec import ModelSpec, Order, Solver, Speed, Start
 from ..protocol import (
     FPS_MAXIMUM,
     FRAMES_MAXIMUM,
@@ -21,6 +21,7 @@ from ..protocol import (
     ShotRequest,
 )
 from .conform import Conform, rate
+from .lead import lead_in, lead_pictures
 from .packing import Kernel, Schedule, check_kernels, parse, with_window
 from .plan import Grid, PlannedSection, ShotPlan, plan_shot
 
@@ -56,8 +57,13 @@ class Brief:
     plan: ShotPlan
     board_images: dict[int, str]
     """SHA-256 of the picture for every latent in `plan.boards`."""
+    start_images: tuple[str, ...]
+    """SHA-256 of the pictures behind `plan.lead`, in time order: the start board, or a clip at the model's own rate."""
     prompts: tuple[str, ...]
     """The prompt of every section, by its place in time."""
+
+    negative: str | None
+    """What is to be avoided; None where guidance is not classifier-free or does nothing."""
 
     def directions(self, section: int) -> Directions:
         """How the section at place `section` in time is to be made."""
@@ -88,7 +94,8 @@ class Brief:
 def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]) -> Brief:
     """Fill in what `request` leaves open from `spec`, check every value and draw the plan.
 
-    `default_size` is the (width, height) that fits the start board. Raises EngineError naming the first fault.
+    `default_size` is the (width, height) that fits what the shot starts from. Raises EngineError naming the first
+    fault.
     """
     _whole("steps", request.steps, 1, STEPS_MAXIMUM)
     _whole("seed", request.seed, 0, SEED_MAXIMUM)
@@ -99,7 +106,8 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
     if not 1 <= request.frames <= FRAMES_MAXIMUM:
         raise EngineError(Code.FRAMES_INVALID, frames=request.frames, maximum=FRAMES_MAXIMUM)
     width, height = _size(request, spec, default_size)
-    solver = Solver(_choice("solver", request.solver or spec.solver, [*Solver]))
+    solver = Solver(_choice("solver", request.solver or spec.solver, [*spec.solvers]))
+    _check_start(request, spec)
     schedule = parse(_schedule(request, spec))
     if schedule.order() not in spec.schedules:
         raise EngineError(
@@ -112,9 +120,16 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
     native = rate(spec.native_fps)
     conform = Conform(rate(fps), native) if request.conform else Conform(Fraction(1), Fraction(1))
     grid = Grid(schedule.window, spec.temporal_compression, spec.seam)
-    boards = _boards(request, conform, grid)
-    plan = plan_shot(conform.native_frames(request.frames), grid=grid, schedule=schedule, boards=sorted(boards))
-    steps = request.steps or spec.steps
+    boards = _boards(request, spec, conform, grid)
+    pictures = lead_pictures(request, conform, grid, schedule)
+    plan = plan_shot(
+        conform.native_frames(request.frames),
+        grid=grid,
+        schedule=schedule,
+        boards=sorted(boards),
+        lead=lead_in(spec, grid, len(pictures), clip=bool(request.clip)),
+    )
+    steps = -(-(request.steps or spec.steps) // spec.stages) * spec.stages
     speed = Speed(_choice("speed", request.speed, [*Speed]))
     guidance = spec.guidance if request.guidance is None else request.guidance
     settled = replace(
@@ -129,6 +144,7 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
         window=grid.window,
         guidance=guidance,
         cache=request.cache or spec.caches.get(speed, "none"),
+        negative=request.negative or spec.negative,
     )
     by_latent = {latent: boards[frame] for latent, frame in _latent_frames(plan, sorted(boards))}
     return Brief(
@@ -142,7 +158,9 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
         conform=conform,
         plan=plan,
         board_images=by_latent,
+        start_images=pictures,
         prompts=_prompts(request, conform, grid, plan.sections),
+        negative=settled.negative if (guidance if spec.classifier_free else request.cfg) > 1 else None,
     )
 
 
@@ -198,7 +216,27 @@ def _size(request: ShotRequest, spec: ModelSpec, default: tuple[int, int]) -> tu
     return width, height
 
 
-def _boards(request: ShotRequest, conform: Conform, grid: Grid) -> dict[int, str]:
+def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
+    """Refuse a start that the model has no way to begin from, and guidance it has not learnt."""
+    start = Start.CLIP if request.clip else Start.BOARD if request.boards else Start.TEXT
+    if start not in spec.starts:
+        words = {Start.BOARD: "a board", Start.TEXT: "words alone", Start.CLIP: "frames that precede it"}
+        raise EngineError(
+            Code.START_UNSUPPORTED, start=words[start], allowed=" or ".join(words[each] for each in spec.starts)
+        )
+    if request.clip and request.boards:
+        raise EngineError(
+            Code.BOARD_INVALID,
+            frame=request.boards[0].frame,
+            detail="the shot goes on from other frames",
+            advice="give a board or the frames before the shot, not both",
+        )
+    if spec.classifier_free and request.cfg > 1:
+        allowed = "1, since this model's guidance is classifier-free already: set guidance instead"
+        raise EngineError(Code.NUMBER_INVALID, name="cfg", value=request.cfg, allowed=allowed)
+
+
+def _boards(request: ShotRequest, spec: ModelSpec, conform: Conform, grid: Grid) -> dict[int, str]:
     """Board pictures by the model's frame they lie at."""
     boards: dict[int, str] = {}
     taken: dict[int, int] = {}
@@ -209,6 +247,13 @@ def _boards(request: ShotRequest, conform: Conform, grid: Grid) -> dict[int, str
                 frame=board.frame,
                 detail=f"the shot has frames 1 to {request.frames}",
                 advice="move it inside the shot",
+            )
+        if board.frame > 1 and not spec.boards_within:
+            raise EngineError(
+                Code.BOARD_INVALID,
+                frame=board.frame,
+                detail="this model takes a board at the start only",
+                advice="leave the others out, or use another model",
             )
         native = conform.native_of(board.frame - 1)
         latent = grid.latent_of(native)
@@ -221,7 +266,7 @@ def _boards(request: ShotRequest, conform: Conform, grid: Grid) -> dict[int, str
             )
         taken[latent] = board.frame
         boards[native] = board.image
-    if 0 not in boards:
+    if request.boards and 0 not in boards:
         raise EngineError(Code.BOARD_INVALID, frame=1, detail="it is missing", advice="give the start board")
     return boards
 

@@ -13,6 +13,8 @@ from ..errors import Code, EngineError
 from .cache_choice import CacheChoice
 from .checksums import fingerprint
 from .folder import ModelFolder
+from .helios import Helios
+from .helios_spec import HELIOS_BASE, HELIOS_DISTILLED, HELIOS_MID
 from .hunyuan import HunyuanFramePack
 from .hunyuan_spec import RELEASED
 from .loras import LoraFile
@@ -22,20 +24,29 @@ from .spec import Extent, Family, ModelSpec
 from .step_cache import StepCache
 from .weights import WeightsError
 
-_SPECS = {RELEASED.family: RELEASED}
+_SPECS = {spec.family: spec for spec in (RELEASED, HELIOS_BASE, HELIOS_MID, HELIOS_DISTILLED)}
+_PIPELINES = {"HeliosPipeline": HELIOS_BASE.family, "HeliosPyramidPipeline": HELIOS_MID.family}
+"""Whose weights a folder holds that names no family, where it is not released FramePack."""
 # What a folder's `shotpack.json` may say of its model, under the names that spec and facts share.
 _OVERRIDES = (
     *("licence", "prompt_template", "prompt_crop", "prompt_tokens", "native_fps", "sizes", "side_limits"),
     *("steps", "guidance", "order", "preview", "caches", "mag_ratios"),
 )
 
-_FAMILIES = {RELEASED.family: HunyuanFramePack}
+_FAMILIES: dict[str, Any] = {
+    RELEASED.family: HunyuanFramePack,
+    HELIOS_BASE.family: Helios,
+    HELIOS_MID.family: Helios,
+    HELIOS_DISTILLED.family: Helios,
+}
 
 
 def spec_of(folder: ModelFolder) -> ModelSpec:
     """The family's spec with what the folder's `shotpack.json` says instead; without one the released values hold."""
     facts = folder.facts
-    family = facts.family or RELEASED.family
+    family = facts.family or _PIPELINES.get(folder.pipeline, RELEASED.family)
+    if family == HELIOS_MID.family and "is_distilled" in folder.flags:
+        family = HELIOS_DISTILLED.family
     if family not in _SPECS:
         detail = f"it names the family '{family}', which this version does not know"
         raise EngineError(Code.MODEL_DAMAGED, path=str(folder.path), detail=detail, advice="update Shotpack")
@@ -43,7 +54,9 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
     given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if facts.order:
         given["trained_orders"] = (facts.order,)
-    return replace(_SPECS[family], title=facts.title or folder.name, **given)
+    if family == HELIOS_MID.family and "is_cfg_zero_star" not in folder.flags:
+        given["traits"] = ()
+    return replace(_SPECS[family], title=facts.title or folder.name, starts=folder.starts, **given)
 
 
 class Families:

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import Code, EngineError
 from .facts import FactsError, ModelFacts, is_inside, parse_facts
 from .home import PARTS, models_home
+from .spec import Start
 from .weights import WeightsError, check_header, check_weights
 
 __all__ = ["FACTS", "INDEX", "ModelFacts", "ModelFolder", "open_folder"]
@@ -26,20 +27,45 @@ _READ = (".safetensors", ".json", ".txt", ".model")
 _WEIGHTS = ("config.json",)
 _TOKENIZER = ("tokenizer.json", "vocab.json", "tokenizer.model", "spiece.model")
 
-# For each pipeline class: its components, each with the files of which one must be there. Those with weights (the ones
-# that have a config.json) need safetensors too. A new family with another layout adds its line here.
-_LAYOUTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "HunyuanVideoFramepackPipeline": {
+
+@dataclass(frozen=True)
+class _Layout:
+    components: Mapping[str, tuple[str, ...]]
+    starts: tuple[Start, ...] = (Start.BOARD,)
+    """What its models can begin a shot from."""
+    native_fps: float = 30
+    """Frames a second its models were trained at, where a folder does not say."""
+
+
+_HELIOS = _Layout(
+    {
         "transformer": _WEIGHTS,
         "vae": _WEIGHTS,
         "text_encoder": _WEIGHTS,
-        "text_encoder_2": _WEIGHTS,
         "tokenizer": _TOKENIZER,
-        "tokenizer_2": _TOKENIZER,
-        "image_encoder": _WEIGHTS,
-        "feature_extractor": ("preprocessor_config.json",),
         "scheduler": ("scheduler_config.json",),
-    }
+    },
+    (Start.BOARD, Start.TEXT, Start.CLIP),
+    24,
+)
+# For each pipeline class: its components, each with the files of which one must be there. Those with weights (the ones
+# that have a config.json) need safetensors too. A new family with another layout adds its line here.
+_LAYOUTS: Mapping[str, _Layout] = {
+    "HunyuanVideoFramepackPipeline": _Layout(
+        {
+            "transformer": _WEIGHTS,
+            "vae": _WEIGHTS,
+            "text_encoder": _WEIGHTS,
+            "text_encoder_2": _WEIGHTS,
+            "tokenizer": _TOKENIZER,
+            "tokenizer_2": _TOKENIZER,
+            "image_encoder": _WEIGHTS,
+            "feature_extractor": ("preprocessor_config.json",),
+            "scheduler": ("scheduler_config.json",),
+        }
+    ),
+    "HeliosPipeline": _HELIOS,
+    "HeliosPyramidPipeline": _HELIOS,
 }
 _DEFAULT_LAYOUT = "HunyuanVideoFramepackPipeline"
 """The layout of a folder without a `model_index.json`."""
@@ -56,6 +82,20 @@ class ModelFolder:
     path: Path
     components: Mapping[str, Path]
     facts: ModelFacts = field(default_factory=ModelFacts)
+    pipeline: str = _DEFAULT_LAYOUT
+    """Class name of the diffusers pipeline whose layout it has."""
+    flags: tuple[str, ...] = ()
+    """The pipeline's own switches that are on, such as `is_distilled`."""
+
+    @property
+    def starts(self) -> tuple[Start, ...]:
+        """What a shot of it may begin from."""
+        return _LAYOUTS[self.pipeline].starts
+
+    @property
+    def native_fps(self) -> float:
+        """Frames a second its weights were trained at."""
+        return self.facts.native_fps or _LAYOUTS[self.pipeline].native_fps
 
     def files(self) -> Iterator[tuple[str, Path]]:
         """Every file that is loaded, as (`component/file name`, path), sorted by name; missing folders have none.
@@ -92,15 +132,18 @@ def open_folder(
     index = _index(root)
     layout = _layout(root, index)
     facts = _facts(root)
+    flags = tuple(sorted(key for key, value in index.items() if value is True))
     named = {key for key, value in index.items() if not key.startswith("_") and isinstance(value, list) and any(value)}
-    places = {component: component for component in (*layout, *sorted(named))} | dict(facts.components)
+    places = {component: component for component in (*layout.components, *sorted(named))} | dict(facts.components)
     components = {component: _place(root, place, home) for component, place in places.items()}
     for component in _OPTIONAL:
         if component not in {*named, *facts.components} and not components[component].is_dir():
             del components[component]
-    folder = ModelFolder(name or root.resolve().name, root, MappingProxyType(components), facts)
+    folder = ModelFolder(
+        name or root.resolve().name, root, MappingProxyType(components), facts, index["_class_name"], flags
+    )
     if check:
-        _check(folder, layout)
+        _check(folder, layout.components)
     return folder
 
 
@@ -122,7 +165,7 @@ def _index(root: Path) -> dict[str, Any]:
     return index
 
 
-def _layout(root: Path, index: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+def _layout(root: Path, index: Mapping[str, Any]) -> _Layout:
     pipeline = index["_class_name"]
     if pipeline not in _LAYOUTS:
         detail = f"it holds a {pipeline}, which Shotpack cannot run"

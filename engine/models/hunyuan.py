@@ -5,7 +5,8 @@ Everything runs through diffusers' and transformers' own classes, in the dtypes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,13 @@ from diffusers import (
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, LlamaModel, SiglipVisionModel
 
 from ..framepack.schedule import shift_mu, shifted_sigmas
+from ..framepack.solvers import pinned, solver_named
 from .hunyuan_demand import hunyuan_demand
 from .loading import load_part
-from .lora_layers import merge_loras
-from .loras import LoraFile
-from .memory import ALL_KEPT, Demand, Placement
-from .networks import Networks
+from .memory import Demand
+from .network_family import NetworkFamily
 from .spec import (
+    Denoised,
     Denoising,
     Extent,
     ModelSpec,
@@ -34,34 +35,13 @@ from .spec import (
     TextCondition,
     Velocity,
 )
-from .step_cache import StepCache
 
 if TYPE_CHECKING:
     from ..framepack.history import PackedContext
 
 
-class HunyuanFramePack:
-    """A released-layout checkpoint as a `Family`; `components` gives each part's folder."""
-
-    def __init__(
-        self,
-        components: Mapping[str, Path],
-        spec: ModelSpec,
-        device: torch.device,
-        cache: StepCache | None = None,
-        placement: Placement = ALL_KEPT,
-        loras: Sequence[LoraFile] = (),
-        loading: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        """`loading` is told which network is being loaded."""
-        self.spec = spec
-        self.device = device
-        self._components = components
-        self._cache = cache
-        self._placement = placement
-        self._loras = loras
-        self._networks = Networks(components, device, placement, loading)
-        self._transformer_dtype, self._other_dtype = _dtypes(device, placement.halved)
+class HunyuanFramePack(NetworkFamily):
+    """A released-layout FramePack checkpoint as a `Family`."""
 
     @staticmethod
     def demand(components: Mapping[str, Path], spec: ModelSpec, extent: Extent, device: torch.device) -> Demand:
@@ -108,8 +88,27 @@ class HunyuanFramePack:
         latent: torch.Tensor = vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
         return latent.float().cpu()
 
+    def encode_start(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The start board's latent, which is first frame and history at once: (1, 16, 1, H/8, W/8) float32."""
+        return self.encode_latent(pictures[0])
+
+    def take_up(self, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """The start as it is: released FramePack sees its history clean."""
+        return start
+
+    def denoise(self, denoising: Denoising, noise: torch.Tensor, generator: torch.Generator) -> Iterator[Denoised]:
+        """One section along the flow's velocity, by the solver that was asked for."""
+        velocity = self.begin(denoising, denoising.steps)
+        pins = {place: latent.to(self.device) for place, latent in denoising.pins.items()}
+        tokens = math.prod(noise.shape[2:]) // math.prod(self.spec.patch)
+        sigmas = self.sigmas(denoising.solver, denoising.steps, tokens)
+        return solver_named(denoising.solver)(pinned(velocity, pins), noise.to(self.device), sigmas)
+
     def sigmas(self, solver: Solver, steps: int, tokens: int) -> list[float]:
-        """UniPC takes the released dynamic shift; Euler what the checkpoint's own scheduler says, as diffusers does."""
+        """The noise levels of a section of `tokens` noisy tokens: `steps` + 1 numbers from 1 down to 0.
+
+        UniPC takes the released dynamic shift; Euler what the checkpoint's own scheduler says, as diffusers does.
+        """
         mu = shift_mu(tokens, self.spec.shift)
         if solver is Solver.UNIPC or "scheduler" not in self._components:
             return shifted_sigmas(steps, mu)
@@ -119,7 +118,12 @@ class HunyuanFramePack:
         return sigmas
 
     def begin(self, denoising: Denoising, steps: int) -> Velocity:
-        """Bind one section: everything that stays the same through its steps is put on the device once."""
+        """Bind one section: everything that stays the same through its steps is put on the device once.
+
+        The returned velocity is called once for each of `steps` steps.
+        """
+        if denoising.vision is None:
+            raise ValueError("this family looks at the board a section is made from")
         transformer = self._transformer()
         if self._cache is not None:
             self._cache.begin_section(transformer, steps)
@@ -146,14 +150,6 @@ class HunyuanFramePack:
         scaled = latents.to(self.device, self._other_dtype) / vae.config.scaling_factor
         pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
         return pixels.cpu().float()
-
-    def park(self) -> None:
-        """Take all weights off the device, between two steps; they stay in main memory."""
-        self._networks.move(torch.device("cpu"))
-
-    def unpark(self) -> None:
-        """Put the weights back where they were."""
-        self._networks.move(self.device)
 
     def _branch(
         self,
@@ -207,24 +203,23 @@ class HunyuanFramePack:
     def _vae(self) -> AutoencoderKLHunyuanVideo:
         return self._networks.network("vae", AutoencoderKLHunyuanVideo, self._other_dtype, self._tile)
 
-    def _tile(self, vae: AutoencoderKLHunyuanVideo) -> None:
-        if tile := self._placement.tile:
-            stride = tile * 3 // 4
-            vae.enable_tiling(tile, tile, tile_sample_stride_height=stride, tile_sample_stride_width=stride)
-
     def _transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
         kind = HunyuanVideoFramepackTransformer3DModel
         return self._networks.network("transformer", kind, self._transformer_dtype, self._prepare)
 
     def _prepare(self, transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
-        merge_loras(transformer, self._loras)
+        self._merge(transformer, HunyuanVideoFramepackPipeline)
         _project_in_float32(transformer)
         if self._placement.eighth:
-            transformer.enable_layerwise_casting(
-                storage_dtype=torch.float8_e4m3fn,
-                compute_dtype=self._transformer_dtype,
-                skip_modules_pattern=(*transformer._skip_layerwise_casting_patterns, "^proj_out$"),
-            )
+            self._store_in_eight_bits(transformer, self._transformer_dtype)
+
+    @property
+    def _transformer_dtype(self) -> torch.dtype:
+        return _dtypes(self.device, self._placement.halved)[0]
+
+    @property
+    def _other_dtype(self) -> torch.dtype:
+        return _dtypes(self.device, self._placement.halved)[1]
 
 
 def _dtypes(device: torch.device, halved: bool = False) -> tuple[torch.dtype, torch.dtype]:

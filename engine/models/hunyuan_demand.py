@@ -6,15 +6,12 @@ does it again); it grows with the tokens of a section, not with the length of th
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from .memory import SMALL_TILE, TILE, Demand, Part
+from .memory import SMALL_TILE, TILE, Demand
+from .parts import config_of, part_of
 from .spec import Extent, ModelSpec
-from .weights import tensor_counts
 
 # In units of tokens x width, the numbers alive at the fullest moment of a block: inside a single-stream block's
 # rotary embedding, which runs in float32 whatever the rest does.
@@ -29,8 +26,6 @@ _CLIP_COPIES = 3.7
 _DECODED_TOGETHER = 5
 """Latents that diffusers decodes at once; longer clips go in overlapping pieces."""
 _TEMPLATE_TOKENS = 100
-_BLOCK = re.compile(r"[^.]+\.\d+\.")
-"""How the names of a block's tensors begin: only lists of blocks at a network's top are streamed."""
 
 
 def hunyuan_demand(
@@ -48,21 +43,21 @@ def hunyuan_demand(
 
     Raises WeightsError for garbled headers and OSError for files that cannot be read.
     """
-    text = _config(components["text_encoder"])
+    text = config_of(components["text_encoder"])
     words = spec.prompt_tokens + _TEMPLATE_TOKENS
     text_work = words * (12 * text["hidden_size"] + 3 * text["intermediate_size"]) * other_bytes
-    vision = _config(components["image_encoder"])
+    vision = config_of(components["image_encoder"])
     looks = (vision["image_size"] // vision["patch_size"]) ** 2
     vision_work = looks * (12 * vision["hidden_size"] + 3 * vision["intermediate_size"]) * other_bytes
     encoders = {
-        name: _part(components[name], other_bytes, work, leaves=True)
+        name: part_of(components[name], other_bytes, work, leaves=True)
         for name, work in (("text_encoder", text_work), ("text_encoder_2", text_work), ("image_encoder", vision_work))
     }
-    transformer = _config(components["transformer"])
+    transformer = config_of(components["transformer"])
     width = transformer["num_attention_heads"] * transformer["attention_head_dim"]
     tokens = extent.tokens + spec.prompt_tokens + looks
     work = round(tokens * width * transformer_bytes * _BLOCK_UNITS[transformer_bytes])
-    channels = _config(components["vae"])["block_out_channels"][0]
+    channels = config_of(components["vae"])["block_out_channels"][0]
     map_bytes = channels * other_bytes
     encode = round(extent.width * extent.height * map_bytes * _ENCODE_UNITS)
     units = _CPU_UNITS if device == "cpu" else _DECODE_UNITS
@@ -70,8 +65,8 @@ def hunyuan_demand(
     clip = (4 * extent.latents - 3) * extent.width * extent.height * 3 * 4
     return Demand(
         encoders,
-        _part(components["transformer"], transformer_bytes, work),
-        _part(components["vae"], other_bytes, encode),
+        part_of(components["transformer"], transformer_bytes, work),
+        part_of(components["vae"], other_bytes, encode),
         decode,
         round(_CLIP_COPIES * clip),
     )
@@ -84,24 +79,3 @@ def _decode(extent: Extent, tile: int, pixel_bytes: float, other_bytes: int) -> 
     # The whole clip, three channels, and what of it is being blended.
     finished = 1.2 * (4 * extent.latents - 3) * extent.width * extent.height * 3 * other_bytes
     return round(frames * width * height * pixel_bytes + finished)
-
-
-def _part(folder: Path, number_bytes: int, work: int, *, leaves: bool = False) -> Part:
-    """A network from its weights' headers; with `leaves` its smallest modules are what visits the device."""
-    counts = tensor_counts(folder)
-    blocks: dict[str, int] = {}
-    for name, count in counts.items():
-        found = _BLOCK.match(name)
-        if leaves:
-            blocks[name] = count
-        elif found:
-            block = name[: found.end()]
-            blocks[block] = blocks.get(block, 0) + count
-    total = sum(counts.values())
-    rest = total - sum(blocks.values())
-    return Part(total * number_bytes, max(blocks.values(), default=0) * number_bytes, rest * number_bytes, work)
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return config

@@ -61,6 +61,7 @@ RELEASED = ModelSpec(
     guidance=10.0,
     order=Order.INVERTED,
     solver=Solver.UNIPC,
+    solvers=(Solver.UNIPC, Solver.EULER),
     shift=FlowShift(),
     prompt_template=DEFAULT_PROMPT_TEMPLATE["template"],
     prompt_crop=DEFAULT_PROMPT_TEMPLATE["crop_start"],

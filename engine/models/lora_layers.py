@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from diffusers.loaders import HunyuanVideoLoraLoaderMixin
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -32,13 +31,14 @@ _HUNYUAN = (
 """Flattened names of the original HunyuanVideo's layers, and the names."""
 
 
-def merge_loras(transformer: Any, loras: Sequence[LoraFile]) -> None:
-    """Add `loras` to the weights of `transformer`, a diffusers HunyuanVideo transformer, each as much as it says.
+def merge_loras(transformer: Any, loras: Sequence[LoraFile], reader: Any) -> None:
+    """Add `loras` to the weights of `transformer`, a diffusers transformer, each as much as it says.
 
-    Raises EngineError `lora_invalid` for a file that is none, or was made for another model.
+    `reader` is the class of diffusers whose `lora_state_dict` knows the names of its layers. Raises EngineError
+    `lora_invalid` for a file that is none, or was made for another model.
     """
     for lora in loras:
-        layers = _layers(lora, transformer)
+        layers = _layers(lora, transformer, reader)
         try:
             transformer.load_lora_adapter(layers, adapter_name=_ADAPTER, prefix=None)
         except (ValueError, RuntimeError, KeyError) as fault:
@@ -48,7 +48,7 @@ def merge_loras(transformer: Any, loras: Sequence[LoraFile]) -> None:
         transformer.unload_lora()
 
 
-def _layers(lora: LoraFile, transformer: Any) -> dict[str, torch.Tensor]:
+def _layers(lora: LoraFile, transformer: Any, reader: Any) -> dict[str, torch.Tensor]:
     """The file's layers under the names of `transformer`'s modules: `MODULE.lora_A.weight`, `MODULE.lora_B.weight`."""
     try:
         tensors = load_file(lora.path)
@@ -57,7 +57,7 @@ def _layers(lora: LoraFile, transformer: Any) -> dict[str, torch.Tensor]:
     modules = {name: module for name, module in transformer.named_modules() if isinstance(module, torch.nn.Linear)}
     if any(name.startswith(_KOHYA) for name in tensors):
         tensors = _from_kohya(lora, tensors, modules)
-    tensors = HunyuanVideoLoraLoaderMixin.lora_state_dict(_scaled(tensors))
+    tensors = reader.lora_state_dict(_scaled(tensors))
     layers = {_without_prefix(name): tensor for name, tensor in tensors.items()}
     unknown = sorted({_module(name) for name in layers} - modules.keys())
     if not layers or unknown:

@@ -6,8 +6,8 @@ No torch at run time: the command line reads specs before it loads anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,10 +26,19 @@ class Order(StrEnum):
 
 
 class Solver(StrEnum):
-    """How a section is denoised: the released recipe's flow UniPC, or plain Euler."""
+    """How a section is denoised: flow UniPC, plain Euler, or as few-step weights were distilled (DMD)."""
 
     UNIPC = "unipc"
     EULER = "euler"
+    DMD = "dmd"
+
+
+class Start(StrEnum):
+    """What a shot may begin from: a picture, nothing but words, or the frames that precede it."""
+
+    BOARD = "board"
+    TEXT = "text"
+    CLIP = "clip"
 
 
 class Speed(StrEnum):
@@ -116,6 +125,7 @@ class ModelSpec:
     solver: Solver
 
     # Conditioning and noise.
+    solvers: tuple[Solver, ...]
     shift: FlowShift
     prompt_template: str
     prompt_crop: int
@@ -125,6 +135,30 @@ class ModelSpec:
     """The step cache behind `BALANCED` and `FAST`, as `parse_cache` reads it."""
     mag_ratios: tuple[float, ...] = ()
     """Measured ratios for the MagCache step cache, one a step; empty where nobody measured them."""
+
+    # Where families differ from released FramePack.
+    starts: tuple[Start, ...] = (Start.BOARD,)
+    first_apart: bool = False
+    """The first frame has a latent of its own, beside the history's: a board is a still clip that has just ended."""
+    boards_within: bool = True
+    """Whether boards may lie anywhere in a shot, or only at its start."""
+    sees: bool = True
+    """Whether an image encoder looks at the boards."""
+    classifier_free: bool = False
+    """`guidance` is classifier-free: away from the negative prompt, at twice the time where it is above 1. Else it is
+    distilled into the weights, and `cfg` stands beside it."""
+    negative: str = ""
+    """The negative prompt where the artist gives none and guidance wants one."""
+    stages: int = 1
+    """Resolutions that a section is denoised at, one after the other; steps are shared evenly."""
+    first_twice: bool = False
+    """The section made first takes twice the steps."""
+    traits: tuple[str, ...] = ()
+    """What else the family's own file must know of these weights."""
+
+    def steps_of(self, number: int, steps: int) -> int:
+        """Steps of the section that is made as number `number` (from 0), where a section takes `steps`."""
+        return 2 * steps if self.first_twice and number == 0 else steps
 
     def tokens(self, height: int, width: int) -> int:
         """Tokens of one latent frame at full resolution for a picture of `height` x `width` pixels (paper's L_f)."""
@@ -165,9 +199,29 @@ class Denoising:
     context: PackedContext
     text: TextCondition
     negative: TextCondition | None
-    vision: torch.Tensor
+    """None where nothing is to be avoided."""
+    vision: torch.Tensor | None
+    """None where no image encoder looks at the boards."""
     guidance: float
     cfg: float
+    number: int = 0
+    """Place in the sequence of making."""
+    solver: Solver = Solver.UNIPC
+    steps: int = 1
+    pins: Mapping[int, torch.Tensor] = field(default_factory=dict)
+    """Boards inside the section: place in it to (1, C, 1, H, W)."""
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """One step is done. After the last one `latents` is the finished section."""
+
+    step: int
+    """From 1."""
+    latents: torch.Tensor
+    """The noisy section as the solver has it now."""
+    estimate: torch.Tensor
+    """What the model now takes the clean section to be (x - sigma v): the picture for a preview."""
 
 
 class Velocity(Protocol):
@@ -197,12 +251,23 @@ class Family(Protocol):
         """Encode a picture (1, 3, H, W) in [-1, 1] to its posterior mean, VAE-scaled: (1, C, 1, H/s, W/s) float32."""
         ...
 
-    def sigmas(self, solver: Solver, steps: int, tokens: int) -> list[float]:
-        """The noise levels of a section of `tokens` noisy tokens: `steps` + 1 numbers from 1 down to 0."""
+    def encode_start(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Encode what precedes a shot, a board or a clip's frames in time order, each as for `encode_latent`.
+
+        (1, C, T, H/s, W/s) float32: the first frame's latent, then the history's (`ModelSpec.first_apart`); a single
+        one where the board is both.
+        """
         ...
 
-    def begin(self, denoising: Denoising, steps: int) -> Velocity:
-        """Bind one section's conditions; the returned velocity is called once for each of `steps` steps."""
+    def take_up(self, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """What the sections see of an encoded start, which a family may noise with `generator`: shaped like it."""
+        ...
+
+    def denoise(self, denoising: Denoising, noise: torch.Tensor, generator: torch.Generator) -> Iterator[Denoised]:
+        """Make one section out of `noise` (1, C, window, H/s, W/s) float32 on the CPU, one `Denoised` a step.
+
+        The transformer is there when this returns; `generator` gives what more noise a family draws on its way.
+        """
         ...
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:

@@ -65,6 +65,7 @@ def create_app(service: Service) -> FastAPI:
             protocol=PROTOCOL_VERSION,
             workers=workers,
             models=service.models(),
+            starts=service.starts(),
             loras=service.loras(),
             jobs=counts,
             parked=service.foreman.parked,
@@ -95,7 +96,7 @@ def create_app(service: Service) -> FastAPI:
     @app.post("/v1/jobs", status_code=201, responses=_says(413, 422))
     def add_job(job: Annotated[NewJob, Body()]) -> JobOut:
         """Queue a shot."""
-        faults = [*_board_faults(job, shelf), *service.model_faults(job.model), *service.lora_faults(job)]
+        faults = [*_picture_faults(job, shelf), *service.model_faults(job), *service.lora_faults(job)]
         if faults:
             raise Refused(422, "bad_request", "The request cannot be done", faults)
         record = service.store.add(job.request(), job.name)
@@ -215,11 +216,11 @@ def _document(app: FastAPI) -> None:
     app.openapi_schema = made
 
 
-def _board_faults(job: NewJob, shelf: PictureShelf) -> list[Fault]:
-    """What is wrong with the boards beyond their form."""
+def _picture_faults(job: NewJob, shelf: PictureShelf) -> list[Fault]:
+    """What is wrong with the boards and the clip beyond their form."""
     frames = [board.frame for board in job.boards]
     faults = []
-    if 1 not in frames:
+    if frames and 1 not in frames:
         faults.append(Fault(where="body.boards", what="one board must be at frame 1: the start"))
     if len(set(frames)) < len(frames):
         faults.append(Fault(where="body.boards", what="two boards are at the same frame"))
@@ -228,6 +229,9 @@ def _board_faults(job: NewJob, shelf: PictureShelf) -> list[Fault]:
             faults.append(Fault(where=f"body.boards.{number}.frame", what="the shot is shorter than that"))
         if not shelf.has(board.image):
             faults.append(Fault(where=f"body.boards.{number}.image", what="send the picture to /v1/images first"))
+    for number, image in enumerate(job.clip):
+        if not shelf.has(image):
+            faults.append(Fault(where=f"body.clip.{number}", what="send the picture to /v1/images first"))
     return faults
 
 

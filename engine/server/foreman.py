@@ -207,7 +207,7 @@ class Foreman:
         for worker, record in zip(idle, waiting, strict=False):
             self._store.move(record.id, State.RUNNING)
             self._busy[worker] = record.id
-            images = {board.image: str(self.image(board.image)) for board in record.request.boards}
+            images = {image: str(self.image(image)) for image in record.request.pictures}
             folder = str(self.folder(record.id))
             self._pool.order(worker, Make(record.id, folder, record.request, images, record.attempts > 0))
         for worker, _ in zip(laid_up, waiting[len(idle) :], strict=False):

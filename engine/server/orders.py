@@ -22,7 +22,7 @@ class Make:
     folder: str
     request: ShotRequest
     images: dict[str, str]
-    """SHA-256 of each board to the file it lies in."""
+    """SHA-256 of each board and each frame of the clip to the file it lies in."""
     thrifty: bool = False
     """Take less memory than the policy would: another worker has died on this job."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..protocol import (
+    CLIP_MAXIMUM,
     FPS_MAXIMUM,
     FRAMES_MAXIMUM,
     GUIDANCE_MAXIMUM,
@@ -58,7 +59,11 @@ class NewJob(_Strict):
     name: Annotated[str, Field(max_length=200)] = ""
     model: Annotated[str, Field(max_length=200, description="an installed model's name; empty: the best one")] = ""
     prompt: Text = ""
-    boards: Annotated[list[BoardIn], Field(min_length=1, max_length=64)]
+    boards: Annotated[list[BoardIn], Field(max_length=64, description="none: out of words, or from `clip`")] = []
+    clip: Annotated[
+        list[Sha256],
+        Field(max_length=CLIP_MAXIMUM, description="frames the shot goes on from, at `fps`, in time order"),
+    ] = []
     frames: Frame
     fps: Annotated[float, Field(ge=1, le=FPS_MAXIMUM, allow_inf_nan=False)] | None = None
     conform: bool = True
@@ -67,7 +72,7 @@ class NewJob(_Strict):
     steps: Steps | None = None
     seed: Annotated[int, Field(ge=0, le=SEED_MAXIMUM)] = 0
     order: Literal["inverted", "forward", "endpoint"] | None = None
-    solver: Literal["unipc", "euler"] | None = None
+    solver: Literal["unipc", "euler", "dmd"] | None = None
     guidance: Guidance | None = None
     cfg: Annotated[float, Field(ge=1, le=GUIDANCE_MAXIMUM, allow_inf_nan=False)] = 1.0
     negative: Text = ""
@@ -78,10 +83,11 @@ class NewJob(_Strict):
 
     def request(self) -> ShotRequest:
         """The same as the engine's own message."""
-        plain = self.model_dump(exclude={"name", "boards", "prompts", "loras"})
+        plain = self.model_dump(exclude={"name", "boards", "clip", "prompts", "loras"})
         return ShotRequest(
             **plain,
             boards=tuple(Board(board.frame, board.image) for board in self.boards),
+            clip=tuple(self.clip),
             prompts=tuple(PromptAt(each.frame, each.text) for each in self.prompts),
             loras=tuple(Lora(each.name, each.weight) for each in self.loras),
         )
@@ -138,6 +144,7 @@ class EngineOut(BaseModel):
     protocol: int
     workers: list[WorkerOut]
     models: list[str]
+    starts: dict[str, list[str]] = Field(description="what each model's shots may begin from: board, text, clip")
     loras: list[str]
     jobs: dict[str, int] = Field(description="how many jobs are in each state")
     parked: bool = Field(description="all weights are off the devices until `unpark`")

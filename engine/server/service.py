@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -47,16 +48,29 @@ class Service:
         """Names of the models that are here, best first."""
         return [name for name, _ in installed()]
 
-    def model_faults(self, name: str) -> Sequence[Fault]:
-        """Why a job cannot use the model `name`: only installed ones, never a folder that a client names."""
+    def starts(self) -> dict[str, list[str]]:
+        """What each model's shots may begin from; a damaged model says nothing."""
+        starts = {}
+        for name in self.models():
+            with contextlib.suppress(EngineError):
+                starts[name] = [str(start) for start in find_model(name, check=False).starts]
+        return starts
+
+    def model_faults(self, job: NewJob) -> Sequence[Fault]:
+        """Why a job cannot use its model: only installed ones, never a folder that a client names."""
+        name = job.model
         if name and name not in self.models():
             return [
                 Fault(where="body.model", what=f"'{name}' is not installed here; there is {', '.join(self.models())}")
             ]
         try:
-            find_model(name or None)
+            model = find_model(name or None)
         except EngineError as error:
             return [Fault(where="body.model", what=error.line)]
+        start = "clip" if job.clip else "board" if job.boards else "text"
+        if start not in model.starts:
+            what = {"text": "give a start board", "clip": "give a start board instead of a clip", "board": "give none"}
+            return [Fault(where="body.boards", what=f"the model '{model.name}' needs another start: {what[start]}")]
         return []
 
     def loras(self) -> list[str]:

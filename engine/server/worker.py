@@ -141,9 +141,8 @@ class Worker:
         self._doing = "checking the job"
         pictures = {sha256: open_board(Path(path)) for sha256, path in order.images.items()}
         request = self._request or order.request
-        start = next(board.image for board in request.boards if board.frame == 1)
         model = find_model(request.model or None)
-        return prepare(request, pictures[start], model, self._device, Path(order.folder)), pictures
+        return prepare(request, pictures, model, self._device, Path(order.folder)), pictures
 
     def _happened(self, job: str, event: Event) -> None:
         data = to_json(event)

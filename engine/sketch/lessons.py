@@ -37,10 +37,17 @@ class Lesson:
         """How many latents of a clip the whole shot takes, an end board's included."""
         return self.plan.latents + (self.plan.end in self.plan.boards)
 
+    @property
+    def anchor(self) -> int:
+        """The latent of the board that the section is made toward or from: every lesson has one."""
+        if self.planned.anchor is None:
+            raise ValueError("a lesson begins from a board")
+        return self.planned.anchor
+
     def context(self, shot: torch.Tensor) -> PackedContext:
         """The packed context, from the true latents `shot` (B, C, T, H, W) of the whole shot."""
         boards: Mapping[int, torch.Tensor] = {board: shot[:, :, board : board + 1] for board in self.plan.boards}
-        history = History(self.plan, boards)
+        history = History(self.plan, boards, torch.zeros_like(shot[:, :, :1]))
         for made in self.plan.made[: self.planned.number]:
             own = self.plan.own_latents(made)
             history.add(made, shot[:, :, own.start : own.stop])

@@ -141,7 +141,7 @@ def _loss(
             return_dict=False,
         )[0]
     errors = functional.mse_loss(predicted.float(), noise - x0, reduction="none").mean((1, 2, 3, 4))
-    return (errors * _weights(shots[:, :, lesson.planned.anchor, None], x0)).mean()
+    return (errors * _weights(shots[:, :, lesson.anchor, None], x0)).mean()
 
 
 def _context(context: PackedContext, spec: ModelSpec) -> dict[str, torch.Tensor]:
@@ -192,7 +192,7 @@ def _draw(
     for _ in range(count):
         clip = clips[rng.integers(len(clips))]
         places, motion = _stretch(rng, clip, lesson.latents)
-        shot, board = clip.latents[places].float(), clip.small[places[lesson.planned.anchor]]
+        shot, board = clip.latents[places].float(), clip.small[places[lesson.anchor]]
         if crop:
             shot, board = _middle(shot, board, crop)
         shots.append(shot.transpose(0, 1))

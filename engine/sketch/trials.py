@@ -67,7 +67,8 @@ def shoot(trial: Trial, model: ModelFolder, folder: Path, device: str) -> list[P
         **dict(trial.settings),  # type: ignore[arg-type]
     )
     out = folder / trial.name
-    for _ in run(prepare(request, board, model, device, out), {board.sha256: board}, resume=True, watched=False):
+    pictures = {board.sha256: board}
+    for _ in run(prepare(request, pictures, model, device, out), pictures, resume=True, watched=False):
         pass
     return read_frames(out)
 

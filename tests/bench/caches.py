@@ -39,7 +39,7 @@ def caches(folder: Path, quick: bool) -> list[Row]:
                     str(model.path), trial.prompt, (Board(1, board.sha256),), 37, steps=steps, seed=number, **settings
                 )
                 out = folder / f"cache-{steps}-{number}-{name.replace(':', '-')}"
-                job = prepare(request, board, model, "cpu", out)
+                job = prepare(request, {board.sha256: board}, model, "cpu", out)
                 for _ in run(job, {board.sha256: board}, resume=False, watched=False, families=families):
                     pass
                 frames = read_frames(out)

@@ -37,7 +37,7 @@ def make_shotpack(folder: Path, frames: int, size: int, steps: int, watched: boo
         steps=steps,
         **{"solver": "euler"} | settings,  # type: ignore[arg-type]
     )
-    job = prepare(request, board, open_folder(MODEL), "cpu", folder)
+    job = prepare(request, {board.sha256: board}, open_folder(MODEL), "cpu", folder)
     latents = folder / "latents.safetensors" if settings else None
     for _ in run(job, {board.sha256: board}, resume=False, watched=watched, save_latents=latents):
         pass

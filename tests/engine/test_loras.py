@@ -134,7 +134,7 @@ def make(folder: Path, families: Families, *loras: Lora, resume: bool = False, f
     request = ShotRequest(
         "tiny", "w5", (Board(1, board.sha256),), frames=frames, width=64, height=64, steps=2, loras=loras
     )
-    job = prepare(request, board, open_folder(TINY), "cpu", folder)
+    job = prepare(request, {board.sha256: board}, open_folder(TINY), "cpu", folder)
     return list(run(job, {board.sha256: board}, resume=resume, families=families))
 
 

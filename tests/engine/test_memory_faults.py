@@ -29,7 +29,7 @@ Starve = Callable[[str, Collection[int]], None]
 def make(folder: Path, *, resume: bool = False) -> list[Event]:
     board = open_board(BOARD)
     request = ShotRequest("tiny", "w5 w2 w81", (Board(1, board.sha256),), frames=73, width=64, height=64, steps=3)
-    prepared = prepare(request, board, open_folder(TINY), "cpu", folder)
+    prepared = prepare(request, {board.sha256: board}, open_folder(TINY), "cpu", folder)
     return list(run(prepared, {board.sha256: board}, resume=resume))
 
 

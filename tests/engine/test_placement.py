@@ -42,7 +42,8 @@ def make(folder: Path, placement: Placement | None = None) -> np.ndarray:
     with pytest.MonkeyPatch.context() as patch:
         if placement is not None:
             patch.setattr(job_module, "place_model", lambda *_, **__: Placed(placement, 0, fits=True))
-        list(run(prepare(request, board, open_folder(TINY), "cpu", folder), {board.sha256: board}, resume=False))
+        pictures = {board.sha256: board}
+        list(run(prepare(request, pictures, open_folder(TINY), "cpu", folder), pictures, resume=False))
     return np.stack([np.asarray(Image.open(path)) for path in sorted((folder / "frames").glob("*.png"))])
 
 

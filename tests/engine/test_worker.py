@@ -90,7 +90,7 @@ def shop(tmp_path) -> Iterator[Shop]:
 def undisturbed(tmp_path_factory) -> list[bytes]:
     """The frames of the same request without any server."""
     folder = tmp_path_factory.mktemp("alone") / "shot"
-    job = prepare(REQUEST, BOARD_PICTURE, open_folder(TINY), "cpu", folder)
+    job = prepare(REQUEST, {BOARD_PICTURE.sha256: BOARD_PICTURE}, open_folder(TINY), "cpu", folder)
     events = list(run(job, {BOARD_PICTURE.sha256: BOARD_PICTURE}, resume=False))
     assert isinstance(events[-1], Finished)
     return [path.read_bytes() for path in sorted((folder / "frames").glob("*.png"))]

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.gpu
 def shot(folder: Path, device: str, *, stop_after: int | None = None, resume: bool = False) -> list[np.ndarray]:
     board = open_board(BOARD)
     request = ShotRequest("tiny", "w5 w2", (Board(1, board.sha256),), frames=109, width=64, height=64, steps=4)
-    job = prepare(request, board, open_folder(TINY), device, folder)
+    job = prepare(request, {board.sha256: board}, open_folder(TINY), device, folder)
     sections = 0
     for event in run(job, {board.sha256: board}, resume=resume):
         sections += isinstance(event, Section)

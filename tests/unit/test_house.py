@@ -32,12 +32,13 @@ MAY_IMPORT = {
     "engine/server": ("engine.server", "engine.media", "engine.models.catalog", "engine.models.loras", *SHARED),
     "engine/server/worker.py": ("engine.server", "engine.framepack", "engine.models", "engine.media", *SHARED),
     "engine/framepack": ("engine.framepack", "engine.models", "engine.media", *SHARED),
-    # A family needs the paper's schedule names and its shift, and nothing else of what is built upon it.
+    # A family needs the paper's schedule names, its shift and its solvers, and nothing else of what is built upon it.
     "engine/models": (
         "engine.models",
         "engine.media",
         "engine.framepack.packing",
         "engine.framepack.schedule",
+        "engine.framepack.solvers",
         *SHARED,
     ),
     "engine/media": ("engine.media", "engine.errors"),
@@ -62,7 +63,7 @@ USED_ONLY_UNDER = {
 WITHOUT_TORCH = (
     *(
         f"engine/framepack/{name}.py"
-        for name in ("conform", "layout", "packing", "plan", "rates", "request", "schedule")
+        for name in ("conform", "layout", "lead", "packing", "plan", "rates", "request", "schedule")
     ),
     *(f"engine/models/{name}.py" for name in ("cache_choice", "catalog", "checksums", "command", "download", "loras")),
     *(f"engine/models/{name}.py" for name in ("facts", "folder", "home", "hub", "memory", "spec", "weights")),

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from ...models.spec import Solver, Velocity
+from ...models.spec import Denoised, Solver, Velocity
 from .euler import euler
-from .step import Denoised
+from .pins import pinned
 from .unipc import unipc
 
-__all__ = ["Denoised", "solver_named"]
+__all__ = ["Denoised", "pinned", "solver_named"]
 
 SolverFunction = Callable[[Velocity, torch.Tensor, Sequence[float]], Iterator[Denoised]]
 

@@ -15,8 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from ...models.spec import Velocity
-from .step import Denoised
+from ...models.spec import Denoised, Velocity
 
 MAX_ORDER = 3
 

@@ -1,0 +1,60 @@
+"""How much memory Helios' networks take, from their configurations and weight headers alone. No torch.
+
+What they hold while they work was counted once, tensor by tensor, over the real classes (`tests/engine/live_memory.py`
+does it again); it grows with the tokens of a section, not with the length of the shot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from .memory import SMALL_TILE, TILE, Demand
+from .parts import config_of, part_of
+from .spec import Extent, ModelSpec
+
+# In units of tokens x width x 4 bytes, the numbers alive at the fullest moment of a block: every token has its own
+# modulation, in float32, and so has what is modulated.
+_BLOCK_UNITS = {2: 20.0, 4: 20.0}
+# In units of height x width x the VAE's first width: its causal convolutions go frame by frame and keep the last ones.
+_DECODE_UNITS, _ENCODE_UNITS = 40.0, 20.0
+_CLIP_COPIES = 3.7
+"""How often a decoded clip is in main memory, in float32, while it is written."""
+
+
+def helios_demand(
+    components: Mapping[str, Path],
+    spec: ModelSpec,
+    extent: Extent,
+    *,
+    transformer_bytes: int,
+    encoder_bytes: int,
+    vae_bytes: int,
+) -> Demand:
+    """The demand of a section of `extent`; the three are the widths of a number in each network.
+
+    Raises WeightsError for garbled headers and OSError for files that cannot be read.
+    """
+    text = config_of(components["text_encoder"])
+    heads = text["num_heads"] * spec.prompt_tokens**2
+    text_work = (spec.prompt_tokens * (12 * text["d_model"] + 3 * text["d_ff"]) + 4 * heads) * encoder_bytes
+    encoders = {"text_encoder": part_of(components["text_encoder"], encoder_bytes, text_work, leaves=True)}
+    transformer = config_of(components["transformer"])
+    width = transformer["num_attention_heads"] * transformer["attention_head_dim"]
+    work = round(extent.tokens * width * 4 * _BLOCK_UNITS[transformer_bytes])
+    channels = config_of(components["vae"])["base_dim"]
+    pixel = channels * vae_bytes
+    frames = spec.temporal_compression * (extent.latents - 1) + 1
+    clip = frames * extent.width * extent.height * 3
+
+    def decode(tile: int) -> int:
+        width, height = (min(side, tile or side) for side in (extent.width, extent.height))
+        return int(width * height * pixel * _DECODE_UNITS + 2.2 * clip * vae_bytes)
+
+    return Demand(
+        encoders,
+        part_of(components["transformer"], transformer_bytes, work),
+        part_of(components["vae"], vae_bytes, round(extent.width * extent.height * pixel * _ENCODE_UNITS)),
+        {tile: decode(tile) for tile in (0, TILE, SMALL_TILE)},
+        round(_CLIP_COPIES * clip * 4),
+    )

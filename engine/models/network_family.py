@@ -1,0 +1,65 @@
+"""What families have in common: the networks of one checkpoint on one device, and what is done to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .lora_layers import merge_loras
+from .loras import LoraFile
+from .memory import ALL_KEPT, Placement
+from .networks import Networks
+from .spec import ModelSpec
+from .step_cache import StepCache
+
+
+class NetworkFamily:
+    """The part of a `Family` that does not know what its networks are."""
+
+    def __init__(
+        self,
+        components: Mapping[str, Path],
+        spec: ModelSpec,
+        device: torch.device,
+        cache: StepCache | None = None,
+        placement: Placement = ALL_KEPT,
+        loras: Sequence[LoraFile] = (),
+        loading: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`components` gives each part's folder; `loading` is told which network is being loaded."""
+        self.spec = spec
+        self.device = device
+        self._components = components
+        self._cache = cache
+        self._placement = placement
+        self._loras = loras
+        self._networks = Networks(components, device, placement, loading)
+
+    def park(self) -> None:
+        """Take all weights off the device, between two steps; they stay in main memory."""
+        self._networks.move(torch.device("cpu"))
+
+    def unpark(self) -> None:
+        """Put the weights back where they were."""
+        self._networks.move(self.device)
+
+    def _tile(self, vae: Any) -> None:
+        """Let the VAE decode in tiles where the placement says so."""
+        if tile := self._placement.tile:
+            stride = tile * 3 // 4
+            vae.enable_tiling(tile, tile, tile_sample_stride_height=stride, tile_sample_stride_width=stride)
+
+    def _merge(self, transformer: Any, reader: Any) -> None:
+        """Add the job's LoRAs to the transformer; `reader` is a class of diffusers that reads files made for it."""
+        merge_loras(transformer, self._loras, reader)
+
+    def _store_in_eight_bits(self, transformer: Any, compute: torch.dtype) -> None:
+        """Let the weights of whole blocks wait in 8 bits and work in `compute`."""
+        transformer.enable_layerwise_casting(
+            storage_dtype=torch.float8_e4m3fn,
+            compute_dtype=compute,
+            skip_modules_pattern=(*transformer._skip_layerwise_casting_patterns, "^proj_out$"),
+        )
