@@ -5,6 +5,7 @@ Everything that is changed to render one picture is put back, whatever happens.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ from . import strips
 
 LONGEST_SIDE = 1280
 """Pixels; no model makes larger pictures, and a smaller board is sooner there."""
+_QUALITY = 96
+"""Per cent; of JPEG."""
+_BLANK = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAJCAAAAAAeQfPuAAAAD0lEQVR42mPQQwMMg0QAALxyGeENdIxbAAAAAElFTkSuQmCC"
+"""A dark grey PNG of 16 by 9 pixels."""
 _PLAIN_VIEW = {"view_transform": "Standard", "look": "None", "exposure": 0.0, "gamma": 1.0, "use_curve_mapping": False}
 
 
@@ -30,9 +35,13 @@ def from_strip(scene: Any, strip: Any, path: Path) -> None:
     """
     shown = strips.span(strip)
     frame = scene.frame_current if scene.frame_current in shown else shown.start
+    at_frame(scene, strip, frame, path)
+
+
+def at_frame(scene: Any, strip: Any, frame: int, path: Path) -> None:
+    """What `strip` alone shows at `frame`, without the view transform. Raises CaptureError."""
     with strips.alone(scene, strip), _still_of(scene, path) as changes:
-        changes.make(scene.render, use_sequencer=True, use_compositing=False)
-        changes.make(scene.view_settings, **_PLAIN_VIEW)
+        _of_timeline(scene, changes)
         with _at_frame(scene, frame):
             if strip.type in ("SCENE", "META") and not bpy.app.background:
                 # The Sequencer's own drawing: what the artist sees there, and Grease Pencil without its slow render.
@@ -40,6 +49,21 @@ def from_strip(scene: Any, strip: Any, path: Path) -> None:
             else:
                 bpy.ops.render.render(write_still=True, scene=scene.name)
     _check(path)
+
+
+def for_frames(scene: Any) -> None:
+    """Set up a scene of our own to render what its strips show, small enough to send many: nothing is put back."""
+    changes = _Changes()
+    _picture(scene, changes, "JPEG")
+    _of_timeline(scene, changes)
+    # Nothing of when and where it was rendered is written into them: the same frame is the same picture.
+    names = scene.render.bl_rna.properties.keys()
+    changes.make(scene.render, **{name: False for name in names if name.startswith("use_stamp")})
+
+
+def blank(path: Path) -> None:
+    """A plain picture, for a shot that begins with none."""
+    path.write_bytes(base64.b64decode(_BLANK))
 
 
 def from_render_result(scene: Any, path: Path) -> None:
@@ -86,31 +110,42 @@ def from_viewport(context: Any, path: Path) -> None:
 @contextmanager
 def _still_of(scene: Any, path: Path) -> Iterator[_Changes]:
     """Set `scene` up to write one 8-bit PNG to `path`; the body may make more changes. All are put back at the end."""
-    render, output = scene.render, scene.render.image_settings
     path.parent.mkdir(parents=True, exist_ok=True)
     changes = _Changes()
     try:
-        changes.make(
-            output,
-            media_type="IMAGE",  # since 5.0 it decides which file formats there are
-            file_format="PNG",
-            color_mode="RGB",
-            color_depth="8",
-            compression=15,
-            color_management="FOLLOW_SCENE",
-        )
-        changes.make(
-            render,
-            filepath=str(path),
-            # Strips are placed and scaled for the scene's own resolution: only its percentage may change.
-            resolution_percentage=_percentage(render),
-            use_file_extension=False,
-            use_overwrite=True,
-            use_border=False,
-        )
+        _picture(scene, changes, "PNG")
+        changes.make(scene.render, filepath=str(path))
         yield changes
     finally:
         changes.put_back()
+
+
+def _picture(scene: Any, changes: _Changes, file_format: str) -> None:
+    """One 8-bit picture a render."""
+    changes.make(
+        scene.render.image_settings,
+        media_type="IMAGE",  # since 5.0 it decides which file formats there are
+        file_format=file_format,
+        color_mode="RGB",
+        color_depth="8",
+        compression=15,
+        quality=_QUALITY,
+        color_management="FOLLOW_SCENE",
+    )
+    changes.make(
+        scene.render,
+        # Strips are placed and scaled for the scene's own resolution: only its percentage may change.
+        resolution_percentage=_percentage(scene.render),
+        use_file_extension=False,
+        use_overwrite=True,
+        use_border=False,
+    )
+
+
+def _of_timeline(scene: Any, changes: _Changes) -> None:
+    """What strips show, before the view transform."""
+    changes.make(scene.render, use_sequencer=True, use_compositing=False)
+    changes.make(scene.view_settings, **_PLAIN_VIEW)
 
 
 class _Changes:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import bpy
 
+from ..engine.client.film import FILM
 from ..engine.client.gather import link_or_copy
 from ..engine.client.shot import Shot
 from . import runtime, settings, timeline
 
 SHOTS = "shots"
+STILL = "board.png"
+"""What a shot's strip shows before there is more: its board, the last frame of what it goes on from, or a blank."""
 _FRAME_BYTES = 1_500_000
 """A frame as PNG at the models' sizes, and its provisional picture; noisy ones take the most."""
 _UNFIT = re.compile(r"[^0-9A-Za-z_-]+")
@@ -51,13 +54,15 @@ def new_folder(wish: str) -> tuple[str, Path]:
 def folder_anew(shot: Shot) -> Path:
     """A folder for a shot that is to be made once more: its own while that holds no frames, else a new one.
 
-    The boards are in it. What was made before stays where it is. Raises OSError.
+    The pictures that it starts from are in it. What was made before stays where it is. Raises OSError.
     """
     if not any(shot.folder.glob("[0-9]*.png")):
         return shot.folder
     _, folder = new_folder(shot.name)
-    for _, board in json.loads(shot.request)["boards"]:
-        link_or_copy(shot.folder / board, folder / board)
+    asked = json.loads(shot.request)
+    for name in dict.fromkeys([STILL, FILM, *(name for _, name in asked["boards"]), *asked.get("clip", ())]):
+        with contextlib.suppress(FileNotFoundError):  # what is missing is said when the shot is sent
+            link_or_copy(shot.folder / name, folder / name)
     return folder
 
 

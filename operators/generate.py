@@ -13,9 +13,10 @@ import bpy
 
 from ..engine.client.shot import Shot
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import capture, engine, folders, handlers, runtime, settings, strips, timeline
+from . import capture, clip, engine, folders, handlers, runtime, settings, starts, strips, timeline
+from .folders import STILL
 
-START, _END = "board.png", "end.png"
+_END = "end.png"
 _NAME_WORDS = 4
 
 
@@ -25,7 +26,7 @@ class Intent:
 
     scene: Any
     strip: Any | None
-    """The board's strip; None where the board comes from elsewhere."""
+    """The strip that the board is taken from, or that the shot goes on from; None where it starts from neither."""
     end: Any | None
     spot: timeline.Spot
     fps: float
@@ -39,25 +40,32 @@ def intent(context: Any) -> Intent | str:
     wanted = scene.shotpack
     if not wanted.prompt.strip():
         return "Write what happens in the shot first."
-    strip = strips.board_strip(scene) if wanted.source == "STRIP" else None
+    if (unfit := starts.unfit(wanted)) is not None:
+        return unfit
+    strip = starts.strip_of(scene)
     if wanted.source == "STRIP" and strip is None:
         return "Select a strip that shows the board, or put the playhead on one."
+    if wanted.source == "CLIP" and strip is None:
+        return "Select a movie, an image sequence or a finished shot, or put the playhead on one."
     if wanted.source == "CAMERA" and context.scene.camera is None:
         return f"{context.scene.name} has no camera; add one, or choose another board."
     fps = scene.render.fps / scene.render.fps_base
-    start = strips.span(strip).start if strip else scene.frame_current
-    length = frames_wanted(wanted, strip, fps, strips.frames_to_next(scene, start))
+    board = strip if wanted.source == "STRIP" else None
+    start = starts.beginning(scene, strip)
+    length = frames_wanted(wanted, board, fps, strips.frames_to_next(scene, start))
     if isinstance(length, str):
         return length
-    channel = strips.free_channel(scene, start, length, strip.channel if strip else 0)
-    end = strips.end_strip(scene, strip) if strip and wanted.use_end else None
+    # A shot lies above its board, but beside what it goes on from.
+    below = board.channel if board else strip.channel - 1 if strip else 0
+    channel = strips.free_channel(scene, start, length, below)
+    end = strips.end_strip(scene, board) if board and wanted.use_end else None
     return Intent(scene, strip, end, timeline.Spot(start, length, channel), fps)
 
 
-def frames_wanted(wanted: Any, strip: Any | None, fps: float, to_next: int | None) -> int | str:
+def frames_wanted(wanted: Any, board: Any | None, fps: float, to_next: int | None) -> int | str:
     """The shot's length in frames of the scene, or the sentence that says why there is none."""
-    if wanted.length == "BOARD" and strip is not None:
-        length = len(strips.span(strip))
+    if wanted.length == "BOARD" and board is not None:
+        length = len(strips.span(board))
     elif wanted.length == "NEXT":
         if to_next is None:
             return "No strip and no marker follows; choose another length."
@@ -70,7 +78,7 @@ def frames_wanted(wanted: Any, strip: Any | None, fps: float, to_next: int | Non
 
 
 class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
-    """Make a shot from the board: it takes its place on the timeline at once and fills while you go on"""
+    """Make a shot: it takes its place on the timeline at once and fills while you go on"""
 
     bl_idname = "shotpack.generate"
     bl_label = "Generate Shot"
@@ -102,23 +110,28 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
             self.report({"ERROR"}, f"The shot's folder cannot be made: {fault.strerror or fault}.")
             return {"CANCELLED"}
         try:
-            boards = _boards(context, found, folder)
-        except (capture.CaptureError, RuntimeError) as fault:
+            boards, before = _pictures(context, found, folder)
+        except (capture.CaptureError, RuntimeError, OSError) as fault:
             shutil.rmtree(folder, ignore_errors=True)
             self.report({"ERROR"}, str(fault).strip())
             return {"CANCELLED"}
-        request = json.dumps(request_of(wanted, name, found, boards))
+        request = json.dumps(request_of(wanted, name, found, boards, before))
         shot = Shot(runtime.new_id(), name, folder, found.spot.length, request=request)
-        timeline.place(found.scene, shot, found.spot, folder / START)
+        timeline.place(found.scene, shot, found.spot, folder / STILL)
         runtime.send(shot)
         return {"FINISHED"}
 
 
-def request_of(wanted: Any, name: str, found: Intent, boards: list[tuple[int, str]]) -> dict[str, Any]:
-    """The job as the engine wants it, but for its boards, which are (frame, file in the shot's folder)."""
+def request_of(
+    wanted: Any, name: str, found: Intent, boards: list[tuple[int, str]], before: list[str]
+) -> dict[str, Any]:
+    """The job as the engine wants it, but for its pictures, which are named by their files in the shot's folder.
+
+    `boards` are (frame, file), `before` the frames that it goes on from.
+    """
     asked: dict[str, Any] = {
         "name": name,
-        "model": wanted.model or settings.preferences().model,
+        "model": settings.model_of(wanted),
         "prompt": wanted.prompt.strip(),
         "frames": found.spot.length,
         "fps": found.fps,
@@ -127,6 +140,8 @@ def request_of(wanted: Any, name: str, found: Intent, boards: list[tuple[int, st
         "speed": wanted.speed,
         "boards": boards,
     }
+    if before:
+        asked["clip"] = before
     if loras := loras_of(wanted.loras):
         asked["loras"] = loras
     asked |= {key: value for key in ("steps", "guidance") if (value := getattr(wanted, key))}
@@ -146,22 +161,31 @@ def loras_of(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def _boards(context: Any, found: Intent, folder: Path) -> list[tuple[int, str]]:
+def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int, str]], list[str]]:
+    """Put what the shot starts from into its folder, and what its strip shows meanwhile; returns boards and clip."""
+    scene, still = found.scene, folder / STILL
+    source = scene.shotpack.source
+    if source == "TEXT":
+        capture.blank(still)
+        return [], []
     with handlers.OwnRender():
-        source = found.scene.shotpack.source
-        if found.strip is not None:
-            capture.from_strip(found.scene, found.strip, folder / START)
+        if source == "CLIP":
+            capture.at_frame(scene, found.strip, found.spot.start - 1, still)
+            conform = scene.shotpack.rate == "CONFORM"
+            return [], clip.take(scene, found.strip, found.spot.start, folder, conform=conform)
+        if source == "STRIP":
+            capture.from_strip(scene, found.strip, still)
         elif source == "RENDER":
-            capture.from_render_result(context.scene, folder / START)
+            capture.from_render_result(context.scene, still)
         elif source == "CAMERA":
-            capture.from_camera(context.scene, folder / START, found.scene.shotpack.engine)
+            capture.from_camera(context.scene, still, scene.shotpack.engine)
         else:
-            capture.from_viewport(context, folder / START)
-        boards = [(1, START)]
+            capture.from_viewport(context, still)
+        boards = [(1, STILL)]
         if found.end is not None and found.spot.length > 1:
-            capture.from_strip(found.scene, found.end, folder / _END)
+            capture.from_strip(scene, found.end, folder / _END)
             boards.append((found.spot.length, _END))
-    return boards
+    return boards, []
 
 
 def _name(found: Intent, prompt: str) -> str:

@@ -9,7 +9,7 @@ from bpy.props import StringProperty
 
 from ..engine.client.shot import Shot
 from . import folders, runtime, strips, timeline
-from .generate import START
+from .folders import STILL
 
 
 class _OnShot:
@@ -94,7 +94,7 @@ class SHOTPACK_OT_send_again(_OnShot, bpy.types.Operator):  # noqa: N801
             self.report({"ERROR"}, f"The shot's folder cannot be made: {fault.strerror or fault}.")
             return {"CANCELLED"}
         again = Shot(shot.id, shot.name, folder, shot.frames, request=shot.request)
-        timeline.begin_again(again, folder / START)
+        timeline.begin_again(again, folder / STILL)
         runtime.send(again)
         return {"FINISHED"}
 
@@ -112,7 +112,7 @@ class SHOTPACK_OT_put_back(_OnShot, bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         start = scene.frame_current
         spot = timeline.Spot(start, shot.frames, strips.free_channel(scene, start, shot.frames))
-        timeline.place(scene, shot, spot, shot.folder / START)
+        timeline.place(scene, shot, spot, shot.folder / STILL)
         runtime.follow(shot)
         return {"FINISHED"}
 

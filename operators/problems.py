@@ -50,6 +50,7 @@ _ADVICE: dict[Code, tuple[str, Fix | None]] = {
     Code.REMOTE_OFFLINE: ("Allow online access in the preferences under System, Network.", _START),
     Code.INSTALL_OFFLINE: ("Allow online access in the preferences under System, Network.", None),
     Code.FOLDER_UNWRITABLE: ("Make it writable, then fetch the frames again.", _FETCH),
+    Code.START_UNSUPPORTED: ("Generate it anew from something else, or with another model under Advanced.", None),
     Code.MODEL_MISSING: ("Choose or download a model in the preferences.", _AGAIN),
     Code.MODEL_NOT_INSTALLED: ("Choose or download a model in the preferences, then send the shot again.", _AGAIN),
     Code.MODEL_UNKNOWN: ("Choose an installed model in the preferences, then send the shot again.", _AGAIN),

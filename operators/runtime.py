@@ -13,7 +13,7 @@ import bpy
 
 from ..engine.client.desk import Desk, EngineState, Where
 from ..engine.client.shot import Shot
-from . import previews, settings, timeline, timers
+from . import clip, previews, settings, timeline, timers
 
 BUDGET = 0.004
 """Seconds of a tick, of which the desk may take half; a single shot's strips may take longer."""
@@ -36,7 +36,7 @@ def the_desk() -> Desk:
     """The desk, made on first use."""
     global desk
     if desk is None:
-        desk = Desk()
+        desk = Desk(clip.filming())
     return desk
 
 

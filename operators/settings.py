@@ -25,6 +25,15 @@ SOURCES = (
     ("RENDER", "Render Result", "The last render", "RENDER_RESULT", 1),
     ("CAMERA", "Camera", "Render what the scene's camera sees at the current frame", "CAMERA_DATA", 2),
     ("VIEWPORT", "Viewport", "The 3D viewport as it looks now", "VIEW3D", 3),
+    ("TEXT", "Words Alone", "No picture: the model draws the shot from what you write", "TEXT", 4),
+    (
+        "CLIP",
+        "Go On from Strip",
+        "What a movie, an image sequence or a finished shot shows before the playhead goes on in the shot, which lies "
+        "at the playhead; with the playhead outside the strip all of it goes on, and the shot lies after its end",
+        "FORWARD",
+        5,
+    ),
 )
 LENGTHS = (
     ("BOARD", "As the Board's Strip", "As long as the strip that the board is taken from"),
@@ -75,7 +84,7 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     """How the next shot of this scene is to be made."""
 
     prompt: StringProperty(name="Prompt", description="What happens in the shot", options={"TEXTEDIT_UPDATE"})
-    source: EnumProperty(name="Board", description="Where the first picture comes from", items=SOURCES)
+    source: EnumProperty(name="Start From", description="What the shot begins with", items=SOURCES)
     length: EnumProperty(name="Length", items=LENGTHS)
     seconds: FloatProperty(
         name="Seconds", default=5.0, min=0.04, soft_max=60.0, max=1200.0, precision=2, subtype="TIME_ABSOLUTE"
@@ -143,6 +152,11 @@ class PreferenceProperties:
 def preferences() -> Any:
     """Shotpack's preferences."""
     return bpy.context.preferences.addons[ADDON].preferences
+
+
+def model_of(wanted: Any) -> str:
+    """The model that a scene's shots are made with; empty: the engine's best."""
+    return wanted.model or preferences().model
 
 
 def user_folder() -> Path:

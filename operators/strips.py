@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,18 +43,38 @@ def set_end(strip: Any, end: int) -> None:
 
 def board_strip(scene: Any) -> Any | None:
     """The strip to take a board from: the active one, else the topmost that can be seen at the playhead."""
+    return _meant(scene, lambda strip: strip.type in BOARD_TYPES)
+
+
+def moving_strip(scene: Any) -> Any | None:
+    """The movie, image sequence or finished shot to go on from, chosen as a board's strip is."""
+    return _meant(scene, _moves)
+
+
+def joint(scene: Any, strip: Any) -> int:
+    """The frame at which something goes on from `strip`: the playhead's, once it is past the first, else its end."""
+    shown = span(strip)
+    return scene.frame_current if shown.start < scene.frame_current < shown.stop else shown.stop
+
+
+def _meant(scene: Any, fits: Callable[[Any], bool]) -> Any | None:
     editor = scene.sequence_editor
     if editor is None:
         return None
     active = editor.active_strip
-    if active is not None and active.type in BOARD_TYPES and active.select:
+    if active is not None and active.select and fits(active):
         return active
     seen = [
-        strip
-        for strip in displayed(editor)
-        if strip.type in BOARD_TYPES and not strip.mute and scene.frame_current in span(strip)
+        strip for strip in displayed(editor) if not strip.mute and scene.frame_current in span(strip) and fits(strip)
     ]
     return max(seen, key=lambda strip: strip.channel, default=None)
+
+
+def _moves(strip: Any) -> bool:
+    """A shot counts once it is made; a still does not move, however long it is shown."""
+    if strip.type == "IMAGE":
+        return len(strip.elements) > 1
+    return strip.type == "MOVIE" or (strip.type == "META" and strip.shotpack.state == "finished")
 
 
 def end_strip(scene: Any, start: Any) -> Any | None:
@@ -72,10 +92,21 @@ def picture_of(scene: Any, strip: Any) -> Path | None:
     """The file that a strip shows at the playhead, or first; None for a scene, which is drawn and not read."""
     shown = span(strip)
     frame = scene.frame_current if scene.frame_current in shown else shown.start
-    if strip.type == "META":
-        inside = [each for each in strip.strips if each.type in BOARD_TYPES and not each.mute and frame in span(each)]
-        top = max(inside, key=lambda each: each.channel, default=None)
-        return picture_of(scene, top) if top is not None else None
+    seen = seen_in(strip, frame)
+    return file_at(seen, frame) if seen is not None else None
+
+
+def seen_in(strip: Any, frame: int) -> Any | None:
+    """The strip whose picture is seen of `strip` at a frame: itself, or the topmost one inside a meta strip."""
+    if strip.type != "META":
+        return strip
+    inside = [each for each in strip.strips if each.type in BOARD_TYPES and not each.mute and frame in span(each)]
+    top = max(inside, key=lambda each: each.channel, default=None)
+    return seen_in(top, frame) if top is not None else None
+
+
+def file_at(strip: Any, frame: int) -> Path | None:
+    """The file that a movie or image strip shows at a frame; None for a scene, which is drawn and not read."""
     if strip.type == "MOVIE":
         return Path(bpy.path.abspath(strip.filepath))
     element = strip.strip_elem_from_frame(frame) if strip.type == "IMAGE" else None
@@ -139,6 +170,24 @@ def alone(scene: Any, strip: Any) -> Iterator[None]:
         for each, mute in before:
             if each.mute != mute:
                 each.mute = mute
+
+
+def leave_alone(level: Any, name: str) -> None:
+    """In a scene of our own: remove every strip but the one of this name and those around it, and let it be seen."""
+    for other in [each.name for each in level]:
+        each = level.get(other)
+        if each is None:
+            continue  # an effect goes with the strip that it is on
+        if other == name or (each.type == "META" and _within(each, name)):
+            each.mute, each.blend_alpha = False, 1.0
+            if other != name:
+                leave_alone(each.strips, name)
+        else:
+            level.remove(each)
+
+
+def _within(meta: Any, name: str) -> bool:
+    return any(each.name == name or (each.type == "META" and _within(each, name)) for each in meta.strips)
 
 
 def displayed(editor: Any) -> Any:

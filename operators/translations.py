@@ -38,7 +38,40 @@ _GERMAN = {
     "Engine": "Rechenwerk",
     "Advanced": "Erweitert",
     "Prompt": "Beschreibung",
-    "Board": "Bild",
+    "Start From": "Beginnen mit",
+    "What the shot begins with": "Womit die Einstellung anfängt",
+    "Words Alone": "Nur Worten",
+    "No picture: the model draws the shot from what you write": (
+        "Kein Bild: das Modell zeichnet die Einstellung nach dem, was du schreibst"
+    ),
+    "Go On from Strip": "Fortsetzung eines Streifens",
+    "What a movie, an image sequence or a finished shot shows before the playhead goes on in the shot, which lies "
+    "at the playhead; with the playhead outside the strip all of it goes on, and the shot lies after its end": (
+        "Was ein Film, eine Bildfolge oder eine fertige Einstellung vor dem Abspielkopf zeigt, geht in der neuen "
+        "weiter, die am Abspielkopf liegt; steht er außerhalb, geht der ganze Streifen weiter, und sie liegt dahinter"
+    ),
+    "Begins at frame {frame}": "Beginnt bei Bild {frame}",
+    "This model cannot start from a picture. Under Advanced, choose one that can: {models}.": (
+        "Dieses Modell kann nicht mit einem Bild beginnen. Wähle unter Erweitert eines, das es kann: {models}."
+    ),
+    "This model needs a picture to start from. Under Advanced, choose one that needs none: {models}.": (
+        "Dieses Modell braucht ein Bild zum Beginnen. Wähle unter Erweitert eines, das keins braucht: {models}."
+    ),
+    "This model cannot go on from a strip. Under Advanced, choose one that can: {models}.": (
+        "Dieses Modell kann keinen Streifen fortsetzen. Wähle unter Erweitert eines, das es kann: {models}."
+    ),
+    "No model here can start from a picture; get one that can, or choose another start.": (
+        "Kein Modell hier kann mit einem Bild beginnen; lade eines, das es kann, oder beginne mit etwas anderem."
+    ),
+    "All models here need a picture to start from; get one that needs none, or choose another start.": (
+        "Alle Modelle hier brauchen ein Bild zum Beginnen; lade eines, das keins braucht, oder beginne anders."
+    ),
+    "No model here can go on from a strip; get one that can, or choose another start.": (
+        "Kein Modell hier kann einen Streifen fortsetzen; lade eines, das es kann, oder beginne mit etwas anderem."
+    ),
+    "Select a movie, an image sequence or a finished shot, or put the playhead on one.": (
+        "Wähle einen Film, eine Bildfolge oder eine fertige Einstellung aus oder setze den Abspielkopf darauf."
+    ),
     "Length": "Länge",
     "As the Board's Strip": "Wie der Streifen des Bildes",
     "To Next Strip or Marker": "Bis zum nächsten Streifen oder Marker",

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, generate, previews, problems, runtime, strips
+from ..operators import engine, generate, previews, problems, runtime, starts, strips
 from .install import draw_install
 from .text import draw_text
 
@@ -27,7 +27,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
     layout.use_property_split = True
     layout.use_property_decorate = False
     layout.prop(wanted, "source")
-    strip = strips.board_strip(scene) if wanted.source == "STRIP" else None
+    strip = starts.strip_of(scene)
     if strip is not None:
         _draw_board(layout.box(), scene, strip)
     column = layout.column()
@@ -36,7 +36,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
     layout.prop(wanted, "length")
     if wanted.length == "FRAMES":
         layout.prop(wanted, "frames")
-    elif wanted.length == "SECONDS" or (wanted.length == "BOARD" and strip is None):
+    elif wanted.length == "SECONDS" or (wanted.length == "BOARD" and (strip is None or wanted.source != "STRIP")):
         layout.prop(wanted, "seconds")
     found = generate.intent(context)
     row = layout.column()
@@ -44,11 +44,14 @@ def _draw_shot(layout: Any, context: Any) -> None:
     row.operator("shotpack.generate", icon="RENDER_ANIMATION", text=_button(found))
     if isinstance(found, str):
         draw_text(layout, found, "INFO")
+    elif wanted.source == "CLIP":
+        words = bpy.app.translations.pgettext_iface("Begins at frame {frame}").format(frame=found.spot.start)
+        layout.label(text=words, icon="FORWARD", translate=False)
     elif found.end is not None:
         layout.label(text=f"Ends on {found.end.name}", icon="TRACKING_FORWARDS_SINGLE", translate=False)
     view = scene.view_settings.view_transform
     # A strip's picture is taken before the view transform, and goes through it with the shot; others show it already.
-    if wanted.source != "STRIP" and view not in ("Standard", "Raw"):
+    if wanted.source not in ("STRIP", "CLIP") and view not in ("Standard", "Raw"):
         box = layout.box()
         draw_text(box, f"{view} changes the colours of boards and shots.", "ERROR")
         box.operator("shotpack.standard_view")

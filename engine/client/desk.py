@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,14 +16,18 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import PROTOCOL_VERSION
+from . import film
 from .connection import Connection, is_loopback
 from .errands import Errands
 from .gather import Gatherer, Source
 from .launcher import Engine, find_or_start
+from .sending import queue
 from .session import Job, Session
 from .shot import Shot, remove_drafts
 
 _EVENTS_AT_ONCE = 20
+STARTS = ("board", "text", "clip")
+"""All that a shot may start from, in the engine's words."""
 _NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFFLINE)
 
 
@@ -59,7 +64,8 @@ class Where:
 class Desk:
     """One engine and the shots that it makes for us."""
 
-    def __init__(self) -> None:
+    def __init__(self, filming: Sequence[str] = ()) -> None:
+        """`filming` is the command that takes a film's frames (`film.take`)."""
         self.state = EngineState.OFF
         self.fault: EngineError | None = None
         self.about: dict[str, Any] = {}
@@ -75,6 +81,9 @@ class Desk:
         """The engine as errands reach it, or why they cannot; only they touch it, so that those sent after `wake` find
         it there."""
         self._errands = Errands()
+        self._filming = Errands()
+        """Apart from the others: a film takes seconds, and a shot that is made may be cancelled meanwhile."""
+        self._films = tuple(filming)
         self._gatherer = Gatherer()
         self._touched: set[str] = set()
         """Shots of which an errand has brought news since the last poll."""
@@ -90,15 +99,31 @@ class Desk:
         """Have `shot` made as its request says."""
         self.shots[shot.id] = shot
         shot.fault = None
-        asked: dict[str, Any] = json.loads(shot.request)
+        names: list[str] = json.loads(shot.request).get("clip", [])
+        folder = shot.folder
+        if film.to_take(folder, names):
+            self._filming.send(
+                lambda: film.take(self._films, folder, names),
+                lambda _: self._filmed(shot),
+                lambda fault: self._refused(shot, fault),
+            )
+        else:
+            self._errands.send(
+                lambda: queue(self._connection(), shot),
+                lambda job: self._accepted(shot, job),
+                lambda fault: self._refused(shot, fault),
+            )
 
-        def queue() -> dict[str, Any]:
-            connection = self._connection()
-            pictures = [(frame, _picture(shot.folder / name)) for frame, name in asked["boards"]]
-            boards = [{"frame": frame, "image": connection.add_image(picture)} for frame, picture in pictures]
-            return connection.add_job({**asked, "boards": boards})
+    def starts(self, model: str) -> tuple[str, ...]:
+        """What a shot of `model` (empty: the best one) may start from: `board`, `text`, `clip`.
 
-        self._errands.send(queue, lambda job: self._accepted(shot, job), lambda fault: self._refused(shot, fault))
+        All of them where the engine has said nothing of it: then it will say so when it is asked for the shot.
+        """
+        said: dict[str, list[str]] | None = self.about.get("starts")
+        if said is None:
+            return ("board",) if self.about else STARTS
+        name = model or next(iter(self.about.get("models", ())), "")
+        return tuple(said.get(name, STARTS))
 
     def follow(self, shot: Shot) -> None:
         """Go on with a shot, as far as the engine has told of it already."""
@@ -141,7 +166,7 @@ class Desk:
         changed: dict[str, Shot] = {}
         by_job = {shot.job: shot for shot in self.shots.values() if shot.job}
         before = self.state
-        handed = self._errands.drain()
+        handed = self._errands.drain() + self._filming.drain()
         changed.update({name: self.shots[name] for name in self._touched & self.shots.keys()})
         self._touched.clear()
         self._look_after_engine()
@@ -187,6 +212,7 @@ class Desk:
         engine = self._engine
         self._engine = self._session = None
         self._errands.close()
+        self._filming.close()
         self._gatherer.close()
         if engine is not None:
             threading.Thread(target=engine.stop, name="shotpack's engine ends", daemon=True).start()
@@ -238,6 +264,11 @@ class Desk:
         self._touched.add(shot.id)
         self._fetch(shot)
 
+    def _filmed(self, shot: Shot) -> None:
+        """Go on with sending, unless another file is open now; a shot whose folder has moved is filmed there again."""
+        if self.shots.get(shot.id) is shot:
+            self.send(shot)
+
     def _refused(self, shot: Shot, fault: EngineError) -> None:
         shot.fault = fault
         self._touched.add(shot.id)
@@ -268,13 +299,6 @@ class Desk:
             self.state = EngineState.AWAY
         elif self.state is EngineState.AWAY and self._session.line.up:
             self.state = EngineState.READY
-
-
-def _picture(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as fault:
-        raise EngineError(Code.IMAGE_MISSING, path=str(path)) from fault
 
 
 def _engine(where: Where) -> Engine:

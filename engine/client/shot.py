@@ -41,7 +41,7 @@ class Shot:
     job: str = ""
     """The engine's name for it; empty until the engine has accepted it."""
     request: str = ""
-    """What was asked for, as JSON: a job's body whose boards are pairs of frame and file in `folder`."""
+    """What was asked for, as JSON: a job's body whose pictures are files in `folder`, a board's with its frame."""
     pictures: dict[int, str] = field(default_factory=dict)
     finals: set[int] = field(default_factory=set)
     complete: bool = False

@@ -1,0 +1,275 @@
+"""Shots that start from words alone, or go on from a strip: where they lie, what is taken, what the engine is sent."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.host.studio import ENGINE_PYTHON, add_board, bpy, of_role, part, shot_strips, step_until
+from tests.host.test_capture import _MOVIE
+from tests.host.test_operators import finished, problem
+from tests.host.test_shot import frames_of
+
+
+@pytest.fixture
+def sent(saved, monkeypatch):
+    """Every start is offered; what goes to the engine is kept, and its own answer is what comes back."""
+    monkeypatch.setattr(part("engine.client.desk").Desk, "starts", lambda _desk, _model: ("board", "text", "clip"))
+    connection, jobs = part("engine.client.connection").Connection, []
+    add_job = connection.add_job
+
+    def keep(line, job):
+        jobs.append(job)
+        return add_job(line, job)
+
+    monkeypatch.setattr(connection, "add_job", keep)
+    return jobs
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory) -> Path:
+    """15 dark frames, then 15 bright ones."""
+    path = tmp_path_factory.mktemp("movie") / "movie.mp4"
+    subprocess.run([ENGINE_PYTHON, "-c", _MOVIE, str(path)], check=True)
+    return path
+
+
+def add_movie(scene, path: Path, *, start: int = 1, channel: int = 1):
+    strip = scene.sequence_editor.strips.new_movie("movie", str(path), channel, start)
+    scene.sequence_editor.active_strip = strip
+    strip.select = True
+    return strip
+
+
+def add_sequence(scene, folder: Path, *, start: int = 1, frames: int = 20, size=(192, 128)):
+    """Frames of the scene's size, each of its own grey."""
+    folder.mkdir()
+    for frame in range(1, frames + 1):
+        Image.new("RGB", size, (10 * frame,) * 3).save(folder / f"{frame:03d}.png")
+    strip = scene.sequence_editor.strips.new_image("sequence", str(folder / "001.png"), 1, start, fit_method="FIT")
+    for frame in range(2, frames + 1):
+        strip.elements.append(f"{frame:03d}.png")
+    scene.sequence_editor.active_strip = strip
+    strip.select = True
+    return strip
+
+
+def generate(scene, source: str, *, seconds: float = 37 / 30):
+    scene.shotpack.prompt, scene.shotpack.source = "w5 w2", source
+    scene.shotpack.length, scene.shotpack.seconds = "SECONDS", seconds
+    assert bpy.ops.shotpack.generate() == {"FINISHED"}
+    return shot_strips(scene)[-1]
+
+
+def record(meta):
+    return part("operators.runtime").shot_of(meta.shotpack.shot)
+
+
+def grey(path: Path) -> int:
+    with Image.open(path) as picture:
+        return picture.convert("L").getpixel((90, 60))
+
+
+def test_words_alone(saved, sent):
+    saved.frame_current = 41
+    meta = generate(saved, "TEXT")
+    assert (meta.frame_final_start, meta.frame_final_end) == (41, 78)
+    (placeholder,) = of_role(meta, "placeholder")
+    (still,) = frames_of(placeholder)
+    assert still.is_file()
+    assert json.loads(record(meta).request)["boards"] == []
+    # The tiny model can start from a board alone, and nothing else is wrong with what was sent.
+    assert problem(meta.shotpack.shot).sentence.endswith("the model 'tiny' needs another start: give a start board.")
+    assert sent[0]["boards"] == []
+    assert "clip" not in sent[0]
+
+
+def test_after_the_end_of_a_movie(saved, sent, movie):
+    strip = add_movie(saved, movie, start=11)
+    saved.frame_current = 200
+    meta = generate(saved, "CLIP")
+    assert (meta.frame_final_start, meta.frame_final_end, meta.channel) == (41, 78, strip.channel)
+    (still,) = frames_of(of_role(meta, "placeholder")[0])
+    assert grey(still) == pytest.approx(200, abs=6)  # the movie's last frame
+    folder = record(meta).folder
+    assert len(bpy.data.scenes) == 1
+    assert not list(folder.glob("*.jpg"))  # Blender has not waited for them
+    assert problem(meta.shotpack.shot).sentence.endswith("give a start board instead of a clip.")
+    names = json.loads(record(meta).request)["clip"]
+    assert names == [f"clip-{number:04d}.jpg" for number in range(1, 31)]
+    assert [grey(folder / name) for name in names] == pytest.approx([20] * 15 + [200] * 15, abs=6)
+    with Image.open(folder / names[0]) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (192, 128))
+    assert sent[0]["boards"] == []
+    assert len(sent[0]["clip"]) == 30
+    assert not list(folder.glob(".filming*"))
+
+
+def test_from_the_playhead_inside_a_movie(saved, sent, movie):
+    add_movie(saved, movie, start=11)
+    saved.frame_current = 21
+    meta = generate(saved, "CLIP")
+    assert (meta.frame_final_start, meta.channel) == (21, 2)
+    problem(meta.shotpack.shot)
+    folder = record(meta).folder
+    assert [grey(path) for path in sorted(folder.glob("*.jpg"))] == pytest.approx([20] * 10, abs=6)
+    assert len(sent[0]["clip"]) == 10
+
+
+def test_pictures_of_a_sequence_are_copied_and_of_a_changed_one_filmed(saved, sent, tmp_path):
+    strip = add_sequence(saved, tmp_path / "sequence")
+    saved.frame_current = 6
+    meta = generate(saved, "CLIP")
+    names = json.loads(record(meta).request)["clip"]
+    pictures = [(record(meta).folder / name).read_bytes() for name in names]
+    assert pictures == [(tmp_path / "sequence" / f"{frame:03d}.png").read_bytes() for frame in range(1, 6)]
+    assert not (record(meta).folder / "clip.blend").exists()
+    strip.color_multiply = 0.5
+    saved.sequence_editor.active_strip = strip
+    again = generate(saved, "CLIP")
+    problem(again.shotpack.shot)
+    filmed = sorted(record(again).folder.glob("*.jpg"))
+    assert [grey(path) for path in filmed] == pytest.approx([5, 10, 15, 20, 25], abs=3)
+
+
+def test_a_movie_inside_a_meta_strip_that_is_edited_and_held_at_its_end(saved, sent, movie):
+    meta = saved.sequence_editor.strips.new_meta("scene 3", 4, 1)
+    inside = meta.strips.new_movie("inside", str(movie), 1, 1)
+    inside.frame_final_end = 36
+    beside = meta.strips.new_image("beside", str(movie.with_name("no.png")), 2, 1)
+    beside.frame_final_end = meta.frame_final_end = 60
+    saved.sequence_editor.display_stack(meta)
+    saved.sequence_editor.active_strip, inside.select = inside, True
+    saved.frame_current = 36
+    saved.shotpack.prompt, saved.shotpack.source = "w5 w2", "CLIP"
+    assert bpy.ops.shotpack.generate() == {"FINISHED"}
+    saved.sequence_editor.display_stack(None)
+    shot = record(next(each for each in meta.strips if each.type == "META"))
+    problem(shot.id)
+    assert [grey(path) for path in sorted(shot.folder.glob("*.jpg"))] == pytest.approx([20] * 15 + [200] * 20, abs=6)
+
+
+def test_a_finished_shot_goes_on(saved, sent):
+    add_board(saved, length=37)
+    saved.shotpack.prompt = "w5 w2"
+    bpy.ops.shotpack.generate()
+    first = finished(shot_strips(saved)[-1].shotpack.shot)
+    part("operators.strips").select(saved, first)
+    saved.frame_current = 1
+    second = generate(saved, "CLIP")
+    assert (second.frame_final_start, second.channel) == (first.frame_final_end, first.channel)
+    made = part("operators.timeline").pictures(first)
+    names = json.loads(record(second).request)["clip"]
+    assert [(record(second).folder / name).read_bytes() for name in names] == [path.read_bytes() for path in made]
+
+
+def test_closed_before_the_frames_were_taken(saved, sent, movie):
+    """The film lies in the shot's folder: opened again, the shot is filmed and sent."""
+    add_movie(saved, movie)
+    saved.frame_current = 200
+    meta = generate(saved, "CLIP")
+    shot = meta.shotpack.shot
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    problem(shot)
+    assert [len(job["clip"]) for job in sent if job["name"] == "movie"] == [30]
+
+
+def test_sent_again(saved, sent, movie):
+    add_movie(saved, movie)
+    saved.frame_current = 200
+    shot = generate(saved, "CLIP").shotpack.shot
+    problem(shot)
+    folder = part("operators.runtime").shot_of(shot).folder
+    (folder / "clip-0003.jpg").unlink()
+    assert bpy.ops.shotpack.send_again(shot=shot) == {"FINISHED"}  # what is missing is taken again
+    problem(shot)
+    assert sent[0]["clip"] == sent[1]["clip"]
+    (folder / "clip-0003.jpg").unlink()
+    (folder / "clip.blend").unlink()
+    bpy.ops.shotpack.send_again(shot=shot)
+    assert "no image at" in problem(shot).sentence
+    assert "clip-0003.jpg" in problem(shot).sentence
+
+
+def test_a_shot_made_anew_takes_its_pictures_along(saved, sent, movie):
+    add_movie(saved, movie)
+    saved.frame_current = 200
+    shot = generate(saved, "CLIP").shotpack.shot
+    problem(shot)
+    old = part("operators.runtime").shot_of(shot).folder
+    Image.new("RGB", (96, 64)).save(old / "0001.png")  # a frame was made
+    bpy.ops.shotpack.send_again(shot=shot)
+    new = part("operators.runtime").shot_of(shot).folder
+    assert new != old
+    assert {path.name for path in new.iterdir()} == {path.name for path in old.iterdir()} - {"0001.png"}
+    problem(shot)
+    assert sent[0]["clip"] == sent[1]["clip"]
+
+
+def test_what_cannot_be_gone_on_from(saved, sent, tmp_path, movie):
+    saved.shotpack.prompt, saved.shotpack.source = "w5 w2", "CLIP"
+    intent = part("operators.generate").intent
+    assert "finished shot" in intent(bpy.context)
+    copied = tmp_path / "copied.mp4"
+    shutil.copyfile(movie, copied)
+    add_movie(saved, copied)
+    copied.unlink()
+    with pytest.raises(RuntimeError, match="is not there"):
+        bpy.ops.shotpack.generate()
+    assert not shot_strips(saved)
+    assert len(bpy.data.scenes) == 1
+
+
+def test_the_panel_says_what_the_model_cannot(saved):
+    desk, intent = part("operators.runtime").the_desk(), part("operators.generate").intent
+    part("operators.runtime").wake()
+    step_until(lambda: "starts" in desk.about)
+    assert desk.about["starts"]["tiny"] == ["board"]
+    saved.shotpack.prompt, saved.shotpack.source = "w5 w2", "TEXT"
+    assert "All models here need a picture" in intent(bpy.context)
+    desk.about["starts"]["other"] = ["text"]
+    desk.about["models"].append("other")
+    try:
+        assert "choose one that needs none: other." in intent(bpy.context)
+        saved.shotpack.model = "other"
+        assert not isinstance(intent(bpy.context), str)
+    finally:
+        saved.shotpack.model = ""
+        desk.ask()
+
+
+def test_what_is_said_of_starts():
+    desk = part("engine.client.desk").Desk()
+    try:
+        assert desk.starts("") == ("board", "text", "clip")  # nothing is known yet
+        desk.about = {"models": ["tiny"]}
+        assert desk.starts("tiny") == ("board",)  # an older engine
+        desk.about = {"models": ["best", "tiny"], "starts": {"best": ["text"], "tiny": ["board"]}}
+        assert (desk.starts(""), desk.starts("tiny")) == (("text",), ("board",))
+    finally:
+        desk.close()
+
+
+@pytest.mark.parametrize(
+    ("there", "fps", "conform", "first", "count", "different"),
+    [
+        (10, 30, True, 91, 10, 10),
+        (1, 24, True, 100, 1, 1),
+        (1000, 24, True, -899, 121, 121),
+        (1000, 60, True, -899, 301, 151),
+        (1000, 60, False, -899, 161, 161),
+        (2000, 240, True, -1899, 1200, 151),
+    ],
+)
+def test_which_frames(extension, there, fps, conform, first, count, different):
+    """The first, and those of the last seconds up to the one before the shot, at frame 101."""
+    frames = part("operators.clip").frames_before(101, there, fps, conform=conform)
+    assert (frames[0], frames[-1]) == (first, 100)
+    assert (len(frames), len(set(frames))) == (count, different)
+    assert frames == sorted(frames)
