@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ from diffusers import (
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, LlamaModel, SiglipVisionModel
 
 from ..framepack.schedule import shift_mu, shifted_sigmas
-from .hunyuan_demand import hunyuan_demand
+from .attention import AttentionWork, use_attention
+from .compiled_blocks import compile_blocks
+from .hunyuan_demand import hunyuan_attention, hunyuan_demand
+from .kernels import AS_RELEASED, Kernels
 from .loading import load_part
 from .lora_layers import merge_loras
 from .loras import LoraFile
@@ -52,10 +56,12 @@ class HunyuanFramePack:
         placement: Placement = ALL_KEPT,
         loras: Sequence[LoraFile] = (),
         loading: Callable[[str], None] = lambda _: None,
+        kernels: Kernels = AS_RELEASED,
     ) -> None:
         """`loading` is told which network is being loaded."""
         self.spec = spec
         self.device = device
+        self.kernels = kernels
         self._components = components
         self._cache = cache
         self._placement = placement
@@ -68,6 +74,13 @@ class HunyuanFramePack:
         """What a section of `extent` asks of the memory on `device`."""
         widths = [dtype.itemsize for dtype in _dtypes(device)]
         return hunyuan_demand(components, spec, extent, device.type, transformer_bytes=widths[0], other_bytes=widths[1])
+
+    @staticmethod
+    def attention(
+        components: Mapping[str, Path], spec: ModelSpec, extent: Extent, device: torch.device
+    ) -> AttentionWork:
+        """What one attention of a block has to do in a section of `extent` on `device`."""
+        return AttentionWork(*hunyuan_attention(components, spec, extent), _dtypes(device)[0], device)
 
     @torch.inference_mode()
     def encode_texts(self, prompts: Sequence[str]) -> list[TextCondition]:
@@ -225,6 +238,12 @@ class HunyuanFramePack:
                 compute_dtype=self._transformer_dtype,
                 skip_modules_pattern=(*transformer._skip_layerwise_casting_patterns, "^proj_out$"),
             )
+        use_attention(transformer, self.kernels.attention)
+        if self.kernels.compiled:
+            compile_blocks(transformer, self._compiling_failed)
+
+    def _compiling_failed(self) -> None:
+        self.kernels = replace(self.kernels, compiled=False)
 
 
 def _dtypes(device: torch.device, halved: bool = False) -> tuple[torch.dtype, torch.dtype]:
