@@ -51,6 +51,8 @@ def diffusers_shot(
     """The same shot by diffusers' pipeline, starts encoded to the posterior mean as Shotpack does."""
     pipeline: Any = (HeliosPipeline if kind == "base" else HeliosPyramidPipeline).from_pretrained(model)
     pipeline.set_progress_bar_config(disable=True)
+    # CFG-Zero* in diffusers 0.42.1 takes a view of what the transformer hands over, which need not lie in one piece.
+    pipeline.transformer.register_forward_hook(lambda *call: tuple(each.contiguous() for each in call[2]))
     settings: dict[str, Any] = {}
     if kind == "base":
         settings["num_inference_steps"] = STEPS[kind]
@@ -115,8 +117,8 @@ def test_frames_equal_diffusers_and_are_final_at_once(
     wanted = diffusers_shot(models[kind], kind, "board", clip, 1.0, "np")
     got = np.stack([np.asarray(Image.open(path)) for path in shot.frames])
     assert got.shape == (33 * SECTIONS, SIDE, SIDE, 3)
-    # PNGs hold whole numbers: half a step, and one more where the two round on either side.
-    assert np.abs(got.astype(float) - np.asarray(wanted) * 255).max() <= 0.5 + 255e-4
+    # diffusers cuts its movie to 4n + 1 frames; PNGs hold whole numbers.
+    assert np.abs(got[: len(wanted)].astype(float) - np.asarray(wanted) * 255).max() <= 0.5 + 255e-4
     sections = [event for event in shot.events if isinstance(event, Section)]
     assert [(event.first, event.count, event.provisional) for event in sections] == [
         (1, 33, ()),
