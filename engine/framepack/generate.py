@@ -43,11 +43,11 @@ class Shot:
         model: str,
         watched: bool = True,
         revised: Callable[[], Brief | None] = lambda: None,
-        memory: Callable[[], Mapping[str, Any]] = dict,
+        circumstances: Callable[[], Mapping[str, Any]] = dict,
         cache: EncodingCache,
     ) -> None:
-        """`model` is the model's fingerprint; `cache` holds encodings of other shots; `memory` tells, at the end, what
-        the shot's record says of it.
+        """`model` is the model's fingerprint; `cache` holds encodings of other shots; `circumstances` tells, at the
+        end, what the shot's record says of its memory and kernels.
 
         `watched` says that somebody looks on while the shot is made: then there are Preview events, at most two a
         second, and provisional frames on disk. `revised` is asked before each section for a brief that differs in what
@@ -59,7 +59,7 @@ class Shot:
         self._folder = folder
         self._watched = watched
         self._revised = revised
-        self._memory = memory
+        self._circumstances = circumstances
         self.clock = Clock()
         self._encoder = Encoder(brief, family, folder, model, self.clock, cache)
         self._publisher = Publisher(brief, family, folder, model, self.clock, provisional=watched)
@@ -94,7 +94,7 @@ class Shot:
                 sampled = yield from self._sample(planned, encodings, history, generator)
             history.add(planned, sampled.latents)
             yield self._publisher.publish(planned, history, seams)
-        self._publisher.finish(self._brief, self._memory())
+        self._publisher.finish(self._brief, self._circumstances())
         yield Finished(self._brief.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
 
     def complete(self) -> bool:

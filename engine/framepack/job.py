@@ -18,7 +18,7 @@ from ..media.files import make_folder
 from ..media.lock import folder_lock
 from ..models.cache_choice import CacheChoice, parse_cache
 from ..models.checksums import fingerprint, require_intact
-from ..models.families import Families, choose_device, place_model, spec_of
+from ..models.families import Families, choose_device, kernels_for, place_model, spec_of
 from ..models.folder import ModelFolder
 from ..models.home import cache_home
 from ..models.loras import LoraFile, find_loras
@@ -128,18 +128,15 @@ def run(
         return brief
 
     def attempt(leaner: int) -> Generator[Event]:
+        speed = Speed(brief.request.speed)
+        extent = extent_of(brief.plan.made, job.spec, brief.plan.grid.window, (brief.width, brief.height))
         placed = place_model(
-            job.model,
-            job.spec,
-            extent_of(brief.plan.made, job.spec, brief.plan.grid.window, (brief.width, brief.height)),
-            job.device,
-            limit=memory.limit,
-            leaner=leaner,
-            eighth=brief.request.speed == Speed.FAST,
+            job.model, job.spec, extent, job.device, limit=memory.limit, leaner=leaner, eighth=speed is Speed.FAST
         )
         if said := _told(placed, job.device):
             yield Progress(said)
-        family = families.open(job.model, job.spec, job.device, job.cache, placed.placement, job.loras)
+        kernels = kernels_for(job.model, job.spec, extent, job.device, placed.placement, speed)
+        family = families.open(job.model, job.spec, job.device, job.cache, placed.placement, job.loras, kernels)
         with Account(placed, job.device) as account:
             shot = Shot(
                 brief,
@@ -148,7 +145,7 @@ def run(
                 model=model["weights"],
                 watched=watched,
                 revised=revision,
-                memory=account.record,
+                circumstances=lambda: {"memory": account.record(), "kernels": dataclasses.asdict(family.kernels)},
                 cache=EncodingCache(cache_home() / "encodings", _encoders(job, model, placed)),
             )
             if shot.complete():

@@ -108,8 +108,8 @@ class Publisher:
             "shotpack": json.dumps({**made_by, **settings, "boards": boards}, ensure_ascii=False),
         }
 
-    def finish(self, brief: Brief, memory: Mapping[str, Any]) -> None:
-        """Write the movie, and the record of the shot as `brief`, which may have been amended, made it in `memory`."""
+    def finish(self, brief: Brief, circumstances: Mapping[str, Any]) -> None:
+        """Write the movie, and the record of the shot as `brief`, which may have been amended, made it."""
         wanted = self._brief.request.frames
         frames = [self._folder.frames / frame_name(frame, wanted) for frame in range(1, wanted + 1)]
         with self._clock.measure("movie"):
@@ -120,7 +120,7 @@ class Publisher:
             "family": family.spec.family,
             "sha256": self._model,
         }
-        self._folder.finish(shot_record(brief, model, family.device, self._clock, self._folder, memory))
+        self._folder.finish(shot_record(brief, model, family.device, self._clock, self._folder, circumstances))
 
 
 def _span(planned: PlannedSection) -> range:

@@ -23,9 +23,12 @@ def shot_record(
     device: torch.device,
     clock: Clock,
     folder: ShotFolder,
-    memory: Mapping[str, Any],
+    circumstances: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The record of a finished shot; `model` holds name, family and fingerprint. Times are seconds, sizes bytes."""
+    """The record of a finished shot; `model` holds name, family and fingerprint, `circumstances` memory and kernels.
+
+    Times are seconds, sizes bytes.
+    """
     plan = brief.plan
     sections = [
         {**to_json(section), "latents": f"checkpoint/latents-{planned.number:04d}.safetensors"}
@@ -40,6 +43,6 @@ def shot_record(
         "plan": {"model_frames": plan.frames, "sections": sections},
         "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
         "device": str(device),
-        "memory": dict(memory),
+        **circumstances,
         "seconds": {kind: round(seconds, 3) for kind, seconds in clock.totals.items()},
     }

@@ -17,10 +17,11 @@ from .helios import Helios
 from .helios_spec import HELIOS_BASE, HELIOS_DISTILLED, HELIOS_MID
 from .hunyuan import HunyuanFramePack
 from .hunyuan_spec import RELEASED
+from .kernels import AS_RELEASED, Kernels, choose_kernels
 from .loras import LoraFile
 from .memory import Placed, Placement, place
 from .room import measure_room
-from .spec import Extent, Family, ModelSpec
+from .spec import Extent, Family, ModelSpec, Speed
 from .step_cache import StepCache
 from .weights import WeightsError
 
@@ -77,17 +78,19 @@ class Families:
         cache: CacheChoice | None,
         placement: Placement,
         loras: tuple[LoraFile, ...] = (),
+        kernels: Kernels = AS_RELEASED,
     ) -> Family:
         """A family ready to run on `device`; its networks are loaded when first needed.
 
-        Other LoRAs mean another family: nothing of one job's is left in the next.
+        Other LoRAs or kernels mean another family: nothing of one job's is left in the next.
         """
-        key = (fingerprint(folder), spec, device, cache, placement, loras)
+        key = (fingerprint(folder), spec, device, cache, placement, loras, kernels)
         if self._last is None or self._last[0] != key:
             self.close()
             step_cache = StepCache(cache, spec.mag_ratios) if cache else None
             kind = _FAMILIES[spec.family]
-            self._last = key, kind(folder.components, spec, device, step_cache, placement, loras, self._loading)
+            family = kind(folder.components, spec, device, step_cache, placement, loras, self._loading, kernels)
+            self._last = key, family
         return self._last[1]
 
     @property
@@ -97,7 +100,10 @@ class Families:
 
     def close(self) -> None:
         """Let go of the family that is kept, and of its memory."""
+        compiled = self._last is not None and self._last[1].kernels.compiled
         self._last = None
+        if compiled:
+            torch.compiler.reset()  # else what was compiled for this one counts against the next one's limit
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -122,6 +128,16 @@ def place_model(
     except (WeightsError, OSError, LookupError, TypeError, ValueError) as fault:
         raise folder.damage(f"its parts cannot be measured ({' '.join(str(fault).split())[:160]})") from fault
     return place(demand, measure_room(device, limit), leaner=leaner, eighth=eighth)
+
+
+def kernels_for(
+    folder: ModelFolder, spec: ModelSpec, extent: Extent, device: torch.device, placement: Placement, speed: Speed
+) -> Kernels:
+    """What the model's blocks are to run on at `speed`, where `place_model` has put it; may take a GPU a second or two.
+
+    Raises OSError, LookupError and ValueError for a folder that `place_model` would not have passed.
+    """
+    return choose_kernels(_FAMILIES[spec.family].attention(folder.components, spec, extent, device), speed, placement)
 
 
 def choose_device(name: str) -> torch.device:

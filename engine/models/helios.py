@@ -21,7 +21,8 @@ from diffusers import (
 )
 from transformers import AutoTokenizer, UMT5EncoderModel
 
-from .helios_demand import helios_demand
+from .attention import AttentionWork
+from .helios_demand import helios_attention, helios_demand
 from .helios_spec import CFG_ZERO_STAR, DISTILLED
 from .helios_steps import Guided, Pyramid, at_full_size, zero_star
 from .loading import load_part
@@ -46,6 +47,13 @@ class Helios(NetworkFamily):
         return helios_demand(
             components, spec, extent, transformer_bytes=transformer, encoder_bytes=encoder, vae_bytes=vae
         )
+
+    @staticmethod
+    def attention(
+        components: Mapping[str, Path], spec: ModelSpec, extent: Extent, device: torch.device
+    ) -> AttentionWork:
+        """What one attention of a block has to do in a section of `extent` on `device`."""
+        return AttentionWork(*helios_attention(components, extent), _dtypes(device)[0], device)
 
     @torch.inference_mode()
     def encode_texts(self, prompts: Sequence[str]) -> list[TextCondition]:
@@ -180,6 +188,7 @@ class Helios(NetworkFamily):
         self._merge(transformer, HeliosPipeline)
         if self._placement.eighth:
             self._store_in_eight_bits(transformer, self._dtypes()[0])
+        self._speed_up(transformer, transformer.blocks)
 
     def _dtypes(self) -> tuple[torch.dtype, torch.dtype, torch.dtype]:
         return _dtypes(self.device, self._placement.halved)

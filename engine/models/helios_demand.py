@@ -39,9 +39,8 @@ def helios_demand(
     heads = text["num_heads"] * spec.prompt_tokens**2
     text_work = (spec.prompt_tokens * (12 * text["d_model"] + 3 * text["d_ff"]) + 4 * heads) * encoder_bytes
     encoders = {"text_encoder": part_of(components["text_encoder"], encoder_bytes, text_work, leaves=True)}
-    transformer = config_of(components["transformer"])
-    width = transformer["num_attention_heads"] * transformer["attention_head_dim"]
-    work = round(extent.tokens * width * 4 * _BLOCK_UNITS[transformer_bytes])
+    tokens, attending, dim = helios_attention(components, extent)
+    work = round(tokens * attending * dim * 4 * _BLOCK_UNITS[transformer_bytes])
     channels = config_of(components["vae"])["base_dim"]
     pixel = channels * vae_bytes
     frames = spec.temporal_compression * (extent.latents - 1) + 1
@@ -58,3 +57,9 @@ def helios_demand(
         {tile: decode(tile) for tile in (0, TILE, SMALL_TILE)},
         round(_CLIP_COPIES * clip * 4),
     )
+
+
+def helios_attention(components: Mapping[str, Path], extent: Extent) -> tuple[int, int, int]:
+    """What one attention of the transformer's blocks has to do at most: tokens, heads, numbers a head."""
+    transformer = config_of(components["transformer"])
+    return extent.tokens, transformer["num_attention_heads"], transformer["attention_head_dim"]

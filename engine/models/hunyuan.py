@@ -22,7 +22,8 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, Llama
 
 from ..framepack.schedule import shift_mu, shifted_sigmas
 from ..framepack.solvers import pinned, solver_named
-from .hunyuan_demand import hunyuan_demand
+from .attention import AttentionWork
+from .hunyuan_demand import hunyuan_attention, hunyuan_demand
 from .loading import load_part
 from .memory import Demand
 from .network_family import NetworkFamily
@@ -48,6 +49,13 @@ class HunyuanFramePack(NetworkFamily):
         """What a section of `extent` asks of the memory on `device`."""
         widths = [dtype.itemsize for dtype in _dtypes(device)]
         return hunyuan_demand(components, spec, extent, device.type, transformer_bytes=widths[0], other_bytes=widths[1])
+
+    @staticmethod
+    def attention(
+        components: Mapping[str, Path], spec: ModelSpec, extent: Extent, device: torch.device
+    ) -> AttentionWork:
+        """What one attention of a block has to do in a section of `extent` on `device`."""
+        return AttentionWork(*hunyuan_attention(components, spec, extent), _dtypes(device)[0], device)
 
     @torch.inference_mode()
     def encode_texts(self, prompts: Sequence[str]) -> list[TextCondition]:
@@ -212,6 +220,7 @@ class HunyuanFramePack(NetworkFamily):
         _project_in_float32(transformer)
         if self._placement.eighth:
             self._store_in_eight_bits(transformer, self._transformer_dtype)
+        self._speed_up(transformer, (*transformer.transformer_blocks, *transformer.single_transformer_blocks))
 
     @property
     def _transformer_dtype(self) -> torch.dtype:

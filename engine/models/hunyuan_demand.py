@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .memory import SMALL_TILE, TILE, Demand
 from .parts import config_of, part_of
@@ -47,15 +48,14 @@ def hunyuan_demand(
     words = spec.prompt_tokens + _TEMPLATE_TOKENS
     text_work = words * (12 * text["hidden_size"] + 3 * text["intermediate_size"]) * other_bytes
     vision = config_of(components["image_encoder"])
-    looks = (vision["image_size"] // vision["patch_size"]) ** 2
+    looks = _looks(vision)
     vision_work = looks * (12 * vision["hidden_size"] + 3 * vision["intermediate_size"]) * other_bytes
     encoders = {
         name: part_of(components[name], other_bytes, work, leaves=True)
         for name, work in (("text_encoder", text_work), ("text_encoder_2", text_work), ("image_encoder", vision_work))
     }
-    transformer = config_of(components["transformer"])
-    width = transformer["num_attention_heads"] * transformer["attention_head_dim"]
-    tokens = extent.tokens + spec.prompt_tokens + looks
+    tokens, heads, dim = hunyuan_attention(components, spec, extent)
+    width = heads * dim
     work = round(tokens * width * transformer_bytes * _BLOCK_UNITS[transformer_bytes])
     channels = config_of(components["vae"])["block_out_channels"][0]
     map_bytes = channels * other_bytes
@@ -70,6 +70,19 @@ def hunyuan_demand(
         decode,
         round(_CLIP_COPIES * clip),
     )
+
+
+def hunyuan_attention(components: Mapping[str, Path], spec: ModelSpec, extent: Extent) -> tuple[int, int, int]:
+    """What one attention of the transformer's blocks has to do at most: tokens, heads, numbers a head."""
+    transformer = config_of(components["transformer"])
+    tokens = extent.tokens + spec.prompt_tokens + _looks(config_of(components["image_encoder"]))
+    return tokens, transformer["num_attention_heads"], transformer["attention_head_dim"]
+
+
+def _looks(vision: Mapping[str, Any]) -> int:
+    """Tokens that the image encoder makes of a picture."""
+    looks: int = (vision["image_size"] // vision["patch_size"]) ** 2
+    return looks
 
 
 def _decode(extent: Extent, tile: int, pixel_bytes: float, other_bytes: int) -> int:

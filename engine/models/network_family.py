@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from .attention import use_attention
+from .compiled_blocks import compile_blocks
+from .kernels import AS_RELEASED, Kernels
 from .lora_layers import merge_loras
 from .loras import LoraFile
 from .memory import ALL_KEPT, Placement
@@ -28,10 +32,12 @@ class NetworkFamily:
         placement: Placement = ALL_KEPT,
         loras: Sequence[LoraFile] = (),
         loading: Callable[[str], None] = lambda _: None,
+        kernels: Kernels = AS_RELEASED,
     ) -> None:
         """`components` gives each part's folder; `loading` is told which network is being loaded."""
         self.spec = spec
         self.device = device
+        self.kernels = kernels
         self._components = components
         self._cache = cache
         self._placement = placement
@@ -63,3 +69,12 @@ class NetworkFamily:
             compute_dtype=compute,
             skip_modules_pattern=(*transformer._skip_layerwise_casting_patterns, "^proj_out$"),
         )
+
+    def _speed_up(self, transformer: Any, blocks: Iterable[Any]) -> None:
+        """Let the transformer, whose repeated blocks are `blocks`, run on the kernels that were chosen."""
+        use_attention(transformer, self.kernels.attention)
+        if self.kernels.compiled:
+            compile_blocks(blocks, self._compiling_failed)
+
+    def _compiling_failed(self) -> None:
+        self.kernels = replace(self.kernels, compiled=False)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..framepack.history import PackedContext
+    from .kernels import Kernels
 
 
 class Order(StrEnum):
@@ -45,7 +46,8 @@ class Speed(StrEnum):
     """What an artist gives up for time; what each costs on a model was measured and is said in docs/engine.md.
 
     `EXACT`: every step is computed. `BALANCED`: steps that change little are not (a step cache). `FAST`: more of them
-    are not, and where a GPU has no room for the transformer as released its weights wait in 8 bits.
+    are not, and where a GPU has no room for the transformer as released its weights wait in 8 bits. `kernels.py` says
+    what else the last two do on a GPU.
     """
 
     EXACT = "exact"
@@ -238,6 +240,8 @@ class Family(Protocol):
 
     spec: ModelSpec
     device: torch.device
+    kernels: Kernels
+    """What its blocks run on: as chosen, without what has failed since."""
 
     def encode_texts(self, prompts: Sequence[str]) -> list[TextCondition]:
         """Encode prompts, each to a `TextCondition`."""

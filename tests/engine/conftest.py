@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -77,7 +77,10 @@ MakeShot = Callable[..., MadeShot]
 
 @pytest.fixture
 def make_shot(tmp_path: Path) -> MakeShot:
-    """Make a shot through the path that command line and server share; boards are {frame: picture file}."""
+    """Make a shot through the path that command line and server share; boards are {frame: picture file}.
+
+    Without a `start` it comes out of the prompt, or goes on from the pictures of `clip`.
+    """
     count = iter(range(1000))
 
     def make(
@@ -85,6 +88,8 @@ def make_shot(tmp_path: Path) -> MakeShot:
         *,
         model: Path = TINY,
         boards: dict[int, Path] | None = None,
+        start: Path | None = BOARD,
+        clip: Sequence[Path] = (),
         prompt: str = "w5 w2 w81",
         prompts: tuple[PromptAt, ...] = (),
         size: tuple[int, int] = (64, 64),
@@ -92,7 +97,9 @@ def make_shot(tmp_path: Path) -> MakeShot:
         **settings: object,
     ) -> MadeShot:
         folder = tmp_path / f"shot{next(count)}"
-        pictures = {frame: open_board(path) for frame, path in {1: BOARD, **(boards or {})}.items()}
+        given = {1: start, **(boards or {})}
+        pictures = {frame: open_board(path) for frame, path in given.items() if path is not None}
+        before = [open_board(path) for path in clip]
         request = ShotRequest(
             model=str(model),
             prompt=prompt,
@@ -102,10 +109,11 @@ def make_shot(tmp_path: Path) -> MakeShot:
             height=size[1],
             steps=steps,
             prompts=prompts,
+            clip=tuple(picture.sha256 for picture in before),
             **settings,  # type: ignore[arg-type]
         )
-        job = prepare(request, pictures[1], open_folder(model), "cpu", folder)
-        by_hash = {picture.sha256: picture for picture in pictures.values()}
+        by_hash = {picture.sha256: picture for picture in (*pictures.values(), *before)}
+        job = prepare(request, by_hash, open_folder(model), "cpu", folder)
         return MadeShot(folder, list(run(job, by_hash, resume=False, save_latents=folder / "latents.safetensors")))
 
     return make

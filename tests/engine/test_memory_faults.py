@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from engine.errors import Code, EngineError
 from engine.framepack import job
@@ -19,18 +20,24 @@ from engine.framepack.memory_faults import memory_faults
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.models.hunyuan import HunyuanFramePack
-from engine.protocol import Board, Event, Progress, ShotRequest, Step
+from engine.models.memory import ALL_KEPT, Placed, Placement, Stay
+from engine.models.spec import Velocity
+from engine.protocol import Board, Event, Progress, Section, ShotRequest, Step
 from tests.engine.checkpoints import BOARD, TINY
 
 PLACE = job.place_model
 Starve = Callable[[str, Collection[int]], None]
 
 
-def make(folder: Path, *, resume: bool = False) -> list[Event]:
+def make(folder: Path, *, resume: bool = False, frames: int = 73) -> list[Event]:
+    return list(begun(folder, resume=resume, frames=frames))
+
+
+def begun(folder: Path, *, resume: bool = False, frames: int = 73) -> Generator[Event]:
     board = open_board(BOARD)
-    request = ShotRequest("tiny", "w5 w2 w81", (Board(1, board.sha256),), frames=73, width=64, height=64, steps=3)
+    request = ShotRequest("tiny", "w5 w2 w81", (Board(1, board.sha256),), frames=frames, width=64, height=64, steps=3)
     prepared = prepare(request, {board.sha256: board}, open_folder(TINY), "cpu", folder)
-    return list(run(prepared, {board.sha256: board}, resume=resume))
+    return run(prepared, {board.sha256: board}, resume=resume)
 
 
 @pytest.fixture
@@ -51,12 +58,17 @@ def starve(monkeypatch: pytest.MonkeyPatch) -> Starve:
     return starve
 
 
+def frames_of(folder: Path) -> dict[str, np.ndarray]:
+    """A shot's frames by file name."""
+    return {path.name: np.asarray(Image.open(path)) for path in (folder / "frames").glob("*.png")}
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     """The frames of the shot where there is memory enough, by file name."""
     folder = tmp_path_factory.mktemp("whole") / "shot"
     make(folder)
-    return {path.name: np.asarray(Image.open(path)) for path in (folder / "frames").glob("*.png")}
+    return frames_of(folder)
 
 
 STAGES = [
@@ -114,6 +126,117 @@ def test_memory_runs_out_for_good(
     sampled = len(list((folder / "checkpoint").glob("latents-*")))
     events = make(folder, resume=True)
     assert len({event.section for event in events if isinstance(event, Step)}) == 2 - sampled
+    assert same_frames(folder, whole)
+
+
+# In the middle of a section: what is done of it is lost, and nothing else.
+
+HALVED = Placement(Stay.IN_TURN, Stay.IN_TURN, Stay.IN_TURN, halved=True)
+"""A leaner placement that gives other numbers: by them one sees which sections were made under it."""
+
+
+class Cut:
+    """Lets the calls of the model that are numbered so, from 1, find no memory, and remembers what was there then."""
+
+    def __init__(self, folder: Path, calls: Collection[int], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.finished: dict[Path, tuple[bytes, int]] = {}
+        self._folder = folder
+        self._calls = calls
+        self._numbers = itertools.count(1)
+        begin = HunyuanFramePack.begin
+        monkeypatch.setattr(HunyuanFramePack, "begin", lambda *args: self._watched(begin(*args)))
+
+    def _watched(self, velocity: Velocity) -> Velocity:
+        def failing(x: torch.Tensor, sigma: float) -> torch.Tensor:
+            if next(self._numbers) in self._calls:
+                self.finished = self.finished or kept(self._folder)
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+            return velocity(x, sigma)
+
+        return failing
+
+
+def kept(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    """What is finished in a shot's folder, latents and frames, with the time of their writing."""
+    paths = [*(folder / "checkpoint").glob("latents-*"), *folder.glob("**/*.png")]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+
+def close_after(shot: Generator[Event], sections: int) -> None:
+    """Let a shot go on until so many sections are made, and close it."""
+    while sections:
+        sections -= isinstance(next(shot), Section)
+    shot.close()
+
+
+def place_as(monkeypatch: pytest.MonkeyPatch, leaner: Placement | None) -> list[Placement]:
+    """The placements taken, one for each attempt: the policy's own, or `leaner` where memory has run out before."""
+    taken: list[Placement] = []
+
+    def placed(*args: object, **settings: object) -> Placed:
+        answer = PLACE(*args, **settings)
+        if leaner is not None and settings["leaner"]:
+            answer = Placed(leaner, answer.peak, fits=True)
+        taken.append(answer.placement)
+        return answer
+
+    monkeypatch.setattr(job, "place_model", placed)
+    return taken
+
+
+@pytest.mark.parametrize(("sections", "leaner"), [(2, None), (3, HALVED)], ids=["the policy's own", "half precision"])
+def test_memory_runs_out_in_the_middle_of_a_section(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sections: int, leaner: Placement | None
+) -> None:
+    """In the last section's third step: the others are not touched, and it is what the leaner placement makes of it."""
+    frames = 36 * sections + 1
+    folder = tmp_path / "starved"
+    with monkeypatch.context() as patch:
+        taken = place_as(patch, leaner)
+        cut = Cut(folder, {3 * sections}, patch)
+        events = make(folder, frames=frames)
+    assert taken == [ALL_KEPT, leaner or Placement(Stay.IN_TURN, Stay.IN_TURN, Stay.IN_TURN)]
+    steps = [event.step for event in events if isinstance(event, Step)]
+    assert steps == [*(1, 2, 3) * (sections - 1), 1, 2, *(1, 2, 3)]
+    # Frames stay provisional until their neighbour is made, and are other files then.
+    final = {path: file for path, file in cut.finished.items() if folder / "provisional" not in path.parents}
+    assert len([path for path in final if path.suffix == ".safetensors"]) == sections - 1
+    assert any(path.suffix == ".png" for path in final) == (sections > 2)
+    assert kept(folder).items() >= final.items()
+
+    # The same without the fault: the last section alone in the leaner placement, in a shot that was closed before it.
+    undisturbed = tmp_path / "undisturbed"
+    close_after(begun(undisturbed, frames=frames), sections - 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "place_model", lambda *_, **__: Placed(taken[1], 0, fits=True))
+        make(undisturbed, resume=True, frames=frames)
+    name = f"checkpoint/latents-{sections - 1:04d}.safetensors"
+    latents = [load_file(shot / name)["latents"] for shot in (folder, undisturbed)]
+    assert torch.equal(*latents)
+    assert same_frames(folder, frames_of(undisturbed))
+
+    as_usual = tmp_path / "as usual"
+    make(as_usual, frames=frames)
+    assert same_frames(folder, frames_of(as_usual)) == (leaner is None), "half precision was at work"
+
+
+def test_memory_runs_out_in_the_middle_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, np.ndarray]
+) -> None:
+    """A clear failure while section 2 is made again; section 1 is kept, and the shot can be taken up."""
+    folder = tmp_path / "starved"
+    with monkeypatch.context() as patch:
+        cut = Cut(folder, {6, 8}, patch)
+        with pytest.raises(EngineError) as caught:
+            make(folder)
+    assert caught.value.code is Code.OUT_OF_MEMORY
+    assert caught.value.exit_code == 4
+    assert "sampling" in caught.value.line
+    assert kept(folder) == cut.finished
+    assert {path.suffix for path in cut.finished} == {".safetensors", ".png"}
+
+    events = make(folder, resume=True)
+    assert len([event for event in events if isinstance(event, Step)]) == 3, "only section 2"
     assert same_frames(folder, whole)
 
 
