@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,18 @@ from typing import Any
 import pytest
 
 from tests.host import studio
+
+_MOVIE = """
+import sys, numpy as np, av
+with av.open(sys.argv[1], "w") as file:
+    stream = file.add_stream("libx264", rate=30)
+    stream.width, stream.height, stream.pix_fmt = 192, 128, "yuv420p"
+    for level in (20, 200):
+        for _ in range(15):
+            picture = np.full((128, 192, 3), level, np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+    file.mux(stream.encode())
+"""
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +42,14 @@ def scene(extension: None) -> Iterator[Any]:
         if shot.job and not shot.complete:
             studio.part("operators.runtime").the_desk().act(shot, "cancel")
     studio.part("operators.runtime").step()
+
+
+@pytest.fixture(scope="session")
+def movie(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """15 dark frames, then 15 bright ones, at 30 a second."""
+    path = tmp_path_factory.mktemp("movie") / "movie.mp4"
+    subprocess.run([studio.ENGINE_PYTHON, "-c", _MOVIE, str(path)], check=True)
+    return path
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from tests.host.studio import ENGINE_PYTHON, FIXTURES, add_board, bpy, part
+from tests.host.studio import FIXTURES, add_board, bpy, part
 
 
 def settings_of(scene) -> dict[str, object]:
@@ -90,22 +89,7 @@ def test_a_strips_picture_is_taken_before_the_view_transform(scene, tmp_path, vi
         assert abs(board.getpixel((90, 60))[0] - 240) <= 1
 
 
-_MOVIE = """
-import sys, numpy as np, av
-with av.open(sys.argv[1], "w") as file:
-    stream = file.add_stream("libx264", rate=30)
-    stream.width, stream.height, stream.pix_fmt = 192, 128, "yuv420p"
-    for level in (20, 200):
-        for _ in range(15):
-            picture = np.full((128, 192, 3), level, np.uint8)
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-    file.mux(stream.encode())
-"""
-
-
-def test_a_movie_strip_at_the_playhead(scene, tmp_path):
-    movie = tmp_path / "movie.mp4"
-    subprocess.run([ENGINE_PYTHON, "-c", _MOVIE, str(movie)], check=True)
+def test_a_movie_strip_at_the_playhead(scene, tmp_path, movie):
     strip = scene.sequence_editor.strips.new_movie("movie", str(movie), 1, 1)
     levels = []
     for scene.frame_current in (5, 25):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.host.studio import ENGINE_PYTHON, add_board, bpy, of_role, part, shot_strips, step_until
-from tests.host.test_capture import _MOVIE
+from tests.host.studio import add_board, bpy, of_role, part, shot_strips, step_until
 from tests.host.test_operators import finished, problem
 from tests.host.test_shot import frames_of
 
@@ -29,14 +27,6 @@ def sent(saved, monkeypatch):
 
     monkeypatch.setattr(connection, "add_job", keep)
     return jobs
-
-
-@pytest.fixture(scope="module")
-def movie(tmp_path_factory) -> Path:
-    """15 dark frames, then 15 bright ones."""
-    path = tmp_path_factory.mktemp("movie") / "movie.mp4"
-    subprocess.run([ENGINE_PYTHON, "-c", _MOVIE, str(path)], check=True)
-    return path
 
 
 def add_movie(scene, path: Path, *, start: int = 1, channel: int = 1):
@@ -226,22 +216,24 @@ def test_what_cannot_be_gone_on_from(saved, sent, tmp_path, movie):
     assert len(bpy.data.scenes) == 1
 
 
-def test_the_panel_says_what_the_model_cannot(saved):
+def test_the_panel_says_what_the_model_cannot(saved, monkeypatch):
     desk, intent = part("operators.runtime").the_desk(), part("operators.generate").intent
     part("operators.runtime").wake()
     step_until(lambda: "starts" in desk.about)
     assert desk.about["starts"]["tiny"] == ["board"]
     saved.shotpack.prompt, saved.shotpack.source = "w5 w2", "TEXT"
+    about = {"models": ["tiny"], "starts": {"tiny": ["board"]}}
+    monkeypatch.setattr(desk, "about", about)
     assert "All models here need a picture" in intent(bpy.context)
-    desk.about["starts"]["other"] = ["text"]
-    desk.about["models"].append("other")
-    try:
-        assert "choose one that needs none: other." in intent(bpy.context)
-        saved.shotpack.model = "other"
-        assert not isinstance(intent(bpy.context), str)
-    finally:
-        saved.shotpack.model = ""
-        desk.ask()
+    about["starts"]["other"] = ["text"]
+    about["models"].append("other")
+    assert "choose one that needs none: other." in intent(bpy.context)
+    saved.shotpack.model = "other"
+    assert not isinstance(intent(bpy.context), str)
+    saved.shotpack.source = "CLIP"
+    assert "No model here can go on" in intent(bpy.context)
+    saved.shotpack.source = "RENDER"
+    assert "choose one that can: tiny." in intent(bpy.context)
 
 
 def test_what_is_said_of_starts():
