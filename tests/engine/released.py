@@ -12,6 +12,7 @@ import torch
 from diffusers import (
     AutoencoderKLHunyuanVideo,
     AutoencoderKLWan,
+    HeliosDMDScheduler,
     HeliosTransformer3DModel,
     HunyuanVideoFramepackTransformer3DModel,
 )
@@ -61,7 +62,8 @@ def helios_folders(root: Path) -> dict[str, Path]:
             "vae": AutoencoderKLWan(),
             "text_encoder": UMT5EncoderModel(text),
         }
-    return _written(root, networks)
+    HeliosDMDScheduler(use_dynamic_shifting=True).save_pretrained(root / "scheduler")
+    return _written(root, networks) | {"scheduler": root / "scheduler"}
 
 
 def _written(root: Path, networks: Mapping[str, Any]) -> dict[str, Path]:
