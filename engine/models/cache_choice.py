@@ -35,7 +35,7 @@ def parse_cache(text: str, spec: ModelSpec) -> CacheChoice | None:
     """The cache that `text` names; None for `none`.
 
     Raises EngineError `choice_invalid` for an unknown kind, `number_invalid` for a threshold outside 0 .. 10, and
-    `cache_unsupported` for `mag` on a model without measured ratios.
+    `cache_unsupported` for a model without step caches, and for `mag` on one without measured ratios.
     """
     kind_text, _, threshold_text = text.partition(":")
     try:
@@ -44,6 +44,13 @@ def parse_cache(text: str, spec: ModelSpec) -> CacheChoice | None:
         raise EngineError(Code.CHOICE_INVALID, name="cache", value=kind_text, allowed=", ".join(CacheKind)) from fault
     if kind is CacheKind.NONE:
         return None
+    if not spec.caches:
+        raise EngineError(
+            Code.CACHE_UNSUPPORTED,
+            cache=kind,
+            detail="nobody measured what skipped steps cost this model",
+            advice="leave it out; fewer steps save time too",
+        )
     if kind is CacheKind.MAG and not spec.mag_ratios:
         raise EngineError(
             Code.CACHE_UNSUPPORTED,

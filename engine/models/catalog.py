@@ -85,6 +85,8 @@ class Entry:
     """Class name of the diffusers pipeline whose layout its parts make up."""
     order: Order
     parts: tuple[Part, ...]
+    flags: tuple[str, ...] = ()
+    """The pipeline's own switches that are on for these weights."""
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -152,6 +154,29 @@ _SHARED = (
 )
 _PIPELINE = "HunyuanVideoFramepackPipeline"
 
+# Stated on the models' own pages, as Wan 2.1 and UMT5, which they come from, state it. Sizes follow from the numbers
+# of the networks in 16 bits (the VAE in 32), since the hub could not be asked; no revision was to be found either.
+_HELIOS_LICENCE = Licence(
+    "Apache License 2.0",
+    "https://www.apache.org/licenses/LICENSE-2.0",
+    "free for commercial use too; Helios derives from Wan 2.1, under the same licence",
+)
+_HELIOS_BASE, _HELIOS_MID, _HELIOS_DISTILLED = (
+    Source(f"BestWishYsh/Helios-{kind}", None, (_HELIOS_LICENCE,)) for kind in ("Base", "Mid", "Distilled")
+)
+
+
+def _helios(source: Source) -> tuple[Part, ...]:
+    """Transformer and scheduler of their own; what was never trained further is the same for all three."""
+    return (
+        Part("transformer", source, "transformer", 28_600_000_000),
+        Part("scheduler", source, "scheduler", 1_000),
+        Part("vae", _HELIOS_BASE, "vae", 508_000_000),
+        Part("text_encoder", _HELIOS_BASE, "text_encoder", 11_360_000_000),
+        Part("tokenizer", _HELIOS_BASE, "tokenizer", 21_400_000),
+    )
+
+
 CATALOG: tuple[Entry, ...] = (
     Entry(
         "framepack-i2v",
@@ -166,6 +191,23 @@ CATALOG: tuple[Entry, ...] = (
         _PIPELINE,
         Order.FORWARD,
         (Part("transformer", _F1, "", 25_750_000_000), *_SHARED),
+    ),
+    Entry(
+        "helios-distilled",
+        "Helios Distilled",
+        "HeliosPyramidPipeline",
+        Order.FORWARD,
+        _helios(_HELIOS_DISTILLED),
+        ("is_distilled",),
+    ),
+    Entry("helios-base", "Helios Base", "HeliosPipeline", Order.FORWARD, _helios(_HELIOS_BASE)),
+    Entry(
+        "helios-mid",
+        "Helios Mid",
+        "HeliosPyramidPipeline",
+        Order.FORWARD,
+        _helios(_HELIOS_MID),
+        ("is_cfg_zero_star",),
     ),
 )
 """Best first: without a choice, the first one that is installed is used."""

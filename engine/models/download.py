@@ -206,7 +206,7 @@ def _compose(
     entry: Entry, snapshots: Mapping[Source, Snapshot], hashes: Mapping[str, str], root: Path, home: Path | None
 ) -> ModelFolder:
     """Write the folder that makes the model count, after a look through a rehearsal of it beside the real place."""
-    index = _json({"_class_name": entry.pipeline})
+    index = _json({"_class_name": entry.pipeline, **dict.fromkeys(entry.flags, True)})
     facts = _json(
         {
             "title": entry.title,

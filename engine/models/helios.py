@@ -144,8 +144,8 @@ class Helios(NetworkFamily):
 
     def _velocity(self, denoising: Denoising) -> Guided:
         """The transformer with one section's conditions, which are put on the device once."""
-        dtype, _, _ = self._dtypes()
-        transformer = self._networks.network("transformer", HeliosTransformer3DModel, dtype, self._prepare)
+        dtype = self._dtypes()[0]
+        transformer = self._transformer()
         context = self._context_inputs(denoising.context)
         prompt = denoising.text.tensors["embeds"].to(self.device, dtype)
         negative = denoising.negative.tensors["embeds"].to(self.device, dtype) if denoising.negative else None
@@ -180,6 +180,10 @@ class Helios(NetworkFamily):
         latent = vae.encode(clip.to(self.device, vae.dtype)).latent_dist.mode()
         normalised: torch.Tensor = (latent.float().cpu() - mean) / deviation
         return normalised
+
+    def _transformer(self) -> HeliosTransformer3DModel:
+        kind = HeliosTransformer3DModel
+        return self._networks.network("transformer", kind, self._dtypes()[0], self._prepare)
 
     def _vae(self) -> AutoencoderKLWan:
         return self._networks.network("vae", AutoencoderKLWan, self._dtypes()[2], self._tile)

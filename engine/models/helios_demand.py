@@ -15,9 +15,11 @@ from .spec import Extent, ModelSpec
 
 # In units of tokens x width x 4 bytes, the numbers alive at the fullest moment of a block: every token has its own
 # modulation, in float32, and so has what is modulated.
-_BLOCK_UNITS = {2: 20.0, 4: 20.0}
+_BLOCK_UNITS = {2: 16.2, 4: 23.5}
 # In units of height x width x the VAE's first width: its causal convolutions go frame by frame and keep the last ones.
-_DECODE_UNITS, _ENCODE_UNITS = 40.0, 20.0
+_DECODE_UNITS, _TILED_UNITS, _ENCODE_UNITS = 49.7, 46.0, 37.8
+_DECODED_COPIES, _TILED_COPIES = 2.0, 2.4
+"""How often the decoded clip is there beside that."""
 _CLIP_COPIES = 3.7
 """How often a decoded clip is in main memory, in float32, while it is written."""
 
@@ -48,7 +50,8 @@ def helios_demand(
 
     def decode(tile: int) -> int:
         width, height = (min(side, tile or side) for side in (extent.width, extent.height))
-        return int(width * height * pixel * _DECODE_UNITS + 2.2 * clip * vae_bytes)
+        units, copies = (_TILED_UNITS, _TILED_COPIES) if tile else (_DECODE_UNITS, _DECODED_COPIES)
+        return int(width * height * pixel * units + copies * clip * vae_bytes)
 
     return Demand(
         encoders,

@@ -17,11 +17,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 dev.py bench", description=__doc__)
     parser.add_argument("--only", choices=sorted(engine_core.PARTS), help="run one part")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and shorter shots, to see that it runs")
-    parser.add_argument("--gpu", action="store_true", help="also the true-size transformer with random weights")
+    parser.add_argument("--gpu", action="store_true", help="also the true-size models with random weights")
     parser.add_argument("--faults", action="store_true", help="only kill workers, servers and clients, 51 times")
     args = parser.parse_args()
     only = engine_core.FAULTS if args.faults else args.only
-    asked_for = {engine_core.TRUE_SIZE: args.gpu, engine_core.FAULTS: False}
+    asked_for = {
+        engine_core.TRUE_SIZE: args.gpu,
+        engine_core.HELIOS_TRUE_SIZE: args.gpu,
+        engine_core.FAULTS: False,
+    }
     rows: list[Row] = []
     os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
     with tempfile.TemporaryDirectory(prefix="shotpack-bench-") as folder:

@@ -161,7 +161,22 @@ def placed(folder: Path, quick: bool) -> list[Row]:
     return placements.placements(folder, quick)
 
 
+def helios_memory(folder: Path, quick: bool) -> list[Row]:
+    """Helios' memory over the length of a shot."""
+    from tests.bench import helios
+
+    return helios.memory(folder / "helios", quick)
+
+
+def helios_true_size(folder: Path, quick: bool) -> list[Row]:
+    """Frames a second of the true-size distilled Helios with random weights; wants a GPU."""
+    from tests.bench import helios
+
+    return helios.frames_a_second(folder / "helios-true", quick)
+
+
 TRUE_SIZE = "true-size"
+HELIOS_TRUE_SIZE = "helios-true-size"
 FAULTS = "faults"
 PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "accuracy": accuracy,
@@ -175,4 +190,6 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "placements": placed,
     FAULTS: kills,
     TRUE_SIZE: true_size,
+    "helios": helios_memory,
+    HELIOS_TRUE_SIZE: helios_true_size,
 }

@@ -8,7 +8,7 @@ net shows that it runs.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,15 +71,18 @@ def true_size(folder: Path, quick: bool) -> list[Row]:
 
 
 @contextmanager
-def random_weights(layers: tuple[int, int]) -> Iterator[None]:
-    """Networks come into being with random numbers instead of being read from files."""
+def random_weights(layers: tuple[int, int], cut: Mapping[str, Mapping[str, object]] | None = None) -> Iterator[None]:
+    """Networks come into being with random numbers instead of being read from files.
+
+    FramePack's transformer has `layers`; `cut` changes configurations of other networks by their folder's name.
+    """
 
     def make(kind: Any, path: Path, dtype: torch.dtype, device: torch.device, prepare: Any = None) -> Any:
         config = kind.load_config(str(path))
-        if path.name == "transformer":
+        if cut is None and path.name == "transformer":
             config |= {"num_layers": layers[0], "num_single_layers": layers[1]}
         if layers != TRUE_LAYERS:
-            config |= _CUT_DOWN[path.name]
+            config |= (_CUT_DOWN if cut is None else cut)[path.name]
         with torch.device("meta"):
             network = kind.from_config(config).to(dtype)
         network.to_empty(device="cpu")
@@ -96,7 +99,7 @@ def random_weights(layers: tuple[int, int]) -> Iterator[None]:
 
 def _under_cap(folders: dict[str, Path], size: Size, device: torch.device, cap: int) -> list[Row]:
     """The policy's choice for a card of `cap` GB, and what sections of a short and a long shot then take."""
-    plans = {seconds: _sections(seconds) for seconds in SECONDS}
+    plans = {seconds: sections(seconds) for seconds in SECONDS}
     extent = _extent(size, [planned for made in plans.values() for planned in made])
     room = Room(device.type, cap * GIB, 96 * GIB)
     if device.type == "cuda":
@@ -109,7 +112,7 @@ def _under_cap(folders: dict[str, Path], size: Size, device: torch.device, cap: 
     rows, peaks = [], {}
     for seconds, made in plans.items():
         _reset(device)
-        steps, decodes = zip(*(_section(family, size, planned) for planned in made), strict=True)
+        steps, decodes = zip(*(section_seconds(family, size, planned) for planned in made), strict=True)
         peaks[seconds] = _peak(device)
         a_frame = (25 * sum(steps) / len(steps) + sum(decodes) / len(decodes)) / 36
         value = f"{peaks[seconds] / GIB:.2f} GiB, {sum(steps) / len(steps):.2f} s a step, {a_frame:.2f} s a frame"
@@ -117,12 +120,13 @@ def _under_cap(folders: dict[str, Path], size: Size, device: torch.device, cap: 
         rows.append(Row(f"{name}: peak, time", value, "", f"under {cap} GB"))
     short, long = (peaks[seconds] for seconds in SECONDS)
     rows.append(
-        Row(f"{cap} GB: {_said(placed)}; long over short", f"{long / max(short, 1) - 1:+.1%}", "", "within 2 %")
+        Row(f"{cap} GB: {described(placed)}; long over short", f"{long / max(short, 1) - 1:+.1%}", "", "within 2 %")
     )
     return rows
 
 
-def _said(placed: Placed) -> str:
+def described(placed: Placed) -> str:
+    """What the policy chose, and the peak it predicts."""
     return f"predicted {placed.peak / GIB:.2f} GiB ({placed.placement.words or 'everything stays on the device'})"
 
 
@@ -130,25 +134,25 @@ def _named(size: Size, device: torch.device) -> str:
     return f"{size.layers[0]}+{size.layers[1]} blocks, {size.width}x{size.height}, {device.type}"
 
 
-def _sections(seconds: int) -> list[PlannedSection]:
+def sections(seconds: int) -> list[PlannedSection]:
     """The first, a middle and the last section that an inverted shot makes."""
     grid = Grid(RELEASED.window, RELEASED.temporal_compression, Seam.BLEND)
     made = plan_shot(30 * seconds, grid=grid, schedule=parse(RELEASED.schedules[Order.INVERTED])).made
     return [made[0], made[len(made) // 2], made[-1]]
 
 
-def _extent(size: Size, sections: list[PlannedSection]) -> Extent:
-    return extent_of(sections, RELEASED, RELEASED.window, (size.width, size.height))
+def _extent(size: Size, made: list[PlannedSection]) -> Extent:
+    return extent_of(made, RELEASED, RELEASED.window, (size.width, size.height))
 
 
-def _section(family: HunyuanFramePack, size: Size, planned: PlannedSection) -> tuple[float, float]:
+def section_seconds(family: HunyuanFramePack, size: Size, planned: PlannedSection) -> tuple[float, float]:
     """Seconds of a step and of the decode of one section; its history is noise."""
     noise = torch.randn(RELEASED.latent_shape(len(planned.decode.latents), size.height, size.width))
     velocity = family.begin(_denoising(size, planned), 25)
     x = torch.randn(RELEASED.latent_shape(RELEASED.window, size.height, size.width), device=family.device)
     velocity(x, 1.0)  # the first call brings the weights
-    step = _timed(family.device, lambda: [velocity(x, 0.9) for _ in range(STEPS)]) / STEPS
-    return step, _timed(family.device, lambda: family.decode(noise))
+    step = timed(family.device, lambda: [velocity(x, 0.9) for _ in range(STEPS)]) / STEPS
+    return step, timed(family.device, lambda: family.decode(noise))
 
 
 def _denoising(size: Size, planned: PlannedSection) -> Denoising:
@@ -158,7 +162,8 @@ def _denoising(size: Size, planned: PlannedSection) -> Denoising:
 
     grid = Grid(RELEASED.window, RELEASED.temporal_compression, Seam.BLEND)
     plan = plan_shot(145, grid=grid, schedule=parse(RELEASED.schedules[Order.INVERTED]))
-    context = _Noise(plan, {0: torch.randn(RELEASED.latent_shape(1, size.height, size.width))}).context(planned)
+    blank = torch.zeros(RELEASED.latent_shape(1, size.height, size.width))
+    context = _Noise(plan, {0: torch.randn_like(blank)}, blank).context(planned)
     return Denoising(context, TextCondition(_text()), None, torch.randn(1, VISION_TOKENS, 1152), 10.0, 1.0)
 
 
@@ -170,8 +175,8 @@ def _text() -> dict[str, torch.Tensor]:
 def _beside_diffusers(folders: dict[str, Path], size: Size, device: torch.device) -> list[Row]:
     """The same section with all the card: the engine's steps, diffusers' own pipeline's, the floors and the profile."""
     family = HunyuanFramePack(folders, RELEASED, device)
-    planned = _sections(SECONDS[0])[1]
-    ours, _ = _section(family, size, planned)
+    planned = sections(SECONDS[0])[1]
+    ours, _ = section_seconds(family, size, planned)
     transformer = family._transformer()
     text = {name: each.to(device, family._transformer_dtype) for name, each in _text().items()}
     # One layer of the image encoder has its output's shape; what runs once a shot cancels out below.
@@ -204,7 +209,7 @@ def _beside_diffusers(folders: dict[str, Path], size: Size, device: torch.device
         )
 
     theirs(1)
-    more, less = (_timed(device, lambda steps=steps: theirs(steps)) for steps in (STEPS + 1, 1))
+    more, less = (timed(device, lambda steps=steps: theirs(steps)) for steps in (STEPS + 1, 1))
     rows = [
         Row(f"seconds a step, whole card, {_named(size, device)}", f"{ours:.3f}", f"{(more - less) / STEPS:.3f}", ""),
         *_floors(family, size, planned),
@@ -244,7 +249,8 @@ def _profile(family: HunyuanFramePack, size: Size, planned: PlannedSection) -> l
     return [Row(f"share of {event.key[:60]}", f"{event.self_device_time_total / total:.0%}") for event in events[:6]]
 
 
-def _timed(device: torch.device, work: Any) -> float:
+def timed(device: torch.device, work: Any) -> float:
+    """Seconds that `work()` takes on `device`."""
     began = time.perf_counter()
     work()
     if device.type == "cuda":

@@ -15,11 +15,14 @@ from safetensors.torch import load_file
 
 from engine.framepack.checkpoint import ShotFolder
 from tests.engine.checkpoints import BOARD, TINY
+from tests.engine.helios_checkpoints import make_helios
 from tests.engine.warm_engine import Ended, WarmEngine
 
 SIGKILLED = -9
 FRAMES = 145
 SECTIONS = 4
+# Each case's order, in the sequence in which it makes its sections. Helios draws noise on its way through a section.
+SEQUENCES = {"inverted": [3, 2, 1, 0], "endpoint": [0, 3, 1, 2], "helios": [0, 1, 2, 3]}
 
 
 def arguments(out: Path, *more: str) -> list[str]:
@@ -45,24 +48,43 @@ def pixels(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(warm_engine: WarmEngine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, float]]:
-    """For each order a shot nobody disturbed, and how long it took."""
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """For each case what it adds to the command line."""
+    helios = make_helios(tmp_path_factory.mktemp("models") / "helios", seed=5, kind="distilled")
+    # Steps come in threes there, twice as many in the first section.
+    return {
+        "inverted": ["--order", "inverted"],
+        "endpoint": ["--order", "endpoint"],
+        "helios": ["--model", str(helios), "--frames", "120", "--steps", "3"],
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    cases: dict[str, list[str]], warm_engine: WarmEngine, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Path, float]]:
+    """For each case a shot nobody disturbed, and how long it took."""
     shots = {}
-    for order in ("inverted", "endpoint"):
-        folder = tmp_path_factory.mktemp(order)
+    for case, more in cases.items():
+        folder = tmp_path_factory.mktemp(case)
         began = time.monotonic()
-        ended = warm_engine.run(arguments(folder / "shot", "--order", order), folder / "log")
+        ended = warm_engine.run(arguments(folder / "shot", *more), folder / "log")
         assert ended.status == 0, ended.stderr
-        shots[order] = (folder / "shot", time.monotonic() - began)
+        shots[case] = (folder / "shot", time.monotonic() - began)
     return shots
 
 
-@pytest.mark.parametrize(("order", "kills"), [("inverted", 20), ("endpoint", 5)])
+@pytest.mark.parametrize(("case", "kills"), [("inverted", 20), ("endpoint", 5), ("helios", 8)])
 def test_killed_at_random_instants(
-    order: str, kills: int, undisturbed: dict[str, tuple[Path, float]], warm_engine: WarmEngine, tmp_path: Path
+    case: str,
+    kills: int,
+    cases: dict[str, list[str]],
+    undisturbed: dict[str, tuple[Path, float]],
+    warm_engine: WarmEngine,
+    tmp_path: Path,
 ) -> None:
-    reference, duration = undisturbed[order]
-    chance = random.Random(order)
+    reference, duration = undisturbed[case]
+    chance = random.Random(case)
     killed = attempt = 0
     while killed < kills:
         attempt += 1
@@ -72,13 +94,13 @@ def test_killed_at_random_instants(
             alive = killed < kills and not (out / "shot.json").exists()
             left = (SECTIONS - len(done) + 0.5) / (SECTIONS + 0.5)
             ended = warm_engine.run(
-                arguments(out, "--order", order, "--resume"),
+                arguments(out, *cases[case], "--resume"),
                 tmp_path / "log",
                 kill_after_s=chance.uniform(0, left * duration) if alive else None,
             )
             begun = {event["section"] for event in ended.events if event["event"] == "step"}
             assert not begun & done, "a committed section was sampled again"
-            done = committed_sections(out, order)
+            done = committed_sections(out, case)
             if ended.status == 0:
                 break
             assert ended.status == SIGKILLED, ended.stderr
@@ -91,10 +113,9 @@ def test_killed_at_random_instants(
         shutil.rmtree(out)
 
 
-def committed_sections(out: Path, order: str) -> set[int]:
+def committed_sections(out: Path, case: str) -> set[int]:
     """Sections (in time) whose latents are committed."""
-    sequence = {"inverted": [3, 2, 1, 0], "endpoint": [0, 3, 1, 2]}[order]
-    return {section for number, section in enumerate(sequence) if ShotFolder(out).is_sampled(number)}
+    return {section for number, section in enumerate(SEQUENCES[case]) if ShotFolder(out).is_sampled(number)}
 
 
 def test_resuming_a_finished_shot_leaves_it_alone(

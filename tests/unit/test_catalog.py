@@ -36,8 +36,11 @@ def test_the_entries() -> None:
     assert [(entry.name, entry.order) for entry in CATALOG] == [
         ("framepack-i2v", Order.INVERTED),
         ("framepack-f1", Order.FORWARD),
+        ("helios-distilled", Order.FORWARD),
+        ("helios-base", Order.FORWARD),
+        ("helios-mid", Order.FORWARD),
     ]
-    for entry in CATALOG:
+    for entry in CATALOG[:2]:
         assert {part.component for part in entry.parts} == {*WEIGHTS, *TEXTS}
         assert entry.about_bytes == pytest.approx(42.9e9, rel=0.01)
         assert {licence.name for licence in entry.licences} == {
@@ -48,16 +51,31 @@ def test_the_entries() -> None:
         assert all(licence.url.startswith("https://") for licence in entry.licences)
 
 
+def test_helios_is_free_to_use() -> None:
+    for entry in CATALOG[2:]:
+        assert {part.component for part in entry.parts} == {
+            "transformer",
+            "scheduler",
+            "vae",
+            "text_encoder",
+            "tokenizer",
+        }
+        assert entry.about_bytes == pytest.approx(40.5e9, rel=0.01)
+        assert {licence.name for licence in entry.licences} == {"Apache License 2.0"}
+        own = {part.component for part in entry.parts if part.source.repo.lower().endswith(entry.name)}
+        assert own >= {"transformer", "scheduler"}
+
+
 def test_only_the_transformer_is_their_own() -> None:
-    first, second = ({(part.component, part.source, part.folder) for part in entry.parts} for entry in CATALOG)
+    first, second = ({(part.component, part.source, part.folder) for part in entry.parts} for entry in CATALOG[:2])
     assert {component for component, _, _ in first ^ second} == {"transformer"}
 
 
 def test_revisions_are_commits() -> None:
     sources = {source for entry in CATALOG for source in entry.sources}
-    assert len(sources) == 4
+    assert len(sources) == 7
     assert all(source.revision is None or re.fullmatch(r"[0-9a-f]{40}", source.revision) for source in sources)
-    assert len({source.folder(source.revision or "main") for source in sources}) == 4
+    assert len({source.folder(source.revision or "main") for source in sources}) == 7
 
 
 def test_which_files_a_part_wants() -> None:

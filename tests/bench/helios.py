@@ -1,0 +1,197 @@
+"""Helios: memory over the length of a shot, and with --gpu frames a second of the true-size distilled model.
+
+Beside diffusers' own pipeline and beside FramePack in the same run. Only the reading of weights is replaced, by random
+numbers; without a GPU small nets show that it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import HeliosDMDScheduler, HeliosPyramidPipeline
+
+from engine.framepack.history import History
+from engine.framepack.job import extent_of, prepare, run
+from engine.framepack.layout import NO_LEAD
+from engine.framepack.packing import parse
+from engine.framepack.plan import Grid, PlannedSection, plan_shot
+from engine.models.families import Families
+from engine.models.folder import open_folder
+from engine.models.helios import Helios
+from engine.models.helios_spec import HELIOS_DISTILLED
+from engine.models.hunyuan import HunyuanFramePack
+from engine.models.hunyuan_spec import RELEASED
+from engine.models.memory import ALL_KEPT, GIB, Room, place
+from engine.models.spec import Denoising, Order, Solver, TextCondition
+from engine.protocol import ShotRequest
+from tests.bench import true_size
+from tests.bench.table import Row
+from tests.engine.helios_checkpoints import make_helios
+from tests.engine.released import helios_folders, released_folders
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SIZE = 64
+CAPS = (12, 24)
+"""GB of the card that the process may take, beside all of it."""
+_CUT_DOWN: dict[str, dict[str, object]] = {
+    "transformer": {"num_attention_heads": 2, "ffn_dim": 64, "num_layers": 1},
+    "vae": {"base_dim": 8, "num_res_blocks": 1},
+}
+
+
+def memory(folder: Path, quick: bool) -> list[Row]:
+    """Peak resident memory of a whole process for shots of 5, 20 and 60 s, tiny distilled checkpoint."""
+    rows, first = [], {"shotpack": 0.0, "diffusers": 0.0}
+    model = make_helios(folder / "helios", seed=1, kind="distilled")
+    for seconds in (5, 10) if quick else (5, 20, 60):
+        figures = {}
+        for who in first:
+            command = [sys.executable, "-m", "tests.bench.helios", who, str(model), str(folder / f"h{seconds}")]
+            result = subprocess.run([*command, str(seconds)], cwd=ROOT, capture_output=True, text=True, check=True)
+            peak = json.loads(result.stdout.splitlines()[-1])["peak_mib"]
+            first[who] = first[who] or peak
+            figures[who] = f"{peak:.0f} MiB ({100 * (peak / first[who] - 1):+.1f} %)"
+        wanted = "" if seconds == 5 else "under +5 %"
+        name = f"Helios: peak memory, {seconds} s shot, {SIZE}x{SIZE}"
+        rows.append(Row(name, figures["shotpack"], figures["diffusers"], wanted))
+    return rows
+
+
+@torch.inference_mode()
+def frames_a_second(folder: Path, quick: bool) -> list[Row]:
+    """Frames a second of the distilled model at 640x384 under each cap; diffusers and FramePack with all the card."""
+    on_gpu = torch.cuda.is_available()
+    device = torch.device("cuda" if on_gpu else "cpu")
+    whole = on_gpu and not quick
+    width, height = (640, 384) if whole else (64, 64)
+    folders = helios_folders(folder / "helios-released")
+    layers = true_size.TRUE_LAYERS if whole else (1, 1)
+    made = _sections()
+    rows = []
+    with true_size.random_weights(layers, {} if whole else _CUT_DOWN):
+        for cap in (*CAPS, 0) if on_gpu else (0,):
+            placement, said = ALL_KEPT, "everything stays on the device"
+            if on_gpu:
+                Families().close()
+                total = torch.cuda.get_device_properties(0).total_memory
+                torch.cuda.set_per_process_memory_fraction(min(1.0, cap * GIB / total) if cap else 1.0)
+                torch.cuda.reset_peak_memory_stats()
+            if cap:
+                extent = extent_of(made, HELIOS_DISTILLED, HELIOS_DISTILLED.window, (width, height))
+                placed = place(
+                    Helios.demand(folders, HELIOS_DISTILLED, extent, device), Room("cuda", cap * GIB, 96 * GIB)
+                )
+                placement, said = placed.placement, true_size.described(placed)
+            family = Helios(folders, HELIOS_DISTILLED, device, placement=placement)
+            seconds = _section_seconds(family, made[1], width, height)
+            peak = f", peak {torch.cuda.max_memory_allocated() / GIB:.2f} GiB" if on_gpu else ""
+            name = f"Helios Distilled, {width}x{height}, {f'{cap} GB' if cap else 'all the memory'}: {said}"
+            theirs = "" if cap else f"{33 / _diffusers_seconds(family, width, height):.2f} frames a second"
+            rows.append(
+                Row(name, f"{33 / seconds:.2f} frames a second{peak}", theirs, f"under {cap} GB" if cap else "")
+            )
+            del family
+    with true_size.random_weights(layers):
+        size = true_size.Size(layers, height, width)
+        framepack = HunyuanFramePack(released_folders(folder / "framepack-released"), RELEASED, device)
+        step, decode = true_size.section_seconds(framepack, size, true_size.sections(5)[1])
+        a_second = 36 / (RELEASED.steps * step + decode)
+        rows.append(Row(f"FramePack, {width}x{height}, all the memory, 25 steps", f"{a_second:.3f} frames a second"))
+    return rows
+
+
+def _sections() -> tuple[PlannedSection, ...]:
+    spec = HELIOS_DISTILLED
+    grid = Grid(spec.window, spec.temporal_compression, spec.seam)
+    return plan_shot(165, grid=grid, schedule=parse(spec.schedules[Order.FORWARD]), boards=(), lead=NO_LEAD).made
+
+
+def _section_seconds(family: Helios, planned: PlannedSection, width: int, height: int) -> float:
+    """Seconds of one section but the first, decoded; its history is noise."""
+    spec = family.spec
+
+    class _Noise(History):
+        def _latent(self, number: int) -> torch.Tensor:
+            return torch.randn(spec.latent_shape(1, height, width))
+
+    grid = Grid(spec.window, spec.temporal_compression, spec.seam)
+    plan = plan_shot(165, grid=grid, schedule=parse(spec.schedules[Order.FORWARD]), boards=(), lead=NO_LEAD)
+    context = _Noise(plan, {}, torch.zeros(spec.latent_shape(1, height, width))).context(planned)
+    text = TextCondition({"embeds": torch.randn(1, spec.prompt_tokens, 4096)})
+    denoising = Denoising(
+        context, text, None, None, 1.0, 1.0, number=planned.number, solver=Solver.DMD, steps=spec.steps
+    )
+    noise = torch.randn(spec.latent_shape(spec.window, height, width))
+
+    def make() -> None:
+        for denoised in family.denoise(denoising, noise, torch.Generator().manual_seed(0)):
+            latents = denoised.latents
+        family.decode(latents.cpu())
+
+    make()  # brings the weights
+    return true_size.timed(family.device, make)
+
+
+def _diffusers_seconds(family: Helios, width: int, height: int) -> float:
+    """Seconds that one more section takes diffusers' pipeline."""
+    dtype = family._dtypes()[0]
+    pipeline = HeliosPyramidPipeline(
+        tokenizer=None,
+        text_encoder=None,
+        vae=family._vae(),
+        scheduler=HeliosDMDScheduler.from_pretrained(family._components["scheduler"]),
+        transformer=family._transformer(),
+        is_distilled=True,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    embeds = torch.randn(1, family.spec.prompt_tokens, 4096, device=family.device, dtype=dtype)
+
+    def make(sections: int) -> None:
+        pipeline(
+            prompt_embeds=embeds,
+            width=width,
+            height=height,
+            num_frames=33 * sections,
+            pyramid_num_inference_steps_list=[2, 2, 2],
+            guidance_scale=1.0,
+            generator=torch.Generator().manual_seed(0),
+            output_type="pt",
+        )
+
+    make(1)
+    more, less = (true_size.timed(family.device, lambda count=count: make(count)) for count in (3, 1))
+    return (more - less) / 2
+
+
+def main() -> None:
+    who, model, folder, seconds = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+    torch.set_num_threads(2)
+    frames = 24 * seconds
+    if who == "shotpack":
+        request = ShotRequest(str(model), "w5 w2 w81", (), frames=frames, width=SIZE, height=SIZE, steps=3)
+        job = prepare(request, {}, open_folder(model), "cpu", folder)
+        for _ in run(job, {}, resume=False, watched=False):
+            pass
+    else:
+        pipeline: Any = HeliosPyramidPipeline.from_pretrained(model)
+        pipeline.set_progress_bar_config(disable=True)
+        pipeline(
+            prompt="w5 w2 w81",
+            width=SIZE,
+            height=SIZE,
+            num_frames=frames,
+            pyramid_num_inference_steps_list=[1, 1, 1],
+            guidance_scale=1.0,
+            generator=torch.Generator().manual_seed(0),
+        )
+    print(json.dumps({"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+
+
+if __name__ == "__main__":
+    main()
