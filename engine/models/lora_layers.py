@@ -1,8 +1,8 @@
 """LoRA files into a transformer: read in the formats people have, renamed by diffusers, merged by peft.
 
-Three formats are met: diffusers' own, the original HunyuanVideo names, and Kohya's (musubi-tuner's) flattened names of
-either. Kohya's become one of the others here; diffusers' loader knows those. The layers are merged into the weights
-before those travel anywhere, so that a placement never sees them and a step costs what it costs without.
+Three formats are met: diffusers' own, the original HunyuanVideo or Wan names, and Kohya's (musubi-tuner's) flattened
+names of either. Kohya's become one of the others here; diffusers' loader knows those. The layers are merged into the
+weights before those travel anywhere, so that a placement never sees them and a step costs what it costs without.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ _HUNYUAN = (
     (re.compile(r"(single_blocks)_(\d+)_(linear[12])"), r"\1.\2.\3"),
     (re.compile(r"(single_blocks)_(\d+)_(modulation)_(linear)"), r"\1.\2.\3.\4"),
 )
-"""Flattened names of the original HunyuanVideo's layers, and the names."""
+"""Flattened names of the original HunyuanVideo's layers, and the names, which diffusers knows."""
+_WAN = (
+    (re.compile(r"blocks_(\d+)_self_attn_([qkv])"), r"blocks.\1.attn1.to_\2"),
+    (re.compile(r"blocks_(\d+)_self_attn_o"), r"blocks.\1.attn1.to_out.0"),
+    (re.compile(r"blocks_(\d+)_cross_attn_([qkv])"), r"blocks.\1.attn2.to_\2"),
+    (re.compile(r"blocks_(\d+)_cross_attn_o"), r"blocks.\1.attn2.to_out.0"),
+    (re.compile(r"blocks_(\d+)_ffn_0"), r"blocks.\1.ffn.net.0.proj"),
+    (re.compile(r"blocks_(\d+)_ffn_2"), r"blocks.\1.ffn.net.2"),
+)
+"""Flattened names of the original Wan's layers, and diffusers', whose own reading wants every layer of a block."""
 
 
 def merge_loras(transformer: Any, loras: Sequence[LoraFile], reader: Any) -> None:
@@ -80,15 +89,15 @@ def _from_kohya(
     plain = {}
     for key, tensor in tensors.items():
         flat, _, kind = key.removeprefix(_KOHYA).partition(".")
-        name = flattened.get(flat) or _hunyuan_name(flat)
+        name = flattened.get(flat) or _original_name(flat)
         if name is None or kind not in kinds:
             raise _invalid(lora, f"the model has no layer '{flat}'" if name is None else f"it holds a '{kind}'")
         plain[f"transformer.{name}.{kinds[kind]}"] = tensor
     return plain
 
 
-def _hunyuan_name(flat: str) -> str | None:
-    for pattern, name in _HUNYUAN:
+def _original_name(flat: str) -> str | None:
+    for pattern, name in (*_HUNYUAN, *_WAN):
         if found := pattern.fullmatch(flat):
             return found.expand(name)
     return None

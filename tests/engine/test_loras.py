@@ -9,7 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import HunyuanVideoFramepackTransformer3DModel
+from diffusers import (
+    HeliosPipeline,
+    HeliosTransformer3DModel,
+    HunyuanVideoFramepackPipeline,
+    HunyuanVideoFramepackTransformer3DModel,
+)
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -23,7 +28,9 @@ from engine.models.lora_layers import merge_loras
 from engine.models.loras import LoraFile, find_loras
 from engine.protocol import Board, Event, Lora, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY
+from tests.engine.helios_checkpoints import make_helios
 
+READER = HunyuanVideoFramepackPipeline
 RANK, WIDTH = 4, 48
 DUAL, SINGLE = "transformer_blocks.0.attn.to_q", "single_transformer_blocks.1.proj_mlp"
 
@@ -63,7 +70,7 @@ def grown(net: HunyuanVideoFramepackTransformer3DModel, name: str) -> torch.Tens
 @pytest.mark.parametrize("prefix", ["transformer.", "diffusion_model.", ""])
 def test_names_of_diffusers(prefix: str) -> None:
     net = transformer()
-    merge_loras(net, [keep(in_diffusers_names(prefix), weight=0.7)])
+    merge_loras(net, [keep(in_diffusers_names(prefix), weight=0.7)], READER)
     for seed, name in enumerate((DUAL, SINGLE)):
         down, up = pair(transformer().get_submodule(name), seed)
         torch.testing.assert_close(grown(net, name), 0.7 * up @ down, atol=1e-6, rtol=1e-5)
@@ -74,7 +81,7 @@ def test_names_of_diffusers(prefix: str) -> None:
 def test_the_same_as_diffusers_own_adapters() -> None:
     """Merged weights do what diffusers' unmerged layers do."""
     ours, theirs = transformer(), transformer()
-    merge_loras(ours, [keep(in_diffusers_names(), weight=0.7)])
+    merge_loras(ours, [keep(in_diffusers_names(), weight=0.7)], READER)
     theirs.load_lora_adapter(in_diffusers_names(), adapter_name="a")
     theirs.set_adapters(["a"], [0.7])
     hidden, text, moment = torch.randn(1, 20, WIDTH), torch.randn(1, 5, WIDTH), torch.randn(1, WIDTH)
@@ -90,7 +97,7 @@ def test_kohya_s_names_of_the_model_s_own_layers() -> None:
         down, up = pair(net.get_submodule(name), seed)
         flat = f"lora_unet_{name.replace('.', '_')}"
         tensors |= {f"{flat}.lora_down.weight": down, f"{flat}.lora_up.weight": up, f"{flat}.alpha": torch.tensor(2.0)}
-    merge_loras(net, [keep(tensors)])
+    merge_loras(net, [keep(tensors)], READER)
     for seed, name in enumerate((DUAL, SINGLE)):
         down, up = pair(transformer().get_submodule(name), seed)
         torch.testing.assert_close(grown(net, name), 2.0 / RANK * up @ down, atol=1e-6, rtol=1e-5)
@@ -110,10 +117,42 @@ def test_the_original_hunyuan_s_names(kohya: bool) -> None:
         sides, alpha = ("lora_A", "lora_B"), {}
     tensors = {f"{first}.{sides[0]}.weight": down, f"{first}.{sides[1]}.weight": up, **alpha}
     tensors |= {f"{second}.{sides[0]}.weight": ahead, f"{second}.{sides[1]}.weight": behind}
-    merge_loras(net, [keep(tensors)])
+    merge_loras(net, [keep(tensors)], READER)
     for layer, part in zip(("to_q", "to_k", "to_v"), up.chunk(3), strict=True):
         torch.testing.assert_close(grown(net, f"transformer_blocks.0.attn.{layer}"), part @ down, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(grown(net, "transformer_blocks.0.ff.net.0.proj"), behind @ ahead, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        ("blocks.0.attn1.to_q", "transformer.blocks.0.attn1.to_q"),
+        ("blocks.1.ffn.net.2", "blocks.1.ffn.net.2"),
+        ("blocks.0.attn1.to_q", "lora_unet_blocks_0_attn1_to_q"),
+        ("blocks.1.attn1.to_k", "lora_unet_blocks_1_self_attn_k"),
+        ("blocks.0.attn2.to_out.0", "lora_unet_blocks_0_cross_attn_o"),
+        ("blocks.1.ffn.net.0.proj", "lora_unet_blocks_1_ffn_0"),
+    ],
+)
+def test_helios_names_and_the_original_wan_s(helios: Path, layer: str, name: str) -> None:
+    def transformer() -> HeliosTransformer3DModel:
+        return HeliosTransformer3DModel.from_pretrained(helios / "transformer")
+
+    net, before = transformer(), transformer().get_submodule(layer).weight
+    down, up = pair(net.get_submodule(layer), 5)
+    kohya = name.startswith("lora_unet")
+    sides, more = (
+        (("lora_down", "lora_up"), {f"{name}.alpha": torch.tensor(2.0)}) if kohya else (("lora_A", "lora_B"), {})
+    )
+    tensors = {f"{name}.{sides[0]}.weight": down, f"{name}.{sides[1]}.weight": up, **more}
+    merge_loras(net, [keep(tensors, weight=0.5)], HeliosPipeline)
+    wanted = 0.5 * (2.0 / RANK if kohya else 1.0) * up @ down
+    torch.testing.assert_close(net.get_submodule(layer).weight - before, wanted, atol=1e-6, rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def helios(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_helios(tmp_path_factory.mktemp("helios") / "model", seed=3, kind="base")
 
 
 def test_several_add_up() -> None:
@@ -124,7 +163,7 @@ def test_several_add_up() -> None:
         keep({f"{DUAL}.lora_A.weight": down, f"{DUAL}.lora_B.weight": up}, f"lora {number}", weight)
         for number, ((down, up), weight) in enumerate(zip(pairs, (0.5, -1.5), strict=True))
     ]
-    merge_loras(net, files)
+    merge_loras(net, files, READER)
     wanted = 0.5 * pairs[0][1] @ pairs[0][0] - 1.5 * pairs[1][1] @ pairs[1][0]
     torch.testing.assert_close(grown(net, DUAL), wanted, atol=1e-6, rtol=1e-5)
 
@@ -175,7 +214,7 @@ def test_a_shot_does_not_go_on_with_another_file(tmp_path: Path) -> None:
 )
 def test_one_for_another_model_is_refused(tensors: dict[str, torch.Tensor], complaint: str) -> None:
     with pytest.raises(EngineError) as caught:
-        merge_loras(transformer(), [keep(tensors)])
+        merge_loras(transformer(), [keep(tensors)], READER)
     assert caught.value.code is Code.LORA_INVALID
     assert complaint in caught.value.line
 
