@@ -35,7 +35,7 @@ def at_full_size(
         v = velocity(latents, time.expand(1), False)
         estimate = latents - scheduler.sigmas[number].to(latents.dtype) * v
         latents = scheduler.step(v, time, latents, return_dict=False)[0]
-        yield Denoised(number + 1, latents, estimate)
+        yield Denoised(number + 1, latents.float(), estimate.float())
 
 
 class Pyramid:
@@ -93,7 +93,7 @@ class Pyramid:
                     }
                 latents = scheduler.step(v, time, latents, return_dict=False, **more)[0]
                 done += 1
-                yield Denoised(done, latents, estimate)
+                yield Denoised(done, latents.float(), estimate.float())
 
     def _doubled(
         self, latents: torch.Tensor, stage: int, generator: torch.Generator, noise_dtype: torch.dtype

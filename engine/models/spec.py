@@ -221,7 +221,7 @@ class Denoised:
     step: int
     """From 1."""
     latents: torch.Tensor
-    """The noisy section as the solver has it now."""
+    """The noisy section as the solver has it now, float32."""
     estimate: torch.Tensor
     """What the model now takes the clean section to be (x - sigma v): the picture for a preview."""
 

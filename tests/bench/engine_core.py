@@ -161,11 +161,11 @@ def placed(folder: Path, quick: bool) -> list[Row]:
     return placements.placements(folder, quick)
 
 
-def helios_memory(folder: Path, quick: bool) -> list[Row]:
-    """Helios' memory over the length of a shot."""
-    from tests.bench import helios
+def helios(folder: Path, quick: bool) -> list[Row]:
+    """Helios' latents beside diffusers', and its memory over the length of a shot."""
+    from tests.bench import helios as bench
 
-    return helios.memory(folder / "helios", quick)
+    return [*bench.accuracy(folder / "helios", quick), *bench.memory(folder / "helios", quick)]
 
 
 def helios_true_size(folder: Path, quick: bool) -> list[Row]:
@@ -190,6 +190,6 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "placements": placed,
     FAULTS: kills,
     TRUE_SIZE: true_size,
-    "helios": helios_memory,
+    "helios": helios,
     HELIOS_TRUE_SIZE: helios_true_size,
 }

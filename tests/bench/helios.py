@@ -15,12 +15,14 @@ from typing import Any
 
 import torch
 from diffusers import HeliosDMDScheduler, HeliosPyramidPipeline
+from safetensors.torch import load_file
 
 from engine.framepack.history import History
 from engine.framepack.job import extent_of, prepare, run
 from engine.framepack.layout import NO_LEAD
 from engine.framepack.packing import parse
 from engine.framepack.plan import Grid, PlannedSection, plan_shot
+from engine.media.boards import open_board
 from engine.models.families import Families
 from engine.models.folder import open_folder
 from engine.models.helios import Helios
@@ -29,11 +31,14 @@ from engine.models.hunyuan import HunyuanFramePack
 from engine.models.hunyuan_spec import RELEASED
 from engine.models.memory import ALL_KEPT, GIB, Room, place
 from engine.models.spec import Denoising, Order, Solver, TextCondition
-from engine.protocol import ShotRequest
+from engine.protocol import Board, ShotRequest
 from tests.bench import true_size
 from tests.bench.table import Row
+from tests.engine.checkpoints import BOARD
 from tests.engine.helios_checkpoints import make_helios
+from tests.engine.oracle import relative_error
 from tests.engine.released import helios_folders, released_folders
+from tests.engine.test_helios import NEGATIVE, PROMPT, SECTIONS, SEED, SIDE, STARTS, STEPS, diffusers_shot, write_clip
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIZE = 64
@@ -43,6 +48,40 @@ _CUT_DOWN: dict[str, dict[str, object]] = {
     "transformer": {"num_attention_heads": 2, "ffn_dim": 64, "num_layers": 1},
     "vae": {"base_dim": 8, "num_res_blocks": 1},
 }
+
+
+def accuracy(folder: Path, quick: bool) -> list[Row]:
+    """Relative errors (norm of the difference over the norm) of whole shots' latents, three sections, every start."""
+    rows = []
+    clip = write_clip(folder / "clip")
+    board = open_board(BOARD)
+    for kind, guidance in (("distilled", 1.0),) if quick else (("base", 4.0), ("mid", 4.0), ("distilled", 1.0)):
+        model = make_helios(folder / f"accuracy-{kind}", seed=7, kind=kind)
+        for start in STARTS:
+            before = [open_board(path) for path in clip] if start == "clip" else []
+            request = ShotRequest(
+                str(model),
+                PROMPT,
+                (Board(1, board.sha256),) if start == "board" else (),
+                frames=33 * SECTIONS,
+                width=SIDE,
+                height=SIDE,
+                steps=STEPS[kind],
+                seed=SEED,
+                guidance=guidance,
+                negative=NEGATIVE,
+                clip=tuple(picture.sha256 for picture in before),
+            )
+            pictures = {picture.sha256: picture for picture in (board, *before)}
+            out = folder / f"{kind}-{start}"
+            job = prepare(request, pictures, open_folder(model), "cpu", out)
+            for _ in run(job, pictures, resume=False, watched=False, save_latents=out / "latents.safetensors"):
+                pass
+            theirs = diffusers_shot(model, kind, start, clip, guidance, "latent")
+            error = relative_error(load_file(out / "latents.safetensors")["latents"], torch.as_tensor(theirs))
+            name = f"Helios {kind} from {start}, guidance {guidance:g}, {SECTIONS} sections, against diffusers"
+            rows.append(Row(name, f"{error:.1e}", "", "1e-4"))
+    return rows
 
 
 def memory(folder: Path, quick: bool) -> list[Row]:

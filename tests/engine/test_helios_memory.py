@@ -66,8 +66,11 @@ def test_tiers(released: dict[str, Path], gigabytes: int, encoders: Stay, transf
     assert placed.peak < 0.95 * gigabytes * GIB
 
 
-@pytest.mark.parametrize(("width", "height"), [(640, 384), (384, 640), (768, 512)])
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+@pytest.mark.parametrize(
+    ("width", "height", "dtype"),
+    [(640, 384, torch.bfloat16), (384, 640, torch.float32), (768, 512, torch.bfloat16)],
+    ids=str,
+)
 def test_working_memory_of_the_blocks(released: dict[str, Path], width: int, height: int, dtype: torch.dtype) -> None:
     demand = helios_demand(
         released,
