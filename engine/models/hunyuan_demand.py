@@ -22,7 +22,7 @@ _BLOCK_UNITS = {2: 17.5, 4: 16.0}
 _DECODE_UNITS, _ENCODE_UNITS = 9.2, 7.3
 _CPU_UNITS = 12.0
 """The same of decoding on a CPU, whose convolutions reorder what they read; measured (docs/measurements.md)."""
-_CLIP_COPIES = 3.7
+_CLIP_COPIES = 5.2
 """How often a decoded clip is in main memory, in float32, while it is blended with its neighbours and written."""
 _DECODED_TOGETHER = 5
 """Latents that diffusers decodes at once; longer clips go in overlapping pieces."""
