@@ -100,7 +100,9 @@ class Families:
 
     def close(self) -> None:
         """Let go of the family that is kept, and of its memory."""
-        compiled = self._last is not None and self._last[1].kernels.compiled
+        if self._last is None:
+            return
+        compiled = self._last[1].kernels.compiled
         self._last = None
         if compiled:
             torch.compiler.reset()  # else what was compiled for this one counts against the next one's limit

@@ -81,7 +81,7 @@ class Networks:
                 self._kept[name].to("cpu")
             else:
                 del self._kept[name]
-        if going or coming not in self._kept:
+        if going or (coming not in self._kept and self._placement.encoders is not Stay.KEPT):
             self._free()  # of an encoder, which is gone by now, too
 
     def _free(self) -> None:
