@@ -10,6 +10,7 @@ import dataclasses
 import types
 import typing
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, ClassVar, TypeVar, Union
 
 from .errors import Code, EngineError
@@ -57,6 +58,14 @@ class Lora:
     weight: float = 1.0
 
 
+class Start(StrEnum):
+    """What a shot may begin from: a picture, nothing but words, or the frames that precede it."""
+
+    BOARD = "board"
+    TEXT = "text"
+    CLIP = "clip"
+
+
 @dataclass(frozen=True)
 class ShotRequest:
     """One shot as the artist asked for it. None means: as the model recommends."""
@@ -93,6 +102,11 @@ class ShotRequest:
     def pictures(self) -> tuple[str, ...]:
         """SHA-256 of every picture that the request names, each once."""
         return tuple(dict.fromkeys([*(board.image for board in self.boards), *self.clip]))
+
+    @property
+    def start(self) -> Start:
+        """What the shot begins from."""
+        return Start.CLIP if self.clip else Start.BOARD if self.boards else Start.TEXT
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import PROTOCOL_VERSION
+from ..protocol import PROTOCOL_VERSION, Start
 from . import film
 from .connection import Connection, is_loopback
 from .errands import Errands
@@ -26,8 +26,6 @@ from .session import Job, Session
 from .shot import Shot, remove_drafts
 
 _EVENTS_AT_ONCE = 20
-STARTS = ("board", "text", "clip")
-"""All that a shot may start from, in the engine's words."""
 _NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFFLINE)
 
 
@@ -121,9 +119,9 @@ class Desk:
         """
         said: dict[str, list[str]] | None = self.about.get("starts")
         if said is None:
-            return ("board",) if self.about else STARTS
+            return (Start.BOARD,) if self.about else tuple(Start)
         name = model or next(iter(self.about.get("models", ())), "")
-        return tuple(said.get(name, STARTS))
+        return tuple(said.get(name, Start))
 
     def follow(self, shot: Shot) -> None:
         """Go on with a shot, as far as the engine has told of it already."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
-from ..protocol import Board, Cancelled, Event, Failed, Lora, Progress, PromptAt, Section, ShotRequest, to_json
+from ..protocol import Board, Cancelled, Event, Failed, Lora, Progress, PromptAt, Section, ShotRequest, Start, to_json
 from .options import add_memory
 from .progress import ProgressBar
 
@@ -111,7 +111,6 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
     from ..media.boards import open_board
     from ..media.clip import read_clip
     from ..models.catalog import find_model
-    from ..models.spec import Start
 
     shot_folder = ShotFolder(args.out)
     stored = shot_folder.stored_request() if args.resume else None

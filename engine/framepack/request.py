@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 
 from ..errors import Code, EngineError
-from ..models.spec import ModelSpec, Order, Solver, Speed, Start
+from ..models.spec import ModelSpec, Order, Solver, Speed
 from ..protocol import (
     FPS_MAXIMUM,
     FRAMES_MAXIMUM,
@@ -19,6 +19,7 @@ from ..protocol import (
     STEPS_MAXIMUM,
     SectionPlan,
     ShotRequest,
+    Start,
 )
 from .conform import Conform, rate
 from .lead import lead_in, lead_pictures
@@ -218,11 +219,10 @@ def _size(request: ShotRequest, spec: ModelSpec, default: tuple[int, int]) -> tu
 
 def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
     """Refuse a start that the model has no way to begin from, and guidance it has not learnt."""
-    start = Start.CLIP if request.clip else Start.BOARD if request.boards else Start.TEXT
-    if start not in spec.starts:
+    if request.start not in spec.starts:
         words = {Start.BOARD: "a board", Start.TEXT: "words alone", Start.CLIP: "frames that precede it"}
         raise EngineError(
-            Code.START_UNSUPPORTED, start=words[start], allowed=" or ".join(words[each] for each in spec.starts)
+            Code.START_UNSUPPORTED, start=words[request.start], allowed=" or ".join(words[each] for each in spec.starts)
         )
     if request.clip and request.boards:
         raise EngineError(

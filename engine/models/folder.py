@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import Code, EngineError
+from ..protocol import Start
 from .facts import FactsError, ModelFacts, is_inside, parse_facts
 from .home import PARTS, models_home
-from .spec import Start
 from .weights import WeightsError, check_header, check_weights
 
 __all__ = ["FACTS", "INDEX", "ModelFacts", "ModelFolder", "open_folder"]

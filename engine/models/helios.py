@@ -6,7 +6,6 @@ and text encoder in bfloat16, VAE in float32.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,8 +118,7 @@ class Helios(NetworkFamily):
             scheduler = load_part(
                 HeliosScheduler, self._components["scheduler"], scheduler_type=str(denoising.solver), stages=1
             )
-            tokens = math.prod(noise.shape[2:]) // math.prod(spec.patch)
-            return at_full_size(velocity, noise, scheduler, denoising.steps, tokens, spec.shift)
+            return at_full_size(velocity, noise, scheduler, denoising.steps, spec.tokens(noise.shape), spec.shift)
         distilled = DISTILLED in spec.traits
         scheduler = load_part(HeliosDMDScheduler if distilled else HeliosScheduler, self._components["scheduler"])
         return Pyramid(scheduler, spec.stages, spec.patch, spec.shift).denoise(

@@ -5,7 +5,6 @@ Everything runs through diffusers' and transformers' own classes, in the dtypes 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -106,10 +105,9 @@ class HunyuanFramePack(NetworkFamily):
 
     def denoise(self, denoising: Denoising, noise: torch.Tensor, generator: torch.Generator) -> Iterator[Denoised]:
         """One section along the flow's velocity, by the solver that was asked for."""
-        velocity = self.begin(denoising, denoising.steps)
+        velocity = self.begin(denoising)
         pins = {place: latent.to(self.device) for place, latent in denoising.pins.items()}
-        tokens = math.prod(noise.shape[2:]) // math.prod(self.spec.patch)
-        sigmas = self.sigmas(denoising.solver, denoising.steps, tokens)
+        sigmas = self.sigmas(denoising.solver, denoising.steps, self.spec.tokens(noise.shape))
         return solver_named(denoising.solver)(pinned(velocity, pins), noise.to(self.device), sigmas)
 
     def sigmas(self, solver: Solver, steps: int, tokens: int) -> list[float]:
@@ -125,16 +123,16 @@ class HunyuanFramePack(NetworkFamily):
         sigmas: list[float] = scheduler.sigmas.tolist()
         return sigmas
 
-    def begin(self, denoising: Denoising, steps: int) -> Velocity:
+    def begin(self, denoising: Denoising) -> Velocity:
         """Bind one section: everything that stays the same through its steps is put on the device once.
 
-        The returned velocity is called once for each of `steps` steps.
+        The returned velocity is called once for each of its steps.
         """
         if denoising.vision is None:
             raise ValueError("this family looks at the board a section is made from")
         transformer = self._transformer()
         if self._cache is not None:
-            self._cache.begin_section(transformer, steps)
+            self._cache.begin_section(transformer, denoising.steps)
         context = self._context_inputs(denoising.context)
         guidance = torch.tensor([denoising.guidance * 1000.0], dtype=self._transformer_dtype, device=self.device)
         vision = denoising.vision.to(self.device, self._transformer_dtype)

@@ -6,10 +6,13 @@ No torch at run time: the command line reads specs before it loads anything.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
+
+from ..protocol import Start
 
 if TYPE_CHECKING:
     import torch
@@ -32,14 +35,6 @@ class Solver(StrEnum):
     UNIPC = "unipc"
     EULER = "euler"
     DMD = "dmd"
-
-
-class Start(StrEnum):
-    """What a shot may begin from: a picture, nothing but words, or the frames that precede it."""
-
-    BOARD = "board"
-    TEXT = "text"
-    CLIP = "clip"
 
 
 class Speed(StrEnum):
@@ -162,11 +157,9 @@ class ModelSpec:
         """Steps of the section that is made as number `number` (from 0), where a section takes `steps`."""
         return 2 * steps if self.first_twice and number == 0 else steps
 
-    def tokens(self, height: int, width: int) -> int:
-        """Tokens of one latent frame at full resolution for a picture of `height` x `width` pixels (paper's L_f)."""
-        rows = height // self.spatial_compression // self.patch[1]
-        columns = width // self.spatial_compression // self.patch[2]
-        return rows * columns
+    def tokens(self, shape: Sequence[int]) -> int:
+        """Tokens of a section of latents (B, C, T, H, W) of this `shape`."""
+        return math.prod(shape[2:]) // math.prod(self.patch)
 
     def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, int, int, int, int]:
         """(B, C, T, H, W) of `frames` latent frames of a picture of `height` x `width` pixels."""

@@ -12,7 +12,7 @@ from ..errors import EngineError
 from ..media.files import make_folder
 from ..models.catalog import find_model, installed
 from ..models.loras import installed_loras
-from ..protocol import PromptAt
+from ..protocol import PromptAt, Start
 from .broker import Broker
 from .foreman import Foreman
 from .pool import Pool
@@ -67,9 +67,13 @@ class Service:
             model = find_model(name or None)
         except EngineError as error:
             return [Fault(where="body.model", what=error.line)]
-        start = "clip" if job.clip else "board" if job.boards else "text"
+        start = job.request().start
         if start not in model.starts:
-            what = {"text": "give a start board", "clip": "give a start board instead of a clip", "board": "give none"}
+            what = {
+                Start.TEXT: "give a start board",
+                Start.CLIP: "give a start board instead of a clip",
+                Start.BOARD: "give none",
+            }
             return [Fault(where="body.boards", what=f"the model '{model.name}' needs another start: {what[start]}")]
         return []
 

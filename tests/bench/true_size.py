@@ -148,7 +148,7 @@ def _extent(size: Size, made: list[PlannedSection]) -> Extent:
 def section_seconds(family: HunyuanFramePack, size: Size, planned: PlannedSection) -> tuple[float, float]:
     """Seconds of a step and of the decode of one section; its history is noise."""
     noise = torch.randn(RELEASED.latent_shape(len(planned.decode.latents), size.height, size.width))
-    velocity = family.begin(_denoising(size, planned), 25)
+    velocity = family.begin(_denoising(size, planned))
     x = torch.randn(RELEASED.latent_shape(RELEASED.window, size.height, size.width), device=family.device)
     velocity(x, 1.0)  # the first call brings the weights
     step = timed(family.device, lambda: [velocity(x, 0.9) for _ in range(STEPS)]) / STEPS
@@ -164,7 +164,7 @@ def _denoising(size: Size, planned: PlannedSection) -> Denoising:
     plan = plan_shot(145, grid=grid, schedule=parse(RELEASED.schedules[Order.INVERTED]))
     blank = torch.zeros(RELEASED.latent_shape(1, size.height, size.width))
     context = _Noise(plan, {0: torch.randn_like(blank)}, blank).context(planned)
-    return Denoising(context, TextCondition(_text()), None, torch.randn(1, VISION_TOKENS, 1152), 10.0, 1.0)
+    return Denoising(context, TextCondition(_text()), None, torch.randn(1, VISION_TOKENS, 1152), 10.0, 1.0, steps=25)
 
 
 def _text() -> dict[str, torch.Tensor]:
@@ -239,7 +239,7 @@ def _floors(family: HunyuanFramePack, size: Size, planned: PlannedSection) -> li
 
 
 def _profile(family: HunyuanFramePack, size: Size, planned: PlannedSection) -> list[Row]:
-    velocity = family.begin(_denoising(size, planned), 25)
+    velocity = family.begin(_denoising(size, planned))
     x = torch.randn(RELEASED.latent_shape(RELEASED.window, size.height, size.width), device=family.device)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
         velocity(x, 0.9)

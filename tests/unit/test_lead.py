@@ -17,8 +17,8 @@ from engine.framepack.packing import parse
 from engine.framepack.plan import Grid, ShotPlan, plan_shot
 from engine.framepack.request import Brief, settle
 from engine.models.helios_spec import HELIOS_BASE, HELIOS_DISTILLED, HELIOS_MID
-from engine.models.spec import ModelSpec, Order, Seam, Start
-from engine.protocol import Board, ShotRequest
+from engine.models.spec import ModelSpec, Order, Seam
+from engine.protocol import Board, ShotRequest, Start
 
 ANY_START = tuple(Start)
 BASE, MID, DISTILLED = (replace(spec, starts=ANY_START) for spec in (HELIOS_BASE, HELIOS_MID, HELIOS_DISTILLED))
