@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ from typing import NoReturn
 from .commands import doctor, generate, serve
 from .errors import Code, EngineError
 from .models import command as models
+from .quiet import quiet_libraries
 from .sketch import command as sketch
 
 _INTERRUPTED = 130
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     for command in (generate, serve, models, sketch, doctor):
         command.add_parser(subparsers)
     args = parser.parse_args(arguments)
-    _quiet_libraries()
+    quiet_libraries()
     # A polite kill ends like Ctrl-C: finished sections are kept, and the exit code says so.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -55,16 +55,6 @@ def main(arguments: list[str] | None = None) -> int:
         detail = f"{type(fault).__name__}: {fault}"
         print(f"shotpack: {EngineError(Code.INTERNAL, detail=detail).line}", file=sys.stderr)
         return EngineError(Code.INTERNAL, detail=detail).exit_code
-
-
-def _quiet_libraries() -> None:
-    """Keep the libraries' own chatter off stderr, where the progress bar is."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    logging.getLogger("transformers").setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":

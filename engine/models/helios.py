@@ -188,8 +188,6 @@ class Helios(NetworkFamily):
 
     def _prepare(self, transformer: HeliosTransformer3DModel) -> None:
         self._merge(transformer, HeliosPipeline)
-        if self._placement.eighth:
-            self._store_in_eight_bits(transformer, self._dtypes()[0])
         self._speed_up(transformer, transformer.blocks)
 
     def _dtypes(self) -> tuple[torch.dtype, torch.dtype, torch.dtype]:

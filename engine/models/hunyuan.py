@@ -216,8 +216,6 @@ class HunyuanFramePack(NetworkFamily):
     def _prepare(self, transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
         self._merge(transformer, HunyuanVideoFramepackPipeline)
         _project_in_float32(transformer)
-        if self._placement.eighth:
-            self._store_in_eight_bits(transformer, self._transformer_dtype)
         self._speed_up(transformer, (*transformer.transformer_blocks, *transformer.single_transformer_blocks))
 
     @property

@@ -38,8 +38,7 @@ def choose_kernels(work: AttentionWork, speed: Speed, placement: Placement) -> K
 def _compiles(work: AttentionWork, placement: Placement) -> bool:
     """Whether compiling can work and pays: on a CPU it takes longer than Sketch's whole shot.
 
-    Weights that wait in 8 bits break the graph at every layer that widens them. Blocks that visit the device one by
-    one would be compiled beneath the hooks that fetch them, which nobody has tried.
+    Blocks that visit the device one by one would be compiled beneath the hooks that fetch them, which nobody has tried.
     """
     there = work.device.type == "cuda" and find_spec("triton") is not None
-    return there and placement.transformer is not Stay.STREAMED and not placement.eighth
+    return there and placement.transformer is not Stay.STREAMED

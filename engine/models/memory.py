@@ -48,8 +48,8 @@ class Part:
         return min(self.weights, self.rest + 2 * self.block)
 
     def in_eight_bits(self) -> Part:
-        """The same with weights of 8 bits instead of 16; a block is widened while it works."""
-        return Part(self.weights // 2, self.block // 2, self.rest, self.work + self.block)
+        """The same with the blocks' weights in 8 bits instead of 16; a block is more than what is widened at a time."""
+        return Part(self.weights - (self.weights - self.rest) // 2, self.block // 2, self.rest, self.work + self.block)
 
     def scaled(self, factor: float) -> Part:
         """The same in numbers of another width."""
@@ -118,7 +118,7 @@ class Placement:
     on_disk: bool = False
     """What is streamed waits on disk, because main memory does not hold it."""
     eighth: bool = False
-    """The transformer's weights wait in 8 bits (diffusers' layerwise casting): where speed goes before exactness."""
+    """The transformer's blocks wait in 8 bits (torchao's int8 weights): where speed goes before exactness."""
 
     def stages(self, demand: Demand, room: Room) -> dict[str, int]:
         """Bytes on the device at each stage of a shot's life, by the network at work; the peak is the largest."""
@@ -212,8 +212,9 @@ def _ladder(demand: Demand, room: Room, eighth: bool) -> Iterator[Placement]:
         if eighth:
             for tile in tiles[:2]:
                 yield from _with_encoders(Placement(tile=tile, eighth=True), room)
-        on_disk = demand.transformer.weights // (1 + eighth) > room.ram
-        streamed = Placement(transformer=Stay.STREAMED, on_disk=on_disk, eighth=eighth)
+        on_disk = demand.transformer.weights > room.ram
+        eighth = eighth and demand.transformer.in_eight_bits().weights <= room.ram  # made in memory, on no disk
+        streamed = Placement(transformer=Stay.STREAMED, on_disk=on_disk and not eighth, eighth=eighth)
         for tile in tiles[:2]:
             yield from _with_encoders(replace(streamed, tile=tile), room)
         for tile in tiles[1:] or (0,):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,16 +62,12 @@ class NetworkFamily:
         """Add the job's LoRAs to the transformer; `reader` is a class of diffusers that reads files made for it."""
         merge_loras(transformer, self._loras, reader)
 
-    def _store_in_eight_bits(self, transformer: Any, compute: torch.dtype) -> None:
-        """Let the weights of whole blocks wait in 8 bits and work in `compute`."""
-        transformer.enable_layerwise_casting(
-            storage_dtype=torch.float8_e4m3fn,
-            compute_dtype=compute,
-            skip_modules_pattern=(*transformer._skip_layerwise_casting_patterns, "^proj_out$"),
-        )
+    def _speed_up(self, transformer: Any, blocks: Sequence[Any]) -> None:
+        """Let the transformer, whose repeated blocks are `blocks`, run as placement and kernels say."""
+        if self._placement.eighth:
+            from .eight_bits import store_in_eight_bits  # its library takes a while to import, and few cards need it
 
-    def _speed_up(self, transformer: Any, blocks: Iterable[Any]) -> None:
-        """Let the transformer, whose repeated blocks are `blocks`, run on the kernels that were chosen."""
+            store_in_eight_bits(blocks)
         use_attention(transformer, self.kernels.attention)
         if self.kernels.compiled:
             compile_blocks(blocks, self._compiling_failed)

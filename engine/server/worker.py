@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
 from ..protocol import Cancelled, Event, Failed, Finished, Section, ShotRequest, to_json
+from ..quiet import quiet_libraries
 from .lifeline import die_with_parent
 from .orders import (
     Amend,
@@ -241,6 +242,7 @@ def main() -> None:
     # Reports own stdout; anything a library prints goes to the log on stderr instead of between them.
     reports = os.dup(1)
     os.dup2(2, 1)
+    quiet_libraries()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     Worker(args.device, reports, args.memory_limit).run()
 

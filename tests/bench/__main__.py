@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import sys
 import tempfile
 from pathlib import Path
 
+from engine.quiet import quiet_libraries
 from tests.bench import engine_core
 from tests.bench.table import Row, markdown
 
@@ -27,7 +27,7 @@ def main() -> int:
         engine_core.FAULTS: False,
     }
     rows: list[Row] = []
-    os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
+    quiet_libraries()
     with tempfile.TemporaryDirectory(prefix="shotpack-bench-") as folder:
         for name, part in engine_core.PARTS.items():
             if only == name or (only is None and asked_for.get(name, True)):

@@ -6,18 +6,24 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLHunyuanVideo
+from diffusers.hooks import apply_layerwise_casting
+from torch import nn
 
+from engine.framepack import job
+from engine.models import eight_bits as eight_bits_module
 from engine.models.catalog import find_model
-from engine.models.memory import SMALL_TILE, TILE
+from engine.models.memory import SMALL_TILE, TILE, Placed, Placement
 from engine.sketch.data import random_clip
 from engine.sketch.moves import Motion, Move
 from engine.sketch.pictures import to_signed
-from engine.sketch.trials import HELD_OUT, as_board, draw_trials
+from engine.sketch.trials import HELD_OUT, as_board, draw_trials, shoot
 from tests.bench.table import Row
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -45,7 +51,27 @@ def placements(folder: Path, quick: bool) -> list[Row]:
             figure = f"Sketch at {size}, 2 sections, {memory['placement']}: predicted, measured"
             value = f"{predicted / 2**20:.0f} MiB, {measured / 2**20:.0f} MiB ({predicted / measured - 1:+.0%})"
             rows.append(Row(figure, value, "", "within 15 %"))
-    return [*rows, *tiles(2 if quick else 6)]
+    return [*rows, *tiles(2 if quick else 6), *eight_bits(folder, 1 if quick else 4)]
+
+
+def eight_bits(folder: Path, shots: int) -> list[Row]:
+    """How near frames are whose transformer's weights waited in 8 bits: ours, and diffusers' layerwise casting."""
+
+    def cast(blocks: Iterable[nn.Module]) -> None:
+        for block in blocks:
+            apply_layerwise_casting(block, torch.float8_e4m3fn, torch.float32, skip_modules_pattern=("norm",))
+
+    def frames(name: str) -> np.ndarray:
+        trials = draw_trials("eight", (Move.PAN_LEFT, Move.TILT_UP, Move.ROLL_CLOCKWISE, Move.ORBIT_LEFT), shots, 1)
+        return np.stack([shoot(trial, find_model("sketch"), folder / name, "cpu") for trial in trials]) / 255
+
+    plain, near = frames("plain"), {}
+    with patch.object(job, "place_model", lambda *_, **__: Placed(Placement(eighth=True), 0, fits=True)):
+        near["int8"] = frames("int8")
+        with patch.object(eight_bits_module, "store_in_eight_bits", cast):
+            near["float8"] = frames("float8")
+    ours, theirs = (-10 * np.log10(((near[kind] - plain) ** 2).mean((1, 2, 3, 4))).mean() for kind in near)
+    return [Row(f"Sketch, weights in 8 bits, to exact, {shots} shots", f"{ours:.1f} dB", f"{theirs:.1f} dB")]
 
 
 @torch.inference_mode()

@@ -28,9 +28,13 @@ MAY_IMPORT = {
     "engine/client": ("engine.client", *SHARED),
     "engine/errors.py": SHARED,
     "engine/protocol.py": SHARED,
+    "engine/quiet.py": (),
     # The server reads pictures, models and files itself, as far as that takes no torch (WITHOUT_TORCH).
     "engine/server": ("engine.server", "engine.media", "engine.models.catalog", "engine.models.loras", *SHARED),
-    "engine/server/worker.py": ("engine.server", "engine.framepack", "engine.models", "engine.media", *SHARED),
+    "engine/server/worker.py": (
+        *("engine.server", "engine.framepack", "engine.models", "engine.media"),
+        *("engine.quiet", *SHARED),
+    ),
     "engine/framepack": ("engine.framepack", "engine.models", "engine.media", *SHARED),
     # A family needs the paper's schedule names, its shift and its solvers, and nothing else of what is built upon it.
     "engine/models": (
@@ -70,7 +74,7 @@ WITHOUT_TORCH = (
     *(f"engine/media/{name}.py" for name in ("boards", "files", "frames", "lock")),
     "engine/commands/serve.py",
 )
-TORCH = ("accelerate", "diffusers", "peft", "torch", "transformers")
+TORCH = ("accelerate", "diffusers", "peft", "torch", "torchao", "transformers")
 
 # Files that both sides import: the libraries they may use besides the standard library.
 LIBRARIES = {"engine/errors.py": (), "engine/protocol.py": (), "engine/client": ("requests",)}
