@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,8 @@ class Shot:
         self._watched = watched
         self._revised = revised
         self._circumstances = circumstances
+        self._aside: tuple[PlannedSection, Future[torch.Tensor]] | None = None
+        """The section that is decoded while the next one is sampled."""
         self.clock = Clock()
         self._encoder = Encoder(brief, family, folder, model, self.clock, cache)
         self._publisher = Publisher(brief, family, folder, model, self.clock, provisional=watched)
@@ -83,17 +86,22 @@ class Shot:
         boards = self._boards(encodings, generator)
         history = self._history(boards)
         self._restore(history, done, generator)
-        seams = Seams(plan.grid, self._waiting(done, boards))
-        for planned in plan.made[done:]:
-            if folder.is_sampled(planned.number):
-                sampled = folder.load_latents(planned.number)
-                generator.set_state(sampled.generator_state)
-            else:
-                if (brief := self._revised()) is not None:
-                    encodings = yield from self._take_up(brief)
-                sampled = yield from self._sample(planned, encodings, history, generator)
-            history.add(planned, sampled.latents)
-            yield self._publisher.publish(planned, history, seams)
+        self._seams = Seams(plan.grid, self._waiting(done, boards))
+        try:
+            for planned in plan.made[done:]:
+                if folder.is_sampled(planned.number):
+                    sampled = folder.load_latents(planned.number)
+                    generator.set_state(sampled.generator_state)
+                else:
+                    if (brief := self._revised()) is not None:
+                        encodings = yield from self._take_up(brief)
+                    sampled = yield from self._sample(planned, encodings, history, generator)
+                history.add(planned, sampled.latents)
+                yield from self._settle(wanted=True)
+                yield from self._decode(planned, history)
+        finally:
+            if self._aside is not None:
+                wait([self._aside[1]])  # the memory it takes must be free before anybody goes on
         self._publisher.finish(self._brief, self._circumstances())
         yield Finished(self._brief.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
 
@@ -135,6 +143,32 @@ class Shot:
             if any(self._publisher.missing(block) for block in planned.decode.final):
                 return planned.number
         return done
+
+    # Decoding
+
+    def _decode(self, planned: PlannedSection, history: History) -> Iterator[Event]:
+        """Decode a section and publish it; or, where memory allows, have it decoded while the next one is sampled.
+
+        Killed meanwhile, the section has its latents on disk but no frames, as if the kill had come before its decode.
+        """
+        latents = history.clip(planned.decode.latents)
+        history.forget(planned)
+        if self._family.decodes_aside and planned is not self._plan.made[-1]:
+            self._aside = planned, self._family.decode_aside(latents)
+            return
+        with memory_faults(self._family.device, "decoding"), self.clock.measure("decode"):
+            pixels = self._family.decode(latents)
+        yield self._publisher.publish(planned, pixels, self._seams)
+
+    def _settle(self, *, wanted: bool) -> Iterator[Event]:
+        """Publish the section that was decoded aside, if there is one: once it is done, or where it is `wanted` now."""
+        if self._aside is None or not (wanted or self._aside[1].done()):
+            return
+        planned, decoding = self._aside
+        self._aside = None
+        with memory_faults(self._family.device, "decoding"), self.clock.measure("decode"):
+            pixels = decoding.result()
+        yield self._publisher.publish(planned, pixels, self._seams)
 
     # Sampling
 
@@ -220,6 +254,7 @@ class Shot:
             if self._watched and time.monotonic() - shown >= _PREVIEW_INTERVAL_S:
                 shown = time.monotonic()
                 yield Preview(planned.section, denoised.step, section_jpeg(denoised.estimate, family.spec.preview))
+            yield from self._settle(wanted=False)
         sampled = SampledSection(latents.cpu(), generator.get_state(), made, time.monotonic() - began)
         with self.clock.measure("disk"):
             self._folder.commit_latents(planned.number, sampled)

@@ -1,4 +1,4 @@
-"""From sampled latents to files: each section decoded, joined to its neighbours, written, committed; then the movie."""
+"""From decoded sections to files: each joined to its neighbours, written and committed; then the movie."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from ..models.spec import Family
 from ..protocol import Section
 from .checkpoint import ShotFolder
 from .clock import Clock
-from .history import History
-from .memory_faults import memory_faults
 from .plan import PlannedSection
 from .record import shot_record
 from .request import Brief
@@ -42,10 +40,8 @@ class Publisher:
         """Whether a file is missing among the shot's frames that show the model's frames `natives`."""
         return not all(path.exists() for path in self._paths(self._folder.frames, natives))
 
-    def publish(self, planned: PlannedSection, history: History, seams: Seams) -> Section:
-        """Decode a sampled section, join it to its neighbours, write its frames and commit them."""
-        with memory_faults(self._family.device, "decoding"), self._clock.measure("decode"):
-            pixels = self._family.decode(history.clip(planned.decode.latents))
+    def publish(self, planned: PlannedSection, pixels: torch.Tensor, seams: Seams) -> Section:
+        """Join a section's decoded `pixels` (`Family.decode`) to its neighbours, write its frames and commit them."""
         final: list[tuple[int, torch.Tensor]] = list(seams.join(planned.decode, pixels))
         with self._clock.measure("disk"):
             files = [path for first, frames in final for path in self._write(self._folder.frames, first, frames)]
@@ -57,7 +53,6 @@ class Publisher:
                 for path in self._write(waiting, block.start, seams.waiting[block.start])
             ]
             self._folder.commit_seam(planned.number, seams.waiting)
-        history.forget(planned)
         return self._section(planned, files, provisional)
 
     def told_again(self, planned: PlannedSection, *, newest: bool) -> Section:

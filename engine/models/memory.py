@@ -120,6 +120,9 @@ class Placement:
     eighth: bool = False
     """The transformer's blocks wait in 8 bits (torchao's int8 weights): where speed goes before exactness."""
 
+    aside: bool = False
+    """A section is decoded while the next one is sampled: both work on the device at once."""
+
     def stages(self, demand: Demand, room: Room) -> dict[str, int]:
         """Bytes on the device at each stage of a shot's life, by the network at work; the peak is the largest."""
         if self.halved:
@@ -137,6 +140,8 @@ class Placement:
             own = {Stay.KEPT: 0, Stay.IN_TURN: part.weights, Stay.STREAMED: part.streamed}[stay]
             work = max(part.work, demand.decode[self.tile]) if name == "vae" else part.work
             bytes_[name] = room.base + kept + own + work
+        if self.aside:
+            bytes_["transformer"] += demand.decode[self.tile]
         if room.kind == "cpu":
             bytes_["finished frames"] = room.base + kept + demand.finished
             libraries = _LIBRARIES + self.halved * _HALF_LIBRARIES
@@ -165,6 +170,8 @@ class Placement:
             said.append("half precision")
         if self.eighth:
             said.append("weights in 8 bits")
+        if self.aside:
+            said.append("sections are decoded beside the sampling")
         return ", ".join(said)
 
 
@@ -186,6 +193,8 @@ class Placed:
 def place(demand: Demand, room: Room, *, leaner: int = 0, eighth: bool = False) -> Placed:
     """The roomiest placement that fits; else the leanest there is, with `fits` False.
 
+    Where a graphics card has room to spare beside it, sections are decoded aside.
+
     With `eighth` a graphics card without room for the transformer as it is may hold its weights in 8 bits.
 
     `leaner` is how often memory has run out already: for each time the next placement is taken that needs at least a
@@ -199,6 +208,10 @@ def place(demand: Demand, room: Room, *, leaner: int = 0, eighth: bool = False) 
         below = (n for n in range(chosen + 1, precise) if ladder[n][1] - room.base <= enough)
         chosen = next(below, precise - 1 if chosen < precise - 1 else len(ladder) - 1)
     placement, peak = ladder[chosen]
+    if room.streams and not leaner and (placement.transformer, placement.vae) == (Stay.KEPT, Stay.KEPT):
+        aside = replace(placement, aside=True)
+        if (more := aside.peak(demand, room)) <= room.usable:
+            return Placed(aside, more, fits=True)
     return Placed(placement, peak, peak <= room.usable)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,10 +44,39 @@ class NetworkFamily:
         self._cache = cache
         self._placement = placement
         self._loras = loras
+        self._decoding = ThreadPoolExecutor(1, "decode")
+        self._stream: torch.cuda.Stream | None = None
+        if placement.aside and device.type == "cuda":
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._networks = Networks(components, device, placement, loading)
+
+    @property
+    def decodes_aside(self) -> bool:
+        """Whether a section is to be decoded while the next one is sampled."""
+        return self._placement.aside
+
+    def decode_aside(self, latents: torch.Tensor) -> Future[torch.Tensor]:
+        """`decode` in a thread and, on a graphics card, a stream of its own; one at a time."""
+        self._vae()  # two threads must not load at once
+        if self._stream is not None:
+            self._stream.wait_stream(torch.cuda.current_stream(self.device))
+
+        def decode() -> torch.Tensor:
+            with torch.cuda.stream(self._stream) if self._stream is not None else nullcontext():
+                return self.decode(latents)  # it ends on the CPU, and so has waited for the stream
+
+        return self._decoding.submit(decode)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """As `Family.decode`."""
+        raise NotImplementedError
+
+    def _vae(self) -> Any:
+        raise NotImplementedError
 
     def park(self) -> None:
         """Take all weights off the device, between two steps; they stay in main memory."""
+        self._decoding.submit(int).result()  # whatever is decoded aside is done then
         self._networks.move(torch.device("cpu"))
 
     def unpark(self) -> None:

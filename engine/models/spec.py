@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -269,6 +270,15 @@ class Family(Protocol):
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Decode (1, C, T, H, W) latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32."""
+        ...
+
+    @property
+    def decodes_aside(self) -> bool:
+        """Whether memory allows that a section is decoded while the next one is sampled."""
+        ...
+
+    def decode_aside(self, latents: torch.Tensor) -> Future[torch.Tensor]:
+        """`decode`, while the caller goes on; one at a time, and to be waited for before the family is let go."""
         ...
 
     def park(self) -> None:

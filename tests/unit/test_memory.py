@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +49,21 @@ def test_what_fits_somewhere_fits_where_there_is_more(demand: Demand, room: Room
 @given(demands(), ROOMS)
 def test_everything_stays_where_there_is_room(demand: Demand, room: Room) -> None:
     plenty = Room(room.kind, 2**50, room.ram, room.base)
-    assert place(demand, plenty).placement == ALL_KEPT
+    assert place(demand, plenty).placement == Placement(aside=room.kind == "cuda")
+
+
+@given(demands(), ROOMS, st.integers(0, 2))
+def test_decoding_aside_takes_nothing_from_the_shot(demand: Demand, room: Room, leaner: int) -> None:
+    """It changes nothing else about the placement, both works are counted, and whoever ran out of memory has it not."""
+    placed = place(demand, room, leaner=leaner)
+    if placed.placement.aside:
+        assert leaner == 0
+        assert placed.fits
+        assert room.kind == "cuda"
+        alone = replace(placed.placement, aside=False)
+        assert (alone.transformer, alone.vae) == (Stay.KEPT, Stay.KEPT)
+        both = alone.stages(demand, room)["transformer"] + demand.decode[alone.tile]
+        assert placed.placement.stages(demand, room)["transformer"] == both
 
 
 @given(demands(), ROOMS, st.integers(0, 4))
