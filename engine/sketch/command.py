@@ -49,6 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--longest", type=int, metavar="N", help="sections of the longest shot (default: --sections)")
     train.add_argument("--noise", type=float, default=0.2, help="share of samples from noise alone (default: 0.2)")
     train.add_argument("--moves", default="", metavar="NAME,NAME", help="only moves that begin so: zoom,roll,object")
+    train.add_argument("--often", default="", metavar="NAME,NAME", help="moves that begin so come three times as often")
     train.add_argument("--size", type=_latents, metavar="WxH", help="only clips of this size in pixels")
     train.add_argument("--compile", action="store_true", help="compile the blocks first; pays in long runs")
     train.add_argument("--seed", type=int, default=5)
@@ -131,6 +132,7 @@ def _train(args: argparse.Namespace) -> None:
         crop=args.crop,
         pure_noise=args.noise,
         moves=tuple(move for move in args.moves.split(",") if move),
+        often=tuple(move for move in args.often.split(",") if move),
         size=args.size,
         rank=args.lora,
         rate=args.rate,

@@ -54,6 +54,8 @@ class Settings:
     """Share of the samples that start from noise alone, where sampling decides what moves."""
     moves: tuple[str, ...] = ()
     """Practise only moves whose names begin with one of these; none: all."""
+    often: tuple[str, ...] = ()
+    """Practise moves whose names begin with one of these three times as often as the others."""
     size: tuple[int, int] | None = None
     """Practise only clips of this (width, height) in latents."""
     rank: int = 0
@@ -228,7 +230,10 @@ def _middle(shot: torch.Tensor, board: torch.Tensor, side: int) -> tuple[torch.T
 
 
 def practised(clips: Sequence[ClipLatents], settings: Settings) -> list[ClipLatents]:
-    """The clips of the moves and size that `settings` name. Raises EngineError `choice_invalid` if there are none."""
+    """The clips of the moves and size that `settings` name, some of them three times.
+
+    Raises EngineError `choice_invalid` if there are none.
+    """
     kept = [
         clip
         for clip in clips
@@ -237,7 +242,7 @@ def practised(clips: Sequence[ClipLatents], settings: Settings) -> list[ClipLate
     ]
     if not kept:
         raise EngineError(Code.CHOICE_INVALID, name="moves", value=", ".join(settings.moves), allowed=", ".join(Move))
-    return kept
+    return kept + 2 * [clip for clip in kept if settings.often and clip.motion.move.startswith(settings.often)]
 
 
 def _by_size(clips: Sequence[ClipLatents]) -> dict[tuple[int, int], list[ClipLatents]]:

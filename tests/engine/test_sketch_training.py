@@ -12,6 +12,7 @@ from diffusers import HunyuanVideoFramepackPipeline
 from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
 from safetensors.torch import load_file
 
+from engine.errors import EngineError
 from engine.models.hunyuan_spec import RELEASED
 from engine.sketch import bank as banks
 from engine.sketch import loop, train_vae
@@ -26,7 +27,7 @@ from engine.sketch.pictures import ClipBank, PictureBank, drawn_pictures, to_sig
 from engine.sketch.start import start_linear
 from engine.sketch.start_motion import start_motion
 from engine.sketch.start_transformer import start_local
-from engine.sketch.train import Settings, train
+from engine.sketch.train import Settings, practised, train
 from engine.sketch.words import RATE_UNIT, read_words, teach_words, write_words
 from tests.engine.checkpoints import TINY
 
@@ -155,6 +156,19 @@ def test_all_layouts_and_paddings_of_use_are_practised():
     assert any(
         not any(slot.latent for block in lesson.planned.layout.after for slot in block.slots) for lesson in inverted
     )
+
+
+def test_what_is_practised_and_how_often():
+    def clip(move: Move, width: int) -> ClipLatents:
+        return ClipLatents(torch.zeros(1, 16, 4, width), torch.zeros(1), Motion(move), "ball", "room", free=True)
+
+    pan, orbit, small = clip(Move.PAN_LEFT, 8), clip(Move.ORBIT_LEFT, 8), clip(Move.ORBIT_RIGHT, 4)
+    everything = [pan, orbit, small]
+    assert practised(everything, Settings(1)) == everything
+    assert practised(everything, Settings(1, moves=("orbit",))) == [orbit, small]
+    assert practised(everything, Settings(1, size=(8, 4), often=("orbit",))) == [pan, orbit, orbit, orbit]
+    with pytest.raises(EngineError, match="zoom"):
+        practised(everything, Settings(1, moves=("zoom",)))
 
 
 def test_the_released_template_has_its_released_length():
