@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from engine.framepack.job import prepare, run
 from engine.media.boards import open_board
 from engine.models.families import Families
 from engine.models.folder import open_folder
+from engine.models.helios import Helios
+from engine.models.hunyuan import HunyuanFramePack
 from engine.models.memory import Placed, Placement
 from engine.models.network_family import NetworkFamily
 from engine.protocol import Board, Event, Section, ShotRequest, Step
@@ -34,11 +37,9 @@ Alone = tuple[list[Event], list[bytes]]
 
 @pytest.fixture(scope="module", params=["hunyuan", "helios"])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return (
-        TINY
-        if request.param == "hunyuan"
-        else make_helios(tmp_path_factory.mktemp("models") / "helios", seed=5, kind="distilled")
-    )
+    if request.param == "hunyuan":
+        return TINY
+    return make_helios(tmp_path_factory.mktemp("models") / "helios", seed=5, kind="distilled")
 
 
 def begin(model: Path, folder: Path, *, aside: bool = True, families: Families | None = None) -> Generator[Event]:
@@ -80,31 +81,29 @@ def test_the_next_section_is_sampled_meanwhile(
     model: Path, alone: Alone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each decode but the last waits here until the next section has made a step: were it not aside, it never would."""
-    stepped, threads = threading.Event(), set()
-    decode = NetworkFamily.decode_aside
+    stepped, aside_for = threading.Event(), []
+    kind = HunyuanFramePack if model == TINY else Helios
+    decode, decode_aside = kind.decode, kind.decode_aside
 
-    def held(family: NetworkFamily, latents: torch.Tensor) -> object:
-        original = family.decode
-
-        def waiting(given: torch.Tensor) -> torch.Tensor:
-            threads.add(threading.current_thread())
+    def waiting(family: NetworkFamily, latents: torch.Tensor) -> torch.Tensor:
+        if threading.current_thread() is not threading.main_thread():
             assert stepped.wait(60), "nothing was sampled meanwhile"
-            return original(given)
+            aside_for.append(latents.shape)
+        return decode(family, latents)
 
+    def begun(family: NetworkFamily, latents: torch.Tensor) -> Future[torch.Tensor]:
         stepped.clear()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(family, "decode", waiting)
-            return decode(family, latents)
+        return decode_aside(family, latents)
 
-    monkeypatch.setattr(NetworkFamily, "decode_aside", held)
+    monkeypatch.setattr(kind, "decode", waiting)
+    monkeypatch.setattr(kind, "decode_aside", begun)
     aside: list[Event] = []
     for event in begin(model, tmp_path / "aside"):
         aside.append(event)
         if isinstance(event, Step):
             stepped.set()
     assert frames_of(tmp_path / "aside") == alone[1]
-    assert threads
-    assert threading.main_thread() not in threads
+    assert len(aside_for) == SECTIONS - 1
     ours, theirs = kinds(aside), kinds(alone[0])
     assert [each for each in ours if each[0] == "step"] == [each for each in theirs if each[0] == "step"]
     told = [each for each in ours if each[0] == "section"]
@@ -129,8 +128,7 @@ def test_closed_at_any_event_nothing_is_lost(model: Path, alone: Alone, tmp_path
 def test_out_of_memory_aside_is_tried_once_more(
     model: Path, alone: Alone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
-    def starved(family: NetworkFamily, latents: torch.Tensor) -> object:
+    def starved(family: NetworkFamily, _: torch.Tensor) -> Future[torch.Tensor]:
         def full() -> torch.Tensor:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
@@ -143,21 +141,19 @@ def test_out_of_memory_aside_is_tried_once_more(
     assert len(sampled) == SECTIONS, "none was sampled twice"
 
 
-def test_what_goes_wrong_aside_is_said(
-    model: Path, alone: Alone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def starved(family: NetworkFamily, latents: torch.Tensor) -> torch.Tensor:
+def test_what_goes_wrong_aside_is_said(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def starved(*_: object) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr("engine.models.hunyuan.HunyuanFramePack.decode", starved)
-    monkeypatch.setattr("engine.models.helios.Helios.decode", starved)
+    for kind in (HunyuanFramePack, Helios):
+        monkeypatch.setattr(kind, "decode", starved)
     with pytest.raises(EngineError) as caught:
         list(begin(model, tmp_path / "shot"))
     assert caught.value.code is Code.OUT_OF_MEMORY
     assert caught.value.params["stage"] == "decoding"
 
 
-def test_parking_waits_for_it(model: Path, alone: Alone, tmp_path: Path) -> None:
+def test_parking_waits_for_it(model: Path, tmp_path: Path) -> None:
     """Weights must not leave the device beneath a decode."""
     families = Families()
     with closing(begin(model, tmp_path / "shot", families=families)) as events:
