@@ -62,7 +62,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     measure.add_argument("--model", metavar="NAME_OR_DIR", default="sketch", help="what to measure (default: sketch)")
     measure.add_argument(
-        "--only", default="", metavar="PART,PART", help="vae, obedience, fidelity, drift, steps, speed"
+        "--only", default="", metavar="PART,PART", help="vae, obedience, fidelity, distance, steps, drift, speed"
     )
     measure.add_argument("--shots", type=int, default=200, help="shots for obedience (default: 200)")
     measure.add_argument("--lengths", default="1,3", metavar="N,N", help="their lengths in sections (default: 1,3)")

@@ -24,7 +24,7 @@ from ..models.folder import ModelFolder
 from .bank import StillEncoder
 from .data import Clip, Picture
 from .measures import colour, likeness, psnr, sharpness
-from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, Motion, Move, Speed
+from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Motion, Move, Speed
 from .pictures import drawn_pictures, to_signed
 from .recognise import Recognised, recognise
 from .sheets import contact_sheet
@@ -162,6 +162,21 @@ def _measure_fidelity(evaluation: Evaluation) -> Iterator[Row]:
     yield "fidelity, the same for the truth through the VAE", f"{np.mean(ceiling):.1f} dB"
 
 
+def _measure_distance(evaluation: Evaluation) -> Iterator[Row]:
+    """Pans and tilts of obedience's shots, by how far the picture has moved: a token is 16 pixels wide."""
+    made: dict[float, list[float]] = {}
+    for trial in draw_trials("camera", CAMERA_MOVES, evaluation.shots, 1):
+        if not trial.clip.motion.move.startswith(("pan", "tilt")):
+            continue
+        frames = evaluation.shot(trial)
+        for number in range(4, FRAMES_PER_SECTION + 1, 4):
+            moved = round(PAN * trial.clip.motion.speed.factor * number / FRAMES_PER_SECTION, 1)
+            where = trial.clip.motion_field(0, number).visible
+            made.setdefault(moved, []).append(psnr(frames[number], trial.clip.frame(number), where))
+    for moved, decibels in sorted(made.items()):
+        yield f"still visible part, moved by {moved:g} pixels ({len(decibels)} frames)", f"{np.mean(decibels):.1f} dB"
+
+
 def _measure_steps(evaluation: Evaluation) -> Iterator[Row]:
     """Eight steps beside sixteen, on the same shots."""
     for steps in (8, 16):
@@ -212,6 +227,7 @@ _PARTS: Mapping[str, Callable[[Evaluation], Iterator[Row]]] = {
     "vae": _measure_vae,
     "obedience": _measure_obedience,
     "fidelity": _measure_fidelity,
+    "distance": _measure_distance,
     "steps": _measure_steps,
     "drift": _measure_drift,
     "speed": _measure_speed,

@@ -22,7 +22,8 @@ FRAMES_PER_LATENT = 4
 LATENTS_PER_SECTION = FRAMES_PER_SECTION // FRAMES_PER_LATENT
 
 # Distances are in pixels whatever the picture's size: the model cannot tell a large picture from a part of one.
-_PAN = 24.0  # pixels a section
+PAN = 24.0
+"""Pixels that a pan or tilt of normal speed moves the picture in a section."""
 _ZOOM = 0.14  # natural logarithm of the scale, a section
 _ROLL = 0.14  # radians a section
 _OBJECT_SHIFT = 20.0
@@ -184,7 +185,7 @@ class Motion:
             amount *= _ORBIT_PARALLAX[depth]
         elif self.move.name.startswith("DOLLY"):
             amount *= _DOLLY_PARALLAX[depth]
-        pan = _PAN * amount
+        pan = PAN * amount
         return similarity(x * pan, y * pan, zoom * _ZOOM * amount, roll * _ROLL * amount)
 
     def of_object(self, time: float) -> Affine:
