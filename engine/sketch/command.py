@@ -12,7 +12,11 @@ from ..media.files import make_folder
 from ..models.catalog import find_model
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
+    from diffusers import (
+        AutoencoderKLHunyuanVideo,
+        HunyuanVideoFramepackPipeline,
+        HunyuanVideoFramepackTransformer3DModel,
+    )
 
     from ..models.spec import ModelSpec
 
@@ -38,6 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train = actions.add_parser("train", help="train a FramePack transformer on drawn clips")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder; one begun goes on")
     train.add_argument("--model", metavar="NAME_OR_DIR", help="begin with this model instead of from nothing")
+    train.add_argument("--heads", type=int, metavar="N", help="make that model wider first, to N heads of its size")
     train.add_argument("--vae", type=Path, metavar="DIR", help="the VAE of a new Sketch (default: DIR/vae of the run)")
     train.add_argument("--steps", type=int, default=6000, help="optimiser steps (default: 6000)")
     train.add_argument("--batch", type=int, default=8, help="clips a step (default: 8)")
@@ -160,7 +165,11 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     if args.model:
         model = find_model(args.model)
         dtype = torch.bfloat16 if args.lora else torch.float32
-        return HunyuanVideoFramepackPipeline.from_pretrained(model.path, torch_dtype=dtype), spec_of(model)
+        pipeline = HunyuanVideoFramepackPipeline.from_pretrained(model.path, torch_dtype=dtype)
+        if args.heads:
+            torch.manual_seed(args.seed)
+            pipeline.transformer = _wider(pipeline.transformer, args.heads)
+        return pipeline, spec_of(model)
     torch.manual_seed(args.seed)
     vae = AutoencoderKLHunyuanVideo.from_pretrained(args.vae or args.out / VAE_FOLDER)
     transformer = new_transformer()
@@ -174,6 +183,16 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
         write_words(pipeline, words)
     read_words(pipeline, words)
     return pipeline, RELEASED
+
+
+def _wider(transformer: HunyuanVideoFramepackTransformer3DModel, heads: int) -> HunyuanVideoFramepackTransformer3DModel:
+    from .widen import widened
+
+    try:
+        return widened(transformer, heads)
+    except ValueError as fault:
+        least = f"more than {transformer.config['num_attention_heads']}"
+        raise EngineError(Code.CHOICE_INVALID, name="heads", value=heads, allowed=least) from fault
 
 
 def _latents(size: str) -> tuple[int, int]:
