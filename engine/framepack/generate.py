@@ -156,9 +156,7 @@ class Shot:
         if self._family.decodes_aside and planned is not self._plan.made[-1]:
             self._aside = planned, self._family.decode_aside(latents)
             return
-        with memory_faults(self._family.device, "decoding"), self.clock.measure("decode"):
-            pixels = self._family.decode(latents)
-        yield self._publisher.publish(planned, pixels, self._seams)
+        yield self._published(planned, lambda: self._family.decode(latents))
 
     def _settle(self, *, wanted: bool) -> Iterator[Event]:
         """Publish the section that was decoded aside, if there is one: once it is done, or where it is `wanted` now."""
@@ -166,9 +164,13 @@ class Shot:
             return
         planned, decoding = self._aside
         self._aside = None
+        yield self._published(planned, decoding.result)
+
+    def _published(self, planned: PlannedSection, decoded: Callable[[], torch.Tensor]) -> Event:
+        """Publish a section whose pixels `decoded` gives, or waits for."""
         with memory_faults(self._family.device, "decoding"), self.clock.measure("decode"):
-            pixels = decoding.result()
-        yield self._publisher.publish(planned, pixels, self._seams)
+            pixels = decoded()
+        return self._publisher.publish(planned, pixels, self._seams)
 
     # Sampling
 

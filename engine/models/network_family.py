@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -22,7 +23,7 @@ from .spec import ModelSpec
 from .step_cache import StepCache
 
 
-class NetworkFamily:
+class NetworkFamily(ABC):
     """The part of a `Family` that does not know what its networks are."""
 
     def __init__(
@@ -67,12 +68,13 @@ class NetworkFamily:
 
         return self._decoding.submit(decode)
 
+    @abstractmethod
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """As `Family.decode`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _vae(self) -> Any:
-        raise NotImplementedError
+        """The VAE, loaded once."""
 
     def park(self) -> None:
         """Take all weights off the device, between two steps; they stay in main memory."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKLHunyuanVideo
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import Code, EngineError
@@ -150,12 +151,10 @@ def _measure_fidelity(evaluation: Evaluation) -> Iterator[Row]:
     for trial in draw_trials("camera", CAMERA_MOVES, min(evaluation.shots, 48), 1):
         frames, decoded = evaluation.shot(trial), evaluation.through_vae(trial.clip)
         first.append(psnr(frames[0], trial.clip.first))
-        for number in range(4, FRAMES_PER_SECTION + 1, 4):
-            truth, where = trial.clip.frame(number), trial.clip.motion_field(0, number).visible
-            if where.any():
-                made.append(psnr(frames[number], truth, where))
-                frozen.append(psnr(trial.clip.first, truth, where))
-                ceiling.append(psnr(decoded[number], truth, where))
+        for number, truth, where in _still_visible(trial.clip):
+            made.append(psnr(frames[number], truth, where))
+            frozen.append(psnr(trial.clip.first, truth, where))
+            ceiling.append(psnr(decoded[number], truth, where))
     yield f"fidelity, frame 1 against the board ({len(first)} shots)", f"{np.mean(first):.1f} dB"
     yield "fidelity, still visible part over the first section", f"{np.mean(made):.1f} dB"
     yield "fidelity, the same for a frozen start frame", f"{np.mean(frozen):.1f} dB"
@@ -169,10 +168,9 @@ def _measure_distance(evaluation: Evaluation) -> Iterator[Row]:
         if not trial.clip.motion.move.startswith(("pan", "tilt")):
             continue
         frames = evaluation.shot(trial)
-        for number in range(4, FRAMES_PER_SECTION + 1, 4):
+        for number, truth, where in _still_visible(trial.clip):
             moved = round(PAN * trial.clip.motion.speed.factor * number / FRAMES_PER_SECTION, 1)
-            where = trial.clip.motion_field(0, number).visible
-            made.setdefault(moved, []).append(psnr(frames[number], trial.clip.frame(number), where))
+            made.setdefault(moved, []).append(psnr(frames[number], truth, where))
     for moved, decibels in sorted(made.items()):
         yield f"still visible part, moved by {moved:g} pixels ({len(decibels)} frames)", f"{np.mean(decibels):.1f} dB"
 
@@ -184,10 +182,8 @@ def _measure_steps(evaluation: Evaluation) -> Iterator[Row]:
         for trial in draw_trials("steps", CAMERA_MOVES, 24, 1):
             settled = Trial(f"{trial.name}-{steps}", trial.clip, trial.prompt, 1, trial.seed, (("steps", steps),))
             frames = evaluation.shot(settled)
-            for number in range(4, FRAMES_PER_SECTION + 1, 4):
-                where = trial.clip.motion_field(0, number).visible
-                if where.any():
-                    made.append(psnr(frames[number], trial.clip.frame(number), where))
+            for number, truth, where in _still_visible(trial.clip):
+                made.append(psnr(frames[number], truth, where))
         yield f"still visible part at {steps} steps (24 shots)", f"{np.mean(made):.2f} dB"
 
 
@@ -233,6 +229,14 @@ _PARTS: Mapping[str, Callable[[Evaluation], Iterator[Row]]] = {
     "speed": _measure_speed,
 }
 PARTS = tuple(_PARTS)
+
+
+def _still_visible(clip: Clip) -> Iterator[tuple[int, Picture, NDArray[np.bool_]]]:
+    """Every fourth frame of the first section: its number, the truth, and what of it the start still shows, if any."""
+    for number in range(4, FRAMES_PER_SECTION + 1, 4):
+        where = clip.motion_field(0, number).visible
+        if where.any():
+            yield number, clip.frame(number), where
 
 
 def _recognised(

@@ -21,8 +21,8 @@ from torch import nn
 _SIZE = (18, 32)
 """Latents (rows, columns) of the size that place is fitted on, 256x144."""
 _WINDOW = 9
-_CARRIERS = (2, 3)
-"""Heads that carry the clean patch: its first and its second half lie on just their features."""
+CARRIERS = (2, 3)
+"""Heads that carry the clean patch along the motion: its first and its second half lie on just their features."""
 # Tokens (16 pixels) that a place's source lies away after a section at a rate of 1; for zoom and roll, a token from the
 # centre.
 _PAN = -24 / 16
@@ -113,7 +113,7 @@ def _turn(block: Any, features: dict[str, int], config: Any) -> None:
     size, theta = config["attention_head_dim"], config["rope_theta"]
     across = {"time across": _PAN, "column zoom": _ZOOM, "row roll": _ROLL}
     down = {"time down": _PAN, "row zoom": _ZOOM, "column roll": -_ROLL}
-    for head in _CARRIERS:
+    for head in CARRIERS:
         dims = slice(head * size, (head + 1) * size)
         block.attn.to_q.weight[dims] = 0.0
         block.attn.to_k.weight[dims, : features["time across"]] = 0.0
@@ -128,13 +128,13 @@ def _turn(block: Any, features: dict[str, int], config: Any) -> None:
 def _carry(block: Any, width: int) -> None:
     """Let the carrying heads put the clean patch that they see where the patch's features are."""
     size = width // block.attn.heads
-    dims = slice(_CARRIERS[0] * size, (_CARRIERS[-1] + 1) * size)
+    dims = slice(CARRIERS[0] * size, (CARRIERS[-1] + 1) * size)
     block.attn.to_v.weight[dims] = 0.0
     block.attn.to_v.bias[dims] = 0.0
-    block.attn.to_v.weight[dims, dims] = torch.eye(len(_CARRIERS) * size)
+    block.attn.to_v.weight[dims, dims] = torch.eye(len(CARRIERS) * size)
     block.proj_out.weight[:, dims] = 0.0
     block.proj_out.weight[dims] *= 0.1
-    block.proj_out.weight[dims, dims] = 2.0 * torch.eye(len(_CARRIERS) * size)
+    block.proj_out.weight[dims, dims] = 2.0 * torch.eye(len(CARRIERS) * size)
 
 
 def _observe(transformer: HunyuanVideoFramepackTransformer3DModel, norm: nn.Module) -> torch.Tensor:

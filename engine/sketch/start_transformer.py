@@ -20,7 +20,8 @@ from torch import nn
 
 from .moves import COMPONENTS
 
-_GATE = 0.5
+GATE = 0.5
+"""Where the gates of a modulation start."""
 _MARK = 5.0
 _SHARPNESS = 3.5
 """Of queries; with the keys' 1.0 a head sees its place about as well as the eight around it together."""
@@ -95,7 +96,7 @@ def _still(linear: nn.Linear, gates: tuple[int, ...], parts: int) -> None:
     nn.init.zeros_(linear.bias)
     size = linear.out_features // parts
     for gate in gates:
-        linear.bias[gate * size : (gate + 1) * size] = _GATE
+        linear.bias[gate * size : (gate + 1) * size] = GATE
 
 
 def _gaze(attention: Attention, axes: tuple[int, ...], theta: float) -> None:

@@ -8,20 +8,37 @@ New heads look where the motion's two carriers look, and may learn to look besid
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from diffusers import HunyuanVideoFramepackTransformer3DModel
 
+from .start_motion import CARRIERS
+from .start_transformer import GATE
+
 _WHISPER = 0.05
 """Standard deviation of new weights that write to new features."""
 _JITTER = 0.2
 """By how much new heads look elsewhere than those they are copied from."""
-_CARRIERS = (2, 3)
-"""The heads that new ones are copied from, in turn: those that `start_motion` lets look along the motion."""
-_GATE = 0.5
-_SCALES = {"transformer_blocks": (6, (1, 4)), "single_transformer_blocks": (3, (1,)), "norm_out": (2, (0,))}
-"""Parts of a modulation, and which of them scale what a norm gives."""
+
+
+@dataclass(frozen=True)
+class _Modulation:
+    """What a linear layer says of a block's norms: so many `parts`, of which some scale and some are gates."""
+
+    parts: int
+    scales: tuple[int, ...]
+    gates: tuple[int, ...]
+
+
+_MODULATIONS = {
+    "transformer_blocks": _Modulation(6, (1, 4), (2, 5)),
+    "single_transformer_blocks": _Modulation(3, (1,), (2,)),
+    "norm_out": _Modulation(2, (0,), ()),
+    "context_embedder": _Modulation(2, (), ()),
+}
+"""By how the layers' names begin."""
 
 
 @torch.no_grad()
@@ -53,29 +70,30 @@ def _extend(name: str, into: torch.Tensor, trained: torch.Tensor, old: int, new:
         into[:] = torch.randn_like(into) * _WHISPER / math.sqrt(into[0].numel() / into.shape[1])
     elif into.dim() == 1:
         into.fill_(name.endswith("weight"))  # a norm's
-    parts = trained.shape[0] // old if ".linear." in name and "norm" in name else 1
-    columns = _columns(name, into, trained, old, new)
-    for part in range(parts):
-        rows = slice(part * len(into) // parts, part * len(into) // parts + len(trained) // parts)
-        told = trained[part * len(trained) // parts : (part + 1) * len(trained) // parts]
-        into[rows] = 0.0
-        if trained.dim() == 1:
-            into[rows] = told
+    modulation = _modulation_of(name)
+    parts = modulation.parts if modulation else 1
+    for part, told in zip(into.chunk(parts), trained.chunk(parts), strict=True):
+        rows = part[: len(told)]
+        if told.dim() == 1:
+            rows.copy_(told)
             continue
-        for place, taken in columns:
-            into[rows, place] = told[:, taken]
+        rows.zero_()
+        for place, taken in _columns(name, told.shape[1], old, new):
+            rows[:, place] = told[:, taken]
 
 
-def _columns(
-    name: str, into: torch.Tensor, trained: torch.Tensor, old: int, new: int
-) -> tuple[tuple[slice, slice], ...]:
-    """Where a weight's old inputs are among its new ones; a single block's output reads heads first, then the MLP."""
-    if trained.dim() == 1:
-        return ()
+def _modulation_of(name: str) -> _Modulation | None:
+    if ".linear" not in name or "norm" not in name:
+        return None
+    return next((each for kind, each in _MODULATIONS.items() if name.startswith(kind)), None)
+
+
+def _columns(name: str, inputs: int, old: int, new: int) -> tuple[tuple[slice, slice], ...]:
+    """Where a weight's old `inputs` are among its new ones; a single block's output reads heads first, then the MLP."""
     if "single_transformer_blocks" in name and "proj_out" in name:
-        mlp = trained.shape[1] - old
-        return (slice(0, old), slice(0, old)), (slice(new, new + mlp), slice(old, old + mlp))
-    return ((slice(0, trained.shape[1]), slice(0, trained.shape[1])),)
+        mlp = inputs - old
+        return (slice(0, old), slice(0, old)), (slice(new, new + mlp), slice(old, inputs))
+    return ((slice(0, inputs), slice(0, inputs)),)
 
 
 def _copy_heads(wide: HunyuanVideoFramepackTransformer3DModel, old: int, size: int) -> None:
@@ -84,7 +102,7 @@ def _copy_heads(wide: HunyuanVideoFramepackTransformer3DModel, old: int, size: i
         attention: Any = block.attn
         for query in (attention.to_q, attention.to_k):
             for number, begin in enumerate(range(old, query.out_features, size)):
-                carrier = _CARRIERS[number % len(_CARRIERS)] * size
+                carrier = CARRIERS[number % len(CARRIERS)] * size
                 query.weight[begin : begin + size] = query.weight[carrier : carrier + size]
                 bias = query.bias[carrier : carrier + size]
                 query.bias[begin : begin + size] = bias * (1 + _JITTER * torch.randn_like(bias))
@@ -95,16 +113,13 @@ def _compensate(wide: HunyuanVideoFramepackTransformer3DModel, factor: float, ol
     for name, module in wide.named_modules():
         if name.startswith("context_embedder") and isinstance(module, torch.nn.LayerNorm) and module.weight is not None:
             module.weight[:old] *= factor
-            continue
-        kind = next((kind for kind in _SCALES if name.startswith(kind)), None)
-        if kind is None or not (name.endswith(".linear") and "norm" in name):
+        modulation = _modulation_of(name)
+        if modulation is None:
             continue
         linear: Any = module
-        parts, scales = _SCALES[kind]
-        for part in range(parts):
-            rows = slice(part * new, part * new + old)
-            if part in scales:
-                linear.weight[rows] *= factor
-                linear.bias[rows] = factor * (1 + linear.bias[rows]) - 1
-            elif (parts, part) in ((6, 2), (6, 5), (3, 2)):
-                linear.bias[part * new + old : (part + 1) * new] = _GATE
+        weights, biases = linear.weight.chunk(modulation.parts), linear.bias.chunk(modulation.parts)
+        for part in modulation.scales:
+            weights[part][:old] *= factor
+            biases[part][:old] = factor * (1 + biases[part][:old]) - 1
+        for part in modulation.gates:
+            biases[part][old:] = GATE

@@ -21,7 +21,7 @@ from engine.framepack.history import History
 from engine.framepack.job import extent_of, prepare, run
 from engine.framepack.layout import NO_LEAD
 from engine.framepack.packing import parse
-from engine.framepack.plan import Grid, PlannedSection, plan_shot
+from engine.framepack.plan import Grid, ShotPlan, plan_shot
 from engine.media.boards import open_board
 from engine.models.families import Families
 from engine.models.folder import open_folder
@@ -111,7 +111,7 @@ def frames_a_second(folder: Path, quick: bool) -> list[Row]:
     width, height = (640, 384) if whole else (64, 64)
     folders = helios_folders(folder / "helios-released")
     layers = true_size.TRUE_LAYERS if whole else (1, 1)
-    made = _sections()
+    plan = _plan()
     rows = []
     with true_size.random_weights(layers, {} if whole else _CUT_DOWN):
         for cap in (*CAPS, 0) if on_gpu else (0,):
@@ -122,13 +122,13 @@ def frames_a_second(folder: Path, quick: bool) -> list[Row]:
                 torch.cuda.set_per_process_memory_fraction(min(1.0, cap * GIB / total) if cap else 1.0)
                 torch.cuda.reset_peak_memory_stats()
             if cap:
-                extent = extent_of(made, HELIOS_DISTILLED, HELIOS_DISTILLED.window, (width, height))
+                extent = extent_of(plan.made, HELIOS_DISTILLED, HELIOS_DISTILLED.window, (width, height))
                 placed = place(
                     Helios.demand(folders, HELIOS_DISTILLED, extent, device), Room("cuda", cap * GIB, 96 * GIB)
                 )
                 placement, said = placed.placement, true_size.described(placed)
             family = Helios(folders, HELIOS_DISTILLED, device, placement=placement)
-            seconds = _section_seconds(family, made[1], width, height)
+            seconds = _section_seconds(family, plan, width, height)
             peak = f", peak {torch.cuda.max_memory_allocated() / GIB:.2f} GiB" if on_gpu else ""
             name = f"Helios Distilled, {width}x{height}, {f'{cap} GB' if cap else 'all the memory'}: {said}"
             theirs = "" if cap else f"{33 / _diffusers_seconds(family, width, height):.2f} frames a second"
@@ -145,22 +145,20 @@ def frames_a_second(folder: Path, quick: bool) -> list[Row]:
     return rows
 
 
-def _sections() -> tuple[PlannedSection, ...]:
+def _plan() -> ShotPlan:
     spec = HELIOS_DISTILLED
     grid = Grid(spec.window, spec.temporal_compression, spec.seam)
-    return plan_shot(165, grid=grid, schedule=parse(spec.schedules[Order.FORWARD]), boards=(), lead=NO_LEAD).made
+    return plan_shot(165, grid=grid, schedule=parse(spec.schedules[Order.FORWARD]), boards=(), lead=NO_LEAD)
 
 
-def _section_seconds(family: Helios, planned: PlannedSection, width: int, height: int) -> float:
-    """Seconds of one section but the first, decoded; its history is noise."""
-    spec = family.spec
+def _section_seconds(family: Helios, plan: ShotPlan, width: int, height: int) -> float:
+    """Seconds of the second section of `plan`, decoded; its history is noise."""
+    spec, planned = family.spec, plan.made[1]
 
     class _Noise(History):
         def _latent(self, number: int) -> torch.Tensor:
             return torch.randn(spec.latent_shape(1, height, width))
 
-    grid = Grid(spec.window, spec.temporal_compression, spec.seam)
-    plan = plan_shot(165, grid=grid, schedule=parse(spec.schedules[Order.FORWARD]), boards=(), lead=NO_LEAD)
     context = _Noise(plan, {}, torch.zeros(spec.latent_shape(1, height, width))).context(planned)
     text = TextCondition({"embeds": torch.randn(1, spec.prompt_tokens, 4096)})
     denoising = Denoising(
