@@ -33,6 +33,9 @@ SIZES = ((256, 144), (192, 192), (224, 160), (160, 224), (144, 256))
 """(width, height) of the clips: about the same area at the aspects that boards have."""
 _SHARES = (0.6, 0.14, 0.12, 0.07, 0.07)
 CLIPS_PER_FILE = 10
+_LONG = 0.25
+"""Share of the files whose clips last as long as the longest shot, the first among them; the others last one section.
+What stands in front of what is learned from many scenes: 114 orbits were known by heart, and others shown as pans."""
 _BATCH = 8
 
 
@@ -53,7 +56,7 @@ class ClipLatents:
 def extend_bank(
     folder: Path, vae: AutoencoderKLHunyuanVideo, *, clips: int, sections: int, side: int, seed: int, workers: int
 ) -> None:
-    """Draw and encode clips of `sections` sections and an end board until `folder` holds `clips`.
+    """Draw and encode clips of one section, some of `sections`, with an end board, until `folder` holds `clips`.
 
     `side` is the image encoder's, in pixels.
     On a CPU `workers` processes share the files; what they make does not depend on their number.
@@ -130,7 +133,8 @@ def _write_file(
 ) -> None:
     rng = np.random.default_rng([seed, number])
     size = sizes[rng.choice(len(sizes), p=_SHARES)]
-    drawn = [random_clip(rng, size, sections + 1 / LATENTS_PER_SECTION) for _ in range(count)]
+    length = sections if number == 0 or rng.random() < _LONG else 1
+    drawn = [random_clip(rng, size, length + 1 / LATENTS_PER_SECTION) for _ in range(count)]
     encoded = [encoder.encode(clip, side) for clip in drawn]
     facts = [
         {"move": clip.motion.move, "speed": clip.motion.speed, "thing": clip.scene.thing, "place": clip.scene.place}

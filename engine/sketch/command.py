@@ -67,11 +67,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     measure.add_argument("--model", metavar="NAME_OR_DIR", default="sketch", help="what to measure (default: sketch)")
     measure.add_argument(
-        "--only", default="", metavar="PART,PART", help="vae, obedience, fidelity, distance, steps, drift, speed"
+        "--only",
+        default="",
+        metavar="PART,PART",
+        help="vae, obedience, fidelity, distance, foresight, steps, drift, speed",
     )
     measure.add_argument("--shots", type=int, default=200, help="shots for obedience (default: 200)")
     measure.add_argument("--lengths", default="1,3", metavar="N,N", help="their lengths in sections (default: 1,3)")
     measure.add_argument("--pictures", type=Path, metavar="DIR", help="pictures that no training code drew")
+    measure.add_argument("--bank", type=Path, metavar="DIR", help="the run's bank, to set known scenes beside new ones")
     measure.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     measure.set_defaults(act=_eval)
     parser.set_defaults(run=run)
@@ -210,11 +214,11 @@ def _save_lora(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
 
 
 def _eval(args: argparse.Namespace) -> None:
-    from .evaluate import PARTS, Extent, evaluate
+    from .evaluate import PARTS, Extent, Sources, evaluate
 
     try:
         extent = Extent(args.shots, tuple(int(length) for length in args.lengths.split(",")))
     except ValueError as fault:
         raise EngineError(Code.CHOICE_INVALID, name="lengths", value=args.lengths, allowed="such as 1,3") from fault
     parts = tuple(part for part in args.only.split(",") if part) or PARTS
-    evaluate(find_model(args.model), args.out, parts, extent, args.pictures, args.device)
+    evaluate(find_model(args.model), args.out, parts, extent, Sources(args.pictures, args.bank), args.device)

@@ -15,17 +15,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKLHunyuanVideo
+from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import Code, EngineError
 from ..media.files import make_folder, write_whole
+from ..models.families import choose_device, spec_of
 from ..models.folder import ModelFolder
-from .bank import StillEncoder
+from .bank import StillEncoder, read_bank
 from .data import Clip, Picture
-from .measures import colour, likeness, psnr, sharpness
-from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Motion, Move, Speed
+from .drift import HOLD_STILL, drift, long_trials
+from .foresight import GROUPS, as_new, foresight, new_clips
+from .measures import psnr
+from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Move, Speed
 from .pictures import drawn_pictures, to_signed
 from .recognise import Recognised, recognise
 from .sheets import contact_sheet
@@ -45,13 +48,21 @@ class Extent:
     lengths: tuple[int, ...] = (1, 3)
 
 
+@dataclass(frozen=True)
+class Sources:
+    """What is measured on beside what is drawn: a folder of pictures, and the bank that the model was trained on."""
+
+    pictures: Path | None = None
+    bank: Path | None = None
+
+
 class Evaluation:
     """One model measured into one folder."""
 
-    def __init__(self, model: ModelFolder, out: Path, extent: Extent, pictures: Path | None, device: str) -> None:
+    def __init__(self, model: ModelFolder, out: Path, extent: Extent, sources: Sources, device: str) -> None:
         self.model, self.out, self.device = model, out, device
         self.shots, self.lengths = extent.shots, extent.lengths
-        self.pictures = pictures
+        self.pictures, self.bank = sources.pictures, sources.bank
         self._vae: AutoencoderKLHunyuanVideo | None = None
 
     @property
@@ -76,7 +87,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: ModelFolder, out: Path, parts: tuple[str, ...], extent: Extent, pictures: Path | None, device: str
+    model: ModelFolder, out: Path, parts: tuple[str, ...], extent: Extent, sources: Sources, device: str
 ) -> None:
     """Measure `parts` of `model` into `out`: `results.json`, `table.md` and `sheet-*.png`.
 
@@ -86,7 +97,7 @@ def evaluate(
     if unknown:
         raise EngineError(Code.CHOICE_INVALID, name="only", value=unknown, allowed=", ".join(PARTS))
     make_folder(out)
-    evaluation = Evaluation(model, out, extent, pictures, device)
+    evaluation = Evaluation(model, out, extent, sources, device)
     path = out / "results.json"
     results: dict[str, list[Row]] = json.loads(path.read_text()) if path.is_file() else {}
     for part in parts:
@@ -175,6 +186,23 @@ def _measure_distance(evaluation: Evaluation) -> Iterator[Row]:
         yield f"still visible part, moved by {moved:g} pixels ({len(decibels)} frames)", f"{np.mean(decibels):.1f} dB"
 
 
+def _measure_foresight(evaluation: Evaluation) -> Iterator[Row]:
+    """One look from pure noise, on held-out scenes and, where a bank is given, on those it was trained on."""
+    pipeline = HunyuanVideoFramepackPipeline.from_pretrained(evaluation.model.path, torch_dtype=torch.float32)
+    pipeline.to(choose_device(evaluation.device))
+    spec = spec_of(evaluation.model)
+    side = pipeline.image_encoder.config.image_size
+    scenes = {"held-out": list(new_clips(StillEncoder(evaluation.vae), side))}
+    if evaluation.bank:
+        scenes["the bank's"] = list(as_new(read_bank(evaluation.bank)))
+    for which, clips in scenes.items():
+        found = foresight(pipeline, spec, clips)
+        for group, moves in GROUPS.items():
+            of = [found[move] for move in moves if move in found]
+            name = f"foresight, {group}, {which} scenes, error over a held start's"
+            yield name, f"{np.mean(of):.2f}" if of else "none"
+
+
 def _measure_steps(evaluation: Evaluation) -> Iterator[Row]:
     """Eight steps beside sixteen, on the same shots."""
     for steps in (8, 16):
@@ -188,24 +216,28 @@ def _measure_steps(evaluation: Evaluation) -> Iterator[Row]:
 
 
 def _measure_drift(evaluation: Evaluation) -> Iterator[Row]:
-    """How far the last 15 % of a long shot is from its first 15 %, inverted beside vanilla, on the same boards."""
+    """How far the last 15 % of a long shot is from its first 15 %, inverted beside vanilla, on the same boards.
+
+    What a camera moves as asked is unlike the board too; shots that hold still are told apart for that.
+    """
     sections, boards = 20, max(4, evaluation.shots // 25)
-    schedules = {"inverted": "f1k1_x_g9_f1k1f2k2f16k4_td", "vanilla": "td_f16k4f2k2f1k1_g9"}
+    trials = list(long_trials(boards, sections))
     drifts: dict[str, list[tuple[float, float, float]]] = {}
-    for order, schedule in schedules.items():
+    for order, schedule in (("inverted", "f1k1_x_g9_f1k1f2k2f16k4_td"), ("vanilla", "td_f16k4f2k2f1k1_g9")):
         rows = []
-        for trial in _long_trials(boards, sections):
+        for trial in trials:
             settings = (("schedule", schedule),)
             frames = evaluation.shot(Trial(f"{trial.name}-{order}", trial.clip, trial.prompt, sections, 0, settings))
-            drifts.setdefault(order, []).append(_drift(frames, trial.clip.first))
+            drifts.setdefault(order, []).append(drift(frames, trial.clip.first))
             rows.append((f"{order}: {trial.prompt}", frames))
         contact_sheet(evaluation.out / f"sheet-drift-{order}.png", rows, columns=8)
+    still = [trial.prompt == HOLD_STILL for trial in trials]
     for number, measure in enumerate(("sharpness", "colour", "identity to the board")):
-        of = {order: float(np.mean([drift[number] for drift in each])) for order, each in drifts.items()}
-        value = (
-            f"inverted {of['inverted']:.3f}, vanilla {of['vanilla']:.3f}, ratio {of['inverted'] / of['vanilla']:.2f}"
-        )
-        yield f"drift of {measure}, {boards} shots of {sections} sections", value
+        for which, counted in ((f"{boards} shots", [True] * boards), (f"the {sum(still)} that hold still", still)):
+            of = {order: np.mean([each[number] for each in made], where=counted) for order, made in drifts.items()}
+            ratio = of["inverted"] / of["vanilla"]
+            value = f"inverted {of['inverted']:.3f}, vanilla {of['vanilla']:.3f}, ratio {ratio:.2f}"
+            yield f"drift of {measure}, {which} of {sections} sections", value
 
 
 def _measure_speed(evaluation: Evaluation) -> Iterator[Row]:
@@ -224,6 +256,7 @@ _PARTS: Mapping[str, Callable[[Evaluation], Iterator[Row]]] = {
     "obedience": _measure_obedience,
     "fidelity": _measure_fidelity,
     "distance": _measure_distance,
+    "foresight": _measure_foresight,
     "steps": _measure_steps,
     "drift": _measure_drift,
     "speed": _measure_speed,
@@ -256,30 +289,6 @@ def _recognised(
         yield trial, seen
     if rows:
         contact_sheet(evaluation.out / f"sheet-{kind}-{sections}.png", rows)
-
-
-def _long_trials(boards: int, sections: int) -> Iterator[Trial]:
-    """Boards for long shots; half hold still, the others pan, tilt or push in slowly."""
-    motions = (Move.STATIC, Move.PAN_LEFT, Move.STATIC, Move.ZOOM_IN, Move.STATIC, Move.TILT_UP)
-    for number, drawn in enumerate(islice(draw_trials("drift", (Move.STATIC,), boards, 1), boards)):
-        motion = Motion(motions[number % len(motions)], Speed.SLOW)
-        words = "static shot" if motion.move is Move.STATIC else f"the camera slowly {_verb(motion.move)}"
-        yield Trial(f"drift-{sections}-{number:03d}", drawn.clip, words, sections, number)
-
-
-def _verb(move: Move) -> str:
-    word, side = str(move).split()
-    return f"{word}s {side}"
-
-
-def _drift(frames: list[Picture], board: Picture) -> tuple[float, float, float]:
-    """|M(first 15 %) - M(last 15 %)| for sharpness, colour and likeness to the board."""
-    part = max(1, round(len(frames) * 0.15))
-    first, last = frames[:part], frames[-part:]
-    crisp = [float(np.mean([sharpness(each) for each in end])) for end in (first, last)]
-    tint = [np.mean([colour(each) for each in end], 0) for end in (first, last)]
-    same = [float(np.mean([likeness(each, board) for each in end])) for end in (first, last)]
-    return abs(crisp[0] - crisp[1]), float(np.abs(tint[0] - tint[1]).mean()), abs(same[0] - same[1])
 
 
 @torch.inference_mode()

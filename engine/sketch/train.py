@@ -85,15 +85,16 @@ def train(
             block.compile(dynamic=True)
     optimizers = _optimizers(networks, settings)
     training = Training(folder, networks, optimizers, Course(settings.steps, settings.seed))
-    shelf = _by_size(practised(clips, settings))
+    shelf = by_size(practised(clips, settings))
+    longest = min(settings.longest, max(len(clip.latents) for each in shelf.values() for clip in each) // spec.window)
 
     def loss_of(step: int, rng: np.random.Generator) -> torch.Tensor:
         last = step > 0.9 * settings.steps
         frames = spec.window if last and rng.random() < 0.5 else settings.frames
-        lesson = draw_lesson(rng, spec, longest=settings.longest, frames=frames)
+        lesson = draw_lesson(rng, spec, longest=longest, frames=frames)
         crop = settings.crop if step < 0.55 * settings.steps and rng.random() < 0.85 else 0
         count = settings.batch * (2 if crop else 1) // (2 if frames == spec.window else 1)
-        batch = _draw(rng, shelf, lesson, max(1, count), crop)
+        batch = draw_batch(rng, shelf, lesson, max(1, count), crop)
         return _loss(pipeline, spec, lesson, batch, settings.pure_noise, rng, device)
 
     training.run(loss_of, "transformer")
@@ -101,7 +102,9 @@ def train(
 
 
 @dataclass(frozen=True)
-class _Batch:
+class Batch:
+    """A step's clips."""
+
     shots: torch.Tensor
     """(B, C, T, h, w) float32."""
     boards: torch.Tensor
@@ -113,37 +116,56 @@ def _loss(
     pipeline: HunyuanVideoFramepackPipeline,
     spec: ModelSpec,
     lesson: Lesson,
-    batch: _Batch,
+    batch: Batch,
     pure_noise: float,
     rng: np.random.Generator,
     device: torch.device,
 ) -> torch.Tensor:
     shots = batch.shots.to(device)
     count = len(shots)
+    x0 = lesson.target(shots)
+    noise = torch.randn_like(x0)
+    sigma = torch.from_numpy(_sigmas(rng, count, pure_noise)).to(device)
+    level = sigma[:, None, None, None, None]
+    guidance = torch.from_numpy(rng.uniform(*_GUIDANCE, count)).float().to(device)
+    context = lesson.context(_blurred(shots, lesson, rng))
+    said = velocity(pipeline, spec, batch, (1 - level) * x0 + level * noise, sigma, guidance, context)
+    errors = functional.mse_loss(said, noise - x0, reduction="none").mean((1, 2, 3, 4))
+    return (errors * _weights(shots[:, :, lesson.anchor, None], x0)).mean()
+
+
+def velocity(
+    pipeline: HunyuanVideoFramepackPipeline,
+    spec: ModelSpec,
+    batch: Batch,
+    noised: torch.Tensor,
+    sigma: torch.Tensor,
+    guidance: torch.Tensor,
+    context: PackedContext,
+) -> torch.Tensor:
+    """What `pipeline` says of the latents `noised` (B, C, T, h, w), float32: where noise lies from what it hides.
+
+    `sigma` and `guidance` are (B,); in bfloat16 where autocast knows it, with gradients for all but the text encoders.
+    """
+    device = noised.device
     with torch.autocast(device.type, torch.bfloat16):
         with torch.no_grad():
             template = {"template": spec.prompt_template, "crop_start": spec.prompt_crop}
             embeds, pooled, mask = pipeline.encode_prompt(
                 batch.prompts, prompt_template=template, device=device, max_sequence_length=_WORDS
             )
-        vision = pipeline.image_encoder(pixel_values=batch.boards.to(device)).last_hidden_state
-        x0 = lesson.target(shots)
-        noise = torch.randn_like(x0)
-        sigma = torch.from_numpy(_sigmas(rng, count, pure_noise)).to(device)
-        level = sigma[:, None, None, None, None]
-        predicted = pipeline.transformer(
-            hidden_states=(1 - level) * x0 + level * noise,
+        said: torch.Tensor = pipeline.transformer(
+            hidden_states=noised,
             timestep=sigma * 1000,
             encoder_hidden_states=embeds,
             encoder_attention_mask=mask.float(),
             pooled_projections=pooled,
-            image_embeds=vision,
-            guidance=torch.from_numpy(rng.uniform(*_GUIDANCE, count)).float().to(device) * 1000,
-            **_context(lesson.context(_blurred(shots, lesson, rng)), spec),
+            image_embeds=pipeline.image_encoder(pixel_values=batch.boards.to(device)).last_hidden_state,
+            guidance=guidance * 1000,
+            **_context(context, spec),
             return_dict=False,
         )[0]
-    errors = functional.mse_loss(predicted.float(), noise - x0, reduction="none").mean((1, 2, 3, 4))
-    return (errors * _weights(shots[:, :, lesson.anchor, None], x0)).mean()
+    return said.float()
 
 
 def _context(context: PackedContext, spec: ModelSpec) -> dict[str, torch.Tensor]:
@@ -183,13 +205,16 @@ def _sigmas(rng: np.random.Generator, count: int, pure_noise: float) -> np.ndarr
     return np.where(rng.random(count) < pure_noise, 1.0, shifted).astype(np.float32)
 
 
-def _draw(
+def draw_batch(
     rng: np.random.Generator, shelf: Mapping[tuple[int, int], list[ClipLatents]], lesson: Lesson, count: int, crop: int
-) -> _Batch:
-    """`count` clips of one size, each from a random start, some backwards, long enough for the lesson."""
-    sizes = list(shelf)
-    shares = np.array([len(shelf[size]) for size in sizes], float)
-    clips = shelf[sizes[rng.choice(len(sizes), p=shares / shares.sum())]]
+) -> Batch:
+    """`count` clips of one size, each from a random start, some backwards, long enough for the lesson.
+
+    With `crop` only the middle of that many latents a side.
+    """
+    fitting = [[clip for clip in clips if len(clip.latents) >= lesson.latents] for clips in shelf.values()]
+    shares = np.array([len(clips) for clips in shelf.values()], float) * [len(clips) > 0 for clips in fitting]
+    clips = fitting[rng.choice(len(fitting), p=shares / shares.sum())]
     shots, boards, prompts = [], [], []
     for _ in range(count):
         clip = clips[rng.integers(len(clips))]
@@ -198,9 +223,9 @@ def _draw(
         if crop:
             shot, board = _middle(shot, board, crop)
         shots.append(shot.transpose(0, 1))
-        boards.append(board.permute(2, 0, 1).float() / 127.5 - 1)
+        boards.append(seen_by_encoder(board))
         prompts.append(write_prompt(rng, motion, clip.thing, clip.place))
-    return _Batch(torch.stack(shots), torch.stack(boards), prompts)
+    return Batch(torch.stack(shots), torch.stack(boards), prompts)
 
 
 def _stretch(rng: np.random.Generator, clip: ClipLatents, length: int) -> tuple[list[int], Motion]:
@@ -214,6 +239,11 @@ def _stretch(rng: np.random.Generator, clip: ClipLatents, length: int) -> tuple[
     if period == 1 and rng.random() < 0.5:
         return places[::-1], clip.motion.backwards
     return places, clip.motion
+
+
+def seen_by_encoder(board: torch.Tensor) -> torch.Tensor:
+    """A board (S, S, 3) uint8 as the image encoder takes it: (3, S, S) in [-1, 1]."""
+    return board.permute(2, 0, 1).float() / 127.5 - 1
 
 
 def _middle(shot: torch.Tensor, board: torch.Tensor, side: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -245,7 +275,8 @@ def practised(clips: Sequence[ClipLatents], settings: Settings) -> list[ClipLate
     return kept + 2 * [clip for clip in kept if settings.often and clip.motion.move.startswith(settings.often)]
 
 
-def _by_size(clips: Sequence[ClipLatents]) -> dict[tuple[int, int], list[ClipLatents]]:
+def by_size(clips: Sequence[ClipLatents]) -> dict[tuple[int, int], list[ClipLatents]]:
+    """The clips by their (width, height) in latents: only those of one size make a batch."""
     shelf: dict[tuple[int, int], list[ClipLatents]] = {}
     for clip in clips:
         height, width = clip.latents.shape[-2:]

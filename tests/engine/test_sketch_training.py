@@ -1,4 +1,4 @@
-"""Sketch's training on tiny networks: twin, linear start, lessons, banks, runs that stop and go on, LoRA."""
+"""Sketch's training on tiny networks: twin, linear start, words, runs that stop and go on, LoRA."""
 
 from __future__ import annotations
 
@@ -12,22 +12,18 @@ from diffusers import HunyuanVideoFramepackPipeline
 from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
 from safetensors.torch import load_file
 
-from engine.errors import EngineError
 from engine.models.hunyuan_spec import RELEASED
-from engine.sketch import bank as banks
 from engine.sketch import loop, train_vae
 from engine.sketch.architecture import new_pipeline, new_transformer, new_vae
-from engine.sketch.bank import ClipLatents, StillEncoder, extend_bank, read_bank
-from engine.sketch.data import random_clip
+from engine.sketch.bank import ClipLatents
 from engine.sketch.finish import encode_pictures, fit_preview, fold_scale
 from engine.sketch.flat import flatten, inflate, looks_at_present_only
-from engine.sketch.lessons import draw_lesson
 from engine.sketch.moves import COMPONENTS, Motion, Move
 from engine.sketch.pictures import ClipBank, PictureBank, drawn_pictures, to_signed
 from engine.sketch.start import start_linear
 from engine.sketch.start_motion import start_motion
 from engine.sketch.start_transformer import start_local
-from engine.sketch.train import Settings, practised, train
+from engine.sketch.train import Settings, train
 from engine.sketch.words import RATE_UNIT, read_words, teach_words, write_words
 from tests.engine.checkpoints import TINY
 
@@ -94,81 +90,6 @@ def test_the_preview_matrix_paints_what_a_latent_shows(linear):
     painted = torch.einsum("nchw,ck->nkhw", encode_pictures(vae, x), torch.tensor(fitted["matrix"]))
     painted += torch.tensor(fitted["bias"])[:, None, None]
     assert (painted - torch.nn.functional.avg_pool2d(x, 8)).abs().mean() < 0.06
-
-
-@torch.inference_mode()
-def test_a_clips_latents_are_its_frames_latents(linear):
-    _, vae = linear
-    clip = random_clip(np.random.default_rng(3), (64, 48), 1, Motion(Move.PAN_LEFT))
-    latents, small = StillEncoder(vae).encode(clip, 24)
-    assert latents.shape == (10, 16, 6, 8)
-    assert small.shape == (10, 24, 24, 3)
-    frame = torch.from_numpy(to_signed(clip.frame(8)[None]))
-    assert (latents[2].float() - encode_pictures(vae, frame)[0]).abs().max() < 0.1  # bfloat16
-    # Another encoder looks back in time, so the whole clip goes through it.
-    other, _ = StillEncoder(new_vae(CHANNELS).eval()).encode(clip, 24)
-    assert other.shape == latents.shape
-
-
-def test_a_bank_goes_on_where_it_stopped(linear, tmp_path, monkeypatch):
-    _, vae = linear
-    monkeypatch.setattr(banks, "CLIPS_PER_FILE", 2)
-    monkeypatch.setattr(banks, "SIZES", ((64, 48), (48, 48), (48, 64), (64, 32), (32, 64)))
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    extend_bank(whole, vae, clips=4, sections=1, side=24, seed=1, workers=1)
-    extend_bank(parts, vae, clips=2, sections=1, side=24, seed=1, workers=1)
-    extend_bank(parts, vae, clips=4, sections=1, side=24, seed=1, workers=1)
-    for one, other in zip(read_bank(whole), read_bank(parts), strict=True):
-        assert torch.equal(one.latents, other.latents)
-        assert one.motion == other.motion
-        assert one.free
-    assert len(read_bank(whole)) == 4
-
-
-@pytest.mark.parametrize("seed", range(25))
-def test_lessons_are_laid_out_as_in_use_and_never_show_the_answer(seed):
-    rng = np.random.default_rng(seed)
-    lesson = draw_lesson(rng, RELEASED, longest=5, frames=3)
-    # A shot whose latent number n is filled with n + 1: the context tells which latents it holds.
-    shot = torch.arange(1, lesson.latents + 1.0)[None, None, :, None, None].expand(2, 16, -1, 4, 4)
-    context = lesson.context(shot)
-    held = {int(value) for block in context.blocks for value in block.latents.unique()} - {0}
-    target = {int(value) for value in lesson.target(shot).unique()}
-    own = set(lesson.plan.own_latents(lesson.planned))
-    assert {number - 1 for number in target} <= own
-    assert len(target) == 3
-    assert not {number - 1 for number in held} & own
-    assert {number - 1 for number in held} == lesson.planned.layout.latents()
-    assert len(context.generated) == 3
-    assert context.blocks[0].latents.shape[0] == 2
-    layout = list(lesson.planned.layout.generated)
-    assert context.generated.tolist() == [layout[frame] for frame in lesson.frames]
-
-
-def test_all_layouts_and_paddings_of_use_are_practised():
-    rng = np.random.default_rng(0)
-    lessons = [draw_lesson(rng, RELEASED, longest=5, frames=3) for _ in range(400)]
-    assert {str(lesson.plan.order) for lesson in lessons} == {"inverted", "forward", "endpoint"}
-    inverted = [lesson for lesson in lessons if lesson.plan.order == "inverted"]
-    gaps = {(lesson.planned.layout.generated.start - 1) // 9 for lesson in inverted}
-    assert gaps == {0, 1, 2, 3}
-    assert any(lesson.plan.end in lesson.plan.boards for lesson in inverted)
-    assert any(
-        not any(slot.latent for block in lesson.planned.layout.after for slot in block.slots) for lesson in inverted
-    )
-
-
-def test_what_is_practised_and_how_often():
-    def clip(move: Move, width: int) -> ClipLatents:
-        return ClipLatents(torch.zeros(1, 16, 4, width), torch.zeros(1), Motion(move), "ball", "room", free=True)
-
-    pan, orbit, small = clip(Move.PAN_LEFT, 8), clip(Move.ORBIT_LEFT, 8), clip(Move.ORBIT_RIGHT, 4)
-    everything = [pan, orbit, small]
-    assert practised(everything, Settings(1)) == everything
-    assert practised(everything, Settings(1, moves=("orbit",))) == [orbit, small]
-    assert practised(everything, Settings(1, size=(8, 4), often=("orbit",))) == [pan, orbit, orbit, orbit]
-    with pytest.raises(EngineError, match="zoom"):
-        practised(everything, Settings(1, moves=("zoom",)))
 
 
 def test_the_released_template_has_its_released_length():
