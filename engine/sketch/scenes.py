@@ -11,6 +11,9 @@ from .drawings import THINGS
 from .moves import Depth
 from .pen import OVERSAMPLING, Colour, Pen, Style, arc
 
+_CROWD, _FAR = (0.15, 0.6), (0.06, 0.25)
+"""Heights, as parts of the view's, of what stands about on the backdrop: anywhere, or far behind the subject. Where near
+and far move apart what is far must look far: nobody could tell a head on the backdrop from a larger subject's."""
 _ROUGH = 0.35
 """Share of the pictures on textured paper."""
 
@@ -51,10 +54,11 @@ def draw_scene(
     height = min(view)
     width_x, width_y = canvas
     crowd = round(width_x * width_y / (view[0] * view[1]) * rng.uniform(0, 3.5))
+    heights = _FAR if parallax else _CROWD
     for _ in range(0 if apart else min(crowd, 24)):
         other = THINGS[str(rng.choice(list(THINGS)))]
         where = (rng.uniform(0.02, 0.98) * width_x, rng.uniform(0.1, 0.95) * width_y)
-        other(pen, where, height * rng.uniform(0.15, 0.6))
+        other(pen, where, height * rng.uniform(*heights))
     size = height * (rng.uniform(0.3, 0.5) if apart else rng.uniform(0.4, 0.85))
     offset = (rng.uniform(-0.22, 0.22) * view[0], rng.uniform(-0.12, 0.15) * view[1])
     if not (parallax or apart):
