@@ -12,8 +12,8 @@ from .moves import Depth
 from .pen import OVERSAMPLING, Colour, Pen, Style, arc
 
 _CROWD, _FAR = (0.15, 0.6), (0.06, 0.25)
-"""Heights, as parts of the view's, of what stands about on the backdrop: anywhere, or far behind the subject. Where near
-and far move apart what is far must look far: nobody could tell a head on the backdrop from a larger subject's."""
+"""Heights, as parts of the view's, of what stands about on the backdrop: anywhere, or far behind the subject. Where
+near and far move apart what is far must look far: nobody could tell a head on the backdrop from the subject's."""
 _ROUGH = 0.35
 """Share of the pictures on textured paper."""
 
