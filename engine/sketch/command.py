@@ -12,11 +12,7 @@ from ..media.files import make_folder
 from ..models.catalog import find_model
 
 if TYPE_CHECKING:
-    from diffusers import (
-        AutoencoderKLHunyuanVideo,
-        HunyuanVideoFramepackPipeline,
-        HunyuanVideoFramepackTransformer3DModel,
-    )
+    from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 
     from ..models.spec import ModelSpec
 
@@ -164,6 +160,7 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     from .architecture import new_pipeline, new_transformer
     from .start_motion import start_motion
     from .start_transformer import start_local
+    from .widen import widened
     from .words import RATE_UNIT, read_words, teach_words, write_words
 
     if args.model:
@@ -172,7 +169,7 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
         pipeline = HunyuanVideoFramepackPipeline.from_pretrained(model.path, torch_dtype=dtype)
         if args.heads:
             torch.manual_seed(args.seed)
-            pipeline.transformer = _wider(pipeline.transformer, args.heads)
+            pipeline.transformer = widened(pipeline.transformer, args.heads)
         return pipeline, spec_of(model)
     torch.manual_seed(args.seed)
     vae = AutoencoderKLHunyuanVideo.from_pretrained(args.vae or args.out / VAE_FOLDER)
@@ -187,16 +184,6 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
         write_words(pipeline, words)
     read_words(pipeline, words)
     return pipeline, RELEASED
-
-
-def _wider(transformer: HunyuanVideoFramepackTransformer3DModel, heads: int) -> HunyuanVideoFramepackTransformer3DModel:
-    from .widen import widened
-
-    try:
-        return widened(transformer, heads)
-    except ValueError as fault:
-        least = f"more than {transformer.config['num_attention_heads']}"
-        raise EngineError(Code.CHOICE_INVALID, name="heads", value=heads, allowed=least) from fault
 
 
 def _latents(size: str) -> tuple[int, int]:

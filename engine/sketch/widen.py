@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from diffusers import HunyuanVideoFramepackTransformer3DModel
 
+from ..errors import Code, EngineError
 from .start_motion import CARRIERS
 from .start_transformer import GATE
 
@@ -45,11 +46,12 @@ _MODULATIONS = {
 def widened(narrow: HunyuanVideoFramepackTransformer3DModel, heads: int) -> HunyuanVideoFramepackTransformer3DModel:
     """A transformer of `heads` heads, each as wide as before, that does nearly what `narrow` does (float32).
 
-    Raises ValueError where that is not wider.
+    Raises EngineError `choice_invalid` where that is not wider.
     """
     config = dict(narrow.config)
     if heads <= config["num_attention_heads"]:
-        raise ValueError(f"{heads} heads are not more than {config['num_attention_heads']}")
+        least = f"more than {config['num_attention_heads']}"
+        raise EngineError(Code.CHOICE_INVALID, name="heads", value=heads, allowed=least)
     size = config["attention_head_dim"]
     old, new = config["num_attention_heads"] * size, heads * size
     wide = HunyuanVideoFramepackTransformer3DModel.from_config({**config, "num_attention_heads": heads})
