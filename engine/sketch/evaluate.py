@@ -192,7 +192,7 @@ def _measure_foresight(evaluation: Evaluation) -> Iterator[Row]:
     pipeline.to(choose_device(evaluation.device))
     spec = spec_of(evaluation.model)
     side = pipeline.image_encoder.config.image_size
-    scenes = {"held-out": list(new_clips(StillEncoder(evaluation.vae), side))}
+    scenes = {"held-out": list(new_clips(StillEncoder(pipeline.vae), side))}
     if evaluation.bank:
         scenes["the bank's"] = list(as_new(read_bank(evaluation.bank)))
     for which, clips in scenes.items():

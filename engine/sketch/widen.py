@@ -59,7 +59,7 @@ def widened(narrow: HunyuanVideoFramepackTransformer3DModel, heads: int) -> Huny
     for name, tensor in wide.state_dict().items():
         _extend(name, tensor, state[name].float(), old, new)
     _copy_heads(wide, old, size)
-    _compensate(wide, math.sqrt(old / new), old, new)
+    _compensate(wide, math.sqrt(old / new), old)
     return wide
 
 
@@ -110,7 +110,7 @@ def _copy_heads(wide: HunyuanVideoFramepackTransformer3DModel, old: int, size: i
                 query.bias[begin : begin + size] = bias * (1 + _JITTER * torch.randn_like(bias))
 
 
-def _compensate(wide: HunyuanVideoFramepackTransformer3DModel, factor: float, old: int, new: int) -> None:
+def _compensate(wide: HunyuanVideoFramepackTransformer3DModel, factor: float, old: int) -> None:
     """Scale what norms give by `factor`, as more features with nothing in them have made it larger; open new gates."""
     for name, module in wide.named_modules():
         if name.startswith("context_embedder") and isinstance(module, torch.nn.LayerNorm) and module.weight is not None:
