@@ -11,7 +11,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from .spec import Order, Preview, Speed
+from .spec import FlowShift, Order, Preview, Speed
 
 _MOST_TEXT = 10_000
 _MOST_PIXELS = 8192
@@ -43,6 +43,8 @@ class ModelFacts:
     """Shortest and longest side in pixels."""
     steps: int | None = None
     guidance: float | None = None
+    shift: FlowShift | None = None
+    """In the file a number, 0.01 to 1000: the noise schedule's shift, whatever the section's size."""
     order: Order | None = None
     preview: Preview | None = None
     caches: Mapping[Speed, str] | None = None
@@ -124,6 +126,10 @@ def _number(lowest: float, highest: float) -> Callable[[str, Any], float]:
         return float(value)
 
     return read
+
+
+def _shift(name: str, value: Any) -> FlowShift:
+    return FlowShift.fixed(_number(0.01, 1000)(name, value))
 
 
 def _list(name: str, value: Any, what: str, length: int | None = None) -> list[Any]:
@@ -218,6 +224,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "side_limits": _side_limits,
     "steps": _whole(1, 1000),
     "guidance": _number(0, 1000),
+    "shift": _shift,
     "order": _order,
     "preview": _preview,
     "caches": _caches,

@@ -75,6 +75,11 @@ class FlowShift:
     max_mu: float = 1.15
     cap: float = 7.0
 
+    @classmethod
+    def fixed(cls, shift: float) -> FlowShift:
+        """The same `shift`, above 0, for sections of any number of tokens."""
+        return cls(base_mu=math.log(shift), max_mu=math.log(shift), cap=shift)
+
 
 @dataclass(frozen=True)
 class Preview:

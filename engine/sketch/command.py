@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,7 +158,8 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
 
     from ..models.families import choose_device, spec_of
     from ..models.hunyuan_spec import RELEASED
-    from .architecture import new_pipeline, new_transformer
+    from ..models.spec import FlowShift
+    from .architecture import SHIFT, new_pipeline, new_transformer
     from .start_motion import start_motion
     from .start_transformer import start_local
     from .widen import widened
@@ -183,7 +185,7 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
         make_folder(args.out)
         write_words(pipeline, words)
     read_words(pipeline, words)
-    return pipeline, RELEASED
+    return pipeline, replace(RELEASED, shift=FlowShift.fixed(SHIFT))
 
 
 def _latents(size: str) -> tuple[int, int]:

@@ -27,7 +27,7 @@ from .bank import StillEncoder, read_bank
 from .data import Clip, Picture
 from .drift import HOLD_STILL, drift, long_trials
 from .foresight import GROUPS, as_new, foresight, new_clips
-from .measures import psnr
+from .measures import psnr, sharpness
 from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Move, Speed
 from .pictures import drawn_pictures, to_signed
 from .recognise import Recognised, recognise
@@ -157,8 +157,12 @@ def _measure_obedience(evaluation: Evaluation) -> Iterator[Row]:
 
 
 def _measure_fidelity(evaluation: Evaluation) -> Iterator[Row]:
-    """Closeness to the truth over the first section where the start is still visible, with floor and ceiling."""
+    """Closeness to the truth over the first section where the start is still visible, with floor and ceiling.
+
+    Beside it how crisp the frames are: closeness alone could be had by blurring.
+    """
     first, made, frozen, ceiling = [], [], [], []
+    crisp: dict[str, list[float]] = {"truth": [], "made": [], "decoded": []}
     for trial in draw_trials("camera", CAMERA_MOVES, min(evaluation.shots, 48), 1):
         frames, decoded = evaluation.shot(trial), evaluation.through_vae(trial.clip)
         first.append(psnr(frames[0], trial.clip.first))
@@ -166,10 +170,15 @@ def _measure_fidelity(evaluation: Evaluation) -> Iterator[Row]:
             made.append(psnr(frames[number], truth, where))
             frozen.append(psnr(trial.clip.first, truth, where))
             ceiling.append(psnr(decoded[number], truth, where))
+            for which, frame in (("truth", truth), ("made", frames[number]), ("decoded", decoded[number])):
+                crisp[which].append(sharpness(frame))
     yield f"fidelity, frame 1 against the board ({len(first)} shots)", f"{np.mean(first):.1f} dB"
     yield "fidelity, still visible part over the first section", f"{np.mean(made):.1f} dB"
     yield "fidelity, the same for a frozen start frame", f"{np.mean(frozen):.1f} dB"
     yield "fidelity, the same for the truth through the VAE", f"{np.mean(ceiling):.1f} dB"
+    for which, title in (("made", "of the shots"), ("decoded", "of the truth through the VAE")):
+        share = np.sum(crisp[which]) / np.sum(crisp["truth"])
+        yield f"sharpness {title}, over the truth's", f"{share:.2f}"
 
 
 def _measure_distance(evaluation: Evaluation) -> Iterator[Row]:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
+from diffusers import AutoencoderKLHunyuanVideo, FlowMatchEulerDiscreteScheduler, HunyuanVideoFramepackPipeline
 from torch.nn import functional
 
 from ..media.files import write_whole
 from ..models.folder import FACTS
 from ..models.spec import Order
+from .architecture import SHIFT
 from .bank import SIZES
 from .pictures import drawn_pictures, to_signed
 
@@ -72,6 +73,7 @@ def _fit_pictures() -> torch.Tensor:
 def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
     """Write `pipeline` as Sketch's model folder: bfloat16 safetensors and `shotpack.json`."""
     pipeline.to(torch.bfloat16)
+    pipeline.register_modules(scheduler=FlowMatchEulerDiscreteScheduler(shift=SHIFT))
     pipeline.save_pretrained(folder, safe_serialization=True)
     for config in folder.rglob("*.json"):
         _forget_origin(config)
@@ -85,6 +87,7 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
         "side_limits": [64, 1024],
         "steps": _STEPS,
         "guidance": _GUIDANCE,
+        "shift": SHIFT,
         "order": str(Order.INVERTED),
         "preview": fit_preview(vae),
     }

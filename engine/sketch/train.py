@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from ..errors import Code, EngineError
 from ..framepack.history import PackedContext
+from ..framepack.schedule import shift_mu
 from ..models.spec import ModelSpec
 from .bank import ClipLatents
 from .lessons import Lesson, draw_lesson
@@ -28,7 +29,6 @@ from .prompts import write_prompt
 
 _MUON_RATE = 4e-3
 _ADAM_RATE = 1.5e-3
-_SHIFT = 4.0
 _STILL = 0.05
 """Added to how much a clip moves before its error is divided by that: a still clip must not count without end."""
 _GUIDANCE = (1.0, 30.0)
@@ -125,7 +125,8 @@ def _loss(
     count = len(shots)
     x0 = lesson.target(shots)
     noise = torch.randn_like(x0)
-    sigma = torch.from_numpy(_sigmas(rng, count, pure_noise)).to(device)
+    whole = (count, spec.latent_channels, spec.window, *x0.shape[-2:])
+    sigma = torch.from_numpy(_sigmas(rng, count, pure_noise, shift_mu(spec.tokens(whole), spec.shift))).to(device)
     level = sigma[:, None, None, None, None]
     guidance = torch.from_numpy(rng.uniform(*_GUIDANCE, count)).float().to(device)
     context = lesson.context(_blurred(shots, lesson, rng))
@@ -199,9 +200,10 @@ def _weights(board: torch.Tensor, x0: torch.Tensor) -> torch.Tensor:
     return weights / weights.mean()
 
 
-def _sigmas(rng: np.random.Generator, count: int, pure_noise: float) -> np.ndarray:
-    even = rng.uniform(0, 1, count)
-    shifted = _SHIFT * even / (1 + (_SHIFT - 1) * even)
+def _sigmas(rng: np.random.Generator, count: int, pure_noise: float, mu: float) -> np.ndarray:
+    """Noise levels (count,), spread as the steps that the model is sampled by."""
+    even, shift = rng.uniform(0, 1, count), np.exp(mu)
+    shifted = shift * even / (1 + (shift - 1) * even)
     return np.where(rng.random(count) < pure_noise, 1.0, shifted).astype(np.float32)
 
 

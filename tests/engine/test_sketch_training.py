@@ -13,6 +13,7 @@ from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import D
 from safetensors.torch import load_file
 
 from engine.models.hunyuan_spec import RELEASED
+from engine.models.spec import FlowShift
 from engine.sketch import loop, train_vae
 from engine.sketch.architecture import new_pipeline, new_transformer, new_vae
 from engine.sketch.bank import ClipLatents
@@ -279,6 +280,20 @@ def test_training_learns(tmp_path):
     train(pipeline, RELEASED, clips, tmp_path, settings, CPU)
     losses = load_file(tmp_path / loop.CHECKPOINT)["losses"]
     assert losses[-15:].mean() < 0.8 * losses[:10].mean()
+
+
+@pytest.mark.parametrize(("shift", "lowest", "highest"), [(1.0, 300, 700), (50.0, 850, 1000)])
+def test_noise_levels_are_those_that_the_model_is_sampled_at(shift, lowest, highest, tmp_path):
+    pipeline, clips = small_run()
+    levels: list[torch.Tensor] = []
+
+    def note(_: object, __: object, inputs: dict[str, torch.Tensor]) -> None:
+        levels.append(inputs["timestep"])
+
+    pipeline.transformer.register_forward_pre_hook(note, with_kwargs=True)
+    spec = replace(RELEASED, shift=FlowShift.fixed(shift))
+    train(pipeline, spec, clips, tmp_path, replace(SETTINGS, batch=8, pure_noise=0.0), CPU)
+    assert lowest < torch.cat(levels).mean() < highest
 
 
 def test_a_lora_trains_on_any_framepack_folder_and_leaves_its_weights_alone(tmp_path):

@@ -21,7 +21,7 @@ from engine.errors import Code, EngineError
 from engine.models import checksums
 from engine.models.facts import FactsError, is_inside, parse_facts
 from engine.models.folder import open_folder
-from engine.models.spec import Order
+from engine.models.spec import FlowShift, Order
 from engine.models.weights import WeightsError, check_header
 from tests.unit.model_files import TEXTS, WEIGHTS, make_model, safetensors
 
@@ -296,6 +296,7 @@ FACTS = {
     "side_limits": [64, 512],
     "steps": 8,
     "guidance": 1.5,
+    "shift": 20,
     "order": "forward",
     "preview": {"matrix": [[0.1, 0.2, 0.3], [1, 0, 0]], "bias": [0, 0, 0.5]},
     "mag_ratios": [1.0, 0.98],
@@ -309,6 +310,7 @@ def test_facts(model: Path) -> None:
     assert facts.prompt_template == "Say {}!"
     assert (facts.native_fps, facts.steps, facts.guidance) == (24.0, 8, 1.5)
     assert facts.sizes == ((256, 144), (144, 256))
+    assert facts.shift == FlowShift.fixed(20)
     assert facts.order is Order.FORWARD
     assert facts.preview is not None
     assert facts.preview.matrix == ((0.1, 0.2, 0.3), (1.0, 0.0, 0.0))
@@ -351,6 +353,8 @@ def test_an_unknown_key(model: Path) -> None:
         ("steps", True),
         ("guidance", -1),
         ("guidance", None),
+        ("shift", 0),
+        ("shift", "7"),
         ("order", "backward"),
         ("order", ["forward"]),
         ("preview", {"matrix": [[0, 0, 0]]}),

@@ -62,6 +62,12 @@ def test_line_of_mu(tokens: int, mu: float) -> None:
     assert shift_mu(tokens, RELEASED) == pytest.approx(mu, abs=1e-5)
 
 
+@a_few
+@given(st.integers(1, 50_000), st.floats(0.1, 100))
+def test_a_fixed_shift_holds_for_any_size(tokens: int, shift: float) -> None:
+    assert math.exp(shift_mu(tokens, FlowShift.fixed(shift))) == pytest.approx(shift)
+
+
 def test_mu_is_capped_from_8798_tokens() -> None:
     assert shift_mu(8797, RELEASED) < math.log(7)  # the line meets the cap at 8797.99
     assert shift_mu(8798, RELEASED) == math.log(7)
