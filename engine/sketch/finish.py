@@ -23,6 +23,7 @@ _FIT_PICTURES = 128
 _NATIVE_FPS = 30
 _STEPS = 8
 _GUIDANCE = 10.0
+_ORIGIN = {"_name_or_path", "is_local", "local_files_only"}
 
 
 @torch.inference_mode()
@@ -74,6 +75,10 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
     """Write `pipeline` as Sketch's model folder: bfloat16 safetensors and `shotpack.json`."""
     pipeline.to(torch.bfloat16)
     pipeline.register_modules(scheduler=FlowMatchEulerDiscreteScheduler(shift=SHIFT))
+    for tokenizer in (pipeline.tokenizer, pipeline.tokenizer_2):
+        # The last prompts' padding and length, which training has left in it, would be written too.
+        tokenizer.backend_tokenizer.no_padding()
+        tokenizer.backend_tokenizer.no_truncation()
     pipeline.save_pretrained(folder, safe_serialization=True)
     for config in folder.rglob("*.json"):
         _forget_origin(config)
@@ -95,8 +100,8 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
 
 
 def _forget_origin(config: Path) -> None:
-    """Take the folder that a network was read from out of its config: it is nobody else's business."""
+    """Take what a config says of where it was read from out of it: it is nobody else's business."""
     facts = json.loads(config.read_bytes())
-    if isinstance(facts, dict) and "_name_or_path" in facts:
-        del facts["_name_or_path"]
+    if isinstance(facts, dict) and facts.keys() & _ORIGIN:
+        facts = {name: value for name, value in facts.items() if name not in _ORIGIN}
         write_whole(config, (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode())

@@ -12,12 +12,14 @@ from diffusers import HunyuanVideoFramepackPipeline
 from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
 from safetensors.torch import load_file
 
+from engine.models.families import spec_of
+from engine.models.folder import open_folder
 from engine.models.hunyuan_spec import RELEASED
 from engine.models.spec import FlowShift
 from engine.sketch import loop, train_vae
-from engine.sketch.architecture import new_pipeline, new_transformer, new_vae
+from engine.sketch.architecture import SHIFT, new_pipeline, new_transformer, new_vae
 from engine.sketch.bank import ClipLatents
-from engine.sketch.finish import encode_pictures, fit_preview, fold_scale
+from engine.sketch.finish import encode_pictures, fit_preview, fold_scale, write_model
 from engine.sketch.flat import flatten, inflate, looks_at_present_only
 from engine.sketch.moves import COMPONENTS, Motion, Move
 from engine.sketch.pictures import ClipBank, PictureBank, drawn_pictures, to_signed
@@ -280,6 +282,20 @@ def test_training_learns(tmp_path):
     train(pipeline, RELEASED, clips, tmp_path, settings, CPU)
     losses = load_file(tmp_path / loop.CHECKPOINT)["losses"]
     assert losses[-15:].mean() < 0.8 * losses[:10].mean()
+
+
+def test_the_folder_that_training_writes_is_whole_and_holds_nothing_of_the_run(tmp_path):
+    pipeline, _ = small_run()
+    first = tmp_path / "first"
+    write_model(pipeline, first)
+    assert spec_of(open_folder(first)).shift == FlowShift.fixed(SHIFT)
+
+    again = HunyuanVideoFramepackPipeline.from_pretrained(first)
+    assert again.scheduler.config["shift"] == SHIFT
+    again.encode_prompt(["the camera pans left"], max_sequence_length=12)
+    write_model(again, tmp_path / "second")
+    for path in first.rglob("token*.json"):
+        assert (tmp_path / "second" / path.relative_to(first)).read_text() == path.read_text()
 
 
 @pytest.mark.parametrize(("shift", "lowest", "highest"), [(1.0, 300, 700), (50.0, 850, 1000)])
