@@ -33,8 +33,8 @@ from .prompts import vocabulary
 VISION_SIDE = 48
 """Side in pixels of the square picture that the image encoder sees."""
 SHIFT = 20.0
-"""The noise schedule's shift. Of seven eighths of the steps the picture is still mostly noise: what Sketch makes is
-nearly what it expects, and lines fray less than where it settles every stroke by itself (docs/sketch.md)."""
+"""The noise schedule's shift. Until the last of its eight steps a picture is mostly noise: what Sketch makes is nearly
+what it expects, and lines fray less than where it settles every stroke by itself (docs/sketch.md)."""
 _WIDTH = 64
 _VISION_WIDTH = 48
 _SPECIAL = ("<pad>", "<unk>", "<s>", "</s>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
