@@ -32,9 +32,9 @@ from .prompts import vocabulary
 
 VISION_SIDE = 48
 """Side in pixels of the square picture that the image encoder sees."""
-SHIFT = 20.0
-"""The noise schedule's shift. Until the last of its eight steps a picture is mostly noise: what Sketch makes is nearly
-what it expects, and lines fray less than where it settles every stroke by itself (docs/sketch.md)."""
+SHIFT = 7.0
+"""The noise schedule's shift, as 13B weights have it at their own sizes. With less lines fray more in the first section;
+with more, far sections, whose place in a pan is uncertain, turn into the fog of all the places (docs/sketch.md)."""
 _WIDTH = 64
 _VISION_WIDTH = 48
 _SPECIAL = ("<pad>", "<unk>", "<s>", "</s>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
