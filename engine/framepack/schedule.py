@@ -17,11 +17,16 @@ def shift_mu(tokens: int, shift: FlowShift) -> float:
     return min(shift.base_mu + slope * (tokens - shift.base_tokens), math.log(shift.cap))
 
 
+def shifted(time: float, mu: float) -> float:
+    """The noise level e^mu / (e^mu + 1/t - 1) at `time` t, above 0 to 1 (released recipe); mu = 0 leaves t as it is."""
+    scale = math.exp(mu)
+    return scale / (scale + 1 / time - 1)
+
+
 def shifted_sigmas(steps: int, mu: float) -> list[float]:
     """`steps` + 1 noise levels from exactly 1 down to exactly 0, shifted by mu; `steps` is at least 1.
 
-    sigma(t) = e^mu / (e^mu + 1/t - 1) over t evenly from 1 to 0 (released recipe). mu = 0 leaves t as it is.
+    They are `shifted` over times evenly from 1 to 0.
     """
-    scale = math.exp(mu)
     times = [1 - step / steps for step in range(1, steps)]
-    return [1.0, *(scale / (scale + 1 / t - 1) for t in times), 0.0]
+    return [1.0, *(shifted(time, mu) for time in times), 0.0]

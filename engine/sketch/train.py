@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from ..errors import Code, EngineError
 from ..framepack.history import PackedContext
-from ..framepack.schedule import shift_mu
+from ..framepack.schedule import shift_mu, shifted
 from ..models.spec import ModelSpec
 from .bank import ClipLatents
 from .lessons import Lesson, draw_lesson
@@ -202,9 +202,8 @@ def _weights(board: torch.Tensor, x0: torch.Tensor) -> torch.Tensor:
 
 def _sigmas(rng: np.random.Generator, count: int, pure_noise: float, mu: float) -> np.ndarray:
     """Noise levels (count,), spread as the steps that the model is sampled by."""
-    even, shift = rng.uniform(0, 1, count), np.exp(mu)
-    shifted = shift * even / (1 + (shift - 1) * even)
-    return np.where(rng.random(count) < pure_noise, 1.0, shifted).astype(np.float32)
+    levels = [shifted(time, mu) for time in rng.uniform(0, 1, count)]
+    return np.where(rng.random(count) < pure_noise, 1.0, levels).astype(np.float32)
 
 
 def draw_batch(
