@@ -53,17 +53,26 @@ class ClipLatents:
     """Whether the clip may start at any latent and run backwards."""
 
 
-def extend_bank(
-    folder: Path, vae: AutoencoderKLHunyuanVideo, *, clips: int, sections: int, side: int, seed: int, workers: int
-) -> None:
-    """Draw and encode clips of one section, some of `sections`, with an end board, until `folder` holds `clips`.
+@dataclass(frozen=True)
+class BankRecipe:
+    """What is drawn for a bank: clips of one section, a quarter of them of `sections`, each with an end board."""
 
-    `side` is the image encoder's, in pixels.
+    sections: int
+    side: int
+    """The image encoder's, in pixels."""
+    seed: int
+    often: tuple[str, ...] = ()
+    """Moves whose names begin with one of these come three times as often as the others."""
+
+
+def extend_bank(folder: Path, vae: AutoencoderKLHunyuanVideo, recipe: BankRecipe, *, clips: int, workers: int) -> None:
+    """Draw and encode clips after `recipe` until `folder` holds `clips`.
+
     On a CPU `workers` processes share the files; what they make does not depend on their number.
     """
     make_folder(folder)
     files = [number for number in range(-(-clips // CLIPS_PER_FILE)) if not _file(folder, number).is_file()]
-    jobs = [(folder, number, sections, side, seed, CLIPS_PER_FILE, SIZES) for number in files]
+    jobs = [(folder, number, recipe, CLIPS_PER_FILE, SIZES) for number in files]
     encoder = StillEncoder(vae)
     if vae.device.type != "cpu" or workers < 2:
         for job in tqdm(jobs, "latents", unit=" files"):
@@ -116,7 +125,7 @@ def _begin_worker(encoder: StillEncoder) -> None:
     _encoder = encoder
 
 
-def _work(job: tuple[Path, int, int, int, int, int, tuple[tuple[int, int], ...]]) -> None:
+def _work(job: tuple[Path, int, BankRecipe, int, tuple[tuple[int, int], ...]]) -> None:
     assert _encoder is not None
     _write_file(_encoder, *job)
 
@@ -125,17 +134,16 @@ def _write_file(
     encoder: StillEncoder,
     folder: Path,
     number: int,
-    sections: int,
-    side: int,
-    seed: int,
+    recipe: BankRecipe,
     count: int,
     sizes: tuple[tuple[int, int], ...],
 ) -> None:
-    rng = np.random.default_rng([seed, number])
+    rng = np.random.default_rng([recipe.seed, number])
     size = sizes[rng.choice(len(sizes), p=_SHARES)]
-    length = sections if number == 0 or rng.random() < _LONG else 1
-    drawn = [random_clip(rng, size, length + 1 / LATENTS_PER_SECTION) for _ in range(count)]
-    encoded = [encoder.encode(clip, side) for clip in drawn]
+    length = recipe.sections if number == 0 or rng.random() < _LONG else 1
+    whole = length + 1 / LATENTS_PER_SECTION
+    drawn = [random_clip(rng, size, whole, often=recipe.often) for _ in range(count)]
+    encoded = [encoder.encode(clip, recipe.side) for clip in drawn]
     facts = [
         {"move": clip.motion.move, "speed": clip.motion.speed, "thing": clip.scene.thing, "place": clip.scene.place}
         for clip in drawn

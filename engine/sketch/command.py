@@ -47,6 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--lora", type=int, default=0, metavar="RANK", help="train a LoRA instead of the weights")
     train.add_argument("--clips", type=int, default=1200, help="clips encoded beforehand (default: 1200)")
     train.add_argument("--sections", type=int, default=5, help="sections of each clip (default: 5)")
+    train.add_argument("--bank-often", default="", metavar="NAME,NAME", help="moves drawn three times as often")
     train.add_argument("--crop", type=int, default=16, help="latents a side practised first; 0: whole pictures only")
     train.add_argument("--longest", type=int, metavar="N", help="sections of the longest shot (default: --sections)")
     train.add_argument("--noise", type=float, default=0.2, help="share of samples from noise alone (default: 0.2)")
@@ -115,7 +116,7 @@ def _train_vae(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     from ..models.families import choose_device
     from .architecture import VISION_SIDE
-    from .bank import extend_bank, read_bank
+    from .bank import BankRecipe, extend_bank, read_bank
     from .finish import write_model
     from .flat import looks_at_present_only
     from .train import Settings, train
@@ -128,7 +129,8 @@ def _train(args: argparse.Namespace) -> None:
     side = pipeline.image_encoder.config.image_size if pipeline.image_encoder is not None else VISION_SIDE
     bank = args.out / "bank"
     workers = os.cpu_count() or 1
-    extend_bank(bank, vae, clips=args.clips, sections=args.sections, side=side, seed=args.seed, workers=workers)
+    recipe = BankRecipe(args.sections, side, args.seed, _names(args.bank_often))
+    extend_bank(bank, vae, recipe, clips=args.clips, workers=workers)
     vae.cpu()
     settings = Settings(
         steps=args.steps,
@@ -137,8 +139,8 @@ def _train(args: argparse.Namespace) -> None:
         longest=args.longest or args.sections,
         crop=args.crop,
         pure_noise=args.noise,
-        moves=tuple(move for move in args.moves.split(",") if move),
-        often=tuple(move for move in args.often.split(",") if move),
+        moves=_names(args.moves),
+        often=_names(args.often),
         size=args.size,
         rank=args.lora,
         rate=args.rate,
@@ -188,6 +190,11 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     return pipeline, replace(RELEASED, shift=FlowShift.fixed(SHIFT))
 
 
+def _names(listed: str) -> tuple[str, ...]:
+    """The names in a list such as zoom,roll."""
+    return tuple(name for name in listed.split(",") if name)
+
+
 def _latents(size: str) -> tuple[int, int]:
     """(width, height) in latents of a size in pixels such as 256x144."""
     width, height = (int(side) // 8 for side in size.split("x"))  # argparse says what a ValueError means
@@ -209,5 +216,5 @@ def _eval(args: argparse.Namespace) -> None:
         extent = Extent(args.shots, tuple(int(length) for length in args.lengths.split(",")))
     except ValueError as fault:
         raise EngineError(Code.CHOICE_INVALID, name="lengths", value=args.lengths, allowed="such as 1,3") from fault
-    parts = tuple(part for part in args.only.split(",") if part) or PARTS
+    parts = _names(args.only) or PARTS
     evaluate(find_model(args.model), args.out, parts, extent, Sources(args.pictures, args.bank), args.device)

@@ -5,7 +5,7 @@ numpy and Pillow only; everything follows from a seed. Pictures are (H, W, 3) ui
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,9 @@ from .pen import OVERSAMPLING
 from .scenes import Layer, Scene, draw_scene
 
 Picture = NDArray[np.uint8]
+
+_KINDS: Mapping[tuple[Move, ...], float] = {CAMERA_MOVES: 0.62, OBJECT_MOVES: 0.28, (Move.STATIC,): 0.1}
+"""What clips show where nothing is asked for, and its shares."""
 
 _SOLID = 0.5
 """Alpha from which a layer counts as covering what is behind it."""
@@ -121,21 +124,38 @@ class Clip:
         return self.frame(0)
 
 
-def random_clip(rng: np.random.Generator, size: tuple[int, int], sections: float, motion: Motion | None = None) -> Clip:
-    """A scene that fits `motion` (a random one if None), large enough for every frame of the clip."""
-    motion = motion or random_motion(rng)
+def random_clip(
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    sections: float,
+    motion: Motion | None = None,
+    often: tuple[str, ...] = (),
+) -> Clip:
+    """A scene that fits `motion` (`random_motion` if None), large enough for every frame of the clip."""
+    motion = motion or random_motion(rng, often=often)
     canvas = _canvas(motion, size, sections)
     scene = draw_scene(rng, size, canvas, parallax=motion.move.has_parallax, apart=motion.move.of_object)
     return Clip(scene, motion, size, sections)
 
 
-def random_motion(rng: np.random.Generator, moves: Sequence[Move] | None = None) -> Motion:
-    """One of `moves` at a random speed; without `moves` six in ten are camera moves, three object moves, one static."""
-    if moves is None:
-        kind = rng.choice(3, p=[0.62, 0.28, 0.1])
-        moves = (CAMERA_MOVES, OBJECT_MOVES, (Move.STATIC,))[kind]
+def random_motion(
+    rng: np.random.Generator, moves: Sequence[Move] | None = None, *, often: tuple[str, ...] = ()
+) -> Motion:
+    """One of `moves` at a random speed; without `moves` six in ten are camera moves, three object moves, one static.
+
+    Of these, moves whose names begin with one of `often` come three times as often as they would.
+    """
+    if moves is not None:
+        move = moves[int(rng.integers(len(moves)))]
+    elif often:
+        weights = {move: 3 if move.startswith(often) else 1 for kind in _KINDS for move in kind}
+        odds = np.array([share / len(kind) * weights[move] for kind, share in _KINDS.items() for move in kind])
+        move = list(weights)[int(rng.choice(len(odds), p=odds / odds.sum()))]
+    else:
+        kind = list(_KINDS)[rng.choice(len(_KINDS), p=list(_KINDS.values()))]
+        move = kind[int(rng.integers(len(kind)))]
     speed = rng.choice([Speed.SLOW, Speed.NORMAL, Speed.FAST], p=[0.25, 0.5, 0.25])
-    return Motion(moves[int(rng.integers(len(moves)))], Speed(str(speed)))
+    return Motion(move, Speed(str(speed)))
 
 
 def _canvas(motion: Motion, size: tuple[int, int], sections: float) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from engine.errors import EngineError
 from engine.models.hunyuan_spec import RELEASED
 from engine.sketch import bank as banks
 from engine.sketch.architecture import new_vae
-from engine.sketch.bank import ClipLatents, StillEncoder, extend_bank, read_bank
+from engine.sketch.bank import BankRecipe, ClipLatents, StillEncoder, extend_bank, read_bank
 from engine.sketch.data import random_clip
 from engine.sketch.finish import encode_pictures
 from engine.sketch.flat import flatten, inflate
@@ -58,9 +58,9 @@ def test_a_clips_latents_are_its_frames_latents(vae):
 @pytest.mark.usefixtures("small")
 def test_a_bank_goes_on_where_it_stopped(vae, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    extend_bank(whole, vae, clips=4, sections=1, side=24, seed=1, workers=1)
-    extend_bank(parts, vae, clips=2, sections=1, side=24, seed=1, workers=1)
-    extend_bank(parts, vae, clips=4, sections=1, side=24, seed=1, workers=1)
+    extend_bank(whole, vae, BankRecipe(1, 24, 1), clips=4, workers=1)
+    extend_bank(parts, vae, BankRecipe(1, 24, 1), clips=2, workers=1)
+    extend_bank(parts, vae, BankRecipe(1, 24, 1), clips=4, workers=1)
     for one, other in zip(read_bank(whole), read_bank(parts), strict=True):
         assert torch.equal(one.latents, other.latents)
         assert one.motion == other.motion
@@ -71,7 +71,7 @@ def test_a_bank_goes_on_where_it_stopped(vae, tmp_path):
 @pytest.mark.usefixtures("small")
 def test_few_clips_are_long_and_long_lessons_find_them(vae: AutoencoderKLHunyuanVideo, tmp_path: Path) -> None:
     """Scenes are what a bank needs many of."""
-    extend_bank(tmp_path, vae, clips=24, sections=2, side=24, seed=1, workers=1)
+    extend_bank(tmp_path, vae, BankRecipe(2, 24, 1), clips=24, workers=1)
     clips = read_bank(tmp_path)
     lengths = [len(clip.latents) for clip in clips]
     assert set(lengths) == {11, 20}, "a start, nine latents a section, and an end board"

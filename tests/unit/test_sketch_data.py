@@ -56,6 +56,16 @@ def test_the_sheet_covers_every_view(seed, sections):
         assert (np.abs(on_sheet[:, :2]) <= half).all()
 
 
+def test_moves_asked_for_often_come_three_times_as_often():
+    rng = np.random.default_rng(0)
+    drawn = [random_motion(rng, often=("orbit", "object")).move for _ in range(4000)]
+    of = {part: sum(move.startswith(part) for move in drawn) / len(drawn) for part in ("orbit", "object", "static")}
+    orbits = 0.62 * 2 / len(CAMERA_MOVES)
+    whole = 1 + 2 * (orbits + 0.28)
+    expected = {"orbit": 3 * orbits / whole, "object": 3 * 0.28 / whole, "static": 0.1 / whole}
+    assert of == pytest.approx(expected, abs=0.03)
+
+
 @given(seeds)
 @settings(max_examples=20, deadline=None)
 def test_one_seed_one_clip(seed):
