@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder; one begun goes on")
     train.add_argument("--model", metavar="NAME_OR_DIR", help="begin with this model instead of from nothing")
     train.add_argument("--heads", type=int, metavar="N", help="make that model wider first, to N heads of its size")
+    train.add_argument("--words", type=int, default=0, metavar="STEPS", help="correct that model's text encoders first")
     train.add_argument("--vae", type=Path, metavar="DIR", help="the VAE of a new Sketch (default: DIR/vae of the run)")
     train.add_argument("--steps", type=int, default=6000, help="optimiser steps (default: 6000)")
     train.add_argument("--batch", type=int, default=8, help="clips a step (default: 8)")
@@ -158,14 +161,14 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     import torch
     from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 
-    from ..models.families import choose_device, spec_of
+    from ..models.families import spec_of
     from ..models.hunyuan_spec import RELEASED
     from ..models.spec import FlowShift
     from .architecture import SHIFT, new_pipeline, new_transformer
     from .start_motion import start_motion
     from .start_transformer import start_local
     from .widen import widened
-    from .words import RATE_UNIT, read_words, teach_words, write_words
+    from .words import RATE_UNIT, correct_words, teach_words
 
     if args.model:
         model = find_model(args.model)
@@ -174,6 +177,8 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
         if args.heads:
             torch.manual_seed(args.seed)
             pipeline.transformer = widened(pipeline.transformer, args.heads)
+        if args.words:
+            _learn_words(pipeline, args, partial(correct_words, steps=args.words))
         return pipeline, spec_of(model)
     torch.manual_seed(args.seed)
     vae = AutoencoderKLHunyuanVideo.from_pretrained(args.vae or args.out / VAE_FOLDER)
@@ -181,13 +186,23 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     start_local(transformer)
     start_motion(transformer, RATE_UNIT)
     pipeline = new_pipeline(vae, transformer)
+    _learn_words(pipeline, args, partial(teach_words, steps=args.words or _WORD_STEPS))
+    return pipeline, replace(RELEASED, shift=FlowShift.fixed(SHIFT))
+
+
+def _learn_words(
+    pipeline: HunyuanVideoFramepackPipeline, args: argparse.Namespace, teach: Callable[..., object]
+) -> None:
+    """Have `teach` train the text encoders, once for a run: a run that was stopped reads what they learned."""
+    from ..models.families import choose_device
+    from .words import read_words, write_words
+
     words = args.out / WORDS_FILE
     if not words.is_file():
-        teach_words(pipeline, steps=_WORD_STEPS, seed=args.seed, device=choose_device(args.device))
+        teach(pipeline, seed=args.seed, device=choose_device(args.device))
         make_folder(args.out)
         write_words(pipeline, words)
     read_words(pipeline, words)
-    return pipeline, replace(RELEASED, shift=FlowShift.fixed(SHIFT))
 
 
 def _names(listed: str) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from engine.sketch.start import start_linear
 from engine.sketch.start_motion import start_motion
 from engine.sketch.start_transformer import start_local
 from engine.sketch.train import Settings, train
-from engine.sketch.words import RATE_UNIT, read_words, teach_words, write_words
+from engine.sketch.words import RATE_UNIT, correct_words, read_rightly, read_words, sentences, teach_words, write_words
 from tests.engine.checkpoints import TINY
 
 CPU = torch.device("cpu")
@@ -126,6 +126,26 @@ def test_words_for_moves_are_told_apart_before_training(monkeypatch):
     assert across[0] > 0.5
     assert across[1] < -0.5
     assert pooled[:, 1].abs().max() / RATE_UNIT < 0.3
+
+
+def test_what_is_misread_is_corrected_and_the_rest_stays(monkeypatch):
+    monkeypatch.setattr("engine.sketch.words._BATCH", 32)
+    torch.manual_seed(6)
+    pipeline = new_pipeline(new_vae(CHANNELS), new_transformer(single=1))
+    teach_words(pipeline, steps=200, seed=1, device=CPU)
+    prompts, motions = sentences(np.random.default_rng(900_001), 256)
+
+    def said() -> torch.Tensor:
+        with torch.no_grad():
+            _, pooled, _ = pipeline.encode_prompt(prompts, max_sequence_length=40)
+        return pooled
+
+    right, before = read_rightly(pipeline, prompts, motions), said()
+    assert 0.05 < right.mean() < 0.95
+    correct_words(pipeline, steps=60, seed=2, device=CPU)
+    assert read_rightly(pipeline, prompts, motions).mean() > right.mean() + 0.1
+    moved = (said() - before).square().mean(1)
+    assert moved[right].mean() < 0.5 * moved[~right].mean()
 
 
 def test_words_come_back_from_their_file(tmp_path):

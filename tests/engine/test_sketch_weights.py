@@ -23,6 +23,7 @@ from engine.sketch.moves import CAMERA_MOVES, Motion, Move
 from engine.sketch.pictures import drawn_pictures, to_signed
 from engine.sketch.recognise import recognise
 from engine.sketch.trials import HELD_OUT, Trial, draw_trials, shoot
+from engine.sketch.words import read_rightly, sentences
 from tests.engine.checkpoints import FIXTURES
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "engine" / "sketch" / "weights"
@@ -81,6 +82,13 @@ def test_pictures_survive_the_vae(vae):
     ink = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(PICTURES.glob("ink-*.png"))]
     assert decibels(vae, ink) > 24
     assert decibels(vae, list(islice(drawn_pictures(HELD_OUT, 0), 12))) > 27.5
+
+
+def test_sentences_that_nobody_trained_on_are_read_rightly():
+    """A shot can only obey what was read: "the camera moves left" once moved the object."""
+    prompts, motions = sentences(np.random.default_rng(HELD_OUT), 512)
+    pipeline = HunyuanVideoFramepackPipeline.from_pretrained(WEIGHTS, torch_dtype=torch.float32)
+    assert read_rightly(pipeline, prompts, motions).mean() > 0.99
 
 
 @in_training
