@@ -237,6 +237,7 @@ class Shot:
             guidance=made.guidance,
             cfg=brief.request.cfg,
             number=planned.number,
+            beside_board=self._plan.beside_board(planned),
             solver=brief.solver,
             steps=brief.steps,
             pins={latent - first: encodings.latents[brief.board_images[latent]] for latent in planned.pins},

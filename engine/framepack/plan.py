@@ -145,6 +145,11 @@ class ShotPlan:
         first = planned.section * self.grid.window + 1
         return range(first, first + self.grid.window)
 
+    def beside_board(self, planned: PlannedSection) -> bool:
+        """Whether a board lies in the section that `planned` makes or next to it."""
+        own = self.own_latents(planned)
+        return any(own.start - 1 <= board <= own.stop for board in self.boards)
+
     @cached_property
     def last_use(self) -> dict[int, int]:
         """For every latent, the number of the last section that looks at it: later it may leave memory."""

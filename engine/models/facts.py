@@ -45,6 +45,8 @@ class ModelFacts:
     guidance: float | None = None
     shift: FlowShift | None = None
     """In the file a number, 0.01 to 1000: the noise schedule's shift, whatever the section's size."""
+    far_shift: FlowShift | None = None
+    """The same for sections that no board lies in or beside."""
     order: Order | None = None
     preview: Preview | None = None
     caches: Mapping[Speed, str] | None = None
@@ -225,6 +227,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "steps": _whole(1, 1000),
     "guidance": _number(0, 1000),
     "shift": _shift,
+    "far_shift": _shift,
     "order": _order,
     "preview": _preview,
     "caches": _caches,

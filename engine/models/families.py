@@ -31,7 +31,7 @@ _PIPELINES = {"HeliosPipeline": HELIOS_BASE.family, "HeliosPyramidPipeline": HEL
 # What a folder's `shotpack.json` may say of its model, under the names that spec and facts share.
 _OVERRIDES = (
     *("licence", "prompt_template", "prompt_crop", "prompt_tokens", "native_fps", "sizes", "side_limits"),
-    *("steps", "guidance", "shift", "order", "preview", "caches", "mag_ratios"),
+    *("steps", "guidance", "shift", "far_shift", "order", "preview", "caches", "mag_ratios"),
 )
 
 _FAMILIES: dict[str, Any] = {

@@ -107,16 +107,18 @@ class HunyuanFramePack(NetworkFamily):
         """One section along the flow's velocity, by the solver that was asked for."""
         velocity = self.begin(denoising)
         pins = {place: latent.to(self.device) for place, latent in denoising.pins.items()}
-        sigmas = self.sigmas(denoising.solver, denoising.steps, self.spec.tokens(noise.shape))
+        sigmas = self.sigmas(denoising, self.spec.tokens(noise.shape))
         return solver_named(denoising.solver)(pinned(velocity, pins), noise.to(self.device), sigmas)
 
-    def sigmas(self, solver: Solver, steps: int, tokens: int) -> list[float]:
+    def sigmas(self, denoising: Denoising, tokens: int) -> list[float]:
         """The noise levels of a section of `tokens` noisy tokens: `steps` + 1 numbers from 1 down to 0.
 
-        UniPC takes the released dynamic shift; Euler what the checkpoint's own scheduler says, as diffusers does.
+        UniPC takes the released dynamic shift, or those that the model folder fixes; Euler what the checkpoint's own
+        scheduler says, as diffusers does.
         """
-        mu = shift_mu(tokens, self.spec.shift)
-        if solver is Solver.UNIPC or "scheduler" not in self._components:
+        far, steps = self.spec.far_shift, denoising.steps
+        mu = shift_mu(tokens, self.spec.shift if denoising.beside_board or far is None else far)
+        if denoising.solver is Solver.UNIPC or "scheduler" not in self._components:
             return shifted_sigmas(steps, mu)
         scheduler = load_part(FlowMatchEulerDiscreteScheduler, self._components["scheduler"])
         scheduler.set_timesteps(steps, sigmas=[1 - step / steps for step in range(steps)], mu=mu)

@@ -136,6 +136,8 @@ class ModelSpec:
     preview: Preview
     caches: Mapping[Speed, str]
     """The step cache behind `BALANCED` and `FAST`, as `parse_cache` reads it."""
+    far_shift: FlowShift | None = None
+    """The shift of sections that no board lies in or beside; None: `shift` for all."""
     mag_ratios: tuple[float, ...] = ()
     """Measured ratios for the MagCache step cache, one a step; empty where nobody measured them."""
 
@@ -207,6 +209,8 @@ class Denoising:
     cfg: float
     number: int = 0
     """Place in the sequence of making."""
+    beside_board: bool = True
+    """Whether a board lies in the section or next to it."""
     solver: Solver = Solver.UNIPC
     steps: int = 1
     pins: Mapping[int, torch.Tensor] = field(default_factory=dict)

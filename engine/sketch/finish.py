@@ -14,7 +14,7 @@ from torch.nn import functional
 from ..media.files import write_whole
 from ..models.folder import FACTS
 from ..models.spec import Order
-from .architecture import SHIFT
+from .architecture import FAR_SHIFT, SHIFT
 from .bank import SIZES
 from .pictures import drawn_pictures, to_signed
 
@@ -93,6 +93,7 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
         "steps": _STEPS,
         "guidance": _GUIDANCE,
         "shift": SHIFT,
+        "far_shift": FAR_SHIFT,
         "order": str(Order.INVERTED),
         "preview": fit_preview(vae),
     }

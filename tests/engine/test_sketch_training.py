@@ -17,7 +17,7 @@ from engine.models.folder import open_folder
 from engine.models.hunyuan_spec import RELEASED
 from engine.models.spec import FlowShift
 from engine.sketch import loop, train_vae
-from engine.sketch.architecture import SHIFT, new_pipeline, new_transformer, new_vae
+from engine.sketch.architecture import FAR_SHIFT, SHIFT, new_pipeline, new_transformer, new_vae
 from engine.sketch.bank import ClipLatents
 from engine.sketch.finish import encode_pictures, fit_preview, fold_scale, write_model
 from engine.sketch.flat import flatten, inflate, looks_at_present_only
@@ -308,7 +308,8 @@ def test_the_folder_that_training_writes_is_whole_and_holds_nothing_of_the_run(t
     pipeline, _ = small_run()
     first = tmp_path / "first"
     write_model(pipeline, first)
-    assert spec_of(open_folder(first)).shift == FlowShift.fixed(SHIFT)
+    spec = spec_of(open_folder(first))
+    assert (spec.shift, spec.far_shift) == (FlowShift.fixed(SHIFT), FlowShift.fixed(FAR_SHIFT))
 
     again = HunyuanVideoFramepackPipeline.from_pretrained(first)
     assert again.scheduler.config["shift"] == SHIFT

@@ -297,6 +297,7 @@ FACTS = {
     "steps": 8,
     "guidance": 1.5,
     "shift": 20,
+    "far_shift": 7,
     "order": "forward",
     "preview": {"matrix": [[0.1, 0.2, 0.3], [1, 0, 0]], "bias": [0, 0, 0.5]},
     "mag_ratios": [1.0, 0.98],
@@ -310,7 +311,7 @@ def test_facts(model: Path) -> None:
     assert facts.prompt_template == "Say {}!"
     assert (facts.native_fps, facts.steps, facts.guidance) == (24.0, 8, 1.5)
     assert facts.sizes == ((256, 144), (144, 256))
-    assert facts.shift == FlowShift.fixed(20)
+    assert (facts.shift, facts.far_shift) == (FlowShift.fixed(20), FlowShift.fixed(7))
     assert facts.order is Order.FORWARD
     assert facts.preview is not None
     assert facts.preview.matrix == ((0.1, 0.2, 0.3), (1.0, 0.0, 0.0))
@@ -355,6 +356,7 @@ def test_an_unknown_key(model: Path) -> None:
         ("guidance", None),
         ("shift", 0),
         ("shift", "7"),
+        ("far_shift", 0),
         ("order", "backward"),
         ("order", ["forward"]),
         ("preview", {"matrix": [[0, 0, 0]]}),

@@ -52,6 +52,26 @@ def boarded(draw: st.DrawFn, longest: int = 1200) -> tuple[list[int], ShotPlan]:
     return chosen, plan_of(order, frames, window, chosen)
 
 
+@given(boarded())
+@a_few
+def test_sections_beside_a_board(case):
+    """The first always is, the last one where an end board waits, in between those that boards lie in or touch."""
+    frames, plan = case
+    held = {-(-frame // 4) for frame in frames}
+    if plan.end in plan.boards:
+        held.add(plan.end)
+        if plan.latents - 1 == max(held - {plan.end}):
+            held.discard(plan.latents - 1)  # it waits after the shot instead
+    for planned in plan.made:
+        reach = {own(plan, planned).start - 1, *own(plan, planned), own(plan, planned).stop}
+        assert plan.beside_board(planned) == bool(reach & held)
+
+
+def test_of_three_sections_the_first_is_beside_the_only_board():
+    plan = plan_of(Order.INVERTED, 109)
+    assert {each.section for each in plan.made if plan.beside_board(each)} == {0}
+
+
 def own(plan: ShotPlan, planned: PlannedSection) -> range:
     """The latents that a section makes."""
     return range(planned.section * plan.grid.window + 1, (planned.section + 1) * plan.grid.window + 1)
