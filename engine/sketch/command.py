@@ -71,7 +71,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--only",
         default="",
         metavar="PART,PART",
-        help="vae, obedience, fidelity, distance, foresight, steps, drift, speed",
+        help="vae, obedience, fidelity, distance, sections, foresight, steps, drift, speed",
     )
     measure.add_argument("--shots", type=int, default=200, help="shots for obedience (default: 200)")
     measure.add_argument("--lengths", default="1,3", metavar="N,N", help="their lengths in sections (default: 1,3)")

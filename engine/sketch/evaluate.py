@@ -9,23 +9,24 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
-from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import Code, EngineError
 from ..media.files import make_folder, write_whole
 from ..models.families import choose_device, spec_of
 from ..models.folder import ModelFolder
+from ..models.spec import Order
 from .bank import StillEncoder, read_bank
 from .data import Clip, Picture
 from .drift import HOLD_STILL, drift, long_trials
+from .fidelity import by_section, still_visible
 from .foresight import GROUPS, as_new, foresight, new_clips
 from .measures import psnr, sharpness
 from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Move, Speed
@@ -37,6 +38,7 @@ from .trials import HELD_OUT, Trial, draw_trials, shoot
 Row = tuple[str, str]
 _DOMINANT: Mapping[Move, Move] = {Move.DOLLY_IN: Move.ZOOM_IN, Move.DOLLY_OUT: Move.ZOOM_OUT}
 """A dolly differs from a zoom only by what is near; the dominant motion of both is the same."""
+_FAR_MOVES = (Move.PAN_LEFT, Move.TILT_DOWN, Move.ZOOM_IN, Move.ZOOM_OUT, Move.PAN_RIGHT, Move.ROLL_CLOCKWISE)
 _SHEET_ROWS = 12
 
 
@@ -166,7 +168,7 @@ def _measure_fidelity(evaluation: Evaluation) -> Iterator[Row]:
     for trial in draw_trials("camera", CAMERA_MOVES, min(evaluation.shots, 48), 1):
         frames, decoded = evaluation.shot(trial), evaluation.through_vae(trial.clip)
         first.append(psnr(frames[0], trial.clip.first))
-        for number, truth, where in _still_visible(trial.clip):
+        for number, truth, where in still_visible(trial.clip):
             made.append(psnr(frames[number], truth, where))
             frozen.append(psnr(trial.clip.first, truth, where))
             ceiling.append(psnr(decoded[number], truth, where))
@@ -188,11 +190,28 @@ def _measure_distance(evaluation: Evaluation) -> Iterator[Row]:
         if not trial.clip.motion.move.startswith(("pan", "tilt")):
             continue
         frames = evaluation.shot(trial)
-        for number, truth, where in _still_visible(trial.clip):
+        for number, truth, where in still_visible(trial.clip):
             moved = round(PAN * trial.clip.motion.speed.factor * number / FRAMES_PER_SECTION, 1)
             made.setdefault(moved, []).append(psnr(frames[number], truth, where))
     for moved, decibels in sorted(made.items()):
         yield f"still visible part, moved by {moved:g} pixels ({len(decibels)} frames)", f"{np.mean(decibels):.1f} dB"
+
+
+def _measure_sections(evaluation: Evaluation) -> Iterator[Row]:
+    """Shots of three sections at normal speed, section by section, in either direction."""
+    sections = 3
+    trials = list(draw_trials("far", _FAR_MOVES, max(6, evaluation.shots // 12), sections, (Speed.NORMAL,)))
+    for order in (Order.INVERTED, Order.FORWARD):
+        rows, found = [], []
+        for trial in trials:
+            settings = (("order", order),)
+            frames = evaluation.shot(replace(trial, name=f"{trial.name}-{order}", settings=settings))
+            rows.append((f"{order}: {trial.prompt}", frames))
+            found.append(by_section(trial.clip, frames))
+        contact_sheet(evaluation.out / f"sheet-far-{order}.png", rows, columns=8)
+        for number, (decibels, crisp) in enumerate(np.nanmean(found, 0), 1):
+            value = f"{decibels:.1f} dB, sharpness over the truth's {crisp:.2f}"
+            yield f"still visible part, {order} order, section {number} of {sections} ({len(trials)} shots)", value
 
 
 def _measure_foresight(evaluation: Evaluation) -> Iterator[Row]:
@@ -219,7 +238,7 @@ def _measure_steps(evaluation: Evaluation) -> Iterator[Row]:
         for trial in draw_trials("steps", CAMERA_MOVES, 24, 1):
             settled = Trial(f"{trial.name}-{steps}", trial.clip, trial.prompt, 1, trial.seed, (("steps", steps),))
             frames = evaluation.shot(settled)
-            for number, truth, where in _still_visible(trial.clip):
+            for number, truth, where in still_visible(trial.clip):
                 made.append(psnr(frames[number], truth, where))
         yield f"still visible part at {steps} steps (24 shots)", f"{np.mean(made):.2f} dB"
 
@@ -265,20 +284,13 @@ _PARTS: Mapping[str, Callable[[Evaluation], Iterator[Row]]] = {
     "obedience": _measure_obedience,
     "fidelity": _measure_fidelity,
     "distance": _measure_distance,
+    "sections": _measure_sections,
     "foresight": _measure_foresight,
     "steps": _measure_steps,
     "drift": _measure_drift,
     "speed": _measure_speed,
 }
 PARTS = tuple(_PARTS)
-
-
-def _still_visible(clip: Clip) -> Iterator[tuple[int, Picture, NDArray[np.bool_]]]:
-    """Every fourth frame of the first section: its number, the truth, and what of it the start still shows, if any."""
-    for number in range(4, FRAMES_PER_SECTION + 1, 4):
-        where = clip.motion_field(0, number).visible
-        if where.any():
-            yield number, clip.frame(number), where
 
 
 def _recognised(

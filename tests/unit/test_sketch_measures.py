@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.sketch.data import random_clip
+from engine.sketch.fidelity import by_section
 from engine.sketch.measures import colour, likeness, psnr, sharpness
 from engine.sketch.moves import CAMERA_MOVES, OBJECT_MOVES, Motion, Move, Speed
 from engine.sketch.recognise import flat_clip, recognise
@@ -81,3 +82,21 @@ def test_a_flat_board_can_be_tried_too():
     clip = flat_clip(board, Motion(Move.ZOOM_IN), 1)
     assert np.abs(clip.frame(0).astype(int) - board).mean() < 4
     assert recognise(clip, {20: clip.frame(20), 34: clip.frame(34)}).move in (Move.ZOOM_IN, Move.DOLLY_IN)
+
+
+def test_the_truth_is_true_in_every_section_and_a_frozen_start_less_so():
+    clip = random_clip(np.random.default_rng(5), SIZE, 2, Motion(Move.PAN_LEFT))
+    truth = [clip.frame(number) for number in range(clip.frames)]
+    assert by_section(clip, truth) == [(float("inf"), 1.0)] * 2
+    blurred = truth[:37] + [np.full_like(clip.first, 128)] * 36
+    (near, sharp), (far, even) = by_section(clip, blurred)
+    assert (near, sharp, even) == (float("inf"), 1.0, 0.0)
+    assert far < 20
+
+
+def test_a_section_that_shows_nothing_of_the_start_has_no_decibels():
+    clip = random_clip(np.random.default_rng(6), (64, 48), 3, Motion(Move.PAN_LEFT, Speed.FAST))
+    frames = [clip.frame(number) for number in range(clip.frames)]
+    near, _, far = by_section(clip, frames)
+    assert near == (float("inf"), 1.0)
+    assert np.isnan(far).all()
