@@ -31,13 +31,11 @@ from .foresight import GROUPS, as_new, foresight, new_clips
 from .measures import psnr, sharpness
 from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Move, Speed
 from .pictures import drawn_pictures, to_signed
-from .recognise import Recognised, recognise
+from .recognise import Recognised, dominant, recognise
 from .sheets import contact_sheet
 from .trials import HELD_OUT, Trial, draw_trials, shoot
 
 Row = tuple[str, str]
-_DOMINANT: Mapping[Move, Move] = {Move.DOLLY_IN: Move.ZOOM_IN, Move.DOLLY_OUT: Move.ZOOM_OUT}
-"""A dolly differs from a zoom only by what is near; the dominant motion of both is the same."""
 _FAR_MOVES = (Move.PAN_LEFT, Move.TILT_DOWN, Move.ZOOM_IN, Move.ZOOM_OUT, Move.PAN_RIGHT, Move.ROLL_CLOCKWISE)
 _SHEET_ROWS = 12
 
@@ -140,7 +138,7 @@ def _measure_obedience(evaluation: Evaluation) -> Iterator[Row]:
     for sections in evaluation.lengths:
         found = list(_recognised(evaluation, CAMERA_MOVES, evaluation.shots, sections))
         exact = [trial.clip.motion.move == seen.move for trial, seen in found]
-        dominant = [_dominant(trial.clip.motion.move) == _dominant(seen.move) for trial, seen in found]
+        dominant = [dominant(trial.clip.motion.move) == dominant(seen.move) for trial, seen in found]
         name = f"obedience, {len(found)} shots of {sections} section{'s' if sections > 1 else ''}"
         yield f"{name}, dominant motion as asked", f"{np.mean(dominant):.1%}"
         yield f"{name}, dolly told from zoom as well", f"{np.mean(exact):.1%}"
@@ -331,9 +329,5 @@ def _decibels(pairs: object) -> str:
     return f"{values.mean():.1f} dB ({-10 * np.log10(np.mean(10 ** (-values / 10))):.1f} dB of the mean error)"
 
 
-def _dominant(move: Move) -> Move:
-    return _DOMINANT.get(move, move)
-
-
 def _same(trial: Trial, seen: Recognised) -> bool:
-    return _dominant(trial.clip.motion.move) == _dominant(seen.move)
+    return dominant(trial.clip.motion.move) == dominant(seen.move)

@@ -19,6 +19,7 @@ from .scenes import Layer, Scene
 
 RATES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 """Multiples of the normal rate that are tried."""
+_DOMINANT: Mapping[Move, Move] = {Move.DOLLY_IN: Move.ZOOM_IN, Move.DOLLY_OUT: Move.ZOOM_OUT}
 _LEAST_VISIBLE = 0.15
 _FINALISTS = 10
 
@@ -40,6 +41,11 @@ def recognise(clip: Clip, frames: Mapping[int, Picture], moves: Sequence[Move] =
     ranked = sorted(tries, key=lambda each: _error(clip, each[0], each[1], {middle: frames[middle]}))
     judged = [Recognised(move, rate, _error(clip, move, rate, frames)) for move, rate in ranked[:_FINALISTS]]
     return min(judged, key=lambda each: each.error)
+
+
+def dominant(move: Move) -> Move:
+    """The move whose motion is the most of what is seen: a dolly differs from a zoom only by what is near."""
+    return _DOMINANT.get(move, move)
 
 
 def flat_clip(picture: Picture, motion: Motion, sections: float) -> Clip:

@@ -21,7 +21,7 @@ from engine.sketch.flat import looks_at_present_only
 from engine.sketch.measures import psnr
 from engine.sketch.moves import CAMERA_MOVES, Motion, Move
 from engine.sketch.pictures import drawn_pictures, to_signed
-from engine.sketch.recognise import recognise
+from engine.sketch.recognise import dominant, recognise
 from engine.sketch.trials import HELD_OUT, Trial, draw_trials, shoot
 from engine.sketch.words import read_rightly, sentences
 from tests.engine.checkpoints import FIXTURES
@@ -29,9 +29,6 @@ from tests.engine.checkpoints import FIXTURES
 WEIGHTS = Path(__file__).resolve().parents[2] / "engine" / "sketch" / "weights"
 PICTURES = FIXTURES / "pictures"
 SMALL = (160, 96)
-# While its card says so, the transformer is still being trained: what it can do by then is no promise.
-UNFINISHED = "**Unfinished.**" in (WEIGHTS / "README.md").read_text(encoding="utf-8")
-in_training = pytest.mark.skipif(UNFINISHED, reason="Sketch is in training")
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +88,6 @@ def test_sentences_that_nobody_trained_on_are_read_rightly():
     assert read_rightly(pipeline, prompts, motions).mean() > 0.99
 
 
-@in_training
 @pytest.mark.parametrize("move", [Move.STATIC, Move.PAN_LEFT, Move.TILT_DOWN, Move.ZOOM_IN, Move.ZOOM_OUT])
 def test_it_does_what_it_is_told(move, model, tmp_path):
     prompts = {Move.STATIC: "static shot", Move.PAN_LEFT: "the camera pans left", Move.TILT_DOWN: "tilt down"}
@@ -100,7 +96,7 @@ def test_it_does_what_it_is_told(move, model, tmp_path):
     frames = shoot(Trial("shot", clip, prompt, 1, 0, (("steps", 4),)), model, tmp_path, "cpu")
     assert len(frames) == 37
     assert psnr(frames[0], clip.first) > 24
-    assert recognise(clip, {number: frames[number] for number in (16, 32)}).move is move
+    assert dominant(recognise(clip, {number: frames[number] for number in (16, 32)}).move) is move
 
 
 def test_trials_cover_all_moves_and_stay_the_same():
@@ -127,5 +123,4 @@ def test_diffusers_own_pipeline_animates_with_it():
     ).frames[0]
     frames = {number: (made[number] * 255).round().astype(np.uint8) for number in (0, 16, 32)}
     assert psnr(frames[0], clip.first) > 22
-    if not UNFINISHED:
-        assert recognise(clip, frames).move is Move.PAN_RIGHT
+    assert recognise(clip, frames).move is Move.PAN_RIGHT
