@@ -116,14 +116,28 @@ def patch_noise(
     batch, channels, frames, height, width = shape
     rows, columns = patch
     size = rows * columns
-    covariance = torch.eye(size) * (1 + gamma) - torch.ones(size, size) * gamma
-    factor = torch.linalg.cholesky(covariance + torch.eye(size) * 1e-8)
+    factor = _patch_factor(size, gamma)
     count = batch * channels * frames * (height // rows) * (width // columns)
     noise: torch.Tensor = torch.randn(count, size, generator=generator) @ factor.T
     noise = noise.view(batch, channels, frames, height // rows, width // columns, rows, columns)
     # As released: right for square patches, which all of its are.
     noise = noise.permute(0, 1, 2, 3, 5, 4, 6)
     return noise.reshape(shape)
+
+
+def _patch_factor(size: int, gamma: float) -> torch.Tensor:
+    """The Cholesky factor (size, size), float32, of a patch's covariance: 1 on the diagonal, -`gamma` elsewhere."""
+
+    def covariance(dtype: torch.dtype) -> torch.Tensor:
+        one = torch.eye(size, dtype=dtype)
+        return one * (1 + gamma) - torch.ones(size, size, dtype=dtype) * gamma + one * 1e-8
+
+    factor, failed = torch.linalg.cholesky_ex(covariance(torch.float32))
+    if failed:
+        # Released gamma makes it singular but for the 1e-8, which float32 can't hold: whether it factors there is up to
+        # the processor's rounding, and on some it does not.
+        factor = torch.linalg.cholesky(covariance(torch.float64)).float()
+    return torch.as_tensor(factor)
 
 
 def zero_star(prompt: torch.Tensor, negative: torch.Tensor, guidance: float) -> torch.Tensor:
