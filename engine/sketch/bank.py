@@ -24,7 +24,7 @@ from safetensors.torch import save
 from tqdm import tqdm
 
 from ..media.files import make_folder, write_whole
-from .data import Clip, random_clip
+from .data import Clip, random_clip, random_motion
 from .flat import looks_at_present_only, twin_of
 from .moves import FRAMES_PER_LATENT, LATENTS_PER_SECTION, Motion, Move, Speed
 from .pictures import to_signed
@@ -142,7 +142,7 @@ def _write_file(
     size = sizes[rng.choice(len(sizes), p=_SHARES)]
     length = recipe.sections if number == 0 or rng.random() < _LONG else 1
     whole = length + 1 / LATENTS_PER_SECTION
-    drawn = [random_clip(rng, size, whole, often=recipe.often) for _ in range(count)]
+    drawn = [random_clip(rng, size, whole, random_motion(rng, often=recipe.often)) for _ in range(count)]
     encoded = [encoder.encode(clip, recipe.side) for clip in drawn]
     facts = [
         {"move": clip.motion.move, "speed": clip.motion.speed, "thing": clip.scene.thing, "place": clip.scene.place}

@@ -124,15 +124,9 @@ class Clip:
         return self.frame(0)
 
 
-def random_clip(
-    rng: np.random.Generator,
-    size: tuple[int, int],
-    sections: float,
-    motion: Motion | None = None,
-    often: tuple[str, ...] = (),
-) -> Clip:
-    """A scene that fits `motion` (`random_motion` if None), large enough for every frame of the clip."""
-    motion = motion or random_motion(rng, often=often)
+def random_clip(rng: np.random.Generator, size: tuple[int, int], sections: float, motion: Motion | None = None) -> Clip:
+    """A scene that fits `motion` (a random one if None), large enough for every frame of the clip."""
+    motion = motion or random_motion(rng)
     canvas = _canvas(motion, size, sections)
     scene = draw_scene(rng, size, canvas, parallax=motion.move.has_parallax, apart=motion.move.of_object)
     return Clip(scene, motion, size, sections)

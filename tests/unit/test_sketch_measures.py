@@ -84,12 +84,12 @@ def test_a_flat_board_can_be_tried_too():
     assert recognise(clip, {20: clip.frame(20), 34: clip.frame(34)}).move in (Move.ZOOM_IN, Move.DOLLY_IN)
 
 
-def test_the_truth_is_true_in_every_section_and_a_frozen_start_less_so():
+def test_the_truth_is_true_in_every_section_and_grey_is_not():
     clip = random_clip(np.random.default_rng(5), SIZE, 2, Motion(Move.PAN_LEFT))
     truth = [clip.frame(number) for number in range(clip.frames)]
     assert by_section(clip, truth) == [(float("inf"), 1.0)] * 2
-    blurred = truth[:37] + [np.full_like(clip.first, 128)] * 36
-    (near, sharp), (far, even) = by_section(clip, blurred)
+    then_grey = truth[:37] + [np.full_like(clip.first, 128)] * 36
+    (near, sharp), (far, even) = by_section(clip, then_grey)
     assert (near, sharp, even) == (float("inf"), 1.0, 0.0)
     assert far < 20
 
