@@ -116,8 +116,8 @@ class HunyuanFramePack(NetworkFamily):
         UniPC takes the released dynamic shift, or those that the model folder fixes; Euler what the checkpoint's own
         scheduler says, as diffusers does.
         """
-        far, steps = self.spec.far_shift, denoising.steps
-        mu = shift_mu(tokens, self.spec.shift if denoising.beside_board or far is None else far)
+        steps = denoising.steps
+        mu = shift_mu(tokens, self.spec.shift_of(beside_board=denoising.beside_board))
         if denoising.solver is Solver.UNIPC or "scheduler" not in self._components:
             return shifted_sigmas(steps, mu)
         scheduler = load_part(FlowMatchEulerDiscreteScheduler, self._components["scheduler"])

@@ -165,6 +165,10 @@ class ModelSpec:
         """Steps of the section that is made as number `number` (from 0), where a section takes `steps`."""
         return 2 * steps if self.first_twice and number == 0 else steps
 
+    def shift_of(self, *, beside_board: bool) -> FlowShift:
+        """The shift of a section's noise levels, by whether a board lies in it or beside it."""
+        return self.shift if beside_board or self.far_shift is None else self.far_shift
+
     def tokens(self, shape: Sequence[int]) -> int:
         """Tokens of a section of latents (B, C, T, H, W) of this `shape`."""
         return math.prod(shape[2:]) // math.prod(self.patch)

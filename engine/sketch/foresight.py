@@ -20,8 +20,9 @@ from .data import random_clip
 from .lessons import Lesson
 from .moves import CAMERA_MOVES, LATENTS_PER_SECTION, OBJECT_MOVES, Motion, Move, Speed
 from .prompts import describe
-from .train import Batch, seen_by_encoder, velocity
+from .train import seen_by_encoder
 from .trials import HELD_OUT, SIZE
+from .velocity import Batch, velocity
 
 GROUPS: Mapping[str, tuple[Move, ...]] = {
     "pans, tilts, zooms, rolls": tuple(move for move in CAMERA_MOVES if not move.has_parallax),

@@ -7,7 +7,7 @@ lesson (see `lessons`) on a few clips of one size.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,6 @@ from torch import nn
 from torch.nn import functional
 
 from ..errors import Code, EngineError
-from ..framepack.history import PackedContext
 from ..framepack.schedule import shift_mu, shifted
 from ..models.spec import ModelSpec
 from .bank import ClipLatents
@@ -26,6 +25,7 @@ from .lessons import Lesson, draw_lesson
 from .loop import Course, Training
 from .moves import Motion, Move
 from .prompts import write_prompt
+from .velocity import Batch, velocity, with_own_history
 
 _MUON_RATE = 4e-3
 _ADAM_RATE = 1.5e-3
@@ -33,7 +33,6 @@ _STILL = 0.05
 """Added to how much a clip moves before its error is divided by that: a still clip must not count without end."""
 _GUIDANCE = (1.0, 30.0)
 _HISTORY_NOISE = 0.12
-_WORDS = 40
 _LORA_TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_mlp", "proj_out")
 
 
@@ -52,6 +51,8 @@ class Settings:
     """Side in latents of the middle crops that the first half of the course mostly practises; 0: none."""
     pure_noise: float = 0.2
     """Share of the samples that start from noise alone, where sampling decides what moves."""
+    own_history: float = 0.5
+    """Share of the steps whose history is the model's own instead of the truth (`with_own_history`)."""
     moves: tuple[str, ...] = ()
     """Practise only moves whose names begin with one of these; none: all."""
     often: tuple[str, ...] = ()
@@ -95,21 +96,10 @@ def train(
         crop = settings.crop if step < 0.55 * settings.steps and rng.random() < 0.85 else 0
         count = settings.batch * (2 if crop else 1) // (2 if frames == spec.window else 1)
         batch = draw_batch(rng, shelf, lesson, max(1, count), crop)
-        return _loss(pipeline, spec, lesson, batch, settings.pure_noise, rng, device)
+        return _loss(pipeline, spec, lesson, batch, settings, rng, device)
 
     training.run(loss_of, "transformer")
     training.use_average()
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A step's clips."""
-
-    shots: torch.Tensor
-    """(B, C, T, h, w) float32."""
-    boards: torch.Tensor
-    """(B, 3, S, S) in [-1, 1]: what the image encoder sees."""
-    prompts: list[str]
 
 
 def _loss(
@@ -117,70 +107,29 @@ def _loss(
     spec: ModelSpec,
     lesson: Lesson,
     batch: Batch,
-    pure_noise: float,
+    settings: Settings,
     rng: np.random.Generator,
     device: torch.device,
 ) -> torch.Tensor:
-    shots = batch.shots.to(device)
+    batch = replace(batch, shots=batch.shots.to(device))
+    shots = batch.shots
     count = len(shots)
     x0 = lesson.target(shots)
     noise = torch.randn_like(x0)
     whole = (count, spec.latent_channels, spec.window, *x0.shape[-2:])
-    sigma = torch.from_numpy(_sigmas(rng, count, pure_noise, shift_mu(spec.tokens(whole), spec.shift))).to(device)
+    shift = spec.shift_of(beside_board=lesson.plan.beside_board(lesson.planned))
+    mu = shift_mu(spec.tokens(whole), shift)
+    sigma = torch.from_numpy(_sigmas(rng, count, settings.pure_noise, mu)).to(device)
     level = sigma[:, None, None, None, None]
     guidance = torch.from_numpy(rng.uniform(*_GUIDANCE, count)).float().to(device)
-    context = lesson.context(_blurred(shots, lesson, rng))
+    seen = with_own_history(pipeline, spec, batch, lesson, guidance) if rng.random() < settings.own_history else shots
+    context = lesson.context(_noisy(seen, lesson, rng))
     said = velocity(pipeline, spec, batch, (1 - level) * x0 + level * noise, sigma, guidance, context)
     errors = functional.mse_loss(said, noise - x0, reduction="none").mean((1, 2, 3, 4))
     return (errors * _weights(shots[:, :, lesson.anchor, None], x0)).mean()
 
 
-def velocity(
-    pipeline: HunyuanVideoFramepackPipeline,
-    spec: ModelSpec,
-    batch: Batch,
-    noised: torch.Tensor,
-    sigma: torch.Tensor,
-    guidance: torch.Tensor,
-    context: PackedContext,
-) -> torch.Tensor:
-    """What `pipeline` says of the latents `noised` (B, C, T, h, w), float32: where noise lies from what it hides.
-
-    `sigma` and `guidance` are (B,); in bfloat16 where autocast knows it, with gradients for all but the text encoders.
-    """
-    device = noised.device
-    with torch.autocast(device.type, torch.bfloat16):
-        with torch.no_grad():
-            template = {"template": spec.prompt_template, "crop_start": spec.prompt_crop}
-            embeds, pooled, mask = pipeline.encode_prompt(
-                batch.prompts, prompt_template=template, device=device, max_sequence_length=_WORDS
-            )
-        said: torch.Tensor = pipeline.transformer(
-            hidden_states=noised,
-            timestep=sigma * 1000,
-            encoder_hidden_states=embeds,
-            encoder_attention_mask=mask.float(),
-            pooled_projections=pooled,
-            image_embeds=pipeline.image_encoder(pixel_values=batch.boards.to(device)).last_hidden_state,
-            guidance=guidance * 1000,
-            **_context(context, spec),
-            return_dict=False,
-        )[0]
-    return said.float()
-
-
-def _context(context: PackedContext, spec: ModelSpec) -> dict[str, torch.Tensor]:
-    """The packed context under the names of diffusers' transformer."""
-    inputs = {"indices_latents": context.generated}
-    held = {astuple(block.kernel) for block in context.blocks}
-    for name, kernel in zip(("clean", "history_2x", "history_4x"), spec.kernels, strict=True):
-        if kernel in held:
-            packed = context.of_kernel(kernel)
-            inputs |= {f"latents_{name}": packed.latents, f"indices_latents_{name}": packed.indices}
-    return inputs
-
-
-def _blurred(shots: torch.Tensor, lesson: Lesson, rng: np.random.Generator) -> torch.Tensor:
+def _noisy(shots: torch.Tensor, lesson: Lesson, rng: np.random.Generator) -> torch.Tensor:
     """The shots with noise on every latent but the boards: in use the history is the model's own, and not perfect."""
     amount = rng.uniform(0, _HISTORY_NOISE, len(shots)) * (rng.random(len(shots)) < 0.5)
     noisy = shots + torch.randn_like(shots) * torch.from_numpy(amount).to(shots)[:, None, None, None, None]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,16 +19,20 @@ from engine.models.folder import open_folder
 from engine.models.hunyuan_spec import RELEASED
 from engine.models.spec import FlowShift
 from engine.sketch import loop, train_vae
+from engine.sketch import train as training
+from engine.sketch import velocity as velocities
 from engine.sketch.architecture import FAR_SHIFT, SHIFT, new_pipeline, new_transformer, new_vae
 from engine.sketch.bank import ClipLatents
 from engine.sketch.finish import encode_pictures, fit_preview, fold_scale, write_model
 from engine.sketch.flat import flatten, inflate, looks_at_present_only
+from engine.sketch.lessons import draw_lesson
 from engine.sketch.moves import COMPONENTS, Motion, Move
 from engine.sketch.pictures import ClipBank, PictureBank, drawn_pictures, to_signed
 from engine.sketch.start import start_linear
 from engine.sketch.start_motion import start_motion
 from engine.sketch.start_transformer import start_local
 from engine.sketch.train import Settings, train
+from engine.sketch.velocity import Batch, with_own_history
 from engine.sketch.words import RATE_UNIT, correct_words, read_rightly, read_words, sentences, teach_words, write_words
 from tests.engine.checkpoints import TINY
 
@@ -329,8 +335,58 @@ def test_noise_levels_are_those_that_the_model_is_sampled_at(shift, lowest, high
 
     pipeline.transformer.register_forward_pre_hook(note, with_kwargs=True)
     spec = replace(RELEASED, shift=FlowShift.fixed(shift))
-    train(pipeline, spec, clips, tmp_path, replace(SETTINGS, batch=8, pure_noise=0.0), CPU)
+    train(pipeline, spec, clips, tmp_path, replace(SETTINGS, batch=8, pure_noise=0.0, own_history=0.0), CPU)
     assert lowest < torch.cat(levels).mean() < highest
+
+
+@pytest.mark.parametrize("section", [0, 1])
+def test_sections_far_from_boards_are_practised_at_their_own_noise_levels(
+    section: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One shift leaves next to nothing but noise, the other next to none."""
+    pipeline, clips = small_run()
+    rng = np.random.default_rng(4)
+    lessons = (draw_lesson(rng, RELEASED, longest=2, frames=3) for _ in range(1000))
+    of_two = (each for each in lessons if each.plan.sections == 2 and each.plan.boards == (0,))
+    lesson = next(each for each in of_two if each.planned.section == section)
+    monkeypatch.setattr(training, "draw_lesson", lambda *_, **__: lesson)
+    levels: list[float] = []
+
+    def note(_: object, __: object, inputs: dict[str, torch.Tensor]) -> None:
+        levels.append(float(inputs["timestep"].mean()))
+
+    pipeline.transformer.register_forward_pre_hook(note, with_kwargs=True)
+    spec = replace(RELEASED, shift=FlowShift.fixed(200.0), far_shift=FlowShift.fixed(0.02))
+    settings = replace(SETTINGS, steps=2, batch=4, pure_noise=0.0, own_history=0.0)
+    train(pipeline, spec, clips, tmp_path, settings, CPU)
+    assert [level > 500 for level in levels] == [section == 0] * 2
+
+
+def test_history_is_what_the_model_makes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sections made before the lesson's are replaced one after the other, each seeing those before it as replaced."""
+    rng = np.random.default_rng(4)
+    lessons = (draw_lesson(rng, RELEASED, longest=4, frames=3) for _ in range(10_000))
+    lesson = next(each for each in lessons if each.planned.number == 2 and each.plan.order == "forward")
+    shots = torch.arange(1.0, lesson.latents + 1)[None, None, :, None, None].expand(2, 16, -1, 4, 4)
+    batch = Batch(shots, torch.zeros(2, 3, 8, 8), ["", ""])
+    contexts: list[set[float]] = []
+
+    def says(*told: Any) -> torch.Tensor:
+        """Finds -10 where it looks first, then -20."""
+        noised, sigma, context = told[3], told[4], told[6]
+        assert sigma.tolist() == [1.0, 1.0]
+        contexts.append({float(value) for block in context.blocks for value in block.latents.unique()} - {0.0})
+        return noised + 10 * len(contexts)
+
+    monkeypatch.setattr(velocities, "velocity", says)
+    found = with_own_history(None, RELEASED, batch, lesson, torch.ones(2))[0, 0, :, 0, 0]
+    first, second = (lesson.plan.own_latents(made) for made in lesson.plan.made[:2])
+    assert found[0] == 1
+    assert found[first.start : first.stop].allclose(torch.tensor(-10.0), atol=1e-4)
+    assert found[second.start : second.stop].allclose(torch.tensor(-20.0), atol=1e-4)
+    assert torch.equal(found[second.stop :], shots[0, 0, second.stop :, 0, 0])
+    assert contexts[0] == {1.0}
+    assert {round(value) for value in contexts[1]} == {1, -10}
 
 
 def test_a_lora_trains_on_any_framepack_folder_and_leaves_its_weights_alone(tmp_path):

@@ -1,0 +1,100 @@
+"""What a FramePack transformer says of a lesson, and the history that it makes for itself while it is trained.
+
+Kept apart from the trainer: `foresight` asks the same without training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+
+import torch
+from diffusers import HunyuanVideoFramepackPipeline
+
+from ..framepack.history import PackedContext
+from ..models.spec import ModelSpec
+from .lessons import Lesson
+
+_WORDS = 40
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A step's clips."""
+
+    shots: torch.Tensor
+    """(B, C, T, h, w) float32."""
+    boards: torch.Tensor
+    """(B, 3, S, S) in [-1, 1]: what the image encoder sees."""
+    prompts: list[str]
+
+
+def velocity(
+    pipeline: HunyuanVideoFramepackPipeline,
+    spec: ModelSpec,
+    batch: Batch,
+    noised: torch.Tensor,
+    sigma: torch.Tensor,
+    guidance: torch.Tensor,
+    context: PackedContext,
+) -> torch.Tensor:
+    """What `pipeline` says of the latents `noised` (B, C, T, h, w), float32: where noise lies from what it hides.
+
+    `sigma` and `guidance` are (B,); in bfloat16 where autocast knows it, with gradients for all but the text encoders.
+    """
+    device = noised.device
+    with torch.autocast(device.type, torch.bfloat16):
+        with torch.no_grad():
+            template = {"template": spec.prompt_template, "crop_start": spec.prompt_crop}
+            embeds, pooled, mask = pipeline.encode_prompt(
+                batch.prompts, prompt_template=template, device=device, max_sequence_length=_WORDS
+            )
+        said: torch.Tensor = pipeline.transformer(
+            hidden_states=noised,
+            timestep=sigma * 1000,
+            encoder_hidden_states=embeds,
+            encoder_attention_mask=mask.float(),
+            pooled_projections=pooled,
+            image_embeds=pipeline.image_encoder(pixel_values=batch.boards.to(device)).last_hidden_state,
+            guidance=guidance * 1000,
+            **_context(context, spec),
+            return_dict=False,
+        )[0]
+    return said.float()
+
+
+def _context(context: PackedContext, spec: ModelSpec) -> dict[str, torch.Tensor]:
+    """The packed context under the names of diffusers' transformer."""
+    inputs = {"indices_latents": context.generated}
+    held = {astuple(block.kernel) for block in context.blocks}
+    for name, kernel in zip(("clean", "history_2x", "history_4x"), spec.kernels, strict=True):
+        if kernel in held:
+            packed = context.of_kernel(kernel)
+            inputs |= {f"latents_{name}": packed.latents, f"indices_latents_{name}": packed.indices}
+    return inputs
+
+
+@torch.no_grad()
+def with_own_history(
+    pipeline: HunyuanVideoFramepackPipeline, spec: ModelSpec, batch: Batch, lesson: Lesson, guidance: torch.Tensor
+) -> torch.Tensor:
+    """The batch's shots with every section made before the lesson's as the model makes it, in one look from noise each.
+
+    In use a section never sees the truth beside it, but what the model left of it: paler lines, forms between two
+    places. Trained on the truth alone it copies its history's sharpness, and every section is softer than the one
+    before; so it learns to fetch from the board what its history has lost. One look gives the average of what may
+    follow, which is where sampling at a large shift ends too.
+
+    Returns (B, C, T, h, w) float32; boards, and sections that are not made yet, are unchanged.
+    """
+    shots = batch.shots.clone()
+    window = tuple(range(spec.window))
+    for made in lesson.plan.made[: lesson.planned.number]:
+        before = Lesson(lesson.plan, made, window)
+        noise = torch.randn_like(before.target(shots))
+        looked = noise - velocity(
+            pipeline, spec, batch, noise, torch.ones_like(guidance), guidance, before.context(shots)
+        )
+        for place, latent in enumerate(lesson.plan.own_latents(made)):
+            if latent not in lesson.plan.boards:
+                shots[:, :, latent] = looked[:, :, place]
+    return shots
