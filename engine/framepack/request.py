@@ -176,8 +176,18 @@ def _schedule(request: ShotRequest, spec: ModelSpec) -> str:
                 detail = f"--{name} {asked} was asked for as well, but it says {says}"
                 raise EngineError(Code.SCHEDULE_INVALID, schedule=request.schedule, detail=detail)
         return request.schedule
-    order = Order(_choice("order", request.order or spec.order, sorted(spec.schedules)))
+    order = Order(_choice("order", request.order or _own_order(request, spec), sorted(spec.schedules)))
     return with_window(spec.schedules[order], request.window or spec.window)
+
+
+def _own_order(request: ShotRequest, spec: ModelSpec) -> Order:
+    """The model's own order; toward a later board the inverted one where it was trained for that as well.
+
+    In forward order no section sees a board that is still to come (`plan`): the shot would jump to it.
+    """
+    later = any(board.frame > 1 for board in request.boards)
+    both = spec.order is Order.FORWARD and Order.INVERTED in (spec.trained_orders or spec.schedules)
+    return Order.INVERTED if later and both else spec.order
 
 
 def _check_packing(schedule: Schedule, spec: ModelSpec) -> None:

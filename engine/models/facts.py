@@ -48,6 +48,8 @@ class ModelFacts:
     far_shift: FlowShift | None = None
     """The same for sections that no board lies in or beside."""
     order: Order | None = None
+    trained_orders: tuple[Order, ...] | None = None
+    """The orders that the weights were trained for, where that is more than `order`."""
     preview: Preview | None = None
     caches: Mapping[Speed, str] | None = None
     """The step cache behind each speed but exact."""
@@ -163,6 +165,10 @@ def _order(name: str, value: Any) -> Order:
     return Order(value)
 
 
+def _orders(name: str, value: Any) -> tuple[Order, ...]:
+    return tuple(_order(name, order) for order in _list(name, value, f"a list of {', '.join(Order)}"))
+
+
 def _colour(name: str, value: Any) -> tuple[float, float, float]:
     number = _number(-1e3, 1e3)
     red, green, blue = (number(name, part) for part in _list(name, value, "lists of [red, green, blue]", 3))
@@ -229,6 +235,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "shift": _shift,
     "far_shift": _shift,
     "order": _order,
+    "trained_orders": _orders,
     "preview": _preview,
     "caches": _caches,
     "mag_ratios": _ratios,

@@ -31,7 +31,7 @@ _PIPELINES = {"HeliosPipeline": HELIOS_BASE.family, "HeliosPyramidPipeline": HEL
 # What a folder's `shotpack.json` may say of its model, under the names that spec and facts share.
 _OVERRIDES = (
     *("licence", "prompt_template", "prompt_crop", "prompt_tokens", "native_fps", "sizes", "side_limits"),
-    *("steps", "guidance", "shift", "far_shift", "order", "preview", "caches", "mag_ratios"),
+    *("steps", "guidance", "shift", "far_shift", "order", "trained_orders", "preview", "caches", "mag_ratios"),
 )
 
 _FAMILIES: dict[str, Any] = {
@@ -54,7 +54,7 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
     said = {name: getattr(facts, name) for name in _OVERRIDES}
     given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if facts.order:
-        given["trained_orders"] = (facts.order,)
+        given.setdefault("trained_orders", (facts.order,))
     if family == HELIOS_MID.family and "is_cfg_zero_star" not in folder.flags:
         given["traits"] = ()
     return replace(_SPECS[family], title=facts.title or folder.name, starts=folder.starts, **given)

@@ -94,7 +94,8 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
         "guidance": _GUIDANCE,
         "shift": SHIFT,
         "far_shift": FAR_SHIFT,
-        "order": str(Order.INVERTED),
+        "order": str(Order.FORWARD),
+        "trained_orders": [str(order) for order in Order],
         "preview": fit_preview(vae),
     }
     write_whole(folder / FACTS, (json.dumps(facts, indent=2) + "\n").encode())

@@ -214,6 +214,9 @@ def test_an_untrained_order_is_said(make_shot: MakeShot, tmp_path: Path) -> None
     assert not any("trained" in event.stage for event in shot.events if isinstance(event, Progress))
     record = json.loads((shot.folder / "shot.json").read_text())
     assert (record["request"]["order"], record["request"]["steps"]) == ("forward", 1)
+    (model / "shotpack.json").write_text(json.dumps({"order": "forward", "trained_orders": ["forward", "endpoint"]}))
+    shot = make_shot(5, model=model, order="endpoint", steps=1)
+    assert not any("trained" in event.stage for event in shot.events if isinstance(event, Progress))
 
 
 def test_boards_too_near_each_other(make_shot: MakeShot) -> None:

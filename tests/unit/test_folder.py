@@ -299,6 +299,7 @@ FACTS = {
     "shift": 20,
     "far_shift": 7,
     "order": "forward",
+    "trained_orders": ["forward", "inverted"],
     "preview": {"matrix": [[0.1, 0.2, 0.3], [1, 0, 0]], "bias": [0, 0, 0.5]},
     "mag_ratios": [1.0, 0.98],
 }
@@ -313,6 +314,7 @@ def test_facts(model: Path) -> None:
     assert facts.sizes == ((256, 144), (144, 256))
     assert (facts.shift, facts.far_shift) == (FlowShift.fixed(20), FlowShift.fixed(7))
     assert facts.order is Order.FORWARD
+    assert facts.trained_orders == (Order.FORWARD, Order.INVERTED)
     assert facts.preview is not None
     assert facts.preview.matrix == ((0.1, 0.2, 0.3), (1.0, 0.0, 0.0))
     assert facts.preview.bias == (0.0, 0.0, 0.5)
@@ -359,6 +361,9 @@ def test_an_unknown_key(model: Path) -> None:
         ("far_shift", 0),
         ("order", "backward"),
         ("order", ["forward"]),
+        ("trained_orders", []),
+        ("trained_orders", "forward"),
+        ("trained_orders", ["forward", "backward"]),
         ("preview", {"matrix": [[0, 0, 0]]}),
         ("preview", {"matrix": [[0, 0]], "bias": [0, 0, 0]}),
         ("preview", {"matrix": [], "bias": [0, 0, 0]}),
