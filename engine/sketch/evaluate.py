@@ -144,9 +144,9 @@ def _measure_obedience(evaluation: Evaluation) -> Iterator[Row]:
     for sections in evaluation.lengths:
         found = list(_recognised(evaluation, CAMERA_MOVES, evaluation.shots, sections))
         exact = [trial.clip.motion.move == seen.move for trial, seen in found]
-        dominant = [dominant(trial.clip.motion.move) == dominant(seen.move) for trial, seen in found]
+        same = [_same(trial, seen) for trial, seen in found]
         name = f"obedience, {len(found)} shots of {sections} section{'s' if sections > 1 else ''}"
-        yield f"{name}, dominant motion as asked", f"{np.mean(dominant):.1%}"
+        yield f"{name}, dominant motion as asked", f"{np.mean(same):.1%}"
         yield f"{name}, dolly told from zoom as well", f"{np.mean(exact):.1%}"
         missed = [f"{trial.clip.motion.move} seen as {seen.move}" for trial, seen in found if not _same(trial, seen)]
         yield f"{name}, missed", "; ".join(missed) or "none"
