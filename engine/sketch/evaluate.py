@@ -19,6 +19,7 @@ from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 from PIL import Image
 
 from ..errors import Code, EngineError
+from ..framepack.packing import RELEASED_FORWARD, RELEASED_INVERTED
 from ..media.files import make_folder, write_whole
 from ..models.families import choose_device, spec_of
 from ..models.folder import ModelFolder
@@ -28,6 +29,7 @@ from .data import Clip, Picture
 from .drift import HOLD_STILL, drift, long_trials
 from .fidelity import by_section, still_visible
 from .foresight import GROUPS, as_new, foresight, new_clips
+from .lessons import VANILLA
 from .measures import psnr, sharpness
 from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Move, Speed
 from .pictures import drawn_pictures, to_signed
@@ -38,12 +40,8 @@ from .trials import HELD_OUT, Trial, draw_trials, shoot
 Row = tuple[str, str]
 _FAR_MOVES = (Move.PAN_LEFT, Move.TILT_DOWN, Move.ZOOM_IN, Move.ZOOM_OUT, Move.PAN_RIGHT, Move.ROLL_CLOCKWISE)
 _SHEET_ROWS = 12
-_LONG_ORDERS = {
-    "inverted": "f1k1_x_g9_f1k1f2k2f16k4_td",
-    "forward": "f1k1_td_f16k4f2k2f1k1_g9",
-    "vanilla": "td_f16k4f2k2f1k1_g9",
-}
-"""Packings that drift is compared by: `vanilla` is forward order without the start board in its context."""
+_LONG_ORDERS = {"inverted": RELEASED_INVERTED, "forward": RELEASED_FORWARD, "vanilla": VANILLA}
+"""Packings that drift is compared by."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ..framepack.packing import parse
 from ..framepack.plan import Grid, PlannedSection, ShotPlan, plan_shot
 from ..models.spec import ModelSpec, Order
 
-_VANILLA = "td_f16k4f2k2f1k1_g9"
+VANILLA = "td_f16k4f2k2f1k1_g9"
 """Plain next-section prediction without the start in the context (arXiv 2504.12626 v3, sampling (a))."""
 _SHARES = {"inverted": 0.5, "inverted to an end": 0.1, "forward": 0.28, "vanilla": 0.08, "endpoint": 0.04}
 _LENGTHS = (0.3, 0.2, 0.2, 0.18, 0.12)
@@ -69,7 +69,7 @@ def draw_lesson(rng: np.random.Generator, spec: ModelSpec, *, longest: int, fram
     last = grid.frames(sections)
     boards = (0, last - 1) if kind == "inverted to an end" or (kind == "endpoint" and rng.random() < 0.5) else (0,)
     orders = {"forward": Order.FORWARD, "endpoint": Order.ENDPOINT}
-    name = _VANILLA if kind == "vanilla" else spec.schedules[orders.get(kind, Order.INVERTED)]
+    name = VANILLA if kind == "vanilla" else spec.schedules[orders.get(kind, Order.INVERTED)]
     plan = plan_shot(last, grid=grid, schedule=parse(name), boards=boards)
     planned = plan.made[rng.integers(len(plan.made))]
     chosen = np.sort(rng.choice(spec.window, frames, replace=False))
