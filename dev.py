@@ -25,7 +25,7 @@ UV = "uv==0.13.8"
 CHILD_ENVIRON = {**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 # On a machine whose cores are shared, waiting threads that spin slow everything down by an order of magnitude.
 CHILD_ENVIRON.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# Tests' networks are too small to share out, and two processes share the cores already.
+# Tests' networks are too small to share out, and several processes share the cores already.
 TEST_ENVIRON = {"OMP_NUM_THREADS": "1", **CHILD_ENVIRON}
 NO_TESTS_COLLECTED = 5
 """pytest's exit code where it found no test to run."""
@@ -135,7 +135,7 @@ def blender(version: str) -> Environment:
 ENGINE = Environment(ROOT / ".venvs" / "engine", ROOT / "requirements" / "dev.txt")
 TIERS = {
     "unit": Tier("tests/unit", (ENGINE,)),
-    "engine": Tier("tests/engine", (ENGINE,), processes=2),
+    "engine": Tier("tests/engine", (ENGINE,), processes=3),
     "host": Tier("tests/host", (blender("4.5"), blender("5.0")), processes=3),
     "desktop": Tier("tests/desktop", (ENGINE,)),
     "gpu": Tier("tests/gpu", (ENGINE,), on_request=True),

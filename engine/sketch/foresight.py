@@ -22,7 +22,7 @@ from .moves import CAMERA_MOVES, LATENTS_PER_SECTION, OBJECT_MOVES, Motion, Move
 from .prompts import describe
 from .train import seen_by_encoder
 from .trials import HELD_OUT, SIZE
-from .velocity import Batch, velocity
+from .velocity import Batch, read, velocity
 
 GROUPS: Mapping[str, tuple[Move, ...]] = {
     "pans, tilts, zooms, rolls": tuple(move for move in CAMERA_MOVES if not move.has_parallax),
@@ -72,8 +72,8 @@ def foresight(
         x0 = lesson.target(shot)
         noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(number)).to(device)
         one = torch.ones(1, device=device)
-        batch = Batch(shot, seen_by_encoder(clip.small[0])[None], [prompt])
-        foreseen = noise - velocity(pipeline, spec, batch, noise, one, _GUIDANCE * one, lesson.context(shot))
+        told = read(pipeline, spec, Batch(shot, seen_by_encoder(clip.small[0])[None], [prompt]), device)
+        foreseen = noise - velocity(pipeline, spec, told, noise, one, _GUIDANCE * one, lesson.context(shot))
         pair = float((foreseen - x0).square().mean()), float((shot[:, :, :1] - x0).square().mean())
         errors.setdefault(clip.motion.move, []).append(pair)
     means = {move: np.mean(pairs, 0) for move, pairs in errors.items()}

@@ -7,7 +7,7 @@ lesson (see `lessons`) on a few clips of one size.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from .lessons import Lesson, draw_lesson
 from .loop import Course, Training
 from .moves import Motion, Move
 from .prompts import write_prompt
-from .velocity import Batch, velocity, with_own_history
+from .velocity import Batch, read, velocity, with_own_history
 
 _MUON_RATE = 4e-3
 _ADAM_RATE = 1.5e-3
@@ -111,8 +111,7 @@ def _loss(
     rng: np.random.Generator,
     device: torch.device,
 ) -> torch.Tensor:
-    batch = replace(batch, shots=batch.shots.to(device))
-    shots = batch.shots
+    shots = batch.shots.to(device)
     count = len(shots)
     x0 = lesson.target(shots)
     noise = torch.randn_like(x0)
@@ -122,9 +121,11 @@ def _loss(
     sigma = torch.from_numpy(_sigmas(rng, count, settings.pure_noise, mu)).to(device)
     level = sigma[:, None, None, None, None]
     guidance = torch.from_numpy(rng.uniform(*_GUIDANCE, count)).float().to(device)
-    seen = with_own_history(pipeline, spec, batch, lesson, guidance) if rng.random() < settings.own_history else shots
+    told = read(pipeline, spec, batch, device)
+    own = rng.random() < settings.own_history
+    seen = with_own_history(pipeline, spec, told, shots, lesson, guidance) if own else shots
     context = lesson.context(_noisy(seen, lesson, rng))
-    said = velocity(pipeline, spec, batch, (1 - level) * x0 + level * noise, sigma, guidance, context)
+    said = velocity(pipeline, spec, told, (1 - level) * x0 + level * noise, sigma, guidance, context)
     errors = functional.mse_loss(said, noise - x0, reduction="none").mean((1, 2, 3, 4))
     return (errors * _weights(shots[:, :, lesson.anchor, None], x0)).mean()
 

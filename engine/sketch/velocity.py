@@ -28,10 +28,36 @@ class Batch:
     prompts: list[str]
 
 
+@dataclass(frozen=True)
+class Told:
+    """What the transformer is told of a batch: words as both text encoders read them, and boards as the image encoder
+    sees them. Read once for all the sections of a step: where the text encoder is an 8B Llama, that is most of it."""
+
+    embeds: torch.Tensor
+    pooled: torch.Tensor
+    mask: torch.Tensor
+    boards: torch.Tensor
+
+
+def read(pipeline: HunyuanVideoFramepackPipeline, spec: ModelSpec, batch: Batch, device: torch.device) -> Told:
+    """`batch`'s words and boards through the encoders, in bfloat16 where autocast knows it.
+
+    With gradients for the image encoder and none for the text encoders.
+    """
+    with torch.autocast(device.type, torch.bfloat16):
+        with torch.no_grad():
+            template = {"template": spec.prompt_template, "crop_start": spec.prompt_crop}
+            embeds, pooled, mask = pipeline.encode_prompt(
+                batch.prompts, prompt_template=template, device=device, max_sequence_length=_WORDS
+            )
+        boards = pipeline.image_encoder(pixel_values=batch.boards.to(device)).last_hidden_state
+    return Told(embeds, pooled, mask, boards)
+
+
 def velocity(
     pipeline: HunyuanVideoFramepackPipeline,
     spec: ModelSpec,
-    batch: Batch,
+    told: Told,
     noised: torch.Tensor,
     sigma: torch.Tensor,
     guidance: torch.Tensor,
@@ -39,22 +65,16 @@ def velocity(
 ) -> torch.Tensor:
     """What `pipeline` says of the latents `noised` (B, C, T, h, w), float32: where noise lies from what it hides.
 
-    `sigma` and `guidance` are (B,); in bfloat16 where autocast knows it, with gradients for all but the text encoders.
+    `sigma` and `guidance` are (B,); in bfloat16 where autocast knows it, with gradients.
     """
-    device = noised.device
-    with torch.autocast(device.type, torch.bfloat16):
-        with torch.no_grad():
-            template = {"template": spec.prompt_template, "crop_start": spec.prompt_crop}
-            embeds, pooled, mask = pipeline.encode_prompt(
-                batch.prompts, prompt_template=template, device=device, max_sequence_length=_WORDS
-            )
+    with torch.autocast(noised.device.type, torch.bfloat16):
         said: torch.Tensor = pipeline.transformer(
             hidden_states=noised,
             timestep=sigma * 1000,
-            encoder_hidden_states=embeds,
-            encoder_attention_mask=mask.float(),
-            pooled_projections=pooled,
-            image_embeds=pipeline.image_encoder(pixel_values=batch.boards.to(device)).last_hidden_state,
+            encoder_hidden_states=told.embeds,
+            encoder_attention_mask=told.mask.float(),
+            pooled_projections=told.pooled,
+            image_embeds=told.boards,
             guidance=guidance * 1000,
             **_context(context, spec),
             return_dict=False,
@@ -75,9 +95,14 @@ def _context(context: PackedContext, spec: ModelSpec) -> dict[str, torch.Tensor]
 
 @torch.no_grad()
 def with_own_history(
-    pipeline: HunyuanVideoFramepackPipeline, spec: ModelSpec, batch: Batch, lesson: Lesson, guidance: torch.Tensor
+    pipeline: HunyuanVideoFramepackPipeline,
+    spec: ModelSpec,
+    told: Told,
+    shots: torch.Tensor,
+    lesson: Lesson,
+    guidance: torch.Tensor,
 ) -> torch.Tensor:
-    """The batch's shots with every section made before the lesson's as the model makes it, in one look from noise each.
+    """`shots` (B, C, T, h, w) with every section before the lesson's as the model makes it, in one look each.
 
     In use a section never sees the truth beside it, but what the model left of it: paler lines, forms between two
     places. Trained on the truth alone it copies its history's sharpness, and every section is softer than the one
@@ -86,14 +111,13 @@ def with_own_history(
 
     Returns (B, C, T, h, w) float32; boards, and sections that are not made yet, are unchanged.
     """
-    shots = batch.shots.clone()
+    shots = shots.clone()
     window = tuple(range(spec.window))
     for made in lesson.plan.made[: lesson.planned.number]:
         before = Lesson(lesson.plan, made, window)
         noise = torch.randn_like(before.target(shots))
-        looked = noise - velocity(
-            pipeline, spec, batch, noise, torch.ones_like(guidance), guidance, before.context(shots)
-        )
+        level = torch.ones_like(guidance)
+        looked = noise - velocity(pipeline, spec, told, noise, level, guidance, before.context(shots))
         for place, latent in enumerate(lesson.plan.own_latents(made)):
             if latent not in lesson.plan.boards:
                 shots[:, :, latent] = looked[:, :, place]
