@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -32,7 +33,7 @@ from engine.sketch.start import start_linear
 from engine.sketch.start_motion import start_motion
 from engine.sketch.start_transformer import start_local
 from engine.sketch.train import Settings, train
-from engine.sketch.velocity import Batch, with_own_history
+from engine.sketch.velocity import with_own_history
 from engine.sketch.words import RATE_UNIT, correct_words, read_rightly, read_words, sentences, teach_words, write_words
 from tests.engine.checkpoints import TINY
 
@@ -368,7 +369,6 @@ def test_history_is_what_the_model_makes_of_it(monkeypatch: pytest.MonkeyPatch) 
     lessons = (draw_lesson(rng, RELEASED, longest=4, frames=3) for _ in range(10_000))
     lesson = next(each for each in lessons if each.planned.number == 2 and each.plan.order == "forward")
     shots = torch.arange(1.0, lesson.latents + 1)[None, None, :, None, None].expand(2, 16, -1, 4, 4)
-    batch = Batch(shots, torch.zeros(2, 3, 8, 8), ["", ""])
     contexts: list[set[float]] = []
 
     def says(*told: Any) -> torch.Tensor:
@@ -379,7 +379,7 @@ def test_history_is_what_the_model_makes_of_it(monkeypatch: pytest.MonkeyPatch) 
         return noised + 10 * len(contexts)
 
     monkeypatch.setattr(velocities, "velocity", says)
-    found = with_own_history(None, RELEASED, batch, lesson, torch.ones(2))[0, 0, :, 0, 0]
+    found = with_own_history(None, RELEASED, None, shots, lesson, torch.ones(2))[0, 0, :, 0, 0]
     first, second = (lesson.plan.own_latents(made) for made in lesson.plan.made[:2])
     assert found[0] == 1
     assert found[first.start : first.stop].allclose(torch.tensor(-10.0), atol=1e-4)
@@ -387,6 +387,22 @@ def test_history_is_what_the_model_makes_of_it(monkeypatch: pytest.MonkeyPatch) 
     assert torch.equal(found[second.stop :], shots[0, 0, second.stop :, 0, 0])
     assert contexts[0] == {1.0}
     assert {round(value) for value in contexts[1]} == {1, -10}
+
+
+def test_words_and_boards_are_read_once_a_step_however_long_the_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an 8B text encoder, reading them for every section would be most of a step."""
+    pipeline, clips = small_run()
+    rng = np.random.default_rng(4)
+    lessons = (draw_lesson(rng, RELEASED, longest=2, frames=3) for _ in range(1000))
+    lesson = next(each for each in lessons if each.planned.number == 1)
+    monkeypatch.setattr(training, "draw_lesson", lambda *_, **__: lesson)
+    read: list[str] = []
+    for name in ("text_encoder", "text_encoder_2", "image_encoder", "transformer"):
+        getattr(pipeline, name).register_forward_pre_hook(lambda *_, name=name: read.append(name))
+    train(pipeline, RELEASED, clips, tmp_path, replace(SETTINGS, steps=3, own_history=1.0), CPU)
+    assert Counter(read) == {"text_encoder": 3, "text_encoder_2": 3, "image_encoder": 3, "transformer": 6}
 
 
 def test_a_lora_trains_on_any_framepack_folder_and_leaves_its_weights_alone(tmp_path):
