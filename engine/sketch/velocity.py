@@ -31,12 +31,16 @@ class Batch:
 @dataclass(frozen=True)
 class Told:
     """What the transformer is told of a batch: words as both text encoders read them, and boards as the image encoder
-    sees them. Read once for all the sections of a step: where the text encoder is an 8B Llama, that is most of it."""
+    sees them. Read once for all the sections of a step: one of the text encoders may be an 8B Llama."""
 
     embeds: torch.Tensor
+    """(B, L, D): each token as the Llama reads it."""
     pooled: torch.Tensor
+    """(B, P): each prompt as CLIP reads it."""
     mask: torch.Tensor
+    """(B, L): 1 for tokens of the prompt, 0 for padding."""
     boards: torch.Tensor
+    """(B, N, E): each patch of the board."""
 
 
 def read(pipeline: HunyuanVideoFramepackPipeline, spec: ModelSpec, batch: Batch, device: torch.device) -> Told:

@@ -392,7 +392,7 @@ def test_history_is_what_the_model_makes_of_it(monkeypatch: pytest.MonkeyPatch) 
 def test_words_and_boards_are_read_once_a_step_however_long_the_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With an 8B text encoder, reading them for every section would be most of a step."""
+    """An 8B text encoder must not read the same words again for every section."""
     pipeline, clips = small_run()
     rng = np.random.default_rng(4)
     lessons = (draw_lesson(rng, RELEASED, longest=2, frames=3) for _ in range(1000))
