@@ -117,10 +117,10 @@ def with_own_history(
     """
     shots = shots.clone()
     window = tuple(range(spec.window))
+    level = torch.ones_like(guidance)
     for made in lesson.plan.made[: lesson.planned.number]:
         before = Lesson(lesson.plan, made, window)
         noise = torch.randn_like(before.target(shots))
-        level = torch.ones_like(guidance)
         looked = noise - velocity(pipeline, spec, told, noise, level, guidance, before.context(shots))
         for place, latent in enumerate(lesson.plan.own_latents(made)):
             if latent not in lesson.plan.boards:
