@@ -146,10 +146,11 @@ def _measure_obedience(evaluation: Evaluation) -> Iterator[Row]:
         name = f"obedience, {len(found)} shots of {sections} section{'s' if sections > 1 else ''}"
         yield f"{name}, dominant motion as asked", f"{np.mean(same):.1%}"
         yield f"{name}, dolly told from zoom as well", f"{np.mean(exact):.1%}"
-        missed = [f"{trial.clip.motion.move} seen as {seen.move}" for trial, seen in found if not _same(trial, seen)]
+        judged = list(zip(found, same, strict=True))
+        missed = [f"{trial.clip.motion.move} seen as {seen.move}" for (trial, seen), right in judged if not right]
         yield f"{name}, missed", "; ".join(missed) or "none"
         for speed in Speed:
-            rates = [seen.rate for trial, seen in found if _same(trial, seen) and trial.clip.motion.speed is speed]
+            rates = [seen.rate for (trial, seen), right in judged if right and trial.clip.motion.speed is speed]
             yield f"{name}, rate at {speed} (asked {speed.factor:g})", f"{np.mean(rates):.2f}" if rates else "none"
     still = list(_recognised(evaluation, (Move.STATIC,), max(6, evaluation.shots // 10), 1))
     yield f"static stays static ({len(still)} shots)", f"{np.mean([seen.move is Move.STATIC for _, seen in still]):.1%}"

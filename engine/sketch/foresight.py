@@ -32,7 +32,8 @@ GROUPS: Mapping[str, tuple[Move, ...]] = {
 _SHOWN = (2, 5, 8)
 """Frames of the window that are foreseen."""
 _EACH = 8
-_GUIDANCE = 10.0
+_GUIDANCE = 1.0
+"""None: with more the model says what its words change, farther than the mean of what may follow."""
 
 
 def new_clips(encoder: StillEncoder, side: int) -> Iterator[ClipLatents]:

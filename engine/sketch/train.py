@@ -21,17 +21,18 @@ from ..errors import Code, EngineError
 from ..framepack.schedule import shift_mu, shifted
 from ..models.spec import ModelSpec
 from .bank import ClipLatents
+from .emphasis import emphasis
 from .lessons import Lesson, draw_lesson
 from .loop import Course, Training
 from .moves import Motion, Move
 from .prompts import write_prompt
-from .velocity import Batch, read, velocity, with_own_history
+from .velocity import Batch, read, velocity, what_words_change, with_own_history
 
 _MUON_RATE = 4e-3
 _ADAM_RATE = 1.5e-3
-_STILL = 0.05
-"""Added to how much a clip moves before its error is divided by that: a still clip must not count without end."""
-_GUIDANCE = (1.0, 30.0)
+_GUIDANCE = (1.0, 20.0)
+_DISTILLED = 1 / 18
+"""How far a unit of guidance goes as a classifier-free scale: 10, which FramePack is run at, is a scale of 1.5."""
 _HISTORY_NOISE = 0.12
 _LORA_TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_mlp", "proj_out")
 
@@ -53,6 +54,9 @@ class Settings:
     """Share of the samples that start from noise alone, where sampling decides what moves."""
     own_history: float = 0.5
     """Share of the steps whose history is the model's own instead of the truth (`with_own_history`)."""
+    guided: float = 0.5
+    """Share of the steps that practise guidance: what classifier-free guidance would say, in one pass (arXiv
+    2210.03142, the target of 2502.12154). The others are at guidance 1. A LoRA keeps the guidance its model has."""
     moves: tuple[str, ...] = ()
     """Practise only moves whose names begin with one of these; none: all."""
     often: tuple[str, ...] = ()
@@ -120,14 +124,21 @@ def _loss(
     mu = shift_mu(spec.tokens(whole), shift)
     sigma = torch.from_numpy(_sigmas(rng, count, settings.pure_noise, mu)).to(device)
     level = sigma[:, None, None, None, None]
-    guidance = torch.from_numpy(rng.uniform(*_GUIDANCE, count)).float().to(device)
+    guided = not settings.rank and rng.random() < settings.guided
+    drawn = rng.uniform(*_GUIDANCE, count) if guided else np.ones(count)
+    guidance = torch.from_numpy(drawn).float().to(device)
     told = read(pipeline, spec, batch, device)
     own = rng.random() < settings.own_history
     seen = with_own_history(pipeline, spec, told, shots, lesson, guidance) if own else shots
     context = lesson.context(_noisy(seen, lesson, rng))
-    said = velocity(pipeline, spec, told, (1 - level) * x0 + level * noise, sigma, guidance, context)
-    errors = functional.mse_loss(said, noise - x0, reduction="none").mean((1, 2, 3, 4))
-    return (errors * _weights(shots[:, :, lesson.anchor, None], x0)).mean()
+    noised = (1 - level) * x0 + level * noise
+    target = noise - x0
+    if guided:
+        further = (guidance - 1)[:, None, None, None, None] * _DISTILLED
+        target = target + further * what_words_change(pipeline, spec, told, noised, sigma, context)
+    said = velocity(pipeline, spec, told, noised, sigma, guidance, context)
+    errors = functional.mse_loss(said, target, reduction="none")
+    return (errors * emphasis(shots[:, :, lesson.anchor, None], x0)).mean()
 
 
 def _noisy(shots: torch.Tensor, lesson: Lesson, rng: np.random.Generator) -> torch.Tensor:
@@ -137,17 +148,6 @@ def _noisy(shots: torch.Tensor, lesson: Lesson, rng: np.random.Generator) -> tor
     for board in lesson.plan.boards:
         noisy[:, :, board] = shots[:, :, board]
     return noisy
-
-
-def _weights(board: torch.Tensor, x0: torch.Tensor) -> torch.Tensor:
-    """What each clip's error counts (B,), from how far x0 is from the board (B, C, 1, h, w), mean 1.
-
-    Without it a pan, which changes the whole picture, drowns a small ball that rises: the network paints the average
-    of all that the ball might do, and stays there.
-    """
-    moved = (x0 - board).pow(2).mean((1, 2, 3, 4))
-    weights = 1 / (moved + _STILL)
-    return weights / weights.mean()
 
 
 def _sigmas(rng: np.random.Generator, count: int, pure_noise: float, mu: float) -> np.ndarray:

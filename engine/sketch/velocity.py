@@ -48,14 +48,23 @@ def read(pipeline: HunyuanVideoFramepackPipeline, spec: ModelSpec, batch: Batch,
 
     With gradients for the image encoder and none for the text encoders.
     """
+    words = _words(pipeline, spec, batch.prompts, device)
     with torch.autocast(device.type, torch.bfloat16):
-        with torch.no_grad():
-            template = {"template": spec.prompt_template, "crop_start": spec.prompt_crop}
-            embeds, pooled, mask = pipeline.encode_prompt(
-                batch.prompts, prompt_template=template, device=device, max_sequence_length=_WORDS
-            )
         boards = pipeline.image_encoder(pixel_values=batch.boards.to(device)).last_hidden_state
-    return Told(embeds, pooled, mask, boards)
+    return Told(*words, boards)
+
+
+@torch.no_grad()
+def _words(
+    pipeline: HunyuanVideoFramepackPipeline, spec: ModelSpec, prompts: list[str], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`Told`'s embeds, pooled and mask of `prompts`."""
+    template = {"template": spec.prompt_template, "crop_start": spec.prompt_crop}
+    with torch.autocast(device.type, torch.bfloat16):
+        embeds, pooled, mask = pipeline.encode_prompt(
+            prompts, prompt_template=template, device=device, max_sequence_length=_WORDS
+        )
+    return embeds, pooled, mask
 
 
 def velocity(
@@ -84,6 +93,28 @@ def velocity(
             return_dict=False,
         )[0]
     return said.float()
+
+
+@torch.no_grad()
+def what_words_change(
+    pipeline: HunyuanVideoFramepackPipeline,
+    spec: ModelSpec,
+    told: Told,
+    noised: torch.Tensor,
+    sigma: torch.Tensor,
+    context: PackedContext,
+) -> torch.Tensor:
+    """The velocity with words less that without, both at guidance 1: the way classifier-free guidance goes further.
+
+    Shapes as in `velocity`; no gradients.
+    """
+    embeds, pooled, mask = (
+        each.expand(len(sigma), *each.shape[1:]) for each in _words(pipeline, spec, [""], noised.device)
+    )
+    plain = torch.ones_like(sigma)
+    wordless = Told(embeds, pooled, mask, told.boards)
+    said, unsaid = (velocity(pipeline, spec, each, noised, sigma, plain, context) for each in (told, wordless))
+    return said - unsaid
 
 
 def _context(context: PackedContext, spec: ModelSpec) -> dict[str, torch.Tensor]:

@@ -401,7 +401,7 @@ def test_words_and_boards_are_read_once_a_step_however_long_the_history(
     read: list[str] = []
     for name in ("text_encoder", "text_encoder_2", "image_encoder", "transformer"):
         getattr(pipeline, name).register_forward_pre_hook(lambda *_, name=name: read.append(name))
-    train(pipeline, RELEASED, clips, tmp_path, replace(SETTINGS, steps=3, own_history=1.0), CPU)
+    train(pipeline, RELEASED, clips, tmp_path, replace(SETTINGS, steps=3, own_history=1.0, guided=0.0), CPU)
     assert Counter(read) == {"text_encoder": 3, "text_encoder_2": 3, "image_encoder": 3, "transformer": 6}
 
 
