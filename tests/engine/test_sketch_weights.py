@@ -18,7 +18,7 @@ from engine.models.folder import FACTS, open_folder
 from engine.sketch.data import random_clip
 from engine.sketch.finish import encode_pictures
 from engine.sketch.flat import looks_at_present_only
-from engine.sketch.measures import psnr
+from engine.sketch.measures import psnr, sharpness
 from engine.sketch.moves import CAMERA_MOVES, Motion, Move
 from engine.sketch.pictures import drawn_pictures, to_signed
 from engine.sketch.recognise import dominant, recognise
@@ -97,6 +97,18 @@ def test_it_does_what_it_is_told(move, model, tmp_path):
     assert len(frames) == 37
     assert psnr(frames[0], clip.first) > 24
     assert dominant(recognise(clip, {number: frames[number] for number in (16, 32)}).move) is move
+
+
+def test_guidance_draws_what_moves_crisper(model, tmp_path):
+    """It is distilled into the weights: the same time, and another picture."""
+    clip = random_clip(np.random.default_rng([HELD_OUT, 7]), SMALL, 1, Motion(Move.PAN_LEFT))
+    crisp = []
+    for guidance in (1.0, 20.0):
+        trial = Trial(f"at-{guidance:g}", clip, "the camera pans left", 1, 0, (("steps", 4), ("guidance", guidance)))
+        frames = shoot(trial, model, tmp_path, "cpu")
+        assert dominant(recognise(clip, {number: frames[number] for number in (16, 32)}).move) is Move.PAN_LEFT
+        crisp.append(np.mean([sharpness(frames[number]) for number in (16, 24, 32)]))
+    assert crisp[1] > 1.2 * crisp[0]
 
 
 def test_trials_cover_all_moves_and_stay_the_same():
