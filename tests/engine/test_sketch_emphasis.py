@@ -49,9 +49,8 @@ def test_what_changes_counts_by_place_and_frame() -> None:
     assert counts[1, 0, 1, 5, 13] > 2 * counts[1, 0, 0, 5, 13]
 
 
-@pytest.mark.parametrize("guided", [0.0, 1.0])
-def test_guidance_is_taught_from_looks_without_any(guided: float, tmp_path: Path) -> None:
-    """Where a step is guided the model is asked at guidance 1 with words and without them, then taught at another."""
+def test_guidance_is_taught_from_looks_without_any(tmp_path: Path) -> None:
+    """The model is asked at guidance 1 with words and without them, then taught at another."""
     pipeline, clips = small_run()
     asked: list[tuple[bool, set[float]]] = []
 
@@ -59,10 +58,7 @@ def test_guidance_is_taught_from_looks_without_any(guided: float, tmp_path: Path
         asked.append((torch.is_grad_enabled(), set((inputs["guidance"] / 1000).tolist())))
 
     pipeline.transformer.register_forward_pre_hook(note, with_kwargs=True)
-    train(pipeline, RELEASED, clips, tmp_path, replace(SETTINGS, steps=2, own_history=0.0, guided=guided), CPU)
-    if not guided:
-        assert asked == [(True, {1.0})] * 2
-        return
+    train(pipeline, RELEASED, clips, tmp_path, replace(SETTINGS, steps=2, own_history=0.0, guided=1.0), CPU)
     assert [learning for learning, _ in asked] == [False, False, True] * 2
     assert all(levels == {1.0} for learning, levels in asked if not learning)
     assert all(1 < level <= 20 for learning, levels in asked if learning for level in levels)
