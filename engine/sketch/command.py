@@ -55,6 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--longest", type=int, metavar="N", help="sections of the longest shot (default: --sections)")
     train.add_argument("--noise", type=float, default=0.2, help="share of samples from noise alone (default: 0.2)")
     train.add_argument("--own", type=float, default=0.5, help="share of steps on its own history (default: 0.5)")
+    train.add_argument("--guided", type=float, default=0.5, help="share of steps that teach guidance (default: 0.5)")
     train.add_argument("--moves", default="", metavar="NAME,NAME", help="only moves that begin so: zoom,roll,object")
     train.add_argument("--often", default="", metavar="NAME,NAME", help="moves that begin so come three times as often")
     train.add_argument("--size", type=_latents, metavar="WxH", help="only clips of this size in pixels")
@@ -144,6 +145,7 @@ def _train(args: argparse.Namespace) -> None:
         crop=args.crop,
         pure_noise=args.noise,
         own_history=args.own,
+        guided=args.guided,
         moves=_names(args.moves),
         often=_names(args.often),
         size=args.size,
