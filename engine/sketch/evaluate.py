@@ -26,7 +26,7 @@ from ..models.folder import ModelFolder
 from ..models.spec import Order
 from .bank import StillEncoder, read_bank
 from .data import Clip, Picture
-from .drift import HOLD_STILL, drift, long_trials
+from .drift import HOLD_STILL, MEASURES, drift, long_trials
 from .fidelity import by_section, still_visible
 from .foresight import GROUPS, as_new, foresight, new_clips
 from .lessons import VANILLA
@@ -253,7 +253,7 @@ def _measure_drift(evaluation: Evaluation) -> Iterator[Row]:
     """
     sections, boards = 20, max(4, evaluation.shots // 25)
     trials = list(long_trials(boards, sections))
-    drifts: dict[str, list[tuple[float, float, float]]] = {}
+    drifts: dict[str, list[tuple[float, ...]]] = {}
     for order, schedule in _LONG_ORDERS.items():
         rows = []
         for trial in trials:
@@ -263,7 +263,7 @@ def _measure_drift(evaluation: Evaluation) -> Iterator[Row]:
             rows.append((f"{order}: {trial.prompt}", frames))
         contact_sheet(evaluation.out / f"sheet-drift-{order}.png", rows, columns=8)
     still = [trial.prompt == HOLD_STILL for trial in trials]
-    for number, measure in enumerate(("sharpness", "colour", "identity to the board")):
+    for number, measure in enumerate(MEASURES):
         for which, counted in ((f"{boards} shots", [True] * boards), (f"the {sum(still)} that hold still", still)):
             of = {order: np.mean([each[number] for each in made], where=counted) for order, made in drifts.items()}
             found = ", ".join(f"{order} {value:.3f}" for order, value in of.items())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.sketch.data import random_clip
 from engine.sketch.fidelity import by_section
-from engine.sketch.measures import colour, likeness, psnr, sharpness
+from engine.sketch.measures import colour, likeness, likeness_anywhere, psnr, sharpness
 from engine.sketch.moves import CAMERA_MOVES, OBJECT_MOVES, Motion, Move, Speed
 from engine.sketch.recognise import flat_clip, recognise
 
@@ -51,6 +51,20 @@ def test_likeness_to_itself_to_its_negative_and_to_paper():
     assert likeness(picture, picture) == pytest.approx(1)
     assert likeness(255 - picture, picture) == pytest.approx(-1, abs=1e-2)
     assert likeness(np.full_like(picture, 255), picture) == 0
+
+
+@pytest.mark.parametrize("move", [Move.PAN_LEFT, Move.PAN_RIGHT, Move.TILT_UP, Move.ZOOM_IN, Move.ZOOM_OUT])
+def test_a_board_is_found_wherever_the_camera_has_gone(move):
+    clip = flat_clip(random_clip(np.random.default_rng(8), (256, 144), 1).first, Motion(move, Speed.FAST), 1)
+    moved = clip.frame(34)
+    assert likeness_anywhere(moved, clip.first) > max(0.9, likeness(moved, clip.first) + 0.1)
+
+
+def test_a_strange_picture_is_not_found_anywhere():
+    one, other = (random_clip(np.random.default_rng(seed), (256, 144), 1).first for seed in (8, 9))
+    assert likeness_anywhere(one, one) == pytest.approx(1)
+    assert likeness_anywhere(255 - one, one) < likeness_anywhere(other, one) + 0.3 < 1
+    assert likeness_anywhere(np.full_like(one, 255), one) == 0
 
 
 @pytest.mark.parametrize("move", [Move.STATIC, *CAMERA_MOVES])
