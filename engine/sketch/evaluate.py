@@ -33,7 +33,7 @@ from .lessons import VANILLA
 from .measures import psnr, sharpness
 from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Move, Speed
 from .pictures import drawn_pictures, to_signed
-from .recognise import Recognised, dominant, recognise
+from .recognise import Recognised, dominant, recognise, telling_frames
 from .sheets import contact_sheet
 from .trials import HELD_OUT, Trial, draw_trials, shoot
 
@@ -303,8 +303,7 @@ def _recognised(
     rows: list[tuple[str, list[Picture]]] = []
     for trial in draw_trials(kind, moves, count, sections):
         frames = evaluation.shot(trial)
-        numbers = [round(len(frames) * part) for part in (0.3, 0.6, 0.95)]
-        seen = recognise(trial.clip, {number: frames[number] for number in numbers}, tried)
+        seen = recognise(trial.clip, {number: frames[number] for number in telling_frames(trial.clip)}, tried)
         asked = trial.clip.motion
         title = f"{trial.prompt!r}  asked: {asked.move}, {asked.speed}; seen: {seen.move} x {seen.rate}"
         if len(rows) < _SHEET_ROWS:

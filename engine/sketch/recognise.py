@@ -21,6 +21,8 @@ RATES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 """Multiples of the normal rate that are tried."""
 _DOMINANT: Mapping[Move, Move] = {Move.DOLLY_IN: Move.ZOOM_IN, Move.DOLLY_OUT: Move.ZOOM_OUT}
 _LEAST_VISIBLE = 0.15
+_TELLING_VISIBLE = 1 / 3
+_TELLING_PARTS = (0.3, 0.6, 0.95)
 _FINALISTS = 10
 
 
@@ -31,6 +33,17 @@ class Recognised:
     move: Move
     rate: float
     error: float
+
+
+def telling_frames(clip: Clip) -> list[int]:
+    """The frames (from 0) to know a shot of `clip` by: early, halfway and late, while a third of its start is in sight.
+
+    A fast tilt has left its start within three sections: there nothing is left to compare, not even in the truth.
+    """
+    frames = clip.frames
+    while frames > 1 and clip.motion_field(0, frames - 1).visible.mean() < _TELLING_VISIBLE:
+        frames -= 1
+    return [round(frames * part) for part in _TELLING_PARTS]
 
 
 def recognise(clip: Clip, frames: Mapping[int, Picture], moves: Sequence[Move] = CAMERA_MOVES) -> Recognised:

@@ -13,7 +13,7 @@ from engine.sketch.data import random_clip
 from engine.sketch.fidelity import by_section
 from engine.sketch.measures import colour, likeness, likeness_anywhere, psnr, sharpness
 from engine.sketch.moves import CAMERA_MOVES, OBJECT_MOVES, Motion, Move, Speed
-from engine.sketch.recognise import flat_clip, recognise
+from engine.sketch.recognise import dominant, flat_clip, recognise, telling_frames
 
 SIZE = (128, 80)
 
@@ -75,6 +75,24 @@ def test_the_recogniser_knows_the_truth(move, speed):
     assert seen.move is move
     if move is not Move.STATIC:
         assert seen.rate == speed.factor
+
+
+@pytest.mark.parametrize("move", CAMERA_MOVES)
+def test_the_recogniser_knows_the_truth_of_long_fast_shots(move):
+    clip = random_clip(np.random.default_rng(4), SIZE, 3, Motion(move, Speed.FAST))
+    seen = recognise(clip, {number: clip.frame(number) for number in telling_frames(clip)})
+    assert dominant(seen.move) is dominant(move)
+    assert seen.rate == 2
+
+
+def test_frames_to_know_a_shot_by_are_spread_over_it_unless_its_start_is_gone():
+    slow, gone = (
+        random_clip(np.random.default_rng(4), SIZE, 3, Motion(Move.TILT_DOWN, speed))
+        for speed in (Speed.SLOW, Speed.FAST)
+    )
+    assert telling_frames(slow) == [33, 65, 104]
+    assert max(telling_frames(gone)) < 72
+    assert gone.motion_field(0, max(telling_frames(gone))).visible.mean() >= 0.3
 
 
 def test_the_recogniser_sees_what_is_shown_and_not_what_was_asked():
