@@ -21,6 +21,8 @@ RATES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 """Multiples of the normal rate that are tried."""
 _DOMINANT: Mapping[Move, Move] = {Move.DOLLY_IN: Move.ZOOM_IN, Move.DOLLY_OUT: Move.ZOOM_OUT}
 _LEAST_VISIBLE = 0.15
+_PAPER = 0.002
+"""Variance (0 to 1) below which pictures are as good as blank."""
 _TELLING_VISIBLE = 1 / 3
 _TELLING_PARTS = (0.3, 0.6, 0.95)
 _FINALISTS = 10
@@ -28,7 +30,7 @@ _FINALISTS = 10
 
 @dataclass(frozen=True)
 class Recognised:
-    """The move, its rate as a multiple of normal (0 for static), and its error (mean square, 0 to 1)."""
+    """The move, its rate as a multiple of normal (0 for static), and its error as `_error` counts it, 0 for none."""
 
     move: Move
     rate: float
@@ -69,7 +71,11 @@ def flat_clip(picture: Picture, motion: Motion, sections: float) -> Clip:
 
 
 def _error(clip: Clip, move: Move, rate: float, frames: Mapping[int, Picture]) -> float:
-    """Mean square error of `frames` against the start under `move` at `rate`, over what is still visible of it."""
+    """Mean square error of `frames` against the start under `move` at `rate`, over what is still visible of it.
+
+    It is counted as a share of how much there is to see in both: else a move that leaves nothing but blank paper in
+    sight would be the nearest to most drawings.
+    """
     tried = replace(clip, motion=Motion(move))
     errors = []
     for number, frame in frames.items():
@@ -77,6 +83,7 @@ def _error(clip: Clip, move: Move, rate: float, frames: Mapping[int, Picture]) -
         field = tried.motion_field(0, place)
         if field.visible.mean() < _LEAST_VISIBLE:
             return float("inf")
-        difference = (frame.astype(np.float32) - tried.frame(place)) / 255
-        errors.append(float((difference**2).mean(-1)[field.visible].mean()))
+        seen, expected = (each[field.visible].astype(np.float32) / 255 for each in (frame, tried.frame(place)))
+        there = float(seen.var(0).mean() + expected.var(0).mean())
+        errors.append(float(((seen - expected) ** 2).mean()) / (there + _PAPER))
     return float(np.mean(errors))

@@ -1,4 +1,4 @@
-"""Sketch's training on tiny networks: twin, linear start, words, runs that stop and go on, LoRA."""
+"""Sketch's training on tiny networks: twin, linear start, runs that stop and go on, LoRA."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from diffusers import HunyuanVideoFramepackPipeline
-from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
 from safetensors.torch import load_file
 
 from engine.models.families import spec_of
@@ -34,7 +33,7 @@ from engine.sketch.start_motion import start_motion
 from engine.sketch.start_transformer import start_local
 from engine.sketch.train import Settings, train
 from engine.sketch.velocity import with_own_history
-from engine.sketch.words import RATE_UNIT, correct_words, read_rightly, read_words, sentences, teach_words, write_words
+from engine.sketch.words import RATE_UNIT
 from tests.engine.checkpoints import TINY
 
 CPU = torch.device("cpu")
@@ -100,71 +99,6 @@ def test_the_preview_matrix_paints_what_a_latent_shows(linear):
     painted = torch.einsum("nchw,ck->nkhw", encode_pictures(vae, x), torch.tensor(fitted["matrix"]))
     painted += torch.tensor(fitted["bias"])[:, None, None]
     assert (painted - torch.nn.functional.avg_pool2d(x, 8)).abs().mean() < 0.06
-
-
-def test_the_released_template_has_its_released_length():
-    pipeline = new_pipeline(new_vae(CHANNELS), new_transformer(single=1))
-    before = DEFAULT_PROMPT_TEMPLATE["template"].split("{}")[0]
-    assert len(pipeline.tokenizer(before).input_ids) == DEFAULT_PROMPT_TEMPLATE["crop_start"]
-    embeds, pooled, mask = pipeline.encode_prompt(["the camera pans left", "zzz"], max_sequence_length=12)
-    assert embeds.shape == (2, 12, 64)
-    assert pooled.shape == (2, 64)
-    assert mask.sum(1).tolist() == [5, 2]
-
-
-def test_words_for_moves_are_told_apart_before_training(monkeypatch):
-    monkeypatch.setattr("engine.sketch.words._BATCH", 32)  # as much as a test can wait for
-    torch.manual_seed(6)
-    pipeline = new_pipeline(new_vae(CHANNELS), new_transformer(single=1))
-    texts = ["the camera pans left", "the camera pans right"]
-
-    def likeness() -> float:
-        with torch.no_grad():
-            _, (left, right), _ = pipeline.encode_prompt(texts, max_sequence_length=12)
-        return float(torch.nn.functional.cosine_similarity(left, right, dim=0))
-
-    before = likeness()
-    assert before > 0.8  # what made training stand still
-    assert teach_words(pipeline, steps=200, seed=1, device=CPU) > 0.5  # one in 22 by chance
-    assert likeness() < before - 0.2
-    with torch.no_grad():
-        _, pooled, _ = pipeline.encode_prompt(texts, max_sequence_length=12)
-    across = pooled[:, 0] / RATE_UNIT  # the camera going left takes the content right
-    assert across[0] > 0.5
-    assert across[1] < -0.5
-    assert pooled[:, 1].abs().max() / RATE_UNIT < 0.3
-
-
-def test_what_is_misread_is_corrected_and_the_rest_stays(monkeypatch):
-    monkeypatch.setattr("engine.sketch.words._BATCH", 32)
-    torch.manual_seed(6)
-    pipeline = new_pipeline(new_vae(CHANNELS), new_transformer(single=1))
-    teach_words(pipeline, steps=200, seed=1, device=CPU)
-    prompts, motions = sentences(np.random.default_rng(900_001), 256)
-
-    def said() -> torch.Tensor:
-        with torch.no_grad():
-            _, pooled, _ = pipeline.encode_prompt(prompts, max_sequence_length=40)
-        return pooled
-
-    right, before = read_rightly(pipeline, prompts, motions), said()
-    assert 0.05 < right.mean() < 0.95
-    correct_words(pipeline, steps=60, seed=2, device=CPU)
-    assert read_rightly(pipeline, prompts, motions).mean() > right.mean() + 0.1
-    moved = (said() - before).square().mean(1)
-    assert moved[right].mean() < 0.5 * moved[~right].mean()
-
-
-def test_words_come_back_from_their_file(tmp_path):
-    torch.manual_seed(7)
-    one, other = (new_pipeline(new_vae(CHANNELS), new_transformer(single=1)) for _ in range(2))
-    write_words(one, tmp_path / "words.safetensors")
-    read_words(other, tmp_path / "words.safetensors")
-    with torch.no_grad():
-        for ours, theirs in zip(
-            *(each.encode_prompt(["pan left"], max_sequence_length=8) for each in (one, other)), strict=True
-        ):
-            assert torch.equal(ours, theirs)
 
 
 @torch.no_grad()

@@ -85,6 +85,13 @@ def test_the_recogniser_knows_the_truth_of_long_fast_shots(move):
     assert seen.rate == 2
 
 
+@pytest.mark.parametrize("seed", [24, 25, 26])
+def test_blank_paper_is_no_sign_of_a_move(seed):
+    clip = random_clip(np.random.default_rng(seed), (256, 144), 3, Motion(Move.TILT_DOWN, Speed.FAST))
+    frames = {number: clip.frame(number * 0.92) for number in telling_frames(clip)}  # a little late, as models are
+    assert recognise(clip, frames).move is Move.TILT_DOWN
+
+
 def test_frames_to_know_a_shot_by_are_spread_over_it_unless_its_start_is_gone():
     slow, gone = (
         random_clip(np.random.default_rng(4), SIZE, 3, Motion(Move.TILT_DOWN, speed))
