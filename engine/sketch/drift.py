@@ -14,6 +14,7 @@ from .trials import Trial, draw_trials
 
 HOLD_STILL = "static shot"
 _SEARCHED = 4
+"""Looking everywhere takes a while, and neighbouring frames are much alike: every fourth does."""
 MEASURES = ("sharpness", "colour", "likeness to the board", "the same, wherever the camera is")
 """What `drift` gives, in this order."""
 
@@ -39,14 +40,10 @@ def drift(frames: list[Picture], board: Picture) -> tuple[float, ...]:
     makes it another as asked. So the board is also looked for wherever the camera may have gone.
     """
     part = max(1, round(len(frames) * 0.15))
+    ends = frames[:part], frames[-part:]
     first, last = (
-        np.mean([(sharpness(each), *colour(each), likeness(each, board)) for each in end], axis=0)
-        for end in (frames[:part], frames[-part:])
+        np.mean([(sharpness(each), *colour(each), likeness(each, board)) for each in end], axis=0) for end in ends
     )
     crisp, *tint, same = np.abs(first - last)
-    # Looking everywhere takes a while, and neighbouring frames are much alike.
-    here, there = (
-        np.mean([likeness_anywhere(each, board) for each in end[::_SEARCHED]])
-        for end in (frames[:part], frames[-part:])
-    )
+    here, there = (np.mean([likeness_anywhere(each, board) for each in end[::_SEARCHED]]) for end in ends)
     return float(crisp), float(np.mean(tint)), float(same), float(abs(here - there))

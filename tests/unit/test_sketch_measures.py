@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.sketch.data import random_clip
+from engine.sketch.drift import MEASURES, drift
 from engine.sketch.fidelity import by_section
 from engine.sketch.measures import colour, likeness, likeness_anywhere, psnr, sharpness
 from engine.sketch.moves import CAMERA_MOVES, OBJECT_MOVES, Motion, Move, Speed
@@ -65,6 +66,22 @@ def test_a_strange_picture_is_not_found_anywhere():
     assert likeness_anywhere(one, one) == pytest.approx(1)
     assert likeness_anywhere(255 - one, one) < likeness_anywhere(other, one) + 0.3 < 1
     assert likeness_anywhere(np.full_like(one, 255), one) == 0
+
+
+def test_drift_is_none_where_nothing_changes_and_tells_a_pan_from_another_picture():
+    clip = flat_clip(random_clip(np.random.default_rng(8), (256, 144), 1).first, Motion(Move.PAN_LEFT, Speed.FAST), 1)
+    board = clip.first
+    other = random_clip(np.random.default_rng(9), (256, 144), 1).first
+    assert drift([board] * 20, board) == (0, 0, 0, 0)
+    panned = dict(zip(MEASURES, drift([board] * 10 + [clip.frame(34)] * 10, board), strict=True))
+    strange = dict(zip(MEASURES, drift([board] * 10 + [other] * 10, board), strict=True))
+    in_place, anywhere = MEASURES[2:]
+    assert panned[anywhere] < 0.1 < panned[in_place]
+    assert strange[anywhere] > 0.3
+    paler = (255 - (255 - board.astype(np.float64)) / 2).astype(np.uint8)
+    crisp, tint, *_ = drift([board] * 10 + [paler] * 10, board)
+    assert crisp == pytest.approx(sharpness(board) / 2, rel=0.1)
+    assert tint == pytest.approx(np.abs(colour(board) - colour(paler)).mean())
 
 
 @pytest.mark.parametrize("move", [Move.STATIC, *CAMERA_MOVES])
