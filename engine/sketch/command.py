@@ -73,7 +73,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--only",
         default="",
         metavar="PART,PART",
-        help="vae, obedience, fidelity, distance, sections, foresight, steps, drift, speed",
+        help="vae, pictures, obedience, fidelity, distance, sections, foresight, steps, drift, speed",
     )
     measure.add_argument("--shots", type=int, default=200, help="shots for obedience (default: 200)")
     measure.add_argument("--lengths", default="1,3", metavar="N,N", help="their lengths in sections (default: 1,3)")
@@ -229,7 +229,8 @@ def _save_lora(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
 
 
 def _eval(args: argparse.Namespace) -> None:
-    from .evaluate import PARTS, Extent, Sources, evaluate
+    from .evaluate import PARTS, evaluate
+    from .evaluation import Extent, Sources
 
     try:
         extent = Extent(args.shots, tuple(int(length) for length in args.lengths.split(",")))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -25,69 +25,24 @@ from ..models.families import choose_device, spec_of
 from ..models.folder import ModelFolder
 from ..models.spec import Order
 from .bank import StillEncoder, read_bank
-from .data import Clip, Picture
+from .data import Picture
 from .drift import HOLD_STILL, MEASURES, drift, long_trials
+from .evaluation import Evaluation, Extent, Row, Sources, as_pictures
 from .fidelity import by_section, still_visible
 from .foresight import GROUPS, as_new, foresight, new_clips
 from .lessons import VANILLA
 from .measures import psnr, sharpness
 from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Move, Speed
+from .outside import measure_outside
 from .pictures import drawn_pictures, to_signed
 from .recognise import Recognised, dominant, recognise, telling_frames
 from .sheets import contact_sheet
-from .trials import HELD_OUT, Trial, draw_trials, shoot
+from .trials import HELD_OUT, Trial, draw_trials
 
-Row = tuple[str, str]
 _FAR_MOVES = (Move.PAN_LEFT, Move.TILT_DOWN, Move.ZOOM_IN, Move.ZOOM_OUT, Move.PAN_RIGHT, Move.ROLL_CLOCKWISE)
 _SHEET_ROWS = 12
 _LONG_ORDERS = {"inverted": RELEASED_INVERTED, "forward": RELEASED_FORWARD, "vanilla": VANILLA}
 """Packings that drift is compared by."""
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How much is measured: shots for obedience (other parts take a share of it), and their lengths in sections."""
-
-    shots: int = 200
-    lengths: tuple[int, ...] = (1, 3)
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What is measured on beside what is drawn: a folder of pictures, and the bank that the model was trained on."""
-
-    pictures: Path | None = None
-    bank: Path | None = None
-
-
-class Evaluation:
-    """One model measured into one folder."""
-
-    def __init__(self, model: ModelFolder, out: Path, extent: Extent, sources: Sources, device: str) -> None:
-        self.model, self.out, self.device = model, out, device
-        self.shots, self.lengths = extent.shots, extent.lengths
-        self.pictures, self.bank = sources.pictures, sources.bank
-        self._vae: AutoencoderKLHunyuanVideo | None = None
-
-    @property
-    def vae(self) -> AutoencoderKLHunyuanVideo:
-        """The model's VAE in float32, loaded once."""
-        if self._vae is None:
-            self._vae = AutoencoderKLHunyuanVideo.from_pretrained(
-                self.model.components["vae"], torch_dtype=torch.float32
-            ).eval()
-        return self._vae
-
-    def shot(self, trial: Trial) -> list[Picture]:
-        """The trial's frames, through the engine."""
-        return shoot(trial, self.model, self.out / "shots", self.device)
-
-    @torch.inference_mode()
-    def through_vae(self, clip: Clip) -> list[Picture]:
-        """The clip's frames after encoding and decoding alone: the ceiling of what a shot can look like."""
-        latents, _ = StillEncoder(self.vae).encode(clip, 32)
-        decoded = self.vae.decode(latents.float().transpose(0, 1).unsqueeze(0)).sample[0]
-        return _as_pictures(decoded.transpose(0, 1))
 
 
 def evaluate(
@@ -283,6 +238,7 @@ def _measure_speed(evaluation: Evaluation) -> Iterator[Row]:
 
 _PARTS: Mapping[str, Callable[[Evaluation], Iterator[Row]]] = {
     "vae": _measure_vae,
+    "pictures": measure_outside,
     "obedience": _measure_obedience,
     "fidelity": _measure_fidelity,
     "distance": _measure_distance,
@@ -318,13 +274,7 @@ def _still(vae: AutoencoderKLHunyuanVideo, picture: Picture) -> Picture:
     """A picture after encoding and decoding."""
     pixels = torch.from_numpy(to_signed(picture[None])).unsqueeze(2)
     decoded = vae.decode(vae.encode(pixels).latent_dist.mode()).sample
-    return _as_pictures(decoded.squeeze(2))[0]
-
-
-def _as_pictures(pixels: torch.Tensor) -> list[Picture]:
-    """(N, 3, H, W) in [-1, 1] to N pictures."""
-    bytes_ = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return list(bytes_.permute(0, 2, 3, 1).numpy())
+    return as_pictures(decoded.squeeze(2))[0]
 
 
 def _decibels(pairs: object) -> str:

@@ -91,6 +91,8 @@ class Move(StrEnum):
 
 
 CAMERA_MOVES = tuple(move for move in Move if not move.of_object and move is not Move.STATIC)
+FLAT_MOVES = tuple(move for move in CAMERA_MOVES if not move.has_parallax)
+"""Camera moves that a picture without layers can show and that are told apart on it."""
 OBJECT_MOVES = tuple(move for move in Move if move.of_object)
 
 _PAIRS = (

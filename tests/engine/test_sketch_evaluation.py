@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.models.catalog import find_model
-from engine.sketch import evaluate, trials
+from engine.sketch import evaluate, evaluation, outside, trials
 from engine.sketch.data import Picture
-from engine.sketch.evaluate import Extent, Sources
+from engine.sketch.evaluation import Extent, Sources
 from engine.sketch.trials import Trial
 
+PICTURES = Path(__file__).parents[1] / "fixtures" / "pictures"
 SHOTS = 8
 CAMERA = f"obedience, {SHOTS} shots of 1 section"
 OF_STILL = "static stays static (6 shots)"
+OUTSIDE = "pictures that no training code drew (4 shots)"
 OF_OBJECTS = "object prompts move the object as asked (9 shots)"
 
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Callable[[Trial], list[Picture]]], dict]:
-    """The rows of obedience and fidelity for shots that a function of the trial makes; no network is asked for them."""
-    monkeypatch.setattr(trials, "SIZE", (128, 80))
+    """Rows of pictures, obedience and fidelity for shots that a function of the trial makes; no network is asked."""
+    for module in (trials, outside):
+        monkeypatch.setattr(module, "SIZE", (128, 80))
+    drawn = tmp_path / "drawn"
+    drawn.mkdir()
+    for name in ("ink-tiger.png", "photo-cat.png"):
+        shutil.copy(PICTURES / name, drawn)
 
     def measure(made: Callable[[Trial], list[Picture]]) -> dict[str, str]:
-        monkeypatch.setattr(evaluate, "shoot", lambda trial, *_: made(trial))
-        parts = ("obedience", "fidelity")
-        evaluate.evaluate(find_model("sketch"), tmp_path, parts, Extent(SHOTS, (1,)), Sources(), "cpu")
+        monkeypatch.setattr(evaluation, "shoot", lambda trial, *_: made(trial))
+        parts = ("pictures", "obedience", "fidelity")
+        evaluate.evaluate(find_model("sketch"), tmp_path, parts, Extent(SHOTS, (1,)), Sources(drawn), "cpu")
         results = json.loads((tmp_path / "results.json").read_text())
         return {name: value for part in parts for name, value in results[part]}
 
@@ -44,7 +52,11 @@ def test_the_truth_obeys_in_every_row(measured, tmp_path):
     assert rows["object prompts leave the camera alone"] == "100.0%"
     assert rows[f"fidelity, frame 1 against the board ({SHOTS} shots)"] == "inf dB"
     assert rows["sharpness of the shots, over the truth's"] == "1.00"
-    assert (tmp_path / "sheet-camera-1.png").stat().st_size > 1000
+    assert rows[f"{OUTSIDE}, dominant motion as asked"] == "100.0%"
+    assert rows[f"{OUTSIDE}, missed"] == "none"
+    assert rows[f"{OUTSIDE}, frame 1 against the board"] == "inf dB"
+    for sheet in ("camera-1", "outside"):
+        assert (tmp_path / f"sheet-{sheet}.png").stat().st_size > 1000
 
 
 def test_a_shot_that_stands_still_obeys_only_where_that_is_asked(measured):
@@ -52,6 +64,8 @@ def test_a_shot_that_stands_still_obeys_only_where_that_is_asked(measured):
     assert rows[f"{CAMERA}, dominant motion as asked"] == "0.0%"
     assert rows[OF_STILL] == "100.0%"
     assert rows[OF_OBJECTS] == "0.0%"
+    assert rows[f"{OUTSIDE}, dominant motion as asked"] == "0.0%"
+    assert rows[f"{OUTSIDE}, missed"].startswith("tiger: pan left seen as static; ")
     assert (
         rows["fidelity, still visible part over the first section"]
         == rows["fidelity, the same for a frozen start frame"]
