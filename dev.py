@@ -135,7 +135,7 @@ def blender(version: str) -> Environment:
 ENGINE = Environment(ROOT / ".venvs" / "engine", ROOT / "requirements" / "dev.txt")
 TIERS = {
     "unit": Tier("tests/unit", (ENGINE,), processes=2),
-    "engine": Tier("tests/engine", (ENGINE,), processes=3),
+    "engine": Tier("tests/engine", (ENGINE,), processes=4),
     "host": Tier("tests/host", (blender("4.5"), blender("5.0")), processes=3),
     "desktop": Tier("tests/desktop", (ENGINE,)),
     "gpu": Tier("tests/gpu", (ENGINE,), on_request=True),
