@@ -15,7 +15,6 @@ from .trials import Trial, draw_trials
 HOLD_STILL = "static shot"
 _SEARCHED = 4
 """Looking everywhere takes a while, and neighbouring frames are much alike: every fourth does."""
-"""Looking everywhere takes a while, and neighbouring frames are much alike: every fourth does."""
 MEASURES = ("sharpness", "colour", "likeness to the board", "the same, wherever the camera is")
 """What `drift` gives, in this order."""
 

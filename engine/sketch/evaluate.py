@@ -27,7 +27,7 @@ from ..models.spec import Order
 from .bank import StillEncoder, read_bank
 from .data import Picture
 from .drift import HOLD_STILL, MEASURES, drift, long_trials
-from .evaluation import Evaluation, Extent, Row, Sources, as_pictures
+from .evaluation import Evaluation, Extent, Row, Sources, as_pictures, obeys
 from .fidelity import by_section, still_visible
 from .foresight import GROUPS, as_new, foresight, new_clips
 from .lessons import VANILLA
@@ -35,7 +35,7 @@ from .measures import psnr, sharpness
 from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Move, Speed
 from .outside import measure_outside
 from .pictures import drawn_pictures, to_signed
-from .recognise import Recognised, dominant, recognise, telling_frames
+from .recognise import Recognised
 from .sheets import contact_sheet
 from .trials import HELD_OUT, Trial, draw_trials
 
@@ -97,7 +97,7 @@ def _measure_obedience(evaluation: Evaluation) -> Iterator[Row]:
     for sections in evaluation.lengths:
         found = list(_recognised(evaluation, CAMERA_MOVES, evaluation.shots, sections))
         exact = [trial.clip.motion.move == seen.move for trial, seen in found]
-        same = [_same(trial, seen) for trial, seen in found]
+        same = [obeys(trial, seen) for trial, seen in found]
         name = f"obedience, {len(found)} shots of {sections} section{'s' if sections > 1 else ''}"
         yield f"{name}, dominant motion as asked", f"{np.mean(same):.1%}"
         yield f"{name}, dolly told from zoom as well", f"{np.mean(exact):.1%}"
@@ -254,19 +254,12 @@ PARTS = tuple(_PARTS)
 def _recognised(
     evaluation: Evaluation, moves: tuple[Move, ...], count: int, sections: int, tried: tuple[Move, ...] = CAMERA_MOVES
 ) -> Iterator[tuple[Trial, Recognised]]:
-    """Shoot `count` trials and say what each shows; writes their contact sheets, a dozen rows each."""
+    """Shoot `count` trials and say what each shows; writes their contact sheet."""
     kind = "static" if moves == (Move.STATIC,) else "object" if moves[0].of_object else "camera"
-    rows: list[tuple[str, list[Picture]]] = []
-    for trial in draw_trials(kind, moves, count, sections):
-        frames = evaluation.shot(trial)
-        seen = recognise(trial.clip, {number: frames[number] for number in telling_frames(trial.clip)}, tried)
-        asked = trial.clip.motion
-        title = f"{trial.prompt!r}  asked: {asked.move}, {asked.speed}; seen: {seen.move} x {seen.rate}"
-        if len(rows) < _SHEET_ROWS:
-            rows.append((title, frames))
+    for trial, _, seen in evaluation.recognised(
+        draw_trials(kind, moves, count, sections), f"{kind}-{sections}", _SHEET_ROWS, tried
+    ):
         yield trial, seen
-    if rows:
-        contact_sheet(evaluation.out / f"sheet-{kind}-{sections}.png", rows)
 
 
 @torch.inference_mode()
@@ -280,7 +273,3 @@ def _still(vae: AutoencoderKLHunyuanVideo, picture: Picture) -> Picture:
 def _decibels(pairs: object) -> str:
     values = np.array([psnr(one, other) for one, other in pairs])  # type: ignore[attr-defined]
     return f"{values.mean():.1f} dB ({-10 * np.log10(np.mean(10 ** (-values / 10))):.1f} dB of the mean error)"
-
-
-def _same(trial: Trial, seen: Recognised) -> bool:
-    return dominant(trial.clip.motion.move) == dominant(seen.move)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from diffusers import AutoencoderKLHunyuanVideo
 from ..models.folder import ModelFolder
 from .bank import StillEncoder
 from .data import Clip, Picture
+from .moves import CAMERA_MOVES, Move
+from .recognise import Recognised, dominant, recognise, telling_frames
+from .sheets import contact_sheet
 from .trials import Trial, shoot
 
 Row = tuple[str, str]
@@ -55,12 +59,33 @@ class Evaluation:
         """The trial's frames, through the engine."""
         return shoot(trial, self.model, self.out / "shots", self.device)
 
+    def recognised(
+        self, trials: Iterable[Trial], sheet: str, rows: int, tried: Sequence[Move] = CAMERA_MOVES
+    ) -> Iterator[tuple[Trial, list[Picture], Recognised]]:
+        """Shoot the trials and say what each shows; the first `rows` of them are written as `sheet-SHEET.png`."""
+        shown: list[tuple[str, list[Picture]]] = []
+        for trial in trials:
+            frames = self.shot(trial)
+            seen = recognise(trial.clip, {number: frames[number] for number in telling_frames(trial.clip)}, tried)
+            asked = trial.clip.motion
+            title = f"{trial.prompt!r}  asked: {asked.move}, {asked.speed}; seen: {seen.move} x {seen.rate}"
+            if len(shown) < rows:
+                shown.append((title, frames))
+            yield trial, frames, seen
+        if shown:
+            contact_sheet(self.out / f"sheet-{sheet}.png", shown)
+
     @torch.inference_mode()
     def through_vae(self, clip: Clip) -> list[Picture]:
         """The clip's frames after encoding and decoding alone: the ceiling of what a shot can look like."""
         latents, _ = StillEncoder(self.vae).encode(clip, 32)
         decoded = self.vae.decode(latents.float().transpose(0, 1).unsqueeze(0)).sample[0]
         return as_pictures(decoded.transpose(0, 1))
+
+
+def obeys(trial: Trial, seen: Recognised) -> bool:
+    """Whether the motion that is most of what is seen is the one that was asked for."""
+    return dominant(trial.clip.motion.move) == dominant(seen.move)
 
 
 def as_pictures(pixels: torch.Tensor) -> list[Picture]:

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .evaluation import Evaluation, Row
+from .evaluation import Evaluation, Row, obeys
 from .fidelity import still_visible
 from .measures import psnr
-from .moves import CAMERA_MOVES, FLAT_MOVES, Motion, Speed
+from .moves import FLAT_MOVES, Motion, Speed
 from .prompts import describe
-from .recognise import dominant, flat_clip, recognise, telling_frames
-from .sheets import contact_sheet
+from .recognise import flat_clip
 from .trials import HELD_OUT, SIZE, Trial
 
 _EACH = 2
@@ -43,24 +42,19 @@ def measure_outside(evaluation: Evaluation) -> Iterator[Row]:
     if evaluation.pictures is None:
         return
     right: dict[str, list[bool]] = {}
-    missed, rows = [], []
-    first, made, frozen = [], [], []
-    for trial in outside_trials(evaluation.pictures):
-        frames, asked = evaluation.shot(trial), trial.clip.motion
-        seen = recognise(trial.clip, {number: frames[number] for number in telling_frames(trial.clip)}, CAMERA_MOVES)
+    missed, first, made, frozen = [], [], [], []
+    for trial, frames, seen in evaluation.recognised(outside_trials(evaluation.pictures), "outside", _SHEET_ROWS):
         kind, thing = trial.name.split("-")[1:3]
-        right.setdefault(kind, []).append(dominant(seen.move) == asked.move)
+        right.setdefault(kind, []).append(obeys(trial, seen))
         if not right[kind][-1]:
-            missed.append(f"{thing}: {asked.move} seen as {seen.move}")
+            missed.append(f"{thing}: {trial.clip.motion.move} seen as {seen.move}")
         first.append(psnr(frames[0], trial.clip.first))
         for number, truth, where in still_visible(trial.clip):
             made.append(psnr(frames[number], truth, where))
             frozen.append(psnr(trial.clip.first, truth, where))
-        rows.append((f"{trial.prompt!r}  asked: {asked.move}, {asked.speed}; seen: {seen.move} x {seen.rate}", frames))
-    if not rows:
+    if not first:
         return
-    contact_sheet(evaluation.out / "sheet-outside.png", rows[:_SHEET_ROWS])
-    name = f"pictures that no training code drew ({len(rows)} shots)"
+    name = f"pictures that no training code drew ({len(first)} shots)"
     yield f"{name}, dominant motion as asked", f"{np.mean([each for of in right.values() for each in of]):.1%}"
     for kind, of in right.items():
         yield f"the same, {kind} ({len(of)} shots)", f"{np.mean(of):.1%}"
