@@ -58,9 +58,9 @@ class Connection:
         """Send a picture; returns the name for it in a job's boards."""
         return str(self._object("POST", "/v1/images", data=data)["image"])
 
-    def add_job(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Queue a shot."""
-        return self._object("POST", "/v1/jobs", json=job)
+    def add_job(self, job: dict[str, Any], key: str = "") -> dict[str, Any]:
+        """Queue a shot. The same job sent again under the same `key` is the one that is there already."""
+        return self._object("POST", "/v1/jobs", json=job, headers={"Idempotency-Key": key} if key else None)
 
     def jobs(self) -> list[dict[str, Any]]:
         """All jobs the engine knows."""

@@ -21,7 +21,7 @@ def queue(connection: Connection, shot: Shot) -> dict[str, Any]:
         raise EngineError(Code.IMAGE_MISSING, path=str(shot.folder / missing))
     sent = {name: connection.add_image(_picture(shot.folder / name)) for name in names}
     job = {**asked, "boards": [{"frame": frame, "image": sent[name]} for frame, name in asked["boards"]]}
-    return connection.add_job({**job, "clip": [sent[name] for name in clip]} if clip else job)
+    return connection.add_job({**job, "clip": [sent[name] for name in clip]} if clip else job, shot.key or shot.id)
 
 
 def _picture(path: Path) -> bytes:

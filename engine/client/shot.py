@@ -42,6 +42,8 @@ class Shot:
     """The engine's name for it; empty until the engine has accepted it."""
     request: str = ""
     """What was asked for, as JSON: a job's body whose pictures are files in `folder`, a board's with its frame."""
+    key: str = ""
+    """One deliberate sending, however often it is tried: the engine makes one job of it. Empty: the shot's id is it."""
     pictures: dict[int, str] = field(default_factory=dict)
     finals: set[int] = field(default_factory=set)
     complete: bool = False
