@@ -1,7 +1,8 @@
 """Every message between an artist's side and the engine: the request, the events, and their JSON.
 
 Standard library only, because Blender imports it. Objects are frozen dataclasses; `to_json` and `from_json` are exact
-inverses, and `from_json` refuses unknown keys, missing keys and wrong types, naming each.
+inverses; `from_json` ignores keys that it does not know, which a later release may write, and refuses missing keys and
+wrong types, naming each.
 """
 
 from __future__ import annotations
@@ -255,9 +256,6 @@ def from_json(kind: type[T], data: object, where: str = "") -> T:
         raise EngineError(Code.BAD_REQUEST, detail=f"{where or kind.__name__} must be an object")
     hints = typing.get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
-    unknown = sorted(set(data) - set(fields))
-    if unknown:
-        raise EngineError(Code.BAD_REQUEST, detail=f"unknown key {where}{unknown[0]}")
     values = {}
     for name, entry in fields.items():
         if name in data:

@@ -7,20 +7,36 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Body, Depends, FastAPI, Header, Request
+from fastapi import Body, Depends, FastAPI, Header, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
 from ..protocol import FRAMES_MAXIMUM, PROTOCOL_VERSION
 from .events import stream
+from .foreman import KeyTakenError
 from .metrics import metrics_text
 from .pictures import PictureShelf
 from .problems import Refused, add_handlers
-from .schemas import EngineOut, Fault, ImageOut, JobChange, JobOut, NewJob, Problem, WorkerOut
+from .schemas import (
+    EngineOut,
+    Fault,
+    ImageOut,
+    JobChange,
+    JobDetail,
+    JobOut,
+    LeaseOut,
+    NewJob,
+    Parking,
+    Problem,
+    Unparking,
+    WorkerOut,
+)
 from .service import Service
+from .snapshot import snapshot
 from .store import JobRecord, StoreError
 
 JobId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", pattern="^[A-Za-z0-9_-]{1,64}$")]
 LastEvent = Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**53)]
 _PICTURE_TYPES: dict[str, dict[str, Any]] = {"image/png": {}, "image/jpeg": {}}
 
@@ -69,18 +85,27 @@ def create_app(service: Service) -> FastAPI:
             loras=service.loras(),
             jobs=counts,
             parked=service.foreman.parked,
+            parked_by=[LeaseOut(**vars(lease)) for lease in service.foreman.leases.held()],
+            store=service.store.id,
+            newest=service.store.last_number(),
         )
 
-    @app.post("/v1/engine/park", responses=_says())
-    def park() -> EngineOut:
-        """Take all weights off the devices and hold every job, such as while Blender renders."""
-        service.foreman.park(True)
+    @app.post("/v1/engine/park", responses=_says(413, 422))
+    def park(lease: Annotated[Parking | None, Body()] = None) -> EngineOut:
+        """Take all weights off the devices and hold every job, such as while Blender renders.
+
+        A lease by client, begun anew by asking again; it ends by itself. Without a body: until `unpark` without one.
+        """
+        if lease is None:
+            service.foreman.park()
+        else:
+            service.foreman.park(lease.client, lease.seconds)
         return engine()
 
-    @app.post("/v1/engine/unpark", responses=_says())
-    def unpark() -> EngineOut:
-        """Put the weights back and go on."""
-        service.foreman.park(False)
+    @app.post("/v1/engine/unpark", responses=_says(413, 422))
+    def unpark(lease: Annotated[Unparking | None, Body()] = None) -> EngineOut:
+        """Put the weights back and go on, unless another client still needs the devices."""
+        service.foreman.unpark(lease.client if lease else "")
         return engine()
 
     @app.post(
@@ -93,15 +118,22 @@ def create_app(service: Service) -> FastAPI:
         """Take in a PNG or JPEG; the answer's `image` names it in a job's boards."""
         return await shelf.take(request)
 
-    @app.post("/v1/jobs", status_code=201, responses=_says(413, 422))
-    def add_job(job: Annotated[NewJob, Body()]) -> JobOut:
-        """Queue a shot."""
-        faults = [*_picture_faults(job, shelf), *service.model_faults(job), *service.lora_faults(job)]
-        if faults:
-            raise Refused(422, "bad_request", "The request cannot be done", faults)
-        record = service.store.add(job.request(), job.name)
-        service.foreman.submitted(record.id)
-        return _out(service.store.job(record.id))
+    @app.post("/v1/jobs", status_code=201, responses=_says(409, 413, 422) | _SENT_BEFORE)
+    def add_job(job: Annotated[NewJob, Body()], response: Response, key: Key = None) -> JobOut:
+        """Queue a shot. Sent again under the same `Idempotency-Key` it is the job that is there already."""
+        try:
+            sent = service.sent_before(job, key)
+            if sent is None:
+                faults = [*_picture_faults(job, shelf), *service.model_faults(job), *service.lora_faults(job)]
+                if faults:
+                    raise Refused(422, "bad_request", "The request cannot be done", faults)
+                sent, new = service.submit(job, key)
+                if new:
+                    return _out(sent)
+        except KeyTakenError as taken:
+            raise Refused(409, "idempotency_conflict", str(taken)) from taken
+        response.status_code = 200
+        return _out(sent)
 
     @app.get("/v1/jobs", responses=_says())
     def jobs() -> list[JobOut]:
@@ -109,16 +141,23 @@ def create_app(service: Service) -> FastAPI:
         return [_out(record) for record in service.store.jobs()]
 
     @app.get("/v1/jobs/{job}", responses=_says(404, 422))
-    def job(record: Known) -> JobOut:
-        """One job."""
-        return _out(record)
+    def job(record: Known) -> JobDetail:
+        """One job, with all that has been told of it."""
+        return JobDetail(
+            **_out(record).model_dump(),
+            key=record.key,
+            starred=record.starred,
+            step=service.foreman.step(record.id),
+            **vars(snapshot(service.store, record.id)),
+        )
 
     @app.delete("/v1/jobs/{job}", status_code=204, responses=_says(404, 409, 422))
     def remove_job(record: Known) -> None:
         """Remove a job that has ended, with its files."""
-        if not record.state.ended:
-            raise Refused(409, "state_conflict", f"The job is {record.state}; cancel it first")
-        service.remove(record)
+        try:
+            service.foreman.remove(record.id)
+        except StoreError as refused:
+            raise Refused(409, "state_conflict", str(refused)) from refused
 
     @app.patch("/v1/jobs/{job}", responses=_says(404, 409, 413, 422))
     def change_job(record: Known, change: Annotated[JobChange, Body()]) -> JobOut:
@@ -127,7 +166,7 @@ def create_app(service: Service) -> FastAPI:
             fault = Fault(where="body.prompts", what=f"the shot has frames 1 to {record.request.frames}")
             raise Refused(422, "bad_request", "The request cannot be done", [fault])
         try:
-            return _out(service.change(record, change))
+            return _out(service.change(record.id, change))
         except StoreError as refused:
             raise Refused(409, "state_conflict", str(refused)) from refused
 
@@ -152,17 +191,24 @@ def create_app(service: Service) -> FastAPI:
         """Give up after the present step; finished sections stay."""
         return act(service.foreman.cancel, record)
 
+    def told(last: int, job: str | None) -> StreamingResponse:
+        newest = service.store.last_number()
+        headers = {"Shotpack-Store": service.store.id, "Shotpack-Newest": str(newest)}
+        # A client that has heard more than there is knows another store: this one's events are all new to it.
+        after = last if last <= newest else 0
+        return StreamingResponse(stream(service, after, job), media_type="text/event-stream", headers=headers)
+
     events: dict[str, Any] = {"response_class": StreamingResponse, "responses": _says(404, 422) | _EVENTS}
 
     @app.get("/v1/jobs/{job}/events", **events)
     async def job_events(record: Known, last: LastEvent = 0) -> StreamingResponse:
         """A job's events, numbered, from the first after `Last-Event-ID`; ends with the job."""
-        return StreamingResponse(stream(service, last, record.id), media_type="text/event-stream")
+        return told(last, record.id)
 
     @app.get("/v1/events", **events)
     async def all_events(last: LastEvent = 0) -> StreamingResponse:
         """All jobs' events, numbered, from the first after `Last-Event-ID`; never ends."""
-        return StreamingResponse(stream(service, last, None), media_type="text/event-stream")
+        return told(last, None)
 
     def file_of(media_type: str) -> dict[str, Any]:
         content: dict[str, Any] = {media_type: {"schema": {"type": "string", "format": "binary"}}}
@@ -199,6 +245,9 @@ def create_app(service: Service) -> FastAPI:
     return app
 
 
+_SENT_BEFORE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "it was sent before under the same key", "model": JobOut}
+}
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"description": "server-sent events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
 }

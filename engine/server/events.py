@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
-from .broker import Message, as_text
+from .broker import as_text
 
 if TYPE_CHECKING:
     from .service import Service
@@ -17,25 +17,38 @@ COMMENT_SECONDS = 2.0
 
 
 async def stream(service: Service, after: int, job: str | None) -> AsyncIterator[str]:
-    """The events after number `after`, of `job` until it ends, or of all jobs for ever."""
-    listener = service.broker.listener()
+    """The events after number `after`, of `job` until it ends, or of all jobs for ever.
+
+    What is stored comes in full and in order. Live events come between to whoever keeps up.
+    """
+    broker = service.broker
+    listener = broker.listener()
     try:
         yield ": shotpack\n\n"
+        place = -1  # behind: only the store knows what is missing
         while True:
             listener.clear()
-            found = service.broker.since(after)
+            found = broker.since(place) if place >= 0 else None
             if found is None:
-                floor = service.broker.floor
-                stored = await run_in_threadpool(service.store.events, after, job)
-                found = [Message(event, as_text(event)) for event in stored]
-                if not found:  # nothing so old is left of this job: from here on the newest are enough
-                    after = max(after, floor)
-                    continue
+                place, floor = broker.place, broker.newest
+                while after < floor:
+                    stored = await run_in_threadpool(service.store.events, after, job)
+                    for event in stored:
+                        yield as_text(event)
+                        after = event.number
+                        if job is not None and event.terminal:
+                            return
+                    if not stored:
+                        after = floor
+                continue
             for message in found:
-                after = message.event.number
-                if job is None or message.event.job == job:
+                place = message.place
+                if not message.live and message.number <= after:
+                    continue  # it was read from the store
+                after = max(after, message.number)
+                if job is None or message.job == job:
                     yield message.text
-                    if job is not None and message.event.terminal:
+                    if job is not None and message.terminal:
                         return
             if found:
                 continue
@@ -46,4 +59,4 @@ async def stream(service: Service, after: int, job: str | None) -> AsyncIterator
                 if job is not None and await run_in_threadpool(service.has_ended, job):
                     return
     finally:
-        service.broker.leave(listener)
+        broker.leave(listener)

@@ -1,7 +1,8 @@
 """The foreman: gives queued jobs to idle workers, writes down what they report, deals with the death of any of them.
 
-Every change goes through the store first; what is not stored has not happened. Calls come from the server's threads and
-from the pool's; one lock keeps them in sequence.
+Every change goes through the store first; what is not stored has not happened. What is ordered of a job is stored as
+well (`Wanted`), so that an order outlives the worker, and the engine, that it was given to. Calls come from the
+server's threads and from the pool's; one lock keeps them in sequence, and nothing slow is done under it.
 """
 
 from __future__ import annotations
@@ -9,242 +10,277 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from ..errors import Code
-from ..protocol import (
-    GOING_ON,
-    PAUSED,
-    Cancelled,
-    Event,
-    Failed,
-    Progress,
-    Queued,
-    Section,
-    ShotRequest,
-    event_from_json,
-)
-from .carry import carry_over
-from .orders import (
-    Amend,
-    Beat,
-    Cancel,
-    Happened,
-    Make,
-    Park,
-    Pause,
-    Paused,
-    Ready,
-    Release,
-    Released,
-    Report,
-    Resume,
-    Unpark,
-)
-from .pool import Death, Pool
-from .states import State
+from ..errors import EngineError
+from ..protocol import PAUSED, Cancelled, Failed, Progress, Queued, ShotRequest
+from .assignments import Assignments
+from .job_folders import JobFolders
+from .leases import Leases
+from .orders import Amend, Cancel, Park, Pause, Resume, Unpark
+from .pool import Pool
+from .states import State, Wanted
 from .store import JobRecord, JobStore, StoredEvent, StoreError
-
-DEATHS_FORGIVEN = 1
-"""Workers that may die on a job before it fails: the first time may be bad luck."""
+from .worker_reports import WorkerReports
 
 log = logging.getLogger("shotpack.foreman")
 
 
-class Foreman:
-    """Runs the queue over a pool of workers. `happened` is called after every stored event, from any thread."""
+class KeyTakenError(StoreError):
+    """Something else was sent under the same Idempotency-Key."""
 
-    def __init__(self, store: JobStore, pool: Pool, home: Path, happened: Callable[[StoredEvent], None]) -> None:
+
+class Foreman:
+    """Runs the queue over a pool of workers. `happened` is called after every stored event, `passed` with every live
+    one and its job, from any thread."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        pool: Pool,
+        home: Path,
+        happened: Callable[[StoredEvent], None],
+        passed: Callable[[str, dict[str, Any]], None] = lambda job, event: None,
+        *,
+        leases: Leases | None = None,
+        folders: JobFolders | None = None,
+    ) -> None:
+        self._lock = threading.RLock()
+        self._folders = folders or JobFolders(home / "jobs")
+        self._assignments = Assignments(store, pool, home, self._folders, happened, passed)
+        self._reports = WorkerReports(self._lock, self._assignments, self._look_after)
         self._store = store
         self._pool = pool
-        self._home = home
-        self._happened = happened
-        self._lock = threading.RLock()
-        self._busy: dict[str, str] = {}
-        """Which job each busy worker makes, or holds paused."""
-        self._releasing: set[str] = set()
-        """Workers that are laying their paused job aside."""
-        self.parked = False
+        self._leases = leases or Leases()
 
     def start(self) -> None:
-        """Queue again what ran when the engine died, and set the workers going."""
-        for job in self._store.requeue_interrupted():
-            self._tell(job, Progress("the engine was restarted; going on at the first unfinished section"))
-        for record in self._store.jobs(State.QUEUED):
-            if record.continues is not None and not self.folder(record.id).exists():
-                carry_over(self.folder(record.continues), self.folder(record.id))
-        self._pool.start(self)
+        """Bring every job into a state that it can go on from, and set the workers going."""
+        with self._lock:
+            for record in self._store.jobs(State.RUNNING, State.PAUSED):
+                self._reports.interrupted(record, "the engine was restarted; going on at the first unfinished section")
+            for record in self._store.jobs(State.QUEUED):
+                if record.continues is not None and not self.folder(record.id).exists():
+                    self._copy(record)
+        self._pool.start(self._reports)
+
+    def stop(self) -> None:
+        """Begin nothing more; what is being copied is copied at the next start."""
+        self._folders.stop()
 
     def folder(self, job: str) -> Path:
         """The shot folder of a job; `job` is an id that the store made."""
-        return self._home / "jobs" / self._store.job(job).id
+        return self._folders.of(self._store.job(job).id)
 
     def image(self, sha256: str) -> Path:
         """Where a board that was sent in lies."""
-        return self._home / "images" / sha256
+        return self._assignments.image(sha256)
 
     def submitted(self, job: str) -> None:
         """A job has been added to the store: tell its place and see whether somebody is free."""
         with self._lock:
-            self._tell(job, Queued(self._store.counts()[State.QUEUED]))
-            self._hand_out()
+            self._assignments.tell(job, Queued(self._assignments.queued()))
+            self._assignments.hand_out()
+
+    def sent_before(self, key: str | None, body: str) -> JobRecord | None:
+        """The job that came under the same `key`. Raises KeyTakenError where that was something else.
+
+        `body` is a digest of what was sent.
+        """
+        sent = self._store.by_key(key) if key is not None else None
+        if sent is not None and sent.body != body:
+            raise KeyTakenError(f"another shot was sent under the key {key}")
+        return sent
+
+    def submit(self, request: ShotRequest, name: str, key: str | None = None, body: str = "") -> tuple[JobRecord, bool]:
+        """Queue a shot; returns its job, the one that is there already (`sent_before`) or a new one, and which it is."""
+        with self._lock:
+            if (sent := self.sent_before(key, body)) is not None:
+                return sent, False
+            record = self._store.add(request, name, key=key, body=body)
+            self.submitted(record.id)
+            return self._store.job(record.id), True
 
     def pause(self, job: str) -> JobRecord:
         """Stop a job after its present step, or keep it from beginning. Raises StoreError where it has ended."""
         with self._lock:
-            record = self._store.job(job)
-            worker = self._worker_of(job)
-            if worker is not None and record.state is State.RUNNING:
-                self._pool.order(worker, Pause(job))
-                return record
-            self._store.move(job, State.PAUSED)
-            self._tell(job, Progress(PAUSED))
+            record = self._alive(job)
+            worker = self._assignments.worker_of(job)
+            if worker is not None:
+                if record.wanted is not Wanted.PAUSE:
+                    self._assignments.want(worker, job, Wanted.PAUSE, Pause(job))
+            elif record.state is not State.PAUSED:
+                self._assignments.tell(job, Progress(PAUSED), State.PAUSED, Wanted.PAUSE)
             return self._store.job(job)
 
     def resume(self, job: str) -> JobRecord:
         """Let a paused job go on: at once where it stands still on a worker, else in its place in the queue.
 
         A job that failed or was cancelled has had its end told; a new one goes on with everything that it had made.
+        One that runs or waits already goes on doing so.
         """
         with self._lock:
             record = self._store.job(job)
             if record.state in (State.FAILED, State.CANCELLED):
                 return self._continue(record)
-            worker = self._worker_of(job)
-            if worker is not None and record.state is State.PAUSED:
-                self._pool.order(worker, Resume(job))
-                return record
-            self._store.move(job, State.QUEUED)
-            self._tell(job, Queued(self._store.counts()[State.QUEUED]))
-            self._hand_out()
+            record = self._alive(job)
+            worker = self._assignments.worker_of(job)
+            if worker is not None:
+                if record.wanted is Wanted.PAUSE:
+                    self._assignments.want(worker, job, Wanted.GO_ON, Resume(job))
+            elif record.state is State.PAUSED:
+                self._assignments.tell(job, Queued(self._assignments.queued()), State.QUEUED, Wanted.GO_ON)
+                self._assignments.hand_out()
             return self._store.job(job)
 
     def cancel(self, job: str) -> JobRecord:
         """Give a job up: after the present step where it runs. Raises StoreError where it has ended."""
         with self._lock:
-            if self._store.job(job).state.ended:
+            record = self._store.job(job)
+            if record.state.ended:
                 raise StoreError(f"job {job} has ended already")
-            worker = self._worker_of(job)
-            if worker is not None:
-                self._pool.order(worker, Cancel(job))
-            else:
-                self._tell(job, Cancelled(self._sections_made(job)))
+            worker = self._assignments.worker_of(job)
+            if worker is None:
+                self._assignments.tell(job, Cancelled(self._assignments.sections_made(job)))
+            elif record.wanted is not Wanted.CANCEL:
+                self._assignments.want(worker, job, Wanted.CANCEL, Cancel(job))
             return self._store.job(job)
 
-    def amend(self, job: str, request: ShotRequest) -> JobRecord:
-        """Exchange what a job asks for, as far as its sections are not begun. Raises StoreError where all are."""
+    def change(
+        self,
+        job: str,
+        asked: dict[str, Any],
+        *,
+        name: str | None = None,
+        starred: bool | None = None,
+        place: Callable[[], object] = lambda: None,
+    ) -> JobRecord:
+        """Change all of this of a job or nothing; `asked` are fields of its request, as far as sections are not begun.
+
+        `place` moves it in the queue. Raises StoreError where it is too late, or as `place` does.
+        """
         with self._lock:
-            record = self._store.job(job)
-            if record.state.ended or self._last_is_begun(job):
-                raise StoreError("its last section is begun already")
-            record = self._store.change(job, request=request)
-            worker = self._worker_of(job)
-            if worker is not None:
-                self._pool.order(worker, Amend(job, request))
+            with self._store.transaction():
+                record = self._store.job(job)
+                if asked:
+                    if record.state.ended or self._last_is_begun(job):
+                        raise StoreError("its last section is begun already")
+                    record = self._store.change(job, request=replace(record.request, **asked))
+                place()
+                record = self._store.change(job, name=name, starred=starred)
+            worker = self._assignments.worker_of(job)
+            if asked and worker is not None:
+                self._pool.order(worker, Amend(job, record.request))
             return record
 
-    def park(self, park: bool) -> None:
-        """Take all weights off the devices and hold every job, or put them back and go on."""
+    def remove(self, job: str) -> None:
+        """Forget a job that has ended, and delete its folder. Raises StoreError where it has not."""
+        with self._folders.removal(job) as doomed, self._lock:
+            record = self._store.job(job)
+            if not record.state.ended:
+                raise StoreError(f"the job is {record.state}; cancel it first")
+            if any(held.job == job for held in self._assignments.busy.values()):
+                raise StoreError("a worker is just laying the job aside; try again in a moment")
+            doomed()
+            self._store.remove(job)
+            self._assignments.live.forget(job)
+
+    def step(self, job: str) -> dict[str, Any] | None:
+        """The newest step of a job that runs."""
         with self._lock:
-            self.parked = park
+            return self._assignments.live.step(job)
+
+    # The device is somebody else's for a while.
+
+    @property
+    def leases(self) -> Leases:
+        """Who keeps the engine parked."""
+        with self._lock:
+            self._follow_leases()
+            return self._leases
+
+    @property
+    def parked(self) -> bool:
+        """Whether anybody does."""
+        return bool(self.leases)
+
+    def park(self, client: str = "", seconds: float | None = None) -> None:
+        """Take all weights off the devices and hold every job, until `unpark` or for so many seconds."""
+        with self._lock:
+            self._leases.take(client, seconds)
+            self._follow_leases()
+
+    def unpark(self, client: str = "") -> None:
+        """Put the weights back and go on, unless another client still has a lease."""
+        with self._lock:
+            self._leases.give_back(client)
+            self._follow_leases()
+
+    def _look_after(self) -> None:
+        """What becomes due without a call: leases expire, and a disk that was full may have room."""
+        self._follow_leases()
+        if self._assignments.owed:
+            self._assignments.hand_out()
+
+    def _follow_leases(self) -> None:
+        """Park or unpark the workers as the leases say by now."""
+        wanted = bool(self._leases)
+        if wanted is not self._assignments.parked:
+            self._assignments.parked = wanted
             for state in self._pool.workers():
-                self._pool.order(state.name, Park() if park else Unpark())
-            self._hand_out()
+                self._pool.order(state.name, Park() if wanted else Unpark())
+            self._assignments.hand_out()
 
-    # What the pool tells.
-
-    def heard(self, worker: str, report: Report) -> None:
-        """Write down what a worker reported."""
-        if isinstance(report, Beat):
-            return
-        with self._lock:
-            job = self._busy.get(worker)
-            if isinstance(report, Ready):
-                if self.parked:
-                    self._pool.order(worker, Park())
-            elif job is None or report.job != job:
-                log.warning("worker %s reports on a job that it does not have: %s", worker, report)
-            elif isinstance(report, Happened):
-                event = event_from_json(report.event)
-                # A resumed shot tells of all its sections: of those that a killed worker could not report any more too.
-                if not (isinstance(event, Section) and event.index <= self._sections_made(job)):
-                    self._tell(job, event)
-                if self._store.job(job).state.ended:
-                    del self._busy[worker]
-            elif isinstance(report, Released):
-                self._let_go(worker)
-            else:
-                paused = isinstance(report, Paused)
-                self._store.move(job, State.PAUSED if paused else State.RUNNING)
-                self._tell(job, Progress(PAUSED if paused else GOING_ON))
-            self._hand_out()
-
-    def died(self, worker: str, death: Death) -> None:
-        """A worker is gone: its job goes on with another one, once; after that it fails with the reason."""
-        with self._lock:
-            job = self._let_go(worker)
-            if job is None or self._store.job(job).state is not State.RUNNING:
-                return  # a paused job goes on when the artist says so
-            if self._store.count_attempt(job) <= DEATHS_FORGIVEN:
-                self._store.move(job, State.QUEUED)
-                self._tell(job, Progress(f"the worker was {death.reason}; going on with a fresh one"))
-            else:
-                self._tell(job, Failed(Code.WORKER_DIED, {"reason": death.reason, "log": death.log}))
-            self._hand_out()
-
-    def _hand_out(self) -> None:
-        """Give every idle worker the next job in the queue; where none is idle, paused jobs make room."""
-        if self.parked:
-            return
-        workers = self._pool.workers()
-        idle = [state.name for state in workers if state.ready and state.name not in self._busy]
-        laid_up = [
-            worker
-            for worker, job in self._busy.items()
-            if worker not in self._releasing and self._store.job(job).state is State.PAUSED
-        ]
-        waiting = self._store.waiting(len(idle) + len(laid_up), self._busy.values()) if idle or laid_up else []
-        for worker, record in zip(idle, waiting, strict=False):
-            self._store.move(record.id, State.RUNNING)
-            self._busy[worker] = record.id
-            images = {image: str(self.image(image)) for image in record.request.pictures}
-            folder = str(self.folder(record.id))
-            self._pool.order(worker, Make(record.id, folder, record.request, images, record.attempts > 0))
-        for worker, _ in zip(laid_up, waiting[len(idle) :], strict=False):
-            self._releasing.add(worker)
-            self._pool.order(worker, Release(self._busy[worker]))
-
-    def _sections_made(self, job: str) -> int:
-        made = self._store.last_event(job, "section")
-        return int(made.event["index"]) if made else 0
+    def _alive(self, job: str) -> JobRecord:
+        """A job that has not ended and is not to end. Raises StoreError for any other."""
+        record = self._store.job(job)
+        if record.state.ended:
+            raise StoreError(f"job {job} is {record.state}")
+        if record.wanted is Wanted.CANCEL:
+            raise StoreError(f"job {job} is being cancelled")
+        return record
 
     def _last_is_begun(self, job: str) -> bool:
-        """Whether the section that is made last has had a step."""
-        begun, step = self._store.last_event(job, "started"), self._store.last_event(job, "step")
-        if begun is None or step is None or step.number < begun.number:
-            return False
-        return bool(step.event["section"] == begun.event["sections"][-1]["section"])
+        made = self._store.last_event(job, "section")
+        return self._assignments.live.last_is_begun(job) or (
+            made is not None and made.event["index"] >= made.event["of"]
+        )
 
     def _continue(self, ended: JobRecord) -> JobRecord:
-        """A new job that begins with all that `ended` has on disk."""
-        record = self._store.add(ended.request, ended.name, continues=ended.id)
-        carry_over(self.folder(ended.id), self.folder(record.id))
+        """A job that begins with all that `ended` has on disk: a new one, or the one that does so already."""
+        newest = ended
+        while (later := self._store.continuation(newest.id)) is not None:
+            newest = later
+        if newest.state is State.FINISHED:
+            return newest
+        if not newest.state.ended:
+            return self.resume(newest.id)
+        record = self._store.add(newest.request, newest.name, continues=newest.id)
+        self._copy(record)
         self.submitted(record.id)
         return self._store.job(record.id)
 
-    def _let_go(self, worker: str) -> str | None:
-        """The worker has its job no longer; returns which that was."""
-        self._releasing.discard(worker)
-        return self._busy.pop(worker, None)
+    def _copy(self, record: JobRecord) -> None:
+        """Fill a new job's folder from the newest one before it that has a folder; until then it waits."""
+        source, seen = record, {record.id}
+        while source.continues is not None and source.continues not in seen:
+            seen.add(source.continues)
+            try:
+                source = self._store.job(source.continues)
+            except StoreError:  # removed meanwhile: the new one begins at its beginning
+                return
+            if self._folders.of(source.id).is_dir():
+                self._assignments.copying.add(record.id)
+                self._folders.copy(source.id, record.id, lambda fault: self._copied(record.id, fault))
+                return
 
-    def _worker_of(self, job: str) -> str | None:
-        """The worker that makes the job or holds it paused, unless it is just laying it aside."""
-        held = (worker for worker, busy in self._busy.items() if busy == job and worker not in self._releasing)
-        return next(held, None)
-
-    def _tell(self, job: str, event: Event) -> None:
-        """Store an event, and let listeners know that there is one."""
-        try:
-            self._happened(self._store.append(job, event))
-        except StoreError as refused:
-            log.warning("%s not stored: %s", event, refused)
+    def _copied(self, job: str, fault: EngineError | None) -> None:
+        with self._lock:
+            self._assignments.copying.discard(job)
+            try:
+                if fault is not None:
+                    self._assignments.tell(job, Failed(fault.code, fault.params))
+                self._assignments.hand_out()
+            except StoreError as refused:  # it was given up, or removed
+                log.warning("job %s: %s", job, refused)

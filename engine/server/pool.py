@@ -41,6 +41,10 @@ class Death:
     log: str
 
 
+class TryAgainError(Exception):
+    """The listener cannot take a report just now, such as on a full disk; it is to be told again."""
+
+
 class Listener(Protocol):
     """Who hears of workers; calls come from threads of the pool's own."""
 

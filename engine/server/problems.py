@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 
 from fastapi import FastAPI, Request
@@ -10,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from ..errors import EngineError
+from ..errors import Code, EngineError
 from .schemas import Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -44,6 +45,10 @@ def add_handlers(app: FastAPI) -> None:
         assert isinstance(error, EngineError)
         return _response(Problem(title=error.line, status=422, code=str(error.code)))
 
+    async def store(_: Request, error: Exception) -> JSONResponse:
+        title = f"The engine's job store cannot be written ({error}); free some space on its disk and try again"
+        return _response(Problem(title=title, status=507, code=str(Code.DISK_FULL)))
+
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         # A body that is not even JSON is as wrong as one that does not fit.
@@ -58,6 +63,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(EngineError, engine)
     app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(sqlite3.OperationalError, store)
 
 
 def _methods(app: FastAPI, request: Request) -> set[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -81,6 +83,11 @@ class NewJob(_Strict):
     prompts: Annotated[list[PromptAtIn], Field(max_length=1000)] = []
     loras: Annotated[list[LoraIn], Field(max_length=16)] = []
 
+    def digest(self) -> str:
+        """SHA-256 of all that is asked for; fields that a later engine adds do not change it."""
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
     def request(self) -> ShotRequest:
         """The same as the engine's own message."""
         plain = self.model_dump(exclude={"name", "boards", "clip", "prompts", "loras"})
@@ -97,6 +104,7 @@ class JobChange(_Strict):
     """What to change of a job; prompts, steps and guidance change for the sections that are not yet begun."""
 
     name: Annotated[str, Field(max_length=200)] | None = None
+    starred: Annotated[bool, Field(description="keep it, whatever the rule for old shots says")] | None = None
     before: Annotated[str, Field(pattern="^([0-9a-f]{16}|end)$", description="a job's id, or `end`")] | None = None
     prompt: Text | None = None
     prompts: Annotated[list[PromptAtIn], Field(max_length=1000)] | None = None
@@ -114,6 +122,39 @@ class JobOut(BaseModel):
     attempts: int = Field(description="workers that died on it")
     continues: str | None = Field(description="the job whose finished sections it began with")
     request: dict[str, Any]
+
+
+class JobDetail(JobOut):
+    """A job as it stands, with all that its events have told: listen for events after `number`."""
+
+    key: str | None = Field(description="what it was sent under")
+    starred: bool
+    number: int = Field(description="of the newest event, of any job, that is contained here")
+    plan: dict[str, Any] | None = Field(description="the `started` event")
+    sections: list[dict[str, Any]] = Field(description="the `section` events, in the sequence of making")
+    step: dict[str, Any] | None = Field(description="the newest `step` event, while a worker has the job")
+    stage: str
+    failure: dict[str, Any] | None = Field(description="the `failed` event")
+
+
+class Parking(_Strict):
+    """Who wants the devices left alone, and for how long at most."""
+
+    client: Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
+    seconds: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+
+
+class Unparking(_Strict):
+    """Who needs the devices no longer."""
+
+    client: Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
+
+
+class LeaseOut(BaseModel):
+    """Who keeps the engine parked."""
+
+    client: str = Field(description="empty: whoever parked without a name")
+    seconds_left: float | None = Field(description="none: until it is taken back")
 
 
 class ImageOut(BaseModel):
@@ -147,7 +188,10 @@ class EngineOut(BaseModel):
     starts: dict[str, list[str]] = Field(description="what each model's shots may begin from: board, text, clip")
     loras: list[str]
     jobs: dict[str, int] = Field(description="how many jobs are in each state")
-    parked: bool = Field(description="all weights are off the devices until `unpark`")
+    parked: bool = Field(description="all weights are off the devices")
+    parked_by: list[LeaseOut]
+    store: str = Field(description="which database this is; numbers of events count within it")
+    newest: int = Field(description="number of the newest event")
 
 
 class Fault(BaseModel):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import EngineError
 from ..media.files import make_folder
@@ -33,7 +32,7 @@ class Service:
         self.pool = pool
         self.store = JobStore(home / "jobs.db")
         self.broker = Broker()
-        self.foreman = Foreman(self.store, pool, home, self.broker.pass_on)
+        self.foreman = Foreman(self.store, pool, home, self.broker.pass_on, self.broker.pass_live)
 
     def start(self) -> None:
         """Go on with what was interrupted and set the workers going."""
@@ -41,6 +40,7 @@ class Service:
 
     def stop(self) -> None:
         """End the workers; what they made is on disk, and what they were making is queued again at the next start."""
+        self.foreman.stop()
         self.pool.stop()
         self.store.close()
 
@@ -91,23 +91,26 @@ class Service:
             if lora.name not in here
         ]
 
-    def change(self, record: JobRecord, change: JobChange) -> JobRecord:
-        """Rename, move in the queue, or ask for something else. Raises StoreError where it is too late for that."""
-        wanted = {name: getattr(change, name) for name in ("prompt", "steps", "guidance")}
-        wanted = {name: value for name, value in wanted.items() if value is not None}
-        if change.prompts is not None:
-            wanted["prompts"] = tuple(PromptAt(each.frame, each.text) for each in change.prompts)
-        if wanted:
-            self.foreman.amend(record.id, replace(record.request, **wanted))
-        if change.before is not None:
-            self.store.place_before(record.id, None if change.before == "end" else change.before)
-        return self.store.change(record.id, name=change.name)
+    def sent_before(self, job: NewJob, key: str | None) -> JobRecord | None:
+        """The job that was made of this under the same key. Raises KeyTakenError where it was something else."""
+        return self.foreman.sent_before(key, job.digest())
 
-    def remove(self, record: JobRecord) -> None:
-        """Forget a job that has ended, and delete its folder."""
-        folder = self.foreman.folder(record.id)
-        self.store.remove(record.id)
-        shutil.rmtree(folder, ignore_errors=True)
+    def submit(self, job: NewJob, key: str | None) -> tuple[JobRecord, bool]:
+        """Queue a shot; returns its job and whether that is new. Raises KeyTakenError."""
+        return self.foreman.submit(job.request(), job.name, key, job.digest())
+
+    def change(self, job: str, change: JobChange) -> JobRecord:
+        """Rename, move in the queue, or ask for something else: all of it or, with StoreError, nothing."""
+        asked: dict[str, Any] = {name: getattr(change, name) for name in ("prompt", "steps", "guidance")}
+        asked = {name: value for name, value in asked.items() if value is not None}
+        if change.prompts is not None:
+            asked["prompts"] = tuple(PromptAt(each.frame, each.text) for each in change.prompts)
+
+        def place() -> None:
+            if change.before is not None:
+                self.store.place_before(job, None if change.before == "end" else change.before)
+
+        return self.foreman.change(job, asked, name=change.name, starred=change.starred, place=place)
 
     def has_ended(self, job: str) -> bool:
         """Whether a job has ended or is gone."""

@@ -22,6 +22,15 @@ class State(StrEnum):
         return self in _ENDED
 
 
+class Wanted(StrEnum):
+    """What was ordered of a job and is not told yet: stored, so that no worker's and no engine's death loses it."""
+
+    GO_ON = ""
+    PAUSE = "pause"
+    """Also of a job that stands still: paused with nothing wanted is one that was told to go on."""
+    CANCEL = "cancel"
+
+
 _ENDED = (State.FINISHED, State.FAILED, State.CANCELLED)
 
 MAY_BECOME: Mapping[State, tuple[State, ...]] = {

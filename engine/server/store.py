@@ -19,33 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from ..protocol import Event, ShotRequest, from_json, to_json
-from .states import MAY_BECOME, State
+from .migrations import MIGRATIONS, mend
+from .states import MAY_BECOME, State, Wanted
 
-# One statement list a version; a database of an older version is brought up to date by those it lacks.
-MIGRATIONS: tuple[str, ...] = (
-    """
-    CREATE TABLE jobs (
-        id TEXT PRIMARY KEY,
-        name TEXT NOT NULL,
-        request TEXT NOT NULL,
-        state TEXT NOT NULL,
-        place REAL NOT NULL,
-        created REAL NOT NULL,
-        attempts INTEGER NOT NULL DEFAULT 0,
-        continues TEXT
-    );
-    CREATE INDEX jobs_in_queue ON jobs (state, place);
-    CREATE TABLE events (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-        time REAL NOT NULL,
-        event TEXT NOT NULL,
-        terminal INTEGER NOT NULL
-    );
-    CREATE INDEX events_of_job ON events (job, number);
-    CREATE UNIQUE INDEX one_end ON events (job) WHERE terminal = 1;
-    """,
-)
 _TERMINAL = {"finished": State.FINISHED, "failed": State.FAILED, "cancelled": State.CANCELLED}
 
 
@@ -67,6 +43,15 @@ class JobRecord:
     attempts: int
     continues: str | None
     """The job whose finished sections this one began with."""
+    key: str | None = None
+    """What it was sent under: the same key again means the same job."""
+    body: str = ""
+    """A digest of what was sent under the key."""
+    wanted: Wanted = Wanted.GO_ON
+    starred: bool = False
+    """Kept, whatever the rule for old shots says."""
+    ended: float | None = None
+    """When, in seconds since 1970."""
 
     @property
     def request(self) -> ShotRequest:
@@ -100,23 +85,52 @@ class JobStore:
             self._connection.execute(f"PRAGMA {pragma}")
         path.chmod(0o600)
         self._migrate()
+        with self.transaction() as db:
+            self.mended = mend(db)
+            """Jobs that could not be used any more when the store was opened, and have failed."""
+            self.id: str = db.execute("SELECT value FROM facts WHERE name = 'store'").fetchone()[0]
+            """Of this database and no other: numbers of events count within it."""
 
     def close(self) -> None:
         """Close the database."""
         with self._lock:
             self._connection.close()
 
-    def add(self, request: ShotRequest, name: str, continues: str | None = None) -> JobRecord:
-        """Take in a job at the end of the queue, under an id of the store's own making."""
+    def add(
+        self,
+        request: ShotRequest,
+        name: str,
+        continues: str | None = None,
+        key: str | None = None,
+        body: str = "",
+    ) -> JobRecord:
+        """Take in a job at the end of the queue, under an id of the store's own making.
+
+        `key` must be new (`by_key`), and `body` is a digest of what came with it.
+        """
         job = secrets.token_hex(8)
-        with self._transaction() as db:
+        with self.transaction() as db:
             last = db.execute("SELECT COALESCE(MAX(place), 0) FROM jobs").fetchone()[0]
-            values = (job, name, json.dumps(to_json(request)), State.QUEUED, last + 1, time.time(), continues)
+            asked = json.dumps(to_json(request))
             db.execute(
-                "INSERT INTO jobs (id, name, request, state, place, created, continues) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                values,
+                "INSERT INTO jobs (id, name, request, state, place, created, continues, key, body) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (job, name, asked, State.QUEUED, last + 1, time.time(), continues, key, body),
             )
         return self.job(job)
+
+    def by_key(self, key: str) -> JobRecord | None:
+        """The job that was sent under `key`."""
+        with self._lock:
+            row = self._connection.execute("SELECT * FROM jobs WHERE key = ?", (key,)).fetchone()
+        return _record(row) if row else None
+
+    def continuation(self, job: str) -> JobRecord | None:
+        """The newest job that begins with what `job` had made."""
+        query = "SELECT * FROM jobs WHERE continues = ? ORDER BY created DESC, rowid DESC LIMIT 1"
+        with self._lock:
+            row = self._connection.execute(query, (job,)).fetchone()
+        return _record(row) if row else None
 
     def job(self, job: str) -> JobRecord:
         """One job. Raises StoreError where there is none."""
@@ -150,51 +164,69 @@ class JobStore:
 
     def move(self, job: str, state: State) -> JobRecord:
         """Bring a job into `state`. Raises StoreError where its present state does not lead there."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             self._move(db, job, state)
         return self.job(job)
 
-    def change(self, job: str, *, name: str | None = None, request: ShotRequest | None = None) -> JobRecord:
-        """Rename a job, or exchange what it asks for."""
-        with self._transaction() as db:
+    def change(
+        self, job: str, *, name: str | None = None, request: ShotRequest | None = None, starred: bool | None = None
+    ) -> JobRecord:
+        """Rename a job, exchange what it asks for, or keep it from the rule for old shots."""
+        values = {"name": name, "request": None if request is None else json.dumps(to_json(request))}
+        values |= {"starred": None if starred is None else int(starred)}  # type: ignore[dict-item]
+        with self.transaction() as db:
             self.job(job)
-            if name is not None:
-                db.execute("UPDATE jobs SET name = ? WHERE id = ?", (name, job))
-            if request is not None:
-                db.execute("UPDATE jobs SET request = ? WHERE id = ?", (json.dumps(to_json(request)), job))
+            for column, value in values.items():
+                if value is not None:
+                    db.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, job))
         return self.job(job)
 
+    def want(self, job: str, wanted: Wanted) -> None:
+        """Note what is ordered of a job."""
+        with self.transaction() as db:
+            db.execute("UPDATE jobs SET wanted = ? WHERE id = ?", (wanted, job))
+
     def place_before(self, job: str, other: str | None) -> JobRecord:
-        """Move a queued job before `other`, or to the end of the queue."""
-        with self._transaction() as db:
-            places = [row.place for row in self.jobs() if row.id != job]
-            if other is None:
-                place = max(places, default=0.0) + 1
-            else:
-                after = self.job(other).place
-                place = (max((each for each in places if each < after), default=after - 2) + after) / 2
-            db.execute("UPDATE jobs SET place = ? WHERE id = ?", (place, job))
+        """Move a job before `other`, or to the end of the queue. Raises StoreError where there is no `other`."""
+        with self.transaction() as db:
+            others = db.execute("SELECT id FROM jobs WHERE id != ? ORDER BY place", (job,))
+            ids = [row["id"] for row in others]
+            if other is not None and other != job and other not in ids:
+                raise StoreError(f"there is no job {other}")
+            if other != job:
+                # Whole numbers anew: halves between two neighbours would run out of digits.
+                ids.insert(len(ids) if other is None else ids.index(other), job)
+                db.executemany("UPDATE jobs SET place = ? WHERE id = ?", list(enumerate(ids, 1)))
         return self.job(job)
 
     def count_attempt(self, job: str) -> int:
         """A worker died on this job: one more; returns how many."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE jobs SET attempts = attempts + 1 WHERE id = ?", (job,))
         return self.job(job).attempts
 
-    def append(self, job: str, event: Event) -> StoredEvent:
-        """Store an event; a terminal one also ends its job, in the same transaction.
+    def append(
+        self, job: str, event: Event, *, state: State | None = None, wanted: Wanted | None = None
+    ) -> StoredEvent:
+        """Store an event, with the state that its job is in from now on and what is wanted of it, in one transaction.
 
-        Raises StoreError where the job has ended already: its end is told once.
+        A terminal event ends its job. Raises StoreError where the job has ended already (its end is told once), or
+        where its present state does not lead there.
         """
         data = to_json(event)
         end = _TERMINAL.get(data["event"])
-        with self._transaction() as db:
-            if self.job(job).state.ended:
+        now = time.time()
+        with self.transaction() as db:
+            present = self.job(job).state
+            if present.ended:
                 raise StoreError(f"job {job} has ended already")
             if end is not None:
                 self._move(db, job, end)
-            now = time.time()
+                db.execute("UPDATE jobs SET ended = ?, wanted = '' WHERE id = ?", (now, job))
+            elif state is not None and state is not present:
+                self._move(db, job, state)
+            if wanted is not None and end is None:
+                self.want(job, wanted)
             number = db.execute(
                 "INSERT INTO events (job, time, event, terminal) VALUES (?, ?, ?, ?)",
                 (job, now, json.dumps(data), end is not None),
@@ -210,6 +242,11 @@ class JobStore:
         with self._lock:
             rows = self._connection.execute(query, values).fetchall()
         return [_stored(row) for row in rows]
+
+    def history(self, job: str) -> tuple[int, list[StoredEvent]]:
+        """All events of a job, and the number of the newest event of any job: nothing up to it is missing."""
+        with self._lock:
+            return self.last_number(), self.events(job=job, limit=-1)
 
     def last_event(self, job: str, kind: str) -> StoredEvent | None:
         """A job's newest event of the name `kind`."""
@@ -229,17 +266,9 @@ class JobStore:
 
     def remove(self, job: str) -> None:
         """Forget a job and its events; their numbers are not used again."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             self.job(job)
             db.execute("DELETE FROM jobs WHERE id = ?", (job,))
-
-    def requeue_interrupted(self) -> list[str]:
-        """After the engine died: jobs that ran wait again, in their old place. Returns their ids."""
-        with self._transaction():
-            interrupted = [record.id for record in self.jobs(State.RUNNING)]
-            for job in interrupted:
-                self._move(self._connection, job, State.QUEUED)
-        return interrupted
 
     def _move(self, db: sqlite3.Connection, job: str, state: State) -> None:
         present = self.job(job).state
@@ -252,13 +281,13 @@ class JobStore:
         if version > len(MIGRATIONS):
             raise StoreError(f"the job store is of version {version}, newer than this engine's {len(MIGRATIONS)}")
         for number, statements in enumerate(MIGRATIONS[version:], version + 1):
-            with self._transaction() as db:
+            with self.transaction() as db:
                 for statement in filter(str.strip, statements.split(";")):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {number}")
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction over everything in the block; nested ones belong to the outermost."""
         with self._lock:
             if self._connection.in_transaction:
@@ -267,10 +296,12 @@ class JobStore:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # A full disk ends some transactions by itself; one left open would swallow all that follow.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
 
 def _stored(row: Mapping[str, Any]) -> StoredEvent:
@@ -287,4 +318,9 @@ def _record(row: Mapping[str, Any]) -> JobRecord:
         created=row["created"],
         attempts=row["attempts"],
         continues=row["continues"],
+        key=row["key"],
+        body=row["body"],
+        wanted=Wanted(row["wanted"]),
+        starred=bool(row["starred"]),
+        ended=row["ended"],
     )

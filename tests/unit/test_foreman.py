@@ -84,7 +84,7 @@ class Shop:
 
     def tell(self, worker: str, job: str, *events) -> None:
         for event in events:
-            self.foreman.heard(worker, Happened(job, to_json(event)))
+            self.pool.listener.heard(worker, Happened(job, to_json(event)))
 
     def names(self, job: str) -> list[str]:
         return [each.event["event"] for each in self.store.events(job=job)]
@@ -126,10 +126,10 @@ def test_every_worker_gets_a_job(tmp_path):
 
 def test_a_first_death_is_forgiven_and_a_second_is_not(shop):
     job, other = shop.add(), shop.add()
-    shop.foreman.died("cpu", KILLED)
+    shop.pool.listener.died("cpu", KILLED)
     assert shop.state(job) is State.RUNNING  # handed out again at once, before the other one
     assert [(order.job, order.thrifty) for _, order in shop.pool.orders] == [(job, False), (job, True)]
-    shop.foreman.died("cpu", KILLED)
+    shop.pool.listener.died("cpu", KILLED)
     assert shop.state(job) is State.FAILED
     last = shop.store.events(job=job)[-1].event
     assert last == {
@@ -141,14 +141,14 @@ def test_a_first_death_is_forgiven_and_a_second_is_not(shop):
 
 
 def test_the_death_of_an_idle_worker_harms_nobody(shop):
-    shop.foreman.died("cpu", KILLED)
+    shop.pool.listener.died("cpu", KILLED)
     assert shop.store.events() == []
 
 
 def test_what_a_dead_worker_still_says_is_not_believed(shop):
     job = shop.add()
     shop.pool.states[0].ready = False
-    shop.foreman.died("cpu", KILLED)
+    shop.pool.listener.died("cpu", KILLED)
     shop.tell("cpu", job, Finished(37, 1.0, None))
     assert shop.state(job) is State.QUEUED
     assert "finished" not in shop.names(job)
@@ -159,11 +159,11 @@ def test_pausing_and_resuming_a_running_job(shop):
     shop.foreman.pause(job)
     assert shop.pool.orders[-1][1] == Pause(job)
     assert shop.state(job) is State.RUNNING  # until the worker says that it stands still
-    shop.foreman.heard("cpu", Paused(job))
+    shop.pool.listener.heard("cpu", Paused(job))
     assert shop.state(job) is State.PAUSED
     shop.foreman.resume(job)
     assert shop.pool.orders[-1][1] == Resume(job)
-    shop.foreman.heard("cpu", Resumed(job))
+    shop.pool.listener.heard("cpu", Resumed(job))
     assert shop.state(job) is State.RUNNING
 
 
@@ -198,7 +198,7 @@ def test_a_restarted_engine_goes_on_with_what_ran(tmp_path):
     shop.store.close()
     again = Shop(tmp_path, "cpu")
     assert again.names(one) == ["queued", "progress"]
-    again.foreman.heard("cpu", Ready("cpu", "cpu", 1))
+    again.pool.listener.heard("cpu", Ready("cpu", "cpu", 1))
     assert (again.state(one), again.state(two)) == (State.RUNNING, State.QUEUED)
     assert isinstance(again.store.events(job=one)[-1].event["stage"], str)
     again.store.close()
@@ -213,13 +213,13 @@ def test_progress_of_a_job_is_stored_in_order(shop):
 def test_a_paused_job_makes_room_and_comes_back(shop):
     long = shop.add()
     shop.foreman.pause(long)
-    shop.foreman.heard("cpu", Paused(long))
+    shop.pool.listener.heard("cpu", Paused(long))
     assert not any(isinstance(order, Release) for _, order in shop.pool.orders)  # nobody else waits
     short = shop.add()
     assert shop.pool.orders[-1][1] == Release(long)
     third = shop.add()
     assert [order for _, order in shop.pool.orders].count(Release(long)) == 1
-    shop.foreman.heard("cpu", Released(long))
+    shop.pool.listener.heard("cpu", Released(long))
     assert (shop.state(long), shop.state(short)) == (State.PAUSED, State.RUNNING)
     shop.foreman.resume(long)
     assert shop.state(long) is State.QUEUED
@@ -230,29 +230,29 @@ def test_a_paused_job_makes_room_and_comes_back(shop):
 def test_a_job_that_is_being_laid_aside_can_go_on_or_be_given_up(shop):
     long = shop.add()
     shop.foreman.pause(long)
-    shop.foreman.heard("cpu", Paused(long))
+    shop.pool.listener.heard("cpu", Paused(long))
     other = shop.add()
     shop.foreman.resume(long)  # crosses the worker's answer: nobody else may take it before that
     assert shop.state(long) is State.QUEUED
     assert sum(isinstance(order, Make) for _, order in shop.pool.orders) == 1
-    shop.foreman.heard("cpu", Released(long))
+    shop.pool.listener.heard("cpu", Released(long))
     assert (shop.state(long), shop.state(other)) == (State.RUNNING, State.QUEUED)
 
     shop.foreman.pause(long)
-    shop.foreman.heard("cpu", Paused(long))
+    shop.pool.listener.heard("cpu", Paused(long))
     third = shop.add()
     assert shop.pool.orders[-1][1] == Release(long)
     shop.foreman.cancel(long)
     assert shop.state(long) is State.CANCELLED
-    shop.foreman.heard("cpu", Released(long))
+    shop.pool.listener.heard("cpu", Released(long))
     assert (shop.state(other), shop.state(third)) == (State.RUNNING, State.QUEUED)
 
 
 def test_a_paused_job_stays_paused_when_its_worker_dies(shop):
     job = shop.add()
     shop.foreman.pause(job)
-    shop.foreman.heard("cpu", Paused(job))
-    shop.foreman.died("cpu", KILLED)
+    shop.pool.listener.heard("cpu", Paused(job))
+    shop.pool.listener.died("cpu", KILLED)
     assert shop.state(job) is State.PAUSED
     shop.foreman.resume(job)
     assert shop.state(job) is State.RUNNING
@@ -317,22 +317,22 @@ def test_a_cancelled_job_tells_how_much_of_it_is_made(shop):
     job = shop.add()
     shop.tell("cpu", job, plan(1, 0), Section(1, 1, 2, 38, 36, (), ()))
     shop.foreman.pause(job)
-    shop.foreman.heard("cpu", Paused(job))
+    shop.pool.listener.heard("cpu", Paused(job))
     shop.add()
-    shop.foreman.heard("cpu", Released(job))
+    shop.pool.listener.heard("cpu", Released(job))
     shop.foreman.cancel(job)
     assert shop.store.events(job=job)[-1].event == {"event": "cancelled", "done": 1}
 
 
 def test_a_parked_engine_hands_nothing_out(shop):
     one = shop.add()
-    shop.foreman.park(True)
+    shop.foreman.park()
     assert shop.pool.orders[-1] == ("cpu", Park())
     shop.tell("cpu", one, Finished(37, 1.0, None))
     two = shop.add()
     assert shop.state(two) is State.QUEUED
-    shop.foreman.heard("cpu", Ready("cpu", "cpu", 1))  # a fresh worker learns of it
+    shop.pool.listener.heard("cpu", Ready("cpu", "cpu", 1))  # a fresh worker learns of it
     assert shop.pool.orders[-1] == ("cpu", Park())
-    shop.foreman.park(False)
+    shop.foreman.unpark()
     assert ("cpu", Unpark()) in shop.pool.orders
     assert shop.state(two) is State.RUNNING

@@ -20,7 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from engine.protocol import Board, Cancelled, Failed, Finished, Progress, ShotRequest, Step
 from engine.server.states import MAY_BECOME, State
-from engine.server.store import MIGRATIONS, JobStore, StoreError
+from engine.server.migrations import MIGRATIONS
+from engine.server.store import JobStore, StoreError
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)
 ENDING = ("finished", "failed", "cancelled")
@@ -96,16 +97,6 @@ def test_the_queue_can_be_rearranged(store):
     assert [row.id for row in store.jobs()] == [three, two, one]
 
 
-def test_what_ran_when_the_engine_died_is_queued_again_in_its_place(store):
-    ids = [store.add(REQUEST, str(n)).id for n in range(4)]
-    store.move(ids[0], State.RUNNING)
-    store.append(ids[0], Finished(1, 0.0, None))
-    store.move(ids[1], State.RUNNING)
-    store.move(ids[2], State.PAUSED)
-    assert store.requeue_interrupted() == [ids[1]]
-    assert [row.state for row in store.jobs()] == [State.FINISHED, State.QUEUED, State.PAUSED, State.QUEUED]
-
-
 def test_no_such_job(store):
     for call in (store.job, store.remove, lambda job: store.move(job, State.RUNNING), store.count_attempt):
         with pytest.raises(StoreError, match="no job"):
@@ -177,7 +168,7 @@ def test_a_killed_writer_loses_nothing_that_it_was_told_is_stored(tmp_path):
     store = JobStore(path)
     assert store.last_number() >= told
     assert len(store.events(limit=10**6)) == store.last_number()
-    assert len(store.requeue_interrupted()) == 1
+    assert len(store.jobs(State.RUNNING)) == 1
     store.close()
 
 

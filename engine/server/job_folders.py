@@ -1,0 +1,76 @@
+"""Each job's folder in the engine's home: where it is, filled from another job's, and taken away."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import EngineError
+from ..media.files import disk_faults
+from .carry import carry_over
+
+DOOMED = ".removed-"
+"""What a folder's name begins with once its job is removed: an engine that is killed meanwhile finds it."""
+
+log = logging.getLogger("shotpack.folders")
+
+
+class JobFolders:
+    """The folders under `root`. Copying and removing take their time, one after the other, and nobody's lock."""
+
+    def __init__(self, root: Path, executor: Executor | None = None) -> None:
+        """Copying is done by `executor`, a thread of its own if none is given."""
+        self._root = root
+        self._executor = executor or ThreadPoolExecutor(1, "shotpack's job folders")
+        self._changing = threading.Lock()
+
+    def of(self, job: str) -> Path:
+        """The folder of a job, by an id that the store made."""
+        return self._root / job
+
+    def copy(self, source: str, target: str, done: Callable[[EngineError | None], None]) -> None:
+        """Make `target` a folder with all that `source` holds; calls `done` with what went wrong, if anything did."""
+        self._executor.submit(self._copy, source, target, done)
+
+    @contextmanager
+    def removal(self, job: str) -> Iterator[Callable[[], None]]:
+        """Wait until no folder is being copied, and give what takes the job's away; it comes back if the block fails.
+
+        Its files are deleted when the block is over.
+        """
+        folder, aside = self.of(job), self._root / f"{DOOMED}{job}"
+
+        def doom() -> None:
+            if folder.exists():
+                shutil.rmtree(aside, ignore_errors=True)
+                folder.rename(aside)
+
+        with self._changing:
+            try:
+                yield doom
+            except BaseException:
+                if aside.exists() and not folder.exists():
+                    aside.rename(folder)
+                raise
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def stop(self) -> None:
+        """Copy nothing more."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _copy(self, source: str, target: str, done: Callable[[EngineError | None], None]) -> None:
+        fault: EngineError | None = None
+        try:
+            with self._changing, disk_faults(self.of(target)):
+                carry_over(self.of(source), self.of(target))
+        except EngineError as error:
+            fault = error
+        try:
+            done(fault)
+        except Exception:
+            log.exception("job %s", target)

@@ -1,0 +1,41 @@
+"""What has become of one job so far: all that its stored events tell, for a client that comes now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .store import JobStore
+
+
+@dataclass
+class Snapshot:
+    """One job as its events tell it up to `number`."""
+
+    number: int
+    """Of the newest event of any job: a client listens from here on."""
+    plan: dict[str, Any] | None = None
+    """The `started` event's data."""
+    sections: list[dict[str, Any]] = field(default_factory=list)
+    """The `section` events' data, in the sequence of making."""
+    stage: str = ""
+    failure: dict[str, Any] | None = None
+
+
+def snapshot(store: JobStore, job: str) -> Snapshot:
+    """Read a job's events; one that was removed has none."""
+    number, events = store.history(job)
+    made = Snapshot(number)
+    for stored in events:
+        name, data = stored.event["event"], {key: value for key, value in stored.event.items() if key != "event"}
+        if name == "started":
+            made.plan, made.stage = data, ""
+        elif name == "section":
+            made.sections.append(data)
+        elif name == "progress":
+            made.stage = str(data.get("stage", ""))
+        elif name == "queued":
+            made.stage = ""
+        elif name == "failed":
+            made.failure = data
+    return made
