@@ -203,7 +203,7 @@ class Foreman:
     @property
     def parked(self) -> bool:
         """Whether anybody does."""
-        return bool(self.leases)
+        return bool(self.leases.held())
 
     def park(self, client: str = "", seconds: float | None = None) -> None:
         """Take all weights off the devices and hold every job, until `unpark` or for so many seconds."""
@@ -225,7 +225,7 @@ class Foreman:
 
     def _follow_leases(self) -> None:
         """Park or unpark the workers as the leases say by now."""
-        wanted = bool(self._leases)
+        wanted = bool(self._leases.held())
         if wanted is not self._assignments.parked:
             self._assignments.parked = wanted
             for state in self._pool.workers():

@@ -31,10 +31,6 @@ class Leases:
         """End `client`'s lease, if it has one."""
         self._ends.pop(client, None)
 
-    def __bool__(self) -> bool:
-        """Whether anybody has one."""
-        return bool(self.held())
-
     def held(self) -> list[Lease]:
         """All that have not expired, the oldest first."""
         now = self._clock()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,12 +20,13 @@ from engine.protocol import (
     to_json,
 )
 from engine.server.foreman import Foreman
+from engine.server.leases import Leases
 from engine.server.orders import (
     Amend,
+    Beat,
     Cancel,
     Happened,
     Make,
-    Order,
     Park,
     Pause,
     Paused,
@@ -36,32 +37,12 @@ from engine.server.orders import (
     Resumed,
     Unpark,
 )
-from engine.server.pool import Death, Listener, WorkerState
+from engine.server.pool import TryAgainError
 from engine.server.states import State
 from engine.server.store import JobStore, StoredEvent, StoreError
+from tests.unit.scripted_pool import KILLED, FillingStore, ScriptedPool
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)
-KILLED = Death("killed, most likely out of memory", "last words")
-
-
-class ScriptedPool:
-    """Workers that only note their orders."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self.states = [WorkerState(name, name, ready=True) for name in names]
-        self.orders: list[tuple[str, Order]] = []
-
-    def start(self, listener: Listener) -> None:
-        self.listener = listener
-
-    def workers(self) -> list[WorkerState]:
-        return self.states
-
-    def order(self, worker: str, order: Order) -> None:
-        self.orders.append((worker, order))
-
-    def stop(self) -> None:
-        self.orders.clear()
 
 
 class Shop:
@@ -71,7 +52,8 @@ class Shop:
         self.store = JobStore(home / "jobs.db")
         self.pool = ScriptedPool(names)
         self.stored = 0
-        self.foreman = Foreman(self.store, self.pool, home, self._count)
+        self.passed: list[tuple[str, dict[str, Any]]] = []
+        self.foreman = Foreman(self.store, self.pool, home, self._count, lambda *passed: self.passed.append(passed))
         self.foreman.start()
 
     def _count(self, _event: StoredEvent) -> None:
@@ -111,8 +93,8 @@ def test_jobs_are_handed_out_in_turn(shop, tmp_path):
     shop.tell("cpu", one, Step(0, 1, 1, None), Finished(37, 1.0, None))
     assert shop.state(one) is State.FINISHED
     assert shop.pool.orders[-1][1].job == two
-    assert shop.names(one) == ["queued", "step", "finished"]
-    assert shop.stored == 4
+    assert shop.names(one) == ["queued", "finished"]  # steps are told and not kept
+    assert shop.stored == 3
 
 
 def test_every_worker_gets_a_job(tmp_path):
@@ -204,10 +186,14 @@ def test_a_restarted_engine_goes_on_with_what_ran(tmp_path):
     again.store.close()
 
 
-def test_progress_of_a_job_is_stored_in_order(shop):
+def test_progress_of_a_job_is_stored_in_order_and_its_newest_step_is_known(shop):
     job = shop.add()
-    shop.tell("cpu", job, Progress("loading"), *(Step(0, n, 3, None) for n in (1, 2, 3)))
-    assert shop.names(job) == ["queued", "progress", "step", "step", "step"]
+    shop.tell("cpu", job, Progress("loading"), *(Step(0, n, 3, None) for n in (1, 2, 3)), Progress("decoding"))
+    assert [each.event.get("stage") for each in shop.store.events(job=job)] == [None, "loading", "decoding"]
+    assert shop.foreman.step(job) == to_json(Step(0, 3, 3, None))
+    assert [(of, event["step"]) for of, event in shop.passed] == [(job, 1), (job, 2), (job, 3)]
+    shop.tell("cpu", job, Finished(37, 1.0, None))
+    assert shop.foreman.step(job) is None
 
 
 def test_a_paused_job_makes_room_and_comes_back(shop):
@@ -265,19 +251,21 @@ def plan(*sections: int) -> Started:
 
 def test_a_request_changes_until_the_last_section_is_begun(shop):
     waiting_first, job = shop.add(), shop.add()
-    assert shop.foreman.amend(job, replace(REQUEST, prompt="roll")).request.prompt == "roll"
+    assert shop.foreman.change(job, {"prompt": "roll"}).request.prompt == "roll"
     assert not any(isinstance(order, Amend) for _, order in shop.pool.orders)
     shop.foreman.cancel(waiting_first)
     shop.tell("cpu", waiting_first, Cancelled(0))
     assert shop.pool.orders[-1][1].request.prompt == "roll"
     shop.tell("cpu", job, plan(1, 0), Step(1, 1, 4, None))
-    changed = replace(REQUEST, steps=2)
-    shop.foreman.amend(job, changed)
+    changed = shop.foreman.change(job, {"steps": 2}).request
+    assert (changed.prompt, changed.steps) == ("roll", 2)
     assert shop.pool.orders[-1][1] == Amend(job, changed)
     shop.tell("cpu", job, Step(0, 1, 2, None))
     with pytest.raises(StoreError, match="begun"):
-        shop.foreman.amend(job, REQUEST)
-    assert shop.store.job(job).request == changed
+        shop.foreman.change(job, {"steps": 3}, name="new")
+    assert (shop.store.job(job).request, shop.store.job(job).name) == (changed, "")  # all of it or nothing
+    shop.pool.listener.died("cpu", KILLED)  # what was begun is begun again
+    assert shop.foreman.change(job, {"steps": 3}).request.steps == 3
 
 
 def test_a_job_that_ended_badly_goes_on_as_a_new_one(shop, tmp_path):
@@ -290,7 +278,9 @@ def test_a_job_that_ended_badly_goes_on_as_a_new_one(shop, tmp_path):
     with pytest.raises(StoreError):
         shop.foreman.cancel(job)
     again = shop.foreman.resume(job)
-    assert (again.continues, again.state) == (job, State.RUNNING)
+    shop.pool.wait_for_make(again.id)
+    assert (again.continues, shop.state(again.id)) == (job, State.RUNNING)
+    assert shop.foreman.resume(job).id == again.id  # the answer was lost, and the artist pressed once more
     assert (tmp_path / "jobs" / again.id / "frames" / "0001.png").read_bytes() == b"picture"
     assert not (tmp_path / "jobs" / again.id / "lock").exists()
     assert shop.state(job) is State.FAILED
@@ -309,6 +299,8 @@ def test_what_a_continued_job_needs_is_there_after_a_kill_in_between(tmp_path):
     again = shop.store.add(REQUEST, "", continues=job)  # and here the engine was killed
     shop.store.close()
     restarted = Shop(tmp_path, "cpu")
+    restarted.pool.listener.heard("cpu", Ready("cpu", "cpu", 1))
+    restarted.pool.wait_for_make(again.id)
     assert (tmp_path / "jobs" / again.id / "made").exists()
     restarted.store.close()
 
@@ -336,3 +328,143 @@ def test_a_parked_engine_hands_nothing_out(shop):
     shop.foreman.unpark()
     assert ("cpu", Unpark()) in shop.pool.orders
     assert shop.state(two) is State.RUNNING
+
+
+def test_going_on_with_a_job_that_runs_or_waits_changes_nothing(shop):
+    job, other = shop.add(), shop.add()
+    for each in (job, job, other):
+        shop.foreman.resume(each)
+    assert (shop.state(job), shop.state(other)) == (State.RUNNING, State.QUEUED)
+    assert len(shop.pool.orders) == 1
+    shop.tell("cpu", job, Finished(37, 1.0, None))
+    assert (shop.state(job), shop.state(other)) == (State.FINISHED, State.RUNNING)
+
+
+def test_a_paused_job_that_is_told_to_go_on_makes_no_room(shop):
+    job = shop.add()
+    shop.foreman.pause(job)
+    shop.pool.listener.heard("cpu", Paused(job))
+    shop.foreman.resume(job)
+    other = shop.add()  # the worker has not said yet that it goes on
+    assert not any(isinstance(order, Release) for _, order in shop.pool.orders)
+    shop.pool.listener.heard("cpu", Resumed(job))
+    shop.foreman.pause(job)
+    assert shop.pool.orders[-1][1] == Pause(job)
+    shop.pool.listener.heard("cpu", Paused(job))
+    shop.pool.listener.heard("cpu", Released(job))
+    assert shop.state(other) is State.RUNNING
+
+
+@pytest.mark.parametrize("ends", ["worker", "engine"])
+def test_what_was_ordered_outlives_the_worker_and_the_engine(tmp_path, ends):
+    shop = Shop(tmp_path, "one", "two", "three")
+    given_up, halted, going_on = (shop.add() for _ in range(3))
+    shop.foreman.cancel(given_up)
+    shop.foreman.pause(halted)
+    shop.foreman.pause(going_on)
+    shop.pool.listener.heard("three", Paused(going_on))
+    shop.foreman.resume(going_on)
+    if ends == "worker":
+        for state in shop.pool.states:
+            state.ready = False
+            shop.pool.listener.died(state.name, KILLED)
+    else:
+        shop.store.close()
+        shop = Shop(tmp_path, "one")
+    assert shop.state(given_up) is State.CANCELLED
+    assert shop.state(halted) is State.PAUSED
+    assert shop.state(going_on) in (State.QUEUED, State.RUNNING)
+    shop.store.close()
+
+
+def test_an_engine_starts_without_the_job_that_another_continues(tmp_path):
+    shop = Shop(tmp_path, "cpu")
+    busy, never_begun = shop.add(), shop.add()
+    shop.foreman.cancel(never_begun)
+    again = shop.foreman.resume(never_begun)
+    shop.store.remove(never_begun)
+    shop.store.close()
+    restarted = Shop(tmp_path, "cpu")
+    for job in (busy, again.id):
+        restarted.pool.listener.heard("cpu", Ready("cpu", "cpu", 1))
+        restarted.pool.wait_for_make(job)
+        restarted.tell("cpu", job, Finished(37, 1.0, None))
+    assert {restarted.state(job) for job in (busy, again.id)} == {State.FINISHED}
+    restarted.store.close()
+
+
+def test_a_job_that_cannot_be_read_any_more_fails_and_the_next_one_is_made(tmp_path):
+    shop = Shop(tmp_path, "cpu")
+    running, bad, good = (shop.add() for _ in range(3))
+    with shop.store._lock:
+        shop.store._connection.execute('UPDATE jobs SET request = \'{"frames": "many"}\' WHERE id = ?', (bad,))
+    shop.tell("cpu", running, Finished(37, 1.0, None))
+    assert (shop.state(bad), shop.state(good)) == (State.FAILED, State.RUNNING)
+    assert shop.store.events(job=bad)[-1].event["code"] == "bad_request"
+    shop.store.close()
+
+
+def test_the_end_of_a_chain_of_continued_jobs_goes_on(shop, tmp_path):
+    first = shop.add()
+    (tmp_path / "jobs" / first).mkdir(parents=True)
+    (tmp_path / "jobs" / first / "made").touch()
+    shop.tell("cpu", first, Failed("internal"))
+    other = shop.add()  # keeps the worker busy
+    second = shop.foreman.resume(first).id
+    shop.foreman.cancel(second)  # before it ever ran
+    third = shop.foreman.resume(first)
+    assert third.continues == second
+    shop.tell("cpu", other, Finished(37, 1.0, None))
+    shop.pool.wait_for_make(third.id)
+    assert (tmp_path / "jobs" / third.id / "made").exists()
+
+
+def test_leases_are_counted_by_client_and_expire(tmp_path):
+    now = 0.0
+    leases = Leases(lambda: now)
+    store, pool = JobStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
+    foreman = Foreman(store, pool, tmp_path, lambda _event: None, leases=leases)
+    foreman.start()
+    foreman.park("one", 10)
+    foreman.park("two", 30)
+    foreman.park("one", 10)
+    assert [order for _, order in pool.orders] == [Park()]
+    foreman.unpark("two")
+    foreman.unpark("two")
+    assert foreman.parked
+    now = 9.0
+    foreman.park("one", 10)  # begun anew
+    now = 18.0
+    pool.listener.heard("cpu", Beat("parked", 0))
+    assert [(lease.client, lease.seconds_left) for lease in foreman.leases.held()] == [("one", 1.0)]
+    now = 19.5  # its client is dead; a worker's beat is all that happens
+    pool.listener.heard("cpu", Beat("parked", 0))
+    assert [order for _, order in pool.orders] == [Park(), Unpark()]
+    store.close()
+
+
+def test_a_full_disk_keeps_the_report_and_owes_the_next_job(tmp_path):
+    store, pool = FillingStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
+    foreman = Foreman(store, pool, tmp_path, lambda _event: None)
+    foreman.start()
+    one, two = (store.add(REQUEST, "").id for _ in range(2))
+    foreman.submitted(one)
+    foreman.submitted(two)
+    store.full = True
+    finished = Happened(one, to_json(Finished(37, 1.0, None)))
+    with pytest.raises(TryAgainError):
+        pool.listener.heard("cpu", finished)
+    with pytest.raises(TryAgainError):
+        pool.listener.died("cpu", KILLED)
+    store.full = False
+    pool.listener.heard("cpu", finished)
+    assert (store.job(one).state, store.job(two).state) == (State.FINISHED, State.RUNNING)
+    three = store.add(REQUEST, "").id
+    foreman.submitted(three)
+    store.full_from = 1  # the end can be stored, and handing out the next one cannot
+    pool.listener.heard("cpu", Happened(two, to_json(Finished(37, 1.0, None))))
+    store.full_from = None
+    assert store.job(three).state is State.QUEUED
+    pool.listener.heard("cpu", Beat("idle", 0))
+    assert store.job(three).state is State.RUNNING
+    store.close()

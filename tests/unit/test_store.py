@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.protocol import Board, Cancelled, Failed, Finished, Progress, ShotRequest, Step
-from engine.server.states import MAY_BECOME, State
 from engine.server.migrations import MIGRATIONS
+from engine.server.states import MAY_BECOME, State
 from engine.server.store import JobStore, StoreError
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)
