@@ -75,6 +75,7 @@ def create_app(service: Service) -> FastAPI:
     def engine() -> EngineOut:
         """Version, devices and memory, models, and how many jobs are in each state."""
         counts = {str(state): count for state, count in service.store.counts().items()}
+        leases = service.foreman.leases()
         workers = [WorkerOut(**vars(state) | {"pid": None}) for state in service.pool.workers()]
         return EngineOut(
             version=service.version,
@@ -84,8 +85,8 @@ def create_app(service: Service) -> FastAPI:
             starts=service.starts(),
             loras=service.loras(),
             jobs=counts,
-            parked=service.foreman.parked,
-            parked_by=[LeaseOut(**vars(lease)) for lease in service.foreman.leases.held()],
+            parked=bool(leases),
+            parked_by=[LeaseOut(**vars(lease)) for lease in leases],
             store=service.store.id,
             newest=service.store.last_number(),
         )

@@ -18,7 +18,7 @@ from ..errors import EngineError
 from ..protocol import PAUSED, Cancelled, Failed, Progress, Queued, ShotRequest
 from .assignments import Assignments
 from .job_folders import JobFolders
-from .leases import Leases
+from .leases import Lease, Leases
 from .orders import Amend, Cancel, Park, Pause, Resume, Unpark
 from .pool import Pool
 from .states import State, Wanted
@@ -53,7 +53,7 @@ class Foreman:
         self._reports = WorkerReports(self._lock, self._assignments, self._look_after)
         self._store = store
         self._pool = pool
-        self._leases = leases or Leases()
+        self._leases = leases if leases is not None else Leases()
 
     def start(self) -> None:
         """Bring every job into a state that it can go on from, and set the workers going."""
@@ -94,7 +94,7 @@ class Foreman:
         return sent
 
     def submit(self, request: ShotRequest, name: str, key: str | None = None, body: str = "") -> tuple[JobRecord, bool]:
-        """Queue a shot; returns its job, the one that is there already (`sent_before`) or a new one, and which it is."""
+        """Queue a shot, unless it was `sent_before`; returns its job and whether that is new."""
         with self._lock:
             if (sent := self.sent_before(key, body)) is not None:
                 return sent, False
@@ -193,17 +193,11 @@ class Foreman:
 
     # The device is somebody else's for a while.
 
-    @property
-    def leases(self) -> Leases:
-        """Who keeps the engine parked."""
+    def leases(self) -> list[Lease]:
+        """Who keeps the engine parked; nobody where it is not."""
         with self._lock:
             self._follow_leases()
-            return self._leases
-
-    @property
-    def parked(self) -> bool:
-        """Whether anybody does."""
-        return bool(self.leases.held())
+            return self._leases.held()
 
     def park(self, client: str = "", seconds: float | None = None) -> None:
         """Take all weights off the devices and hold every job, until `unpark` or for so many seconds."""

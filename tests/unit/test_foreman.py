@@ -431,12 +431,12 @@ def test_leases_are_counted_by_client_and_expire(tmp_path):
     assert [order for _, order in pool.orders] == [Park()]
     foreman.unpark("two")
     foreman.unpark("two")
-    assert foreman.parked
+    assert foreman.leases()
     now = 9.0
     foreman.park("one", 10)  # begun anew
     now = 18.0
     pool.listener.heard("cpu", Beat("parked", 0))
-    assert [(lease.client, lease.seconds_left) for lease in foreman.leases.held()] == [("one", 1.0)]
+    assert [(lease.client, lease.seconds_left) for lease in foreman.leases()] == [("one", 1.0)]
     now = 19.5  # its client is dead; a worker's beat is all that happens
     pool.listener.heard("cpu", Beat("parked", 0))
     assert [order for _, order in pool.orders] == [Park(), Unpark()]

@@ -1,0 +1,70 @@
+"""The server's parts put together, over a pool that only notes its orders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.protocol import Board, Finished, ShotRequest, to_json
+from engine.server.orders import Happened
+from engine.server.schemas import JobChange
+from engine.server.service import Service
+from engine.server.store import StoreError
+from tests.unit.scripted_pool import ScriptedPool
+
+REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)
+
+
+@pytest.fixture
+def service(tmp_path: Path):
+    made = Service(tmp_path, ScriptedPool(("cpu",)), "0")
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_two_changes_at_once_are_both_made(service):
+    record = service.store.add(REQUEST, "")
+    service.foreman.submitted(record.id)
+    # Both clients have read the job; each changes another field.
+    before = _named(service, record.id)
+    service.change(before, JobChange(prompt="roll"))
+    service.change(before, JobChange(steps=3))
+    request = service.store.job(record.id).request
+    assert (request.prompt, request.steps) == ("roll", 3)
+
+
+def test_a_change_is_made_whole_or_not_at_all(service):
+    record = service.store.add(REQUEST, "")
+    service.foreman.submitted(record.id)
+    with pytest.raises(StoreError):
+        service.change(_named(service, record.id), JobChange(prompt="roll", before="0" * 16))
+    assert service.store.job(record.id).request == REQUEST
+
+
+def test_the_queue_can_be_rearranged_for_ever(service):
+    jobs = [service.store.add(REQUEST, "").id for _ in range(3)]
+    for _ in range(200):  # halves of the place between two neighbours end after some fifty
+        last = service.store.jobs()[-1].id
+        service.store.place_before(last, jobs[0] if last != jobs[0] else jobs[1])
+    places = [record.place for record in service.store.jobs()]
+    assert len(set(places)) == 3
+
+
+def test_a_removed_job_is_gone_with_its_folder(service, tmp_path):
+    record = service.store.add(REQUEST, "")
+    service.foreman.submitted(record.id)
+    folder = tmp_path / "jobs" / record.id
+    folder.mkdir()
+    with pytest.raises(StoreError, match="cancel"):
+        service.foreman.remove(record.id)
+    assert folder.is_dir()
+    service.pool.listener.heard("cpu", Happened(record.id, to_json(Finished(37, 1.0, None))))
+    service.foreman.remove(record.id)
+    assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def _named(service: Service, job: str) -> str:
+    """What `Service.change` names a job by."""
+    return service.store.job(job).id
