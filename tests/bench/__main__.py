@@ -25,6 +25,7 @@ def main() -> int:
         engine_core.TRUE_SIZE: args.gpu,
         engine_core.HELIOS_TRUE_SIZE: args.gpu,
         engine_core.FAULTS: False,
+        engine_core.SOAK: False,
     }
     rows: list[Row] = []
     quiet_libraries()

@@ -140,6 +140,13 @@ def server_load(folder: Path, quick: bool) -> list[Row]:
     return load.rows(folder / "load", quick)
 
 
+def soaked(folder: Path, quick: bool) -> list[Row]:
+    """Two hours of clients, deaths and full disks."""
+    from tests.bench import soak
+
+    return soak.rows(folder / "soak", quick)
+
+
 def kills(folder: Path, quick: bool) -> list[Row]:
     """Workers, servers and clients killed at random instants."""
     from tests.bench import faults
@@ -178,6 +185,7 @@ def helios_true_size(folder: Path, quick: bool) -> list[Row]:
 TRUE_SIZE = "true-size"
 HELIOS_TRUE_SIZE = "helios-true-size"
 FAULTS = "faults"
+SOAK = "soak"
 PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "accuracy": accuracy,
     "section-time": section_time,
@@ -189,6 +197,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "caches": step_caches,
     "placements": placed,
     FAULTS: kills,
+    SOAK: soaked,
     TRUE_SIZE: true_size,
     "helios": helios,
     HELIOS_TRUE_SIZE: helios_true_size,
