@@ -45,6 +45,7 @@ class Shot:
         watched: bool = True,
         revised: Callable[[], Brief | None] = lambda: None,
         circumstances: Callable[[], Mapping[str, Any]] = dict,
+        asked: Callable[[], bool] = lambda: False,
         cache: EncodingCache,
     ) -> None:
         """`model` is the model's fingerprint; `cache` holds encodings of other shots; `circumstances` tells, at the
@@ -52,7 +53,8 @@ class Shot:
 
         `watched` says that somebody looks on while the shot is made: then there are Preview events, at most two a
         second, and provisional frames on disk. `revised` is asked before each section for a brief that differs in what
-        may change (`AMENDABLE`), or None.
+        may change (`AMENDABLE`), or None. `asked` tells, after each of the movie's frames, whether somebody wants to be
+        heard.
         """
         self._brief = brief
         self._plan = brief.plan
@@ -61,6 +63,7 @@ class Shot:
         self._watched = watched
         self._revised = revised
         self._circumstances = circumstances
+        self._asked = asked
         self._aside: tuple[PlannedSection, Future[torch.Tensor]] | None = None
         """The section that is decoded while the next one is sampled."""
         self.clock = Clock()
@@ -102,7 +105,7 @@ class Shot:
         finally:
             if self._aside is not None:
                 wait([self._aside[1]])  # the memory it takes must be free before anybody goes on
-        self._publisher.finish(self._brief, self._circumstances())
+        yield from self._publisher.finish(self._brief, self._circumstances(), self._asked)
         yield Finished(self._brief.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
 
     def complete(self) -> bool:

@@ -29,6 +29,7 @@ from ..protocol import Event, Finished, Progress, ShotRequest, to_json
 from .checkpoint import ShotFolder, require_space
 from .encoding_cache import EncodingCache
 from .generate import Shot
+from .memory_faults import memory_faults
 from .packing import Block
 from .plan import PlannedSection
 from .rates import FULL, block_tokens
@@ -94,6 +95,7 @@ def run(
     families: Families | None = None,
     memory: Memory = ALL_THERE_IS,
     revised: Callable[[], ShotRequest | None] | None = None,
+    asked: Callable[[], bool] = lambda: False,
 ) -> Generator[Event]:
     """Make the shot; `pictures` holds boards and clip by SHA-256. Ends with Finished or raises EngineError.
 
@@ -101,9 +103,11 @@ def run(
     that holds a shot is refused. `watched` asks for previews and provisional frames (`Shot`). `save_latents` is where
     all latents go in the end. `families` keeps the model for the next shot. `revised` is asked before each section for
     a request that differs in what may change while a shot is made (`AMENDABLE`), or None; where it is given, `job` may
-    differ so from what the folder was begun with. Closing the iterator stops the work; finished sections stay.
+    differ so from what the folder was begun with. `asked` tells, in work that takes long between two events, whether
+    the next one is wanted soon. Closing the iterator stops the work; finished sections stay.
 
     Where memory runs out, the job is tried once more with the next leaner placement; finished sections stay then too.
+    An error thrown into the iterator counts as one that happened inside.
     """
     folder, brief = job.folder, job.brief
     if folder.taken() and not resume:
@@ -146,6 +150,7 @@ def run(
                 watched=watched,
                 revised=revision,
                 circumstances=lambda: {"memory": account.record(), "kernels": dataclasses.asdict(family.kernels)},
+                asked=asked,
                 cache=EncodingCache(cache_home() / "encodings", _encoders(job, model, placed)),
             )
             if shot.complete():
@@ -165,7 +170,8 @@ def run(
             if stored[0] != brief.request:
                 folder.amend(brief.request)
         try:
-            yield from attempt(memory.leaner)
+            with memory_faults(job.device, "making the shot"):  # where nothing closer by says during what
+                yield from attempt(memory.leaner)
             return
         except EngineError as error:
             if error.code is not Code.OUT_OF_MEMORY:
@@ -174,7 +180,8 @@ def run(
         # Here the error is gone, and with it everything that its traceback held.
         families.close()
         yield Progress("out of memory; trying once more with less at a time")
-        yield from attempt(memory.leaner + 1)
+        with memory_faults(job.device, "making the shot"):
+            yield from attempt(memory.leaner + 1)
 
 
 def _size_of(request: ShotRequest, pictures: Mapping[str, BoardPicture], spec: ModelSpec) -> tuple[int, int]:

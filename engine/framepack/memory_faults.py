@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from ..errors import Code, EngineError
+from ..models.allocation import allocation_failed
 
 
 @contextlib.contextmanager
@@ -15,10 +16,9 @@ def memory_faults(device: torch.device, stage: str) -> Iterator[None]:
     """Turn an allocation that fails inside the block into EngineError `out_of_memory`; `stage` says what went on."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as fault:
-        raise EngineError(Code.OUT_OF_MEMORY, device=str(device), stage=stage) from fault
-    except RuntimeError as fault:
-        # torch has no class of its own for a failed allocation on the CPU.
-        if "not enough memory" in str(fault) or "can't allocate memory" in str(fault):
+    except EngineError:
+        raise
+    except Exception as fault:
+        if allocation_failed(fault):
             raise EngineError(Code.OUT_OF_MEMORY, device=str(device), stage=stage) from fault
         raise

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,17 @@ import torch
 
 from ..media.frames import frame_name, write_frames
 from ..media.images import to_bytes
-from ..media.movie import write_movie
+from ..media.movie import movie_by_frames
 from ..models.spec import Family
-from ..protocol import Section
+from ..protocol import Progress, Section
 from .checkpoint import ShotFolder
 from .clock import Clock
 from .plan import PlannedSection
 from .record import shot_record
 from .request import Brief
 from .seams import Seams
+
+_TELL_SECONDS = 1.0
 
 
 class Publisher:
@@ -103,12 +107,13 @@ class Publisher:
             "shotpack": json.dumps({**made_by, **settings, "boards": boards}, ensure_ascii=False),
         }
 
-    def finish(self, brief: Brief, circumstances: Mapping[str, Any]) -> None:
-        """Write the movie, and the record of the shot as `brief`, which may have been amended, made it."""
-        wanted = self._brief.request.frames
-        frames = [self._folder.frames / frame_name(frame, wanted) for frame in range(1, wanted + 1)]
-        with self._clock.measure("movie"):
-            write_movie(self._folder.movie, frames, self._brief.exact_fps)
+    def finish(self, brief: Brief, circumstances: Mapping[str, Any], asked: Callable[[], bool]) -> Iterator[Progress]:
+        """Write the movie, and the record of the shot as `brief`, which may have been amended, made it.
+
+        `asked` is called after each frame of the movie: where somebody wants to be heard it is told at once how far it
+        is. Closed before its end, it leaves no movie, and no record.
+        """
+        yield from self._write_movie(asked)
         family = self._family
         model = {
             "name": Path(self._brief.request.model).name,
@@ -116,6 +121,22 @@ class Publisher:
             "sha256": self._model,
         }
         self._folder.finish(shot_record(brief, model, family.device, self._clock, self._folder, circumstances))
+
+    def _write_movie(self, asked: Callable[[], bool]) -> Iterator[Progress]:
+        yield Progress("writing the movie")
+        wanted = self._brief.request.frames
+        frames = [self._folder.frames / frame_name(frame, wanted) for frame in range(1, wanted + 1)]
+        told, percent = time.monotonic(), 0
+        with closing(movie_by_frames(self._folder.movie, frames, self._brief.exact_fps)) as writing:
+            while True:
+                with self._clock.measure("movie"):  # and not what passes while somebody else has the turn
+                    written = next(writing, None)
+                if written is None:
+                    return
+                now = 100 * written // wanted
+                if asked() or (now > percent and time.monotonic() - told >= _TELL_SECONDS):
+                    told, percent = time.monotonic(), now
+                    yield Progress(f"writing the movie, {percent} %")
 
 
 def _span(planned: PlannedSection) -> range:

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from .allocation import allocation_failed
+
 log = logging.getLogger("shotpack.compile")
 
 
@@ -43,9 +45,9 @@ class _Region:
             if self._works:
                 try:
                     return quick(*args, **kwargs)
-                except (torch.OutOfMemoryError, MemoryError):
-                    raise
                 except Exception as fault:  # compilers, linkers and drivers fail in their own ways
+                    if allocation_failed(fault):
+                        raise
                     log.warning("compiling failed, going on without: %s", " ".join(str(fault).split())[:300])
                     self._works = False
                     self._gave_up()

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from ..errors import Code, EngineError
+from .allocation import allocation_failed
 
 # Their progress bars would draw over whoever reports the engine's own events.
 diffusers_logging.disable_progress_bar()
@@ -35,7 +36,9 @@ def load_network(
         prepare(network)
     try:
         return network.to(device).eval().requires_grad_(False)
-    except (torch.OutOfMemoryError, MemoryError) as fault:
+    except Exception as fault:
+        if not allocation_failed(fault):
+            raise
         raise EngineError(Code.OUT_OF_MEMORY, device=str(device), stage=f"loading the {path.name}") from fault
 
 
@@ -45,9 +48,9 @@ def load_part(kind: Any, path: Path, **options: Any) -> Any:
         if issubclass(kind, ConfigMixin):
             return kind.from_pretrained(str(path), local_files_only=True, **options)
         return kind.from_pretrained(str(path), local_files_only=True, trust_remote_code=False, **options)
-    except MemoryError as fault:
-        raise EngineError(Code.OUT_OF_MEMORY, device="cpu", stage=f"loading the {path.name}") from fault
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as fault:
+    except (MemoryError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as fault:
+        if allocation_failed(fault):
+            raise EngineError(Code.OUT_OF_MEMORY, device="cpu", stage=f"loading the {path.name}") from fault
         detail = f"its {path.name} does not load ({' '.join(str(fault).split())[:160]})"
         raise EngineError(Code.MODEL_DAMAGED, path=str(path.parent), detail=detail, advice=_ADVICE) from fault
 

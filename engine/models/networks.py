@@ -21,7 +21,7 @@ _PARTS = ("text_encoder", "text_encoder_2", "image_encoder", "vae", "transformer
 class Networks:
     """Networks by the name of their folder in `components`.
 
-    `loading` is told what is being loaded, such as "loading text encoder 1/5".
+    `loading` is told what is being loaded, such as "loading text encoder 1/5", and then what begins: "sampling".
     """
 
     def __init__(
@@ -36,6 +36,8 @@ class Networks:
         self._placement = placement
         self._loading = loading
         self._kept: dict[str, Any] = {}
+        self._at_work = ""
+        """Which was asked for last."""
 
     def encoder(self, name: str, kind: Any, dtype: torch.dtype) -> Any:
         """An encoder, which a shot needs once: where the placement does not keep it, it is the caller's alone."""
@@ -57,13 +59,23 @@ class Networks:
         return self._kept[name]
 
     def move(self, device: torch.device) -> None:
-        """Move what is kept: to main memory while somebody else needs the GPU, and back."""
-        for name, network in self._kept.items():
-            if self._stay(name) is Stay.KEPT:
-                network.to(device)
-            elif self._stay(name) is Stay.IN_TURN and device.type == "cpu":
-                network.to(device)  # it comes back when it is needed
-        self._free()
+        """Move what is kept: to main memory while somebody else needs the GPU, and back to where it was.
+
+        Where that fails nothing is kept any more: half of it would be here, and half of it there.
+        """
+        there = [name for name in self._kept if self._stay(name) is Stay.KEPT]
+        if self._at_work in self._kept and self._stay(self._at_work) is Stay.IN_TURN:
+            there.append(
+                self._at_work
+            )  # the section under way goes on calling it; the others come when they are wanted
+        try:
+            for name in there:
+                self._kept[name].to(device)
+        except BaseException:
+            self._kept.clear()
+            raise
+        finally:
+            self._free()
 
     def _stay(self, name: str) -> Stay:
         return {"vae": self._placement.vae, "transformer": self._placement.transformer}.get(
@@ -75,6 +87,7 @@ class Networks:
 
         From a graphics card they go to main memory; where the device uses that itself they are forgotten.
         """
+        self._at_work = coming
         going = [name for name in self._kept if name != coming and self._stay(name) is Stay.IN_TURN]
         for name in going:
             if self._device.type == "cuda":
@@ -89,6 +102,8 @@ class Networks:
         gc.collect()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+        elif self._device.type == "mps":
+            torch.mps.empty_cache()
 
     def _load(
         self,
@@ -107,6 +122,7 @@ class Networks:
         network = load_network(kind, self._components[name], dtype, device, prepare)
         if streamed:
             self._stream(network, leaves)
+        self._loading("sampling" if name == "transformer" else "encoding or decoding")
         return network
 
     def _stream(self, network: Any, leaves: bool) -> None:

@@ -26,7 +26,7 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
-def end_with_me(process: subprocess.Popen[str]) -> None:
+def end_with_me(process: subprocess.Popen[bytes]) -> None:
     """Tie a child to this process on Windows: a job object whose last handle closes takes its processes with it.
 
     Elsewhere the child sees to that itself (`die_with_parent`, the end of its pipe). Raises OSError where the system

@@ -5,12 +5,28 @@ Standard library only; both ends import it. Objects are frozen dataclasses like 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, ClassVar, get_args
 
 from ..errors import Code, EngineError
 from ..protocol import ShotRequest, from_json, to_json
+
+
+class Stage(StrEnum):
+    """What kind of work a worker is at: how long it may take differs (`watch.py`)."""
+
+    STARTING = "starting"
+    CHECKING = "checking"
+    LOADING = "loading"
+    ENCODING = "encoding"
+    SAMPLING = "sampling"
+    DECODING = "decoding"
+    WRITING = "writing"
+    RESTING = "resting"
+    """Idle, paused or parked: it waits for orders."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +78,10 @@ class Amend:
 
 @dataclass(frozen=True)
 class Release:
-    """Lay the paused job aside, for another; it goes on later at its first unfinished section."""
+    """Lay the paused job aside, for another; it goes on later at its first unfinished section.
+
+    `Released` follows; or `Resumed` where the job goes on already; or, where it has ended already, nothing.
+    """
 
     say: ClassVar[str] = "release"
     job: str
@@ -100,6 +119,10 @@ class Beat:
     say: ClassVar[str] = "beat"
     doing: str
     memory_used: int
+    stage: str = ""
+    """A `Stage`; text, so that one which the reader does not know is no fault."""
+    mark: int = 0
+    """Counts what it has got done: events told, networks loaded, orders obeyed, frames of a movie written."""
 
 
 @dataclass(frozen=True)
@@ -141,28 +164,35 @@ _ORDERS: dict[str, Any] = {kind.say: kind for kind in get_args(Order)}
 _REPORTS: dict[str, Any] = {kind.say: kind for kind in get_args(Report)}
 
 
+def stage_named(name: str) -> Stage:
+    """The stage of this name; for one that is not known, the one with the most patience of those that work."""
+    return Stage(name) if name in Stage.__members__.values() else Stage.SAMPLING
+
+
 def to_line(message: Order | Report) -> str:
     """A message as one line of JSON, its line end included."""
     return json.dumps({"say": message.say, **to_json(message)}) + "\n"
 
 
 def order_from_line(line: str) -> Order:
-    """The order in a line. Raises EngineError `bad_request` for anything else."""
+    """The order in a line; keys that it does not have are ignored. Raises EngineError `bad_request` for nonsense."""
     order: Order = _from_line(line, _ORDERS)
     return order
 
 
-def report_from_line(line: str) -> Report:
-    """The report in a line. Raises EngineError `bad_request` for anything else."""
+def report_from_line(line: str | bytes) -> Report:
+    """The report in a line; keys that it does not have are ignored. Raises EngineError `bad_request` for nonsense."""
     report: Report = _from_line(line, _REPORTS)
     return report
 
 
-def _from_line(line: str, kinds: dict[str, Any]) -> Any:
+def _from_line(line: str | bytes, kinds: dict[str, Any]) -> Any:
     try:
         data = json.loads(line)
         kind = kinds[data.pop("say")]
+        known = {field.name for field in dataclasses.fields(kind)}
+        data = {name: value for name, value in data.items() if name in known}
         # An event is JSON already, and is checked where it is stored.
         return kind(**data) if kind is Happened else from_json(kind, data)
-    except (ValueError, KeyError, AttributeError, TypeError) as fault:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as fault:
         raise EngineError(Code.BAD_REQUEST, detail="a line between server and worker makes no sense") from fault

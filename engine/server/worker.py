@@ -9,17 +9,18 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import queue
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
-from ..protocol import Cancelled, Event, Failed, Finished, Section, ShotRequest, to_json
+from ..protocol import Cancelled, Event, Failed, Finished, Section, ShotRequest, Started, to_json
 from ..quiet import quiet_libraries
+from .activity import Activity
+from .inbox import Inbox
 from .lifeline import die_with_parent
 from .orders import (
     Amend,
@@ -37,6 +38,7 @@ from .orders import (
     Report,
     Resume,
     Resumed,
+    Stage,
     Unpark,
     order_from_line,
     to_line,
@@ -67,12 +69,15 @@ class Worker:
         self._limit = limit
         self._reports = reports
         self._saying = threading.Lock()
-        self._orders: queue.Queue[Order] = queue.Queue()
-        self._doing = "starting up"
+        self._orders = Inbox()
+        self._activity = Activity()
         self._parked = False
+        self._paused = False
         self._request: ShotRequest | None = None
         """What the job under way asks for by now; None between two jobs."""
         self._amended = False
+        self._uses_networks = False
+        """Whether the job under way may hold networks of its model."""
 
     def run(self) -> None:
         """Serve until stdin ends."""
@@ -80,34 +85,41 @@ class Worker:
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         self._begin()
         while True:
-            order = self._orders.get()
-            if isinstance(order, Make):
-                self._make(order)
-            elif isinstance(order, (Park, Unpark)):
-                self._park(isinstance(order, Park))
+            self._serve(self._orders.get())
 
     def _begin(self) -> None:
-        self._doing = "loading libraries"
+        self._activity.begin("loading libraries", Stage.STARTING)
         from ..framepack import job  # noqa: F401  diffusers takes seconds, and the first job should not wait for it
         from ..models.families import Families, choose_device
 
-        self._families = Families(self._loading)
+        self._families = Families(self._activity.begin)
         device = choose_device(self._device)
         self._say(Ready(str(device), *_describe(device)))
-        self._doing = "idle"
+        self._rest()
+
+    def _serve(self, order: Order) -> None:
+        """Obey an order while no job is under way."""
+        if isinstance(order, Make):
+            self._make(order)
+        elif isinstance(order, (Park, Unpark)):
+            self._park(isinstance(order, Park))
+        else:
+            log.info("%s came after the end of job %s", order.say, order.job)
 
     def _make(self, order: Make) -> None:
         """Make one job and report how it ended; whatever goes wrong is told, and the worker lives on."""
         done = 0
-        self._request, self._amended = order.request, False
+        self._request, self._amended, self._paused, self._uses_networks = order.request, False, False, False
         try:
-            for event in self._shot(order):
-                if isinstance(event, Section):
-                    done = event.index
-                self._happened(order.job, event)
-                # Once the end is told the next job's order may be there already, and is not this one's to read.
-                if not isinstance(event, Finished):
-                    self._obey(order.job)
+            with _let_go(self._shot(order)) as shot:
+                event = next(shot, None)
+                while event is not None:
+                    if isinstance(event, Section):
+                        done = event.index
+                    self._uses_networks |= isinstance(event, Started)
+                    self._happened(order.job, event)
+                    # Once the end is told nothing can hold the job back or change it any more.
+                    event = next(shot, None) if isinstance(event, Finished) else self._go_on(shot, order.job)
         except _GivenUpError:
             self._happened(order.job, Cancelled(done))
         except _LaidAsideError:
@@ -118,16 +130,39 @@ class Worker:
             log.exception("job %s", order.job)
             self._happened(order.job, Failed(Code.INTERNAL, {"detail": f"{type(fault).__name__}: {fault}"}))
         finally:
-            self._doing = "idle"
+            self._rest()
 
-    def _shot(self, order: Make) -> Iterator[Event]:
+    def _go_on(self, shot: Generator[Event], job: str) -> Event | None:
+        """The next event, once no order holds the job back.
+
+        Where its networks are lost on their way, the shot hears of it as if it had happened to itself.
+        """
+        lost = self._obey(job)
+        if lost is None or not self._uses_networks:
+            return next(shot, None)
+        self._uses_networks = False
+        event = shot.throw(lost)
+        self._obey(job)  # it may still be paused or parked, and has nothing to lose now
+        return event
+
+    def _shot(self, order: Make) -> Generator[Event]:
         from ..framepack.job import Memory, run
 
         job, pictures = self._prepare(order)
-        memory = Memory(self._limit, leaner=order.thrifty)
-        shot = run(job, pictures, resume=True, families=self._families, memory=memory, revised=self._revised)
-        with closing(shot) as events:
-            yield from events
+
+        def asked() -> bool:
+            self._activity.advance()
+            return self._orders.holds(order.job)
+
+        return run(
+            job,
+            pictures,
+            resume=True,
+            families=self._families,
+            memory=Memory(self._limit, leaner=order.thrifty),
+            revised=self._revised,
+            asked=asked,
+        )
 
     def _revised(self) -> ShotRequest | None:
         """The request, once after it was changed."""
@@ -139,65 +174,120 @@ class Worker:
         from ..media.boards import open_board
         from ..models.catalog import find_model
 
-        self._doing = "checking the job"
+        self._activity.begin("checking the job")
         pictures = {sha256: open_board(Path(path)) for sha256, path in order.images.items()}
         request = self._request or order.request
         model = find_model(request.model or None)
         return prepare(request, pictures, model, self._device, Path(order.folder)), pictures
 
     def _happened(self, job: str, event: Event) -> None:
-        data = to_json(event)
-        self._doing = data.get("stage") or data["event"]
-        self._say(Happened(job, data))
+        self._activity.happened(event)
+        self._say(Happened(job, to_json(event)))
 
-    def _obey(self, job: str) -> None:
-        """Follow what was ordered meanwhile: cancel, change, or stand still until told otherwise."""
-        paused = False
-        while paused or self._parked or not self._orders.empty():
-            order = self._orders.get()
+    def _obey(self, job: str) -> EngineError | None:
+        """Follow what was ordered meanwhile: cancel, change, or stand still until told otherwise.
+
+        Returns at once where that has cost the job its networks, with the reason.
+        """
+        doing, stage = self._activity.doing, self._activity.stage
+        lost = self._follow(job)
+        self._activity.begin(doing, stage)  # where it was kept from it, it goes on with it now
+        return lost
+
+    def _follow(self, job: str) -> EngineError | None:
+        while (order := self._orders.take(job, wait=self._paused or self._parked)) is not None:
+            self._activity.advance()
             if isinstance(order, (Park, Unpark)):
-                self._park(isinstance(order, Park))
-            elif order.job != job:
-                continue  # it came too late for its own job
+                if (lost := self._park(isinstance(order, Park))) is not None:
+                    return lost
             elif isinstance(order, Cancel):
                 raise _GivenUpError
             elif isinstance(order, Amend):
                 self._request, self._amended = order.request, True
-            elif isinstance(order, Pause) and not paused:
-                paused, self._doing = True, "paused"
+            elif isinstance(order, Pause) and not self._paused:
+                self._paused = True
+                self._rest()
                 self._say(Paused(job))
-            elif isinstance(order, Resume) and paused:
-                paused = False
+            elif isinstance(order, Resume) and self._paused:
+                self._paused = False
                 self._say(Resumed(job))
-            elif isinstance(order, Release) and paused:
-                raise _LaidAsideError
+            elif isinstance(order, Release):
+                if self._paused:
+                    raise _LaidAsideError
+                self._say(Resumed(job))  # it went on before it was to be laid aside: whoever waits must hear of it
+        return None
 
-    def _park(self, park: bool) -> None:
-        """Take the weights off the device, or put them back."""
+    def _park(self, park: bool) -> EngineError | None:
+        """Take the weights off the device, or put them back.
+
+        Where that fails half of a model is here and half of it there: all of it is let go, and the reason returned.
+        """
         if park == self._parked:
-            return
-        self._parked, self._doing = park, "parked" if park else "idle"
+            return None
+        self._parked, lost = park, None
         if (family := self._families.last) is not None:
-            (family.park if park else family.unpark)()
+            from ..framepack.memory_faults import memory_faults
 
-    def _loading(self, what: str) -> None:
-        self._doing = what
+            stage = "taking the weights off the device" if park else "putting the weights back"
+            self._activity.begin(stage, Stage.LOADING)
+            try:
+                with memory_faults(family.device, stage):
+                    (family.park if park else family.unpark)()
+            except EngineError as error:
+                log.warning("%s", error.line)
+                lost = EngineError(error.code, **error.params)  # without what the traceback of this one holds
+            except Exception as fault:
+                log.exception("parking" if park else "unparking")
+                lost = EngineError(Code.INTERNAL, detail=f"{type(fault).__name__}: {fault}")
+            del family
+            if lost is not None:
+                self._families.close()
+        self._rest()
+        return lost
+
+    def _rest(self) -> None:
+        """Nothing is done until an order comes, or the job goes on."""
+        self._activity.begin("parked" if self._parked else "paused" if self._paused else "idle", Stage.RESTING)
 
     def _listen(self) -> None:
-        for line in sys.stdin:
-            self._orders.put(order_from_line(line))
-        os._exit(0)  # the server is gone: whatever is half-made is made again by whoever takes the job
+        """Take orders until the server is gone; one that makes no sense would leave somebody waiting for ever."""
+        code = 1
+        try:
+            for line in sys.stdin:
+                self._orders.put(order_from_line(line))
+            code = 0
+        except Exception:
+            log.exception("an order makes no sense")
+        os._exit(code)  # whatever is half-made is made again by whoever takes the job
 
     def _beat(self) -> None:
         alarm = threading.Event()
+        memory = 0
         while not alarm.wait(_BEAT_SECONDS):
-            self._say(Beat(self._doing, _memory_used()))
+            try:
+                memory = _memory_used()
+            except Exception:  # a library that is half loaded, or a device that is lost: its own thread will say so
+                log.debug("memory is not known", exc_info=True)
+            activity = self._activity
+            self._say(Beat(activity.doing, memory, activity.stage, activity.mark))
 
     def _say(self, report: Report) -> None:
         data = to_line(report).encode()
         with self._saying:
             while data:
                 data = data[os.write(self._reports, data) :]
+
+
+@contextmanager
+def _let_go(shot: Generator[Event]) -> Iterator[Generator[Event]]:
+    """Close a shot in the end; what goes wrong only then is logged, and does not hide what has happened."""
+    try:
+        yield shot
+    finally:
+        try:
+            shot.close()
+        except Exception:
+            log.exception("closing the shot")
 
 
 def _describe(device: object) -> tuple[str, int]:

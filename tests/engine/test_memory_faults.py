@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import shutil
 from collections.abc import Callable, Collection, Generator
@@ -10,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKLHunyuanVideo
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from engine.errors import Code, EngineError
@@ -20,7 +23,9 @@ from engine.framepack.memory_faults import memory_faults
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.models.hunyuan import HunyuanFramePack
+from engine.models.loading import load_network
 from engine.models.memory import ALL_KEPT, Placed, Placement, Stay
+from engine.models.networks import Networks
 from engine.models.spec import Velocity
 from engine.protocol import Board, Event, Progress, Section, ShotRequest, Step
 from tests.engine.checkpoints import BOARD, TINY
@@ -78,6 +83,7 @@ STAGES = [
     ("begin", 2, "loading the transformer"),
     ("decode", 1, "decoding"),
     ("decode", 2, "decoding"),
+    ("take_up", 1, "making the shot"),
 ]
 
 
@@ -238,6 +244,168 @@ def test_memory_runs_out_in_the_middle_twice(
     events = make(folder, resume=True)
     assert len([event for event in events if isinstance(event, Step)]) == 3, "only section 2"
     assert same_frames(folder, whole)
+
+
+CUDNN = "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"
+CUBLAS = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
+
+
+def chained(fault: Exception, cause: Exception) -> Exception:
+    """A fault as a library raises it that has caught another one."""
+    fault.__cause__ = cause
+    return fault
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        MemoryError(),
+        RuntimeError(
+            "MPS backend out of memory (MPS allocated: 17.95 GB, other allocations: 128.00 KB, max allowed: 18.13 GB). "
+            "Tried to allocate 256.00 MB on private pool. Use PYTORCH_MPS_HIGH_WATERMARK_RATIO=0.0 to disable upper "
+            "limit for memory allocations (may cause system failure)."
+        ),
+        RuntimeError("Invalid buffer size: 20.25 GB"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`"),
+        RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"),
+        RuntimeError("HIP error: HIPBLAS_STATUS_ALLOC_FAILED when calling `hipblasCreate(handle)`"),
+        RuntimeError("HIP out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError(
+            "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported at some other call"
+        ),
+        RuntimeError("CUDA driver error: out of memory"),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
+            "allocate 1125899906842624 bytes. Error code 12 (Cannot allocate memory)"
+        ),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:116] data. DefaultCPUAllocator: not enough memory: you tried to"),
+        RuntimeError("unable to mmap 4976698672 bytes from file </models/a.safetensors>: Cannot allocate memory (12)"),
+        RuntimeError("std::bad_alloc"),
+        SafetensorError("Error while deserializing header: IO error: Cannot allocate memory (os error 12)"),
+        SafetensorError("The paging file is too small for this operation to complete. (os error 1455)"),
+        SafetensorError("La mémoire virtuelle est insuffisante. (os error 1455)"),
+        OSError(errno.ENOMEM, "Cannot allocate memory", "/models/a.safetensors"),
+        chained(OSError("Unable to load weights from checkpoint file for '/models/a.safetensors'"), MemoryError()),
+        chained(RuntimeError("backend='inductor' raised:"), torch.OutOfMemoryError("CUDA out of memory.")),
+    ],
+)
+def test_however_it_is_said(fault: Exception) -> None:
+    with pytest.raises(EngineError) as caught, memory_faults(torch.device("mps"), "sampling"):
+        raise fault
+    assert caught.value.code is Code.OUT_OF_MEMORY
+    assert caught.value.params == {"device": "mps", "stage": "sampling"}
+
+
+@pytest.mark.parametrize("said", [CUDNN, CUBLAS, "GET was unable to find an engine to execute this computation"])
+def test_what_may_mean_something_else_is_believed_where_the_card_is_full(
+    monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """A library that finds no memory for its handle says that it was not initialised; so does one without a driver."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for free, believed in ((2**26, True), (2**33, False)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda free=free: (free, 2**34))
+        with pytest.raises(EngineError if believed else RuntimeError), memory_faults(torch.device("cuda"), "decoding"):
+            raise RuntimeError(said)
+
+    def lost() -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lost)
+    with pytest.raises(RuntimeError), memory_faults(torch.device("cuda"), "decoding"):
+        raise RuntimeError(said)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: unspecified launch failure"),
+        RuntimeError("out of resource: shared memory, Required: 131072, Hardware limit: 101376."),
+        RuntimeError(CUBLAS),
+        OSError(errno.ENOSPC, "No space left on device", "/out of memory/frame.png"),
+        EngineError(Code.INTERNAL, detail="it says: out of memory"),
+        ValueError("3 channels, not 4"),
+    ],
+)
+def test_what_is_no_lack_of_memory_passes_through(fault: Exception) -> None:
+    with pytest.raises(type(fault)) as caught, memory_faults(torch.device("cpu"), "sampling"):
+        raise fault
+    assert caught.value is fault
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        SafetensorError("Error while deserializing header: IO error: Cannot allocate memory (os error 12)"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 26 bytes."),
+    ],
+)
+def test_a_model_that_finds_no_memory_is_not_damaged(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(AutoencoderKLHunyuanVideo, "from_pretrained", load)
+    with pytest.raises(EngineError) as caught:
+        load_network(AutoencoderKLHunyuanVideo, TINY / "vae", torch.float32, torch.device("cpu"))
+    assert caught.value.code is Code.OUT_OF_MEMORY
+    assert caught.value.params["stage"] == "loading the vae"
+
+
+def test_a_network_that_does_not_fit_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("MPS backend out of memory (MPS allocated: 17.95 GB).")
+
+    monkeypatch.setattr(AutoencoderKLHunyuanVideo, "to", full)
+    with pytest.raises(EngineError) as caught:
+        load_network(AutoencoderKLHunyuanVideo, TINY / "vae", torch.float32, torch.device("cpu"))
+    assert caught.value.code is Code.OUT_OF_MEMORY
+
+
+class Weights:
+    """Stands for a network: notes where it was sent, and finds no room where it is told so."""
+
+    def __init__(self, *, full: bool = False) -> None:
+        self.where = ["cuda"]
+        self._full = full
+
+    def to(self, device: torch.device | str) -> None:
+        if self._full and torch.device(device).type == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        self.where.append(torch.device(device).type)
+
+
+def on_a_card(placement: Placement, **kept: Weights) -> Networks:
+    networks = Networks({}, torch.device("cuda"), placement, lambda _: None)
+    networks._kept.update(kept)
+    return networks
+
+
+def test_weights_that_do_not_all_come_back_are_let_go() -> None:
+    """Half a model on the card is of no use, and in the way of the next."""
+    vae, transformer = Weights(), Weights(full=True)
+    networks = on_a_card(ALL_KEPT, vae=vae, transformer=transformer)
+    networks.move(torch.device("cpu"))
+    with pytest.raises(torch.OutOfMemoryError):
+        networks.move(torch.device("cuda"))
+    assert networks._kept == {}
+
+
+def test_the_network_at_work_comes_back_where_it_was() -> None:
+    """A section that is parked in its middle holds its transformer, also where networks take turns."""
+    turns = Placement(Stay.IN_TURN, Stay.IN_TURN, Stay.IN_TURN)
+    vae, transformer = Weights(), Weights()
+    networks = on_a_card(turns, vae=vae, transformer=transformer)
+    networks.network("transformer", None, torch.float32)
+    assert vae.where[-1] == "cpu"
+    networks.move(torch.device("cpu"))
+    assert transformer.where[-1] == "cpu"
+    networks.move(torch.device("cuda"))
+    assert (transformer.where[-1], vae.where[-1]) == ("cuda", "cpu")
 
 
 def test_the_cpu_says_it_in_words() -> None:

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import queue
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.framepack.job import prepare, run
 from engine.media.boards import open_board
 from engine.media.files import make_folder
+from engine.models.families import Families
 from engine.models.folder import open_folder
+from engine.models.hunyuan import HunyuanFramePack
 from engine.protocol import Board, Event, Finished, Progress, ShotRequest
 from engine.server.foreman import Foreman
-from engine.server.orders import Make
+from engine.server.orders import (
+    Cancel,
+    Happened,
+    Make,
+    Order,
+    Park,
+    Pause,
+    Paused,
+    Release,
+    Released,
+    Report,
+    Resume,
+    Resumed,
+    Unpark,
+)
 from engine.server.pool import LocalPool
 from engine.server.states import State
 from engine.server.store import JobStore
@@ -212,3 +232,223 @@ def test_the_next_jobs_order_is_not_read_by_the_one_that_ends(tmp_path: Path, mo
     os.close(lines)
     os.close(reports)
     assert worker._orders.get_nowait() is following
+
+
+# A worker without its process: orders come with certain reports, so what crosses what is no matter of luck.
+
+SMALL = ShotRequest(**{**vars(REQUEST), "frames": 37, "steps": 2})
+A, B = "a" * 16, "b" * 16
+LESS = "out of memory; trying once more with less at a time"
+FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+LOST = RuntimeError("CUDA error: unspecified launch failure")
+
+
+class Bench:
+    """A worker in this process; after a report that begins so the orders of `on` come, those for one name once."""
+
+    def __init__(self, home: Path, patch: pytest.MonkeyPatch) -> None:
+        self.home = home
+        self.reports: list[Report] = []
+        self.on: dict[str, tuple[Order, ...]] = {}
+        self.worker = Worker("cpu", -1)
+        self.worker._families = Families()
+        patch.setattr(self.worker, "_say", self._said)
+
+    def make(self, job: str = A) -> Make:
+        return Make(job, str(self.home / job), SMALL, {BOARD_PICTURE.sha256: str(BOARD)})
+
+    def run(self, job: str = A, **on: tuple[Order, ...]) -> None:
+        """Make a shot; `on` holds orders by the name of the event or report that they come with."""
+        self.reports.clear()
+        self.on = dict(on)
+        self.worker._make(self.make(job))
+
+    def _said(self, report: Report) -> None:
+        self.reports.append(report)
+        for order in self.on.pop(self._name(report), ()):
+            self.worker._orders.put(order)
+
+    @staticmethod
+    def _name(report: Report) -> str:
+        """`step`, `paused`, or the first word of what a progress event says."""
+        if not isinstance(report, Happened):
+            return report.say
+        name = report.event.get("stage", report.event["event"])
+        return str(name).partition(" ")[0].strip(",;")
+
+    @property
+    def told(self) -> list[str]:
+        """What was reported, in words, without what comes again and again."""
+        said = [self._name(each) for each in self.reports]
+        return [name for name in said if name not in ("step", "preview")]
+
+    @property
+    def stages(self) -> list[str]:
+        return [each.event["stage"] for each in self.reports if isinstance(each, Happened) and "stage" in each.event]
+
+    @property
+    def last(self) -> dict[str, object]:
+        last = self.reports[-1]
+        assert isinstance(last, Happened)
+        return last.event
+
+    def frames(self, job: str = A) -> list[bytes]:
+        return pixels([path.read_bytes() for path in sorted((self.home / job / "frames").glob("*.png"))])
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """The frames of `SMALL`, undisturbed."""
+    with pytest.MonkeyPatch.context() as patch:
+        alone = Bench(tmp_path_factory.mktemp("small"), patch)
+        alone.run()
+        return alone.frames()
+
+
+@pytest.fixture
+def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Exception], None]:
+    """Let a method of the model raise a fault when it is called first."""
+
+    def fail(method: str, fault: Exception) -> None:
+        faults, original = [fault], getattr(HunyuanFramePack, method)
+
+        def failing(self: object) -> None:
+            if faults:
+                raise faults.pop()
+            original(self)
+
+        monkeypatch.setattr(HunyuanFramePack, method, failing)
+
+    return fail
+
+
+@pytest.mark.parametrize(("method", "fault"), [("unpark", FULL), ("park", MemoryError())])
+def test_weights_that_cannot_be_moved_for_memory_are_loaded_leaner(
+    bench: Bench, small: list[bytes], fail: Callable[[str, Exception], None], method: str, fault: Exception
+) -> None:
+    """Blender, or whoever the card was lent to, has left too little: the shot goes on with less at a time."""
+    fail(method, fault)
+    bench.run(step=(Park(), Unpark()))
+    assert bench.last["event"] == "finished", bench.last
+    assert bench.stages.count(LESS) == 1
+    assert bench.frames() == small
+
+
+def test_a_paused_job_that_loses_its_weights_stays_paused(
+    bench: Bench, small: list[bytes], fail: Callable[[str, Exception], None]
+) -> None:
+    fail("unpark", FULL)
+    bench.run(step=(Pause(A), Park()), paused=(Unpark(), Resume(A)))
+    begun = bench.told.index("paused")
+    assert bench.told[begun : begun + 3] == ["paused", "resumed", "out"], "nothing happens to a job that stands still"
+    assert bench.last["event"] == "finished"
+    assert bench.frames() == small
+
+
+def test_a_job_that_loses_its_weights_can_still_be_laid_aside_or_cancelled(
+    bench: Bench, fail: Callable[[str, Exception], None]
+) -> None:
+    fail("unpark", FULL)
+    bench.run(step=(Pause(A), Park()), paused=(Unpark(), Release(A)))
+    assert bench.reports[-1] == Released(A)
+    assert LESS not in bench.stages
+    bench.run(step=(Park(), Unpark(), Cancel(A)))
+    assert bench.last["event"] == "cancelled"
+
+
+def test_weights_that_cannot_be_moved_for_another_reason_fail_the_job_alone(
+    bench: Bench, small: list[bytes], fail: Callable[[str, Exception], None]
+) -> None:
+    fail("unpark", LOST)
+    bench.run(step=(Park(), Unpark()))
+    assert bench.last["event"] == "failed"
+    assert "unspecified launch failure" in str(bench.last["detail"])
+    assert bench.worker._families.last is None, "half a model is left on the card"
+    bench.run(B)
+    assert bench.last["event"] == "finished"
+    assert bench.frames(B) == small
+
+
+@pytest.mark.parametrize(("method", "fault"), [("unpark", FULL), ("park", LOST)])
+def test_weights_of_the_job_before_are_nobodys_trouble(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fail: Callable[[str, Exception], None], method: str, fault: Exception
+) -> None:
+    """Between two jobs, and before the next one has its model, what cannot be moved is let go, and the worker lives."""
+    fail(method, fault)
+    ended: queue.SimpleQueue[dict[str, object]] = queue.SimpleQueue()
+    said = bench.worker._say
+
+    def say(report: Report) -> None:
+        said(report)
+        if isinstance(report, Happened) and report.event["event"] in ("finished", "failed", "cancelled"):
+            ended.put(report.event)
+
+    monkeypatch.setattr(bench.worker, "_say", say)
+    for thread in ("_listen", "_beat", "_begin"):
+        monkeypatch.setattr(bench.worker, thread, lambda: None)
+    threading.Thread(target=bench.worker.run, daemon=True).start()
+    give = bench.worker._orders.put
+    give(bench.make(A))
+    assert ended.get(timeout=LIMIT)["event"] == "finished"
+    for order in (Park(), Park(), Unpark(), Unpark(), Park(), bench.make(B), Unpark()):
+        give(order)
+    assert ended.get(timeout=LIMIT)["event"] == "finished"
+    assert LESS not in bench.stages
+
+
+# The movie.
+
+
+def parts(folder: Path) -> list[Path]:
+    return [*folder.glob("*.mp4"), *folder.glob(".*.part*")]
+
+
+def test_the_movies_writing_is_told_and_hears_cancel(
+    bench: Bench, small: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run(writing=(Cancel(A),))
+    assert bench.last == {"event": "cancelled", "done": 1}
+    assert parts(bench.home / A) == []
+    assert bench.frames() == small
+
+    calls = itertools.count(1)
+    holds = bench.worker._orders.holds
+    with monkeypatch.context() as patch:  # an order that comes while a frame is written is heard after it
+        third = bench.worker._orders.put
+        patch.setattr(bench.worker._orders, "holds", lambda job: (next(calls) == 3 and third(Cancel(A)), holds(job))[1])
+        bench.run()
+    assert bench.stages[-2:] == ["writing the movie", "writing the movie, 8 %"]
+    assert bench.last["event"] == "cancelled"
+    assert parts(bench.home / A) == []
+
+    bench.run()  # another attempt at the same shot writes the movie, and makes nothing again
+    assert "step" not in [bench._name(each) for each in bench.reports]
+    assert bench.last["event"] == "finished"
+    assert [path.name for path in parts(bench.home / A)] == ["shot.mp4"]
+
+
+def test_the_movies_writing_hears_pause_and_parking(bench: Bench, small: list[bytes]) -> None:
+    bench.run(writing=(Park(), Pause(A)), paused=(Resume(A), Unpark()))
+    assert bench.told[-4:] == ["writing", "paused", "resumed", "finished"]
+    assert (bench.home / A / "shot.mp4").stat().st_size > 0
+
+    bench.run(B, writing=(Pause(B), Release(B)))
+    assert bench.reports[-2:] == [Paused(B), Released(B)]
+    assert parts(bench.home / B) == []
+    assert bench.frames(B) == small
+
+
+def test_every_frame_of_a_movie_is_a_sign_of_life(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks: list[int] = []
+    holds = bench.worker._orders.holds
+    monkeypatch.setattr(
+        bench.worker._orders, "holds", lambda job: (marks.append(bench.worker._activity.mark), holds(job))[1]
+    )
+    bench.run()
+    assert len(set(marks)) == len(marks) == SMALL.frames
+    assert Resumed(A) not in bench.reports

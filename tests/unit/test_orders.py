@@ -38,7 +38,7 @@ orders = st.one_of(
 )
 reports = st.one_of(
     st.builds(Ready, text, text, st.integers(0)),
-    st.builds(Beat, text, st.integers(0)),
+    st.builds(Beat, text, st.integers(0), text, st.integers(0)),
     *(st.builds(kind, text) for kind in (Paused, Resumed, Released)),
 )
 
@@ -53,6 +53,13 @@ def test_orders_come_back(order):
 @given(reports)
 def test_reports_come_back(report):
     assert report_from_line(to_line(report)) == report
+
+
+@pytest.mark.parametrize("message", [Pause("job"), Paused("job"), Beat("idle", 1), Happened("job", {"event": "x"})])
+def test_keys_that_are_not_known_are_ignored(message):
+    line = to_line(message).replace("{", '{"mood": "good", ', 1)
+    read = order_from_line if isinstance(message, Pause) else report_from_line
+    assert read(line) == message
 
 
 def test_an_event_comes_through_as_it_is():
