@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from engine.quiet import quiet_libraries
-from tests.bench import engine_core
+from tests.bench import against, engine_core
 from tests.bench.table import Row, markdown
 
 
@@ -19,7 +19,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and shorter shots, to see that it runs")
     parser.add_argument("--gpu", action="store_true", help="also the true-size models with random weights")
     parser.add_argument("--faults", action="store_true", help="only kill workers, servers and clients, 51 times")
+    parser.add_argument("--against", type=Path, metavar="TREE", help="only measure beside an earlier commit's worktree")
     args = parser.parse_args()
+    if args.against is not None:
+        print(markdown(against.rows(args.against, args.quick), args.against.name))
+        return 0
     only = engine_core.FAULTS if args.faults else args.only
     asked_for = {
         engine_core.TRUE_SIZE: args.gpu,

@@ -16,8 +16,8 @@ class Row:
     wanted: str = ""
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """The rows under a heading."""
-    cells = [("figure", "Shotpack", "diffusers", "wanted"), ("---",) * 4]
+def markdown(rows: Sequence[Row], peer: str = "diffusers") -> str:
+    """The rows under a heading that names the peer."""
+    cells = [("figure", "Shotpack", peer, "wanted"), ("---",) * 4]
     cells += [(row.figure, row.shotpack, row.diffusers, row.wanted) for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
