@@ -220,7 +220,9 @@ class Soak:
                 server = psutil.Process(self.engine.process.pid)
                 self.tally.memory.append(server.memory_info().rss / 2**20)
                 self.tally.threads.append(server.num_threads())
-                self.tally.disk.append(sum(f.stat().st_size for f in self.home.rglob("*") if f.is_file()) / 2**20)
+                self.tally.disk.append(
+                    sum(f.stat().st_size for f in self.home.rglob("*") if f.is_file() and f.name != "ballast") / 2**20
+                )
 
     def settle(self) -> None:
         """Let every job come to its end, and see what came of it."""
