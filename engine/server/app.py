@@ -167,7 +167,7 @@ def create_app(service: Service) -> FastAPI:
             fault = Fault(where="body.prompts", what=f"the shot has frames 1 to {record.request.frames}")
             raise Refused(422, "bad_request", "The request cannot be done", [fault])
         try:
-            return _out(service.change(record.id, change))
+            return _out(service.change(record, change))
         except StoreError as refused:
             raise Refused(409, "state_conflict", str(refused)) from refused
 

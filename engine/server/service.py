@@ -99,8 +99,12 @@ class Service:
         """Queue a shot; returns its job and whether that is new. Raises KeyTakenError."""
         return self.foreman.submit(job.request(), job.name, key, job.digest())
 
-    def change(self, job: str, change: JobChange) -> JobRecord:
-        """Rename, move in the queue, or ask for something else: all of it or, with StoreError, nothing."""
+    def change(self, record: JobRecord, change: JobChange) -> JobRecord:
+        """Rename, move in the queue, or ask for something else: all of it or, with StoreError, nothing.
+
+        `record` names the job only: it may have changed since it was read.
+        """
+        job = record.id
         asked: dict[str, Any] = {name: getattr(change, name) for name in ("prompt", "steps", "guidance")}
         asked = {name: value for name, value in asked.items() if value is not None}
         if change.prompts is not None:

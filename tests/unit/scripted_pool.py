@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import engine.server.pool
 from engine.protocol import Cancelled, Event, Failed, Finished, Section, SectionPlan, Started, Step, to_json
 from engine.server.orders import (
     Cancel,
@@ -30,6 +31,8 @@ from engine.server.store import JobStore
 
 KILLED = Death("killed, most likely out of memory", "last words")
 SECTIONS = 2
+# By its name, so that this pool also drives a foreman of an earlier commit, which knows no such thing.
+TryAgainError: type[Exception] = getattr(engine.server.pool, "TryAgainError", RuntimeError)
 
 
 class FillingStore(JobStore):
@@ -149,6 +152,8 @@ class LivingPool:
         self.states = [WorkerState(name, name) for name in names]
         self.processes: dict[str, WorkerProcess | None] = dict.fromkeys(names)
         self.listener: Listener | None = None
+        self._untold: set[str] = set()
+        """Workers whose deaths the listener has not taken yet."""
 
     def start(self, listener: Listener) -> None:
         self.listener = listener
@@ -165,28 +170,40 @@ class LivingPool:
         self.listener = None
 
     def spawn(self, worker: str) -> None:
-        """Start a worker's process where none runs."""
-        if self.processes[worker] is None:
+        """Start a worker's process where none runs; the death of the one before is told first."""
+        if self.processes[worker] is None and self._death_is_told(worker):
             self.processes[worker] = WorkerProcess()
 
-    def deliver(self, worker: str) -> bool:
-        """Pass on a worker's next report; returns whether there was one. It stays where the listener cannot take it."""
+    def deliver(self, worker: str) -> None:
+        """Pass on a worker's next report, if there is one; where the listener cannot take it, it stays."""
         process = self.processes[worker]
         if process is None or not process.outbox or self.listener is None:
-            return False
+            return
         report = process.outbox[0]
         if isinstance(report, Ready):
             self._state(worker).ready = True
-        self.listener.heard(worker, report)
-        process.outbox.popleft()
-        return True
+        try:
+            self.listener.heard(worker, report)
+            process.outbox.popleft()
+        except TryAgainError:
+            pass
 
     def kill(self, worker: str) -> None:
         """A worker's process dies with all that it had not said."""
-        if self.processes[worker] is not None and self.listener is not None:
+        if self.processes[worker] is not None:
             self.processes[worker] = None
             self._state(worker).ready = False
-            self.listener.died(worker, KILLED)
+            self._untold.add(worker)
+            self._death_is_told(worker)
+
+    def _death_is_told(self, worker: str) -> bool:
+        if worker in self._untold and self.listener is not None:
+            try:
+                self.listener.died(worker, KILLED)
+                self._untold.discard(worker)
+            except TryAgainError:
+                pass
+        return worker not in self._untold
 
     def _state(self, worker: str) -> WorkerState:
         return next(state for state in self.states if state.name == worker)

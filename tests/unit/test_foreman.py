@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from engine.protocol import (
     Board,
-    Cancelled,
     Failed,
     Finished,
     Progress,
@@ -20,10 +17,7 @@ from engine.protocol import (
     to_json,
 )
 from engine.server.foreman import Foreman
-from engine.server.leases import Leases
 from engine.server.orders import (
-    Amend,
-    Beat,
     Cancel,
     Happened,
     Make,
@@ -37,10 +31,9 @@ from engine.server.orders import (
     Resumed,
     Unpark,
 )
-from engine.server.pool import TryAgainError
 from engine.server.states import State
 from engine.server.store import JobStore, StoredEvent, StoreError
-from tests.unit.scripted_pool import KILLED, FillingStore, ScriptedPool
+from tests.unit.scripted_pool import KILLED, ScriptedPool
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)
 
@@ -52,8 +45,7 @@ class Shop:
         self.store = JobStore(home / "jobs.db")
         self.pool = ScriptedPool(names)
         self.stored = 0
-        self.passed: list[tuple[str, dict[str, Any]]] = []
-        self.foreman = Foreman(self.store, self.pool, home, self._count, lambda *passed: self.passed.append(passed))
+        self.foreman = Foreman(self.store, self.pool, home, self._count)
         self.foreman.start()
 
     def _count(self, _event: StoredEvent) -> None:
@@ -186,14 +178,15 @@ def test_a_restarted_engine_goes_on_with_what_ran(tmp_path):
     again.store.close()
 
 
-def test_progress_of_a_job_is_stored_in_order_and_its_newest_step_is_known(shop):
+def test_progress_of_a_job_is_stored_in_order(shop):
     job = shop.add()
-    shop.tell("cpu", job, Progress("loading"), *(Step(0, n, 3, None) for n in (1, 2, 3)), Progress("decoding"))
-    assert [each.event.get("stage") for each in shop.store.events(job=job)] == [None, "loading", "decoding"]
-    assert shop.foreman.step(job) == to_json(Step(0, 3, 3, None))
-    assert [(of, event["step"]) for of, event in shop.passed] == [(job, 1), (job, 2), (job, 3)]
-    shop.tell("cpu", job, Finished(37, 1.0, None))
-    assert shop.foreman.step(job) is None
+    shop.tell("cpu", job, *(Progress(f"loading {n}") for n in range(3)))
+    assert [each.event.get("stage") for each in shop.store.events(job=job)] == [
+        None,
+        "loading 0",
+        "loading 1",
+        "loading 2",
+    ]
 
 
 def test_a_paused_job_makes_room_and_comes_back(shop):
@@ -247,25 +240,6 @@ def test_a_paused_job_stays_paused_when_its_worker_dies(shop):
 
 def plan(*sections: int) -> Started:
     return Started("inverted", tuple(SectionPlan(n, 1, 37, "") for n in sections), 73, 64, 64, 30.0, 4, 0)
-
-
-def test_a_request_changes_until_the_last_section_is_begun(shop):
-    waiting_first, job = shop.add(), shop.add()
-    assert shop.foreman.change(job, {"prompt": "roll"}).request.prompt == "roll"
-    assert not any(isinstance(order, Amend) for _, order in shop.pool.orders)
-    shop.foreman.cancel(waiting_first)
-    shop.tell("cpu", waiting_first, Cancelled(0))
-    assert shop.pool.orders[-1][1].request.prompt == "roll"
-    shop.tell("cpu", job, plan(1, 0), Step(1, 1, 4, None))
-    changed = shop.foreman.change(job, {"steps": 2}).request
-    assert (changed.prompt, changed.steps) == ("roll", 2)
-    assert shop.pool.orders[-1][1] == Amend(job, changed)
-    shop.tell("cpu", job, Step(0, 1, 2, None))
-    with pytest.raises(StoreError, match="begun"):
-        shop.foreman.change(job, {"steps": 3}, name="new")
-    assert (shop.store.job(job).request, shop.store.job(job).name) == (changed, "")  # all of it or nothing
-    shop.pool.listener.died("cpu", KILLED)  # what was begun is begun again
-    assert shop.foreman.change(job, {"steps": 3}).request.steps == 3
 
 
 def test_a_job_that_ended_badly_goes_on_as_a_new_one(shop, tmp_path):
@@ -417,54 +391,3 @@ def test_the_end_of_a_chain_of_continued_jobs_goes_on(shop, tmp_path):
     shop.tell("cpu", other, Finished(37, 1.0, None))
     shop.pool.wait_for_make(third.id)
     assert (tmp_path / "jobs" / third.id / "made").exists()
-
-
-def test_leases_are_counted_by_client_and_expire(tmp_path):
-    now = 0.0
-    leases = Leases(lambda: now)
-    store, pool = JobStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
-    foreman = Foreman(store, pool, tmp_path, lambda _event: None, leases=leases)
-    foreman.start()
-    foreman.park("one", 10)
-    foreman.park("two", 30)
-    foreman.park("one", 10)
-    assert [order for _, order in pool.orders] == [Park()]
-    foreman.unpark("two")
-    foreman.unpark("two")
-    assert foreman.leases()
-    now = 9.0
-    foreman.park("one", 10)  # begun anew
-    now = 18.0
-    pool.listener.heard("cpu", Beat("parked", 0))
-    assert [(lease.client, lease.seconds_left) for lease in foreman.leases()] == [("one", 1.0)]
-    now = 19.5  # its client is dead; a worker's beat is all that happens
-    pool.listener.heard("cpu", Beat("parked", 0))
-    assert [order for _, order in pool.orders] == [Park(), Unpark()]
-    store.close()
-
-
-def test_a_full_disk_keeps_the_report_and_owes_the_next_job(tmp_path):
-    store, pool = FillingStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
-    foreman = Foreman(store, pool, tmp_path, lambda _event: None)
-    foreman.start()
-    one, two = (store.add(REQUEST, "").id for _ in range(2))
-    foreman.submitted(one)
-    foreman.submitted(two)
-    store.full = True
-    finished = Happened(one, to_json(Finished(37, 1.0, None)))
-    with pytest.raises(TryAgainError):
-        pool.listener.heard("cpu", finished)
-    with pytest.raises(TryAgainError):
-        pool.listener.died("cpu", KILLED)
-    store.full = False
-    pool.listener.heard("cpu", finished)
-    assert (store.job(one).state, store.job(two).state) == (State.FINISHED, State.RUNNING)
-    three = store.add(REQUEST, "").id
-    foreman.submitted(three)
-    store.full_from = 1  # the end can be stored, and handing out the next one cannot
-    pool.listener.heard("cpu", Happened(two, to_json(Finished(37, 1.0, None))))
-    store.full_from = None
-    assert store.job(three).state is State.QUEUED
-    pool.listener.heard("cpu", Beat("idle", 0))
-    assert store.job(three).state is State.RUNNING
-    store.close()

@@ -110,11 +110,11 @@ class Life(RuleBasedStateMachine):
 
     @rule(worker=workers)
     def deliver(self, worker: str) -> None:
-        _unless_full(lambda: self.pool.deliver(worker))
+        self.pool.deliver(worker)
 
     @rule(worker=workers)
     def die(self, worker: str) -> None:
-        _unless_full(lambda: self.pool.kill(worker))
+        self.pool.kill(worker)
 
     @rule(worker=workers)
     def come_back(self, worker: str) -> None:
@@ -224,15 +224,6 @@ class WholeLife(Life):
         for client in "ab":
             self.foreman.unpark(client)
         super()._calm_down()
-
-
-def _unless_full(call: Callable[[], object]) -> None:
-    try:
-        call()
-    except Exception as fault:
-        # By its name: the pool tells the same again later, and so does the state machine.
-        if type(fault).__name__ != "TryAgainError":
-            raise
 
 
 Life.TestCase.settings = settings(max_examples=40, stateful_step_count=50, deadline=None)

@@ -28,7 +28,7 @@ def test_two_changes_at_once_are_both_made(service):
     record = service.store.add(REQUEST, "")
     service.foreman.submitted(record.id)
     # Both clients have read the job; each changes another field.
-    before = _named(service, record.id)
+    before = service.store.job(record.id)
     service.change(before, JobChange(prompt="roll"))
     service.change(before, JobChange(steps=3))
     request = service.store.job(record.id).request
@@ -39,7 +39,7 @@ def test_a_change_is_made_whole_or_not_at_all(service):
     record = service.store.add(REQUEST, "")
     service.foreman.submitted(record.id)
     with pytest.raises(StoreError):
-        service.change(_named(service, record.id), JobChange(prompt="roll", before="0" * 16))
+        service.change(record, JobChange(prompt="roll", before="0" * 16))
     assert service.store.job(record.id).request == REQUEST
 
 
@@ -63,8 +63,3 @@ def test_a_removed_job_is_gone_with_its_folder(service, tmp_path):
     service.pool.listener.heard("cpu", Happened(record.id, to_json(Finished(37, 1.0, None))))
     service.foreman.remove(record.id)
     assert list((tmp_path / "jobs").iterdir()) == []
-
-
-def _named(service: Service, job: str) -> str:
-    """What `Service.change` names a job by."""
-    return service.store.job(job).id
