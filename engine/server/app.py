@@ -144,12 +144,16 @@ def create_app(service: Service) -> FastAPI:
     @app.get("/v1/jobs/{job}", responses=_says(404, 422))
     def job(record: Known) -> JobDetail:
         """One job, with all that has been told of it."""
+        try:
+            record, number, events = service.store.history(record.id)
+        except StoreError as missing:
+            raise Refused(404, "job_unknown", str(missing)) from missing
         return JobDetail(
             **_out(record).model_dump(),
             key=record.key,
             starred=record.starred,
             step=service.foreman.step(record.id),
-            **vars(snapshot(service.store, record.id)),
+            **vars(snapshot(number, events)),
         )
 
     @app.delete("/v1/jobs/{job}", status_code=204, responses=_says(404, 409, 422))

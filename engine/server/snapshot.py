@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .store import JobStore
+from .store import StoredEvent
 
 
 @dataclass
@@ -22,9 +23,8 @@ class Snapshot:
     failure: dict[str, Any] | None = None
 
 
-def snapshot(store: JobStore, job: str) -> Snapshot:
-    """Read a job's events; one that was removed has none."""
-    number, events = store.history(job)
+def snapshot(number: int, events: Sequence[StoredEvent]) -> Snapshot:
+    """What all of a job's events tell; `number` is that of the newest event of any job."""
     made = Snapshot(number)
     for stored in events:
         name, data = stored.event["event"], {key: value for key, value in stored.event.items() if key != "event"}

@@ -243,10 +243,13 @@ class JobStore:
             rows = self._connection.execute(query, values).fetchall()
         return [_stored(row) for row in rows]
 
-    def history(self, job: str) -> tuple[int, list[StoredEvent]]:
-        """All events of a job, and the number of the newest event of any job: nothing up to it is missing."""
+    def history(self, job: str) -> tuple[JobRecord, int, list[StoredEvent]]:
+        """A job as it stands, the number of the newest event of any job, and all its own up to it, at one instant.
+
+        Raises StoreError where there is no such job.
+        """
         with self._lock:
-            return self.last_number(), self.events(job=job, limit=-1)
+            return self.job(job), self.last_number(), self.events(job=job, limit=-1)
 
     def last_event(self, job: str, kind: str) -> StoredEvent | None:
         """A job's newest event of the name `kind`."""
