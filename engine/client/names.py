@@ -9,7 +9,11 @@ from pathlib import Path
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _LONGEST = 255
-_JOB = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LEADING = tuple(
+    getattr(stat, tag) for tag in ("IO_REPARSE_TAG_SYMLINK", "IO_REPARSE_TAG_MOUNT_POINT") if hasattr(stat, tag)
+)
+"""Windows' marks of what leads elsewhere; other marks are on files that a cloud keeps."""
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def plain_name(name: str) -> bool:
@@ -23,9 +27,9 @@ def plain_name(name: str) -> bool:
     )
 
 
-def job_name(name: str) -> bool:
-    """Whether `name` can be a job's: it becomes part of an address, and of a path in the engine's home."""
-    return _JOB.fullmatch(name) is not None
+def is_id(name: str) -> bool:
+    """Whether `name` can be a job's or a shot's: it becomes part of an address, and of a path in the engine's home."""
+    return _ID.fullmatch(name) is not None
 
 
 def is_link(path: Path) -> bool:
@@ -34,7 +38,4 @@ def is_link(path: Path) -> bool:
         found = path.lstat()
     except FileNotFoundError:
         return False
-    return stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) == getattr(
-        stat, "IO_REPARSE_TAG_MOUNT_POINT", -1
-    )
-
+    return stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) in _LEADING

@@ -80,6 +80,8 @@ class Session:
         self.line = LineState(up=False)
         self.greetings = 0
         """How often the line has come up."""
+        self.resets = 0
+        """How often it led to another database, and all that was known was forgotten."""
         self._inbox: queue.Queue[Told | LineState] = queue.Queue()
         self._last = after
         self._awaited: dict[str, list[Told]] = {}
@@ -141,6 +143,7 @@ class Session:
         self.greetings += line.up
         if line.anew:
             self._last = 0
+            self.resets += 1
             self.jobs.clear()
             for told in self._awaited.values():
                 told.clear()

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import Section, Started
@@ -17,6 +18,7 @@ from .session import Job
 
 _FINAL = "frames/"
 _DRAFT = "-draft"
+_DRAFT_NAME = re.compile(rf"[0-9]+{_DRAFT}[0-9]+\.png|\.[0-9].*\.png\..*part")
 _PATH = re.compile(r"(?:frames|provisional/([0-9]{1,9}))/([0-9]{1,9})\.png")
 
 
@@ -64,6 +66,9 @@ class Shot:
     """What was asked for, as JSON: a job's body whose pictures are files in `folder`, a board's with its frame."""
     key: str = ""
     """One deliberate sending, however often it is tried: the engine makes one job of it. Empty: the shot's id is it."""
+    confirmed: bool = True
+    """Whether `job` is known to be this shot's: a file may claim anything, and no frame comes before the engine says so
+    (`made_by`)."""
     trusted: bool = True
     """Whether its folder may be read and written: False while it is not where shots of this file lie."""
     pictures: dict[int, str] = field(default_factory=dict)
@@ -121,6 +126,18 @@ class Shot:
     def fault_of(self, trouble: Trouble) -> EngineError | None:
         """What is wrong in this respect."""
         return self._faults.get(trouble)
+
+    def made_by(self, job: Mapping[str, Any]) -> bool:
+        """Whether `job`, as the engine tells of it, is this shot's: it was sent under this shot's key.
+
+        One that goes on from a cancelled job has no key, as none of an engine of 0.1.0 has: then lengths are compared.
+        """
+        if job.get("id") != self.job:
+            return False
+        if key := job.get("key"):
+            return key in (self.key, self.id)
+        request = job.get("request")
+        return isinstance(request, dict) and request.get("frames") == self.frames
 
     def missing(self, job: Job) -> list[Wanted]:
         """The frames that `job` has and that nobody has asked for yet; they count as asked for now.
@@ -224,6 +241,6 @@ def wanted(path: str) -> Wanted:
 
 def remove_drafts(folder: Path) -> None:
     """Remove the provisional frames in a shot's folder, and what a Blender that was killed left unfinished."""
-    for pattern in (f"*{_DRAFT}*.png", ".*.png.*part"):
-        for path in folder.glob(pattern):
+    for path in folder.glob("*.p*"):
+        if _DRAFT_NAME.fullmatch(path.name):
             path.unlink(missing_ok=True)
