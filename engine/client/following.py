@@ -127,7 +127,7 @@ class Following:
         try:
             missing = shot.missing(job)
         except EngineError as fault:
-            self.trouble(shot, Trouble.FRAMES, fault)
+            self.trouble(shot, Trouble.STATE, fault)  # that of its frames is over when the others have come
             missing = shot.missing(job)
         if missing:
             self.gatherer.fetch(self.source, shot.id, shot.job, shot, missing)

@@ -106,8 +106,10 @@ class Session:
                 break
             if isinstance(told, LineState):
                 self._line_is(told)
-            elif told.live or told.number > self._last:
-                self._last = max(self._last, told.number)
+            elif told.live:
+                taken += self._take(told)
+            elif told.number > self._last:
+                self._last = told.number
                 taken += self._take(told)
         return taken
 
