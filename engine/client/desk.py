@@ -23,6 +23,7 @@ from .errands import Errands
 from .following import Following
 from .launcher import Engine
 from .lease import ParkLease
+from .names import is_id
 from .place import Source
 from .sending import queue
 from .session import Job, Session
@@ -151,7 +152,7 @@ class Desk:
         """`pause`, `resume` or `cancel`; resuming one that failed or was cancelled makes it go on as a new job."""
         self._following.well(shot, Trouble.SENDING, Trouble.ORDER)
         self._errands.send(
-            lambda: self._connection().act(shot.job, action),
+            lambda: self._ordered(shot, action),
             lambda job: self._following.took(shot, str(job["id"])),
             lambda fault: self._following.trouble(shot, Trouble.ORDER, fault),
         )
@@ -241,6 +242,15 @@ class Desk:
         if isinstance(self._line, Connection):
             return self._line
         raise self._line or EngineError(Code.ENGINE_UNREACHABLE, url="this machine", detail="it is not running")
+
+    def _ordered(self, shot: Shot, action: str) -> dict[str, Any]:
+        """An errand: the engine's answer to an order."""
+        connection, job = self._connection(), shot.job
+        if not is_id(job) or not (shot.confirmed or shot.made_by(connection.job(job))):
+            raise EngineError(
+                Code.JOB_UNKNOWN, name=shot.name
+            )  # of another shot's job that a file names, nothing is changed
+        return connection.act(job, action)
 
     def _call(self, where: Where) -> tuple[Engine, dict[str, Any]]:
         """An errand: the engine, and what it says of itself."""

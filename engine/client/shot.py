@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ from .session import Job
 
 _FINAL = "frames/"
 _DRAFT = "-draft"
-_DRAFT_NAME = re.compile(rf"[0-9]+{_DRAFT}[0-9]+\.png|\.[0-9].*\.png\..*part")
+_DRAFT_NAME = re.compile(rf"[0-9]+{_DRAFT}[0-9]+\.png")
+_PART_NAME = re.compile(rf"\.[0-9]+({_DRAFT}[0-9]+)?\.png\.([0-9-]+\.)?part")
+_PART_SECONDS = 3600.0
 _PATH = re.compile(r"(?:frames|provisional/([0-9]{1,9}))/([0-9]{1,9})\.png")
 
 
@@ -240,7 +243,17 @@ def wanted(path: str) -> Wanted:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove the provisional frames in a shot's folder, and what a Blender that was killed left unfinished."""
+    """Remove the provisional frames in a shot's folder, and what a Blender that was killed left of frames long ago.
+
+    What is younger may be another Blender's that has the same file open.
+    """
     for path in folder.glob("*.p*"):
-        if _DRAFT_NAME.fullmatch(path.name):
+        if _DRAFT_NAME.fullmatch(path.name) or (_PART_NAME.fullmatch(path.name) and _is_old(path)):
             path.unlink(missing_ok=True)
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.lstat().st_mtime > _PART_SECONDS
+    except FileNotFoundError:
+        return False
