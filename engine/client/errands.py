@@ -66,7 +66,8 @@ def hand_over(then: Then, failed: Then, result: Any) -> None:
     try:
         then(result)
     except Exception as fault:
-        log.warning("what came could not be taken in", exc_info=True)
+        if not isinstance(fault, EngineError):
+            log.warning("what came could not be taken in", exc_info=True)
         if failed is not then:
             hand_over(failed, failed, as_error(fault))
 

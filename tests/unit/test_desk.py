@@ -193,6 +193,20 @@ def test_a_file_cannot_claim_another_shots_job(studio, connection, tmp_path, sai
     assert not shot.folder.exists()
 
 
+def test_an_order_about_another_shots_job_is_not_given(studio, connection, tmp_path):
+    ordered = []
+    connection.act = lambda job, action: ordered.append((job, action)) or {"id": job}
+    connection.known[JOB] = snapshot(5000, "failed", key="another")
+    shot = shot_of(tmp_path, confirmed=False)
+    studio.connect()
+    studio.desk.act(shot, "resume")
+    studio.until(lambda: shot.fault is not None)
+    assert (shot.fault.code, ordered) == (Code.JOB_UNKNOWN, [])
+    connection.known[JOB] = snapshot(5000, "failed")
+    studio.desk.act(shot, "resume")
+    studio.until(lambda: ordered)
+
+
 def test_frames_of_a_record_that_was_exchanged_do_not_count_for_the_new_one(studio, connection, tmp_path):
     asked, go_on = threading.Event(), threading.Event()
 
@@ -587,7 +601,10 @@ def test_a_tick_costs_what_is_new_and_not_what_the_shots_have(monkeypatch, tmp_p
             connection.tell(number + 2, section(number, first, last))
         studio.until(lambda shot=shot, frames=frames: len(shot.finals) == frames - 10)
         shot.visible(studio.desk.job(shot))
+        measured = threading.Event()  # no frame comes meanwhile
+        connection.pictures = lambda _job, _path, measured=measured: measured.wait(PATIENCE) and PICTURE
         connection.tell(100, Step(sections, 1, 3, None) if told == "a step" else section(sections, *borders[-1]))
         costs.append(operations(lambda studio=studio: studio.desk.poll(60.0)))
+        measured.set()
         studio.desk.close()
     assert costs[1] < 1.2 * costs[0]
