@@ -11,8 +11,8 @@ from pathlib import Path
 import bpy
 
 from ..engine.client.film import FILM
-from ..engine.client.gather import link_or_copy
 from ..engine.client.shot import Shot
+from ..engine.file_copies import copy_whole
 from . import runtime, settings, timeline
 
 SHOTS = "shots"
@@ -62,7 +62,7 @@ def folder_anew(shot: Shot) -> Path:
     asked = json.loads(shot.request)
     for name in dict.fromkeys([STILL, FILM, *(name for _, name in asked["boards"]), *asked.get("clip", ())]):
         with contextlib.suppress(FileNotFoundError):  # what is missing is said when the shot is sent
-            link_or_copy(shot.folder / name, folder / name)
+            copy_whole(shot.folder / name, folder / name)
     return folder
 
 
@@ -105,4 +105,4 @@ def _copy(folder: Path, target: Path) -> None:
     target.mkdir(parents=True)
     for path in folder.iterdir():
         if path.is_file() and not path.name.startswith("."):
-            link_or_copy(path, target / path.name)
+            copy_whole(path, target / path.name)

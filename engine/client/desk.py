@@ -6,27 +6,36 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import PROTOCOL_VERSION, Start
+from ..protocol import Start
 from . import film
-from .connection import Connection, is_loopback
+from .connection import Connection
 from .errands import Errands
-from .gather import Gatherer, Source
-from .launcher import Engine, find_or_start
+from .following import Following
+from .launcher import Engine
+from .lease import ParkLease
+from .names import is_id
+from .place import Source
 from .sending import queue
 from .session import Job, Session
-from .shot import Shot, remove_drafts
+from .shot import Shot, Trouble, remove_drafts
+from .where import Where
+from .where import engine_at as _engine
 
-_EVENTS_AT_ONCE = 20
+__all__ = ["Desk", "EngineState", "Where"]
+
 _NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFFLINE)
+
+log = logging.getLogger(__name__)
 
 
 class EngineState(StrEnum):
@@ -41,24 +50,6 @@ class EngineState(StrEnum):
     """It was there, and is not any more, or could not be started; `Desk.fault` says why."""
 
 
-@dataclass(frozen=True)
-class Where:
-    """Which engine to use: the one at `remote`, else one on this machine."""
-
-    python: Path
-    folder: Path
-    home: Path
-    device: str = "auto"
-    remote: str = ""
-    token: str = ""
-    online: bool = True
-    """Whether another machine may be asked."""
-    models: Path | None = None
-    """Where models lie, if not in the engine's own choice of folder."""
-    memory: float = 0.0
-    """Gigabytes of its device that a new engine takes at most; 0: all that is free."""
-
-
 class Desk:
     """One engine and the shots that it makes for us."""
 
@@ -67,49 +58,70 @@ class Desk:
         self.state = EngineState.OFF
         self.fault: EngineError | None = None
         self.about: dict[str, Any] = {}
-        """What the engine said of itself: devices, memory, models."""
-        self.shots: dict[str, Shot] = {}
+        """What the engine said of itself: devices, memory, models, who keeps it parked."""
+        self.client = uuid.uuid4().hex
+        """Our name where the engine says who keeps it parked."""
         self.news = False
         """Whether the last poll brought anything, be it of the engine alone: what shows it is out of date."""
+        self._following = Following()
+        self.shots = self._following.shots
         self._where: Where | None = None
+        self._wakings = 0
+        """An engine that comes for an earlier waking than this is not waited for any more."""
         self._engine: Engine | None = None
-        self._source: Source | None = None
         self._session: Session | None = None
+        self._greetings = 0
+        """How often the session's line had come up when that was seen to last."""
         self._line: Connection | EngineError | None = None
         """The engine as errands reach it, or why they cannot; only they touch it, so that those sent after `wake` find
         it there."""
+        self._called: Engine | None = None
+        """The engine of the last waking; an errand sets it, and ends it."""
+        self._closed = threading.Event()
         self._errands = Errands()
         self._filming = Errands()
         """Apart from the others: a film takes seconds, and a shot that is made may be cancelled meanwhile."""
         self._films = tuple(filming)
-        self._gatherer = Gatherer()
-        self._touched: set[str] = set()
-        """Shots of which an errand has brought news since the last poll."""
+        self._lease = ParkLease(self.client)
 
     def wake(self, where: Where) -> None:
         """See to it that there is an engine; does nothing where there is one, or where one is just starting."""
-        if self.state in (EngineState.STARTING, EngineState.READY, EngineState.AWAY):
+        if self._closed.is_set() or self.state in (EngineState.STARTING, EngineState.READY, EngineState.AWAY):
             return
         self.state, self.fault, self._where = EngineState.STARTING, None, where
-        self._errands.send(lambda: self._call(where), lambda engine: self._connected(engine, where), self._failed)
+        self._wakings += 1
+        waking = self._wakings
+        self._errands.send(
+            lambda: self._call(where),
+            lambda found: self._connected(*found, where, waking),
+            lambda fault: self._failed(fault, waking),
+        )
 
     def send(self, shot: Shot) -> None:
         """Have `shot` made as its request says."""
-        self.shots[shot.id] = shot
+        if not shot.trusted:
+            return
+        self._following.keep(shot)
         shot.fault = None
-        names: list[str] = json.loads(shot.request).get("clip", [])
         folder = shot.folder
-        if film.to_take(folder, names):
+        try:
+            names: list[str] = json.loads(shot.request).get("clip", [])
+            to_film = film.to_take(folder, names)
+        except Exception as fault:  # a file may hold anything
+            log.warning("what %s asks for", shot.name, exc_info=True)
+            self.refuse(shot, EngineError(Code.BAD_REQUEST, detail=f"what it asks for cannot be read ({fault})"))
+            return
+        if to_film:
             self._filming.send(
                 lambda: film.take(self._films, folder, names),
                 lambda _: self._filmed(shot),
-                lambda fault: self._refused(shot, fault),
+                lambda fault: self.refuse(shot, fault),
             )
         else:
             self._errands.send(
                 lambda: queue(self._connection(), shot),
-                lambda job: self._accepted(shot, job),
-                lambda fault: self._refused(shot, fault),
+                lambda job: self._following.took(shot, str(job["id"])),
+                lambda fault: self.refuse(shot, fault),
             )
 
     def starts(self, model: str) -> tuple[str, ...]:
@@ -124,31 +136,40 @@ class Desk:
         return tuple(said.get(name, Start))
 
     def follow(self, shot: Shot) -> None:
-        """Go on with a shot, as far as the engine has told of it already."""
-        self.shots[shot.id] = shot
-        self._fetch(shot)
+        """Go on with a shot: the engine is asked how far it is, where that is not known."""
+        self._following.keep(shot)
+        self._following.look_into(shot)
 
     def forget(self) -> None:
         """Follow no shot any more; the engine goes on with them."""
-        self.shots.clear()
+        self._following.forget()
+
+    def refuse(self, shot: Shot, fault: EngineError) -> None:
+        """Say what keeps a shot from being sent."""
+        self._following.trouble(shot, Trouble.SENDING, fault)
 
     def act(self, shot: Shot, action: str) -> None:
         """`pause`, `resume` or `cancel`; resuming one that failed or was cancelled makes it go on as a new job."""
-        shot.fault = None
+        self._following.well(shot, Trouble.SENDING, Trouble.ORDER)
         self._errands.send(
-            lambda: self._connection().act(shot.job, action),
-            lambda job: self._accepted(shot, job),
-            lambda fault: self._refused(shot, fault),
+            lambda: self._ordered(shot, action),
+            lambda job: self._following.took(shot, str(job["id"])),
+            lambda fault: self._following.trouble(shot, Trouble.ORDER, fault),
         )
 
     def ask(self) -> None:
         """Hear anew what the engine has to say of itself; it is in `about` a moment later."""
-        self._errands.send(lambda: self._connection().engine(), self.about.update, lambda _fault: None)
+        if (session := self._session) is not None:
+            self._following.questions.send(
+                session.connection.engine, lambda about: self._answered(session, about), lambda _fault: None
+            )
 
     def park(self, away: bool) -> None:
-        """Let the engine take its weights off the device while somebody else needs it, and put them back."""
-        if self.state is EngineState.READY:
-            self._errands.send(lambda: self._connection().park(away), lambda _: None, lambda _fault: None)
+        """Let the engine take its weights off the device while somebody else needs it, and put them back.
+
+        One that is only starting, or away, does so as soon as it is there, if that is wanted still. Never waits.
+        """
+        self._lease.want(away)
 
     def movie(self, shot: Shot) -> bytes:
         """A finished shot's movie; waits for it. Raises EngineError."""
@@ -156,62 +177,64 @@ class Desk:
 
     def job(self, shot: Shot) -> Job | None:
         """What the engine has told of a shot's job; None before it has told anything."""
-        return self._session.jobs.get(shot.job) if self._session and shot.job else None
+        return self._following.job(shot)
 
     def poll(self, seconds: float) -> list[Shot]:
         """Take in what has happened since, for about `seconds`; returns the shots that look different now."""
         until = time.perf_counter() + seconds
-        changed: dict[str, Shot] = {}
-        by_job = {shot.job: shot for shot in self.shots.values() if shot.job}
         before = self.state
-        handed = self._errands.drain() + self._filming.drain()
-        changed.update({name: self.shots[name] for name in self._touched & self.shots.keys()})
-        self._touched.clear()
+        handed = sum(errands.drain() for errands in (self._errands, self._filming, self._following.questions))
         self._look_after_engine()
         self.news = handed > 0 or self.state is not before
-        while self._session is not None and time.perf_counter() < until:
-            told = self._session.drain(_EVENTS_AT_ONCE)
-            for shot in {job: by_job[job] for job, _ in told if job in by_job}.values():
-                changed[shot.id] = shot
-                self._fetch(shot)
-            if len(told) < _EVENTS_AT_ONCE:
-                break
-        for arrival in self._gatherer.drain():
-            if (found := self.shots.get(arrival.shot)) is not None:
-                changed[found.id] = found
-                for picture in arrival.frames:
-                    found.arrived(picture)
-                for picture in arrival.failed:
-                    found.not_arrived(picture)
-                found.fault = arrival.fault or found.fault
-        for shot in changed.values():
-            job = self.job(shot)
-            shot.complete = job is not None and job.state == "finished" and len(shot.finals) == shot.frames
-        return list(changed.values())
+        self._following.hear(lambda: time.perf_counter() < until)
+        self._following.receive()
+        return self._following.changed()
 
     def retry(self, shot: Shot) -> None:
-        """Try once more to fetch frames that could not be had."""
-        shot.fault = None
-        self._fetch(shot)
+        """Try once more whatever went wrong with a shot: sending it, asking for it, fetching its frames."""
+        if not shot.job:
+            self.send(shot)
+            return
+        self._following.keep(shot)
+        self._following.well(shot, *Trouble)
+        self._following.ask(shot)
+        self._following.fetch(shot)
+
+    def move(self, shot: Shot, folder: Path, carry: Callable[[Path, Path], None]) -> None:
+        """Let a shot's pictures lie in `folder` from now on: `carry(old, new)` puts there what there is.
+
+        No frame is placed meanwhile, and those that are on their way come to `folder`. What `carry` raises comes out,
+        and the folder stays the old one.
+        """
+        with shot.placing:
+            carry(shot.folder, folder)
+            shot.folder = folder
+        shot.revision += 1
 
     def tidy(self, shot: Shot) -> None:
         """Remove a complete shot's provisional frames, which no strip shows any more."""
-        self._errands.send(lambda: remove_drafts(shot.folder), lambda _: None, lambda _fault: None)
+        if shot.trusted:
+            self._errands.send(lambda: remove_drafts(shot.folder), lambda _: None, lambda _fault: None)
 
     def stop(self) -> None:
-        """End the engine if it is ours; its jobs go on with the next one."""
-        engine, session = self._engine, self._session
-        self._engine = self._session = self._source = None
+        """End the engine if it is ours, also one that is just starting; its jobs go on with the next one."""
+        self._wakings += 1
+        self._let_go()
         self.state, self.fault = EngineState.OFF, None
-        self._errands.send(lambda: self._hang_up(engine, session), lambda _: None, lambda _fault: None)
 
     def close(self) -> None:
         """Let go of everything, waiting for nothing: a thread sees to it that an engine of ours ends."""
-        engine = self._engine
-        self._engine = self._session = None
+        self._closed.set()  # first: an errand that is just starting an engine sees it, or has told of it
+        self._wakings += 1
+        engine, session = self._called, self._session
+        self._engine = self._called = self._session = None
+        self.state = EngineState.OFF
+        self._lease.close()
         self._errands.close()
         self._filming.close()
-        self._gatherer.close()
+        self._following.close()
+        if session is not None:
+            session.close(wait=False)
         if engine is not None:
             threading.Thread(target=engine.stop, name="shotpack's engine ends", daemon=True).start()
 
@@ -220,96 +243,100 @@ class Desk:
             return self._line
         raise self._line or EngineError(Code.ENGINE_UNREACHABLE, url="this machine", detail="it is not running")
 
-    def _call(self, where: Where) -> Engine:
+    def _ordered(self, shot: Shot, action: str) -> dict[str, Any]:
+        """An errand: the engine's answer to an order."""
+        connection, job = self._connection(), shot.job
+        if not is_id(job) or not (shot.confirmed or shot.made_by(connection.job(job))):
+            raise EngineError(
+                Code.JOB_UNKNOWN, name=shot.name
+            )  # of another shot's job that a file names, nothing is changed
+        return connection.act(job, action)
+
+    def _call(self, where: Where) -> tuple[Engine, dict[str, Any]]:
+        """An errand: the engine, and what it says of itself."""
         try:
-            engine = _engine(where)
+            engine = self._called = _engine(where)
+            about = engine.connection.engine()
         except EngineError as fault:
+            self._hang_up(None)
             self._line = fault
             raise
+        if self._closed.is_set():
+            engine.stop()
         self._line = engine.connection
-        return engine
+        self._lease.use(engine.connection)  # from here: a render may hold up the next poll until it is over
+        return engine, about
 
-    def _hang_up(self, engine: Engine | None, session: Session | None) -> None:
-        self._line = None
+    def _hang_up(self, session: Session | None) -> None:
+        """An errand: let go of the engine that is there by now."""
+        engine, self._called, self._line = self._called, None, None
+        self._lease.use(None)
         if session is not None:
             session.close()
         if engine is not None:
             engine.stop()
 
-    def _connected(self, engine: Engine, where: Where) -> None:
-        self._engine = engine
-        self._source = Source(engine.connection, None if where.remote else where.home)
-        self._session = Session(engine.connection)
+    def _let_go(self) -> None:
+        session = self._session
+        self._engine = self._session = self._following.session = self._following.source = None
+        self._errands.send(lambda: self._hang_up(session), lambda _: None, lambda _fault: None)
+
+    def _connected(self, engine: Engine, about: dict[str, Any], where: Where, waking: int) -> None:
+        if waking != self._wakings:
+            return  # stopped meanwhile; an errand ends it
+        newest = about.get("newest")
+        self._engine, self.about, self._greetings = engine, about, 0
+        # One of release 0.1.0 does not say how many events it has, and tells all of them.
+        self._session = Session(engine.connection, newest if type(newest) is int else 0, str(about.get("store", "")))
+        self._following.session = self._session
+        self._following.source = Source(engine.connection, None if where.remote else where.home)
         self.state = EngineState.READY
-        self.ask()
-        for shot in self.shots.values():
-            if not shot.job and shot.fault is not None and shot.fault.code in _NO_ENGINE:
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """The engine is there, for the first time or again: go on with all that waited for it."""
+        self._following.gatherer.line(True)
+        for shot in list(self.shots.values()):
+            fault = shot.fault_of(Trouble.SENDING)
+            if not shot.job and fault is not None and fault.code in _NO_ENGINE:
                 self.send(shot)
-        self._errands.send(engine.connection.jobs, self._compare, lambda _fault: None)
+            elif shot.job and not shot.complete:
+                if (order := shot.fault_of(Trouble.ORDER)) is not None and order.code in _NO_ENGINE:
+                    self._following.well(shot, Trouble.ORDER)
+                self._following.ask(shot)
 
-    def _compare(self, jobs: list[dict[str, Any]]) -> None:
-        """What no event tells: which of our shots the engine does not know."""
-        known = {job["id"] for job in jobs}
-        for shot in self.shots.values():
-            if shot.job and not shot.complete and shot.job not in known:
-                self._refused(shot, EngineError(Code.JOB_UNKNOWN, name=shot.name))
+    def _answered(self, session: Session, about: dict[str, Any]) -> None:
+        if session is self._session:
+            self.about = about
+            self._following.ask_again()
 
-    def _failed(self, fault: EngineError) -> None:
-        self.state, self.fault = EngineState.ENDED, fault
-
-    def _accepted(self, shot: Shot, job: dict[str, Any]) -> None:
-        shot.job = job["id"]
-        self._touched.add(shot.id)
-        self._fetch(shot)
+    def _failed(self, fault: EngineError, waking: int) -> None:
+        if waking == self._wakings:
+            self.state, self.fault = EngineState.ENDED, fault
 
     def _filmed(self, shot: Shot) -> None:
         """Go on with sending, unless another file is open now; a shot whose folder has moved is filmed there again."""
         if self.shots.get(shot.id) is shot:
             self.send(shot)
 
-    def _refused(self, shot: Shot, fault: EngineError) -> None:
-        shot.fault = fault
-        self._touched.add(shot.id)
-
-    def _fetch(self, shot: Shot) -> None:
-        job = self.job(shot)
-        if job is None or self._source is None:
-            return
-        try:
-            missing = shot.missing(job)
-        except EngineError as fault:
-            shot.fault = fault
-            return
-        if missing:
-            self._gatherer.fetch(self._source, shot.id, shot.job, shot.folder, missing)
-
     def _look_after_engine(self) -> None:
         if self._engine is None or self._session is None:
             return
-        if not self._engine.alive:
-            url, engine, session = self._engine.connection.url, self._engine, self._session
-            self._engine = self._session = self._source = None
-            self._errands.send(lambda: self._hang_up(engine, session), lambda _: None, lambda _fault: None)
-            self._failed(EngineError(Code.ENGINE_UNREACHABLE, url=url, detail="it has ended"))
+        line, engine = self._session.line, self._engine
+        if not engine.alive:
+            self._let_go()
+            fault = EngineError(Code.ENGINE_UNREACHABLE, url=engine.connection.url, detail="it has ended")
+            self._failed(fault, self._wakings)
             if engine.process is None and self._where is not None:
                 self.wake(self._where)  # one that another Blender had started, and has taken with it
-        elif self.state is EngineState.READY and not self._session.line.up and self._session.line.detail:
+            return
+        if not line.up and line.detail and self.state is EngineState.READY:
             self.state = EngineState.AWAY
-        elif self.state is EngineState.AWAY and self._session.line.up:
-            self.state = EngineState.READY
-
-
-def _engine(where: Where) -> Engine:
-    """The engine to use; waits for it. Raises EngineError."""
-    if not where.remote:
-        return find_or_start(
-            where.python, where.folder, where.home, device=where.device, models=where.models, memory=where.memory
-        )
-    if not where.online and not is_loopback(where.remote):
-        raise EngineError(Code.REMOTE_OFFLINE, url=where.remote)
-    connection = Connection(where.remote, where.token)
-    about = connection.engine()
-    if about.get("protocol") != PROTOCOL_VERSION:
-        detail = f"it speaks protocol {about.get('protocol')}, not {PROTOCOL_VERSION}"
-        raise EngineError(Code.ENGINE_UNREACHABLE, url=where.remote, detail=detail)
-    return Engine(connection, about)
+            self._following.gatherer.line(False)
+        elif line.up and self._session.greetings > self._greetings:
+            # The first time, all that was there to do is being done since the engine was found.
+            expected = self._greetings == 0 and self.state is EngineState.READY and not line.anew
+            self.state, self._greetings = EngineState.READY, self._session.greetings
+            if not expected:
+                self._lease.use(engine.connection)
+                self._begin_anew()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -13,16 +14,19 @@ from ..errors import Code, EngineError
 T = TypeVar("T")
 Then = Callable[[Any], None]
 
+log = logging.getLogger(__name__)
+
 
 class Errands:
     """Work in turn on a thread; what comes of it is handed over by `drain`, on the thread that calls it.
 
-    An errand that raises EngineError hands it to `failed`; anything else that it raises becomes one of `internal`.
+    An errand that raises EngineError hands it to `failed`; anything else that it raises becomes one of `internal`. So
+    does what `then` raises: neither the thread nor who drains is ended by it, and no other result is lost.
     """
 
     def __init__(self) -> None:
         self._todo: queue.Queue[tuple[Callable[[], Any], Then, Then] | None] = queue.Queue()
-        self._done: queue.Queue[tuple[Then, Any]] = queue.Queue()
+        self._done: queue.Queue[tuple[Then, Then, Any]] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="shotpack errands", daemon=True)
         self._thread.start()
 
@@ -35,9 +39,9 @@ class Errands:
         handed = 0
         with contextlib.suppress(queue.Empty):
             while True:
-                then, result = self._done.get_nowait()
+                then, failed, result = self._done.get_nowait()
                 handed += 1
-                then(result)
+                hand_over(then, failed, result)
         return handed
 
     def close(self) -> None:
@@ -51,9 +55,25 @@ class Errands:
         while (errand := self._todo.get()) is not None:
             work, then, failed = errand
             try:
-                self._done.put((then, work()))
-            except EngineError as error:
-                self._done.put((failed, error))
+                self._done.put((then, failed, work()))
             except Exception as fault:
-                detail = f"{type(fault).__name__}: {fault}"
-                self._done.put((failed, EngineError(Code.INTERNAL, detail=detail)))
+                self._done.put((failed, failed, as_error(fault)))
+            del errand, work, then, failed  # nothing is kept alive by having been done last
+
+
+def hand_over(then: Then, failed: Then, result: Any) -> None:
+    """Call `then`; what it raises goes to `failed`, and what that raises to the log."""
+    try:
+        then(result)
+    except Exception as fault:
+        if not isinstance(fault, EngineError):
+            log.warning("what came could not be taken in", exc_info=True)
+        if failed is not then:
+            hand_over(failed, failed, as_error(fault))
+
+
+def as_error(fault: Exception) -> EngineError:
+    """A fault that nobody foresaw as an error that can be shown; an EngineError as it is."""
+    if isinstance(fault, EngineError):
+        return fault
+    return EngineError(Code.INTERNAL, detail=f"{type(fault).__name__}: {fault}")

@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import EXPLANATIONS, Code, EngineError
 from ..protocol import ENGINE_FILE, PROTOCOL_VERSION
@@ -96,8 +96,9 @@ def adopt(home: Path) -> Engine | None:
     """The engine that `home`/engine.json tells of, if it answers and speaks our protocol; else None."""
     try:
         ready = json.loads((home / ENGINE_FILE).read_text(encoding="utf-8"))
-        connection = Connection(ready["url"], ready["token"])
+        connection = Connection(str(ready["url"]), str(ready["token"]))
         found = connection.engine()
+        ready = {**ready, "pid": int(ready["pid"])} if "pid" in ready else ready
     except (OSError, ValueError, KeyError, TypeError, EngineError):
         return None
     if found.get("protocol") != PROTOCOL_VERSION:
@@ -116,13 +117,12 @@ def start(
     memory: float = 0.0,
 ) -> Engine:
     """Start an engine of our own; it ends with us. Raises EngineError `engine_start_failed`."""
-    home.mkdir(parents=True, exist_ok=True)
     log = home / "logs" / "server.log"
-    log.parent.mkdir(exist_ok=True)
     command = [str(python), "-m", "engine", "serve", "--home", str(home), "--device", device]
     if memory:
         command += ["--memory", f"{memory:g}"]
     try:
+        log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as errors:
             process = subprocess.Popen(
                 command,
@@ -131,7 +131,8 @@ def start(
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 creationflags=programs.NO_WINDOW,
             )
     except OSError as fault:
@@ -150,11 +151,12 @@ def _ready_line(process: subprocess.Popen[str], log: Path) -> dict[str, Any]:
     lines: queue.Queue[str] = queue.Queue()
     stdout = process.stdout
     assert stdout is not None
-    threading.Thread(target=lambda: lines.put(stdout.readline()), name="engine's ready line", daemon=True).start()
+    threading.Thread(target=_put_line, args=(stdout, lines), name="engine's ready line", daemon=True).start()
     begun = time.monotonic()
     try:
         ready: dict[str, Any] = json.loads(lines.get(timeout=_READY_SECONDS))
-    except (queue.Empty, ValueError) as fault:
+        ready = {**ready, "url": str(ready["url"]), "token": str(ready["token"])}
+    except (queue.Empty, ValueError, KeyError, TypeError) as fault:
         process.kill()
         code = process.wait()
         for pipe in (process.stdin, process.stdout):
@@ -166,6 +168,14 @@ def _ready_line(process: subprocess.Popen[str], log: Path) -> dict[str, Any]:
         )
         raise EngineError(Code.ENGINE_START_FAILED, detail=detail, log=_tail(log)) from fault
     return ready
+
+
+def _put_line(pipe: IO[str], lines: queue.Queue[str]) -> None:
+    line = ""
+    try:
+        line = pipe.readline()
+    finally:
+        lines.put(line)
 
 
 def _tail(log: Path) -> str:

@@ -57,10 +57,12 @@ def run(command: Sequence[str], environ: Mapping[str, str], cwd: Path, heard: He
 
 
 def _pump(pipe: IO[str], lines: queue.Queue[str | None]) -> None:
-    with pipe:
-        for line in pipe:
-            lines.put(line)
-    lines.put(None)
+    try:
+        with pipe:
+            for line in pipe:
+                lines.put(line)
+    finally:
+        lines.put(None)  # whatever happens: somebody waits for the last line
 
 
 def _next(lines: queue.Queue[str | None]) -> str | None:

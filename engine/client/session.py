@@ -1,10 +1,17 @@
-"""What an artist's side knows of its engine's jobs, kept up to date by `drain`, which never waits."""
+"""What an artist's side knows of its engine's jobs, kept up to date by `drain`, which never waits.
+
+A job's state is what the engine answers when it is asked for it, up to the event that the answer names, and what events
+tell from there on. An engine of release 0.1.0 names none: it tells everything from the first event on.
+"""
 
 from __future__ import annotations
 
+import logging
 import queue
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from ..errors import Code, EngineError
 from ..protocol import (
     GOING_ON,
     PAUSED,
@@ -22,10 +29,16 @@ from ..protocol import (
 )
 from .connection import Connection, LineState, Told
 
+E = TypeVar("E", Section, Started, Step, Failed)
+
+log = logging.getLogger(__name__)
+
+_STATES = ("queued", "running", "paused", "finished", "failed", "cancelled")
+
 
 @dataclass
 class Job:
-    """One job as its events tell it."""
+    """One job as the engine tells it."""
 
     id: str
     state: str = "queued"
@@ -34,8 +47,11 @@ class Job:
     step: Step | None = None
     preview: Preview | None = None
     sections: dict[int, Section] = field(default_factory=dict)
-    """Finished sections by their place in time."""
+    """Finished sections by their place in time, in the sequence of their making; only ever added to."""
     failure: Failed | None = None
+    starred: bool = False
+    number: int = 0
+    """The newest event that is contained."""
 
     @property
     def ended(self) -> bool:
@@ -57,34 +73,101 @@ class Job:
 class Session:
     """Follows one engine. Everything here runs on the caller's thread; only the listener has its own."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, after: int = 0, store: str = "") -> None:
+        """Listen from the first event after number `after` of the engine's database `store`."""
         self.connection = connection
         self.jobs: dict[str, Job] = {}
         self.line = LineState(up=False)
+        self.greetings = 0
+        """How often the line has come up."""
+        self.resets = 0
+        """How often it led to another database, and all that was known was forgotten."""
         self._inbox: queue.Queue[Told | LineState] = queue.Queue()
-        self._last = 0
-        self._listener = connection.listen(self._inbox)
+        self._last = after
+        self._awaited: dict[str, list[Told]] = {}
+        """What events have told of jobs whose state is being asked for."""
+        self._listener = connection.listen(self._inbox, after, store)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to take in."""
+        return self._inbox.empty()
 
     def drain(self, most: int = 1000) -> list[tuple[str, Event]]:
-        """Take in what has been told since, at most `most` events; returns them with their jobs, in order."""
+        """Take in what has been told since, at most `most` messages; returns the events with their jobs, in order.
+
+        An event that makes no sense is passed over with a line in the log: it is that event's trouble and no other's.
+        """
         taken: list[tuple[str, Event]] = []
-        while len(taken) < most:
+        for _ in range(most):
             try:
                 told = self._inbox.get_nowait()
             except queue.Empty:
                 break
             if isinstance(told, LineState):
-                self.line = told
+                self._line_is(told)
+            elif told.live:
+                taken += self._take(told)
             elif told.number > self._last:
                 self._last = told.number
-                event = event_from_json(told.event)
-                self._apply(self.jobs.setdefault(told.job, Job(told.job)), event)
-                taken.append((told.job, event))
+                taken += self._take(told)
         return taken
 
-    def close(self) -> None:
+    def expect(self, job: str) -> None:
+        """The engine is being asked for a job: what is told of it meanwhile waits for `learn`."""
+        self._awaited.setdefault(job, [])
+
+    def learn(self, job: str, said: dict[str, Any]) -> list[tuple[str, Event]]:
+        """Take in what the engine has answered, and what events have told since; returns these.
+
+        Raises EngineError `bad_request` where the answer makes no sense.
+        """
+        try:
+            number = said.get("number")
+            if type(number) is int and (job not in self.jobs or number >= self.jobs[job].number):
+                preview = self.jobs[job].preview if job in self.jobs else None
+                self.jobs[job] = found = _job_of(job, said, number)
+                found.preview = None if found.ended else preview
+        finally:
+            waited = self.expect_no_more(job)
+        return waited
+
+    def expect_no_more(self, job: str) -> list[tuple[str, Event]]:
+        """No answer has come: go by the events."""
+        return [event for told in self._awaited.pop(job, ()) for event in self._take(told)]
+
+    def close(self, *, wait: bool = True) -> None:
         """Stop listening."""
-        self._listener.stop()
+        self._listener.stop(wait=wait)
+
+    def _line_is(self, line: LineState) -> None:
+        self.line = line
+        self.greetings += line.up
+        if line.anew:
+            self._last = 0
+            self.resets += 1
+            self.jobs.clear()
+            for told in self._awaited.values():
+                told.clear()
+
+    def _take(self, told: Told) -> list[tuple[str, Event]]:
+        if told.job in self._awaited:
+            if not told.live:  # the answer has the newest step, and the next preview comes soon
+                self._awaited[told.job].append(told)
+            return []
+        job = self.jobs.get(told.job) or Job(told.job)
+        if job.ended if told.live else told.number <= job.number:
+            return []
+        try:
+            event = event_from_json(told.event)
+        except Exception as fault:
+            log.warning("event %d of job %s is passed over: %s", told.number, told.job, fault)
+            return []
+        self.jobs[told.job] = job
+        if not told.live:
+            job.number = told.number
+        self._apply(job, event)
+        return [(told.job, event)]
 
     def _apply(self, job: Job, event: Event) -> None:
         """What one event changes."""
@@ -102,10 +185,39 @@ class Session:
             case Preview():
                 job.preview = event
             case Section():
-                job.sections[event.section] = event
+                _add(job, event)
             case Finished():
                 job.state, job.preview = "finished", None
             case Failed():
                 job.state, job.failure, job.preview = "failed", event, None
             case Cancelled():
                 job.state, job.preview = "cancelled", None
+
+
+def _add(job: Job, section: Section) -> None:
+    if job.sections.get(section.section, section) != section:
+        # Made once more. Who has looked at what was there looks at a new dictionary from its beginning.
+        job.sections = {place: old for place, old in job.sections.items() if place != section.section}
+    job.sections[section.section] = section
+
+
+def _job_of(name: str, said: dict[str, Any], number: int) -> Job:
+    """A job by the engine's answer. Raises EngineError `bad_request` where it makes no sense."""
+    state, stage, sections = said.get("state"), said.get("stage", ""), said.get("sections") or []
+    if state not in _STATES or not isinstance(stage, str) or not isinstance(sections, list):
+        raise EngineError(Code.BAD_REQUEST, detail=f"the engine's answer about the job {name} makes no sense")
+    job = Job(name, str(state), stage, starred=said.get("starred") is True, number=number)
+    for each in sections:
+        _add(job, _event(Section, each))
+    job.plan = _event(Started, said["plan"]) if said.get("plan") else None
+    job.step = _event(Step, said["step"]) if said.get("step") else None
+    job.failure = _event(Failed, said["failure"]) if said.get("failure") else None
+    return job
+
+
+def _event(kind: type[E], data: Any) -> E:
+    if not isinstance(data, dict):
+        raise EngineError(Code.BAD_REQUEST, detail=f"{kind.event} must be an object")
+    found = event_from_json({**data, "event": kind.event})
+    assert isinstance(found, kind)
+    return found

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from ..errors import Code, EngineError
+from ..protocol import Section, Started
 from .session import Job
 
 _FINAL = "frames/"
 _DRAFT = "-draft"
-_PATH = re.compile(r"(?:frames|provisional/([0-9]+))/([0-9]+)\.png")
+_DRAFT_NAME = re.compile(rf"[0-9]+{_DRAFT}[0-9]+\.png")
+_PART_NAME = re.compile(rf"\.[0-9]+({_DRAFT}[0-9]+)?\.png\.([0-9-]+\.)?part")
+_PART_SECONDS = 3600.0
+_PATH = re.compile(r"(?:frames|provisional/([0-9]{1,9}))/([0-9]{1,9})\.png")
+
+
+class Trouble(StrEnum):
+    """What went wrong with a shot: each is mended by something else."""
+
+    SENDING = "sending"
+    ORDER = "order"
+    """Pause, resume, cancel."""
+    STATE = "state"
+    """What the engine knows of it."""
+    FRAMES = "frames"
 
 
 @dataclass(frozen=True)
@@ -32,11 +53,15 @@ class Wanted:
 
 @dataclass
 class Shot:
-    """One shot. `pictures` names the best picture of each frame that is in `folder` so far."""
+    """One shot. `pictures` names the best picture of each frame that is in `folder` so far.
+
+    A call costs what is new since the last one, and not what the shot has: a tick's time is short.
+    """
 
     id: str
     name: str
     folder: Path
+    """Changed by `Desk.move` alone while the shot is followed: frames are placed in it from other threads."""
     frames: int
     job: str = ""
     """The engine's name for it; empty until the engine has accepted it."""
@@ -44,26 +69,100 @@ class Shot:
     """What was asked for, as JSON: a job's body whose pictures are files in `folder`, a board's with its frame."""
     key: str = ""
     """One deliberate sending, however often it is tried: the engine makes one job of it. Empty: the shot's id is it."""
+    confirmed: bool = True
+    """Whether `job` is known to be this shot's: a file may claim anything, and no frame comes before the engine says so
+    (`made_by`)."""
+    trusted: bool = True
+    """Whether its folder may be read and written: False while it is not where shots of this file lie."""
     pictures: dict[int, str] = field(default_factory=dict)
     finals: set[int] = field(default_factory=set)
     complete: bool = False
     """Whether it is made, and every frame is here."""
-    fault: EngineError | None = None
-    """What keeps it from being sent, or its frames from coming."""
-    _asked: set[str] = field(default_factory=set)
+    revision: int = 0
+    """Rises with all that its strips could show: steps and previews are not of that kind."""
+    placing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    """Held while a file appears in `folder`, and while `folder` is exchanged."""
+    _faults: dict[Trouble, EngineError] = field(default_factory=dict, repr=False)
+    _asked: set[str] = field(default_factory=set, repr=False)
+    _asked_finals: set[int] = field(default_factory=set, repr=False)
+    _owed: dict[str, Wanted] = field(default_factory=dict, repr=False)
+    """Named by the engine, and not on their way here."""
+    _sections: Mapping[int, Section] = field(default_factory=dict, repr=False)
+    """The job's, of which `_told` have been looked at."""
+    _told: int = field(default=0, repr=False)
+    _all_told: bool = field(default=False, repr=False)
+    _plan: Started | None = field(default=None, repr=False)
+    _borders: list[tuple[int, int, int]] = field(default_factory=list, repr=False)
+    """First and last frame of each planned section in time order, and its number."""
+    _runs: dict[int, tuple[int, int, int]] = field(default_factory=dict, repr=False)
+    """The first and last frame of each section that is here, and how many are."""
+    _uncounted: list[int] = field(default_factory=list, repr=False)
+
+    @property
+    def fault(self) -> EngineError | None:
+        """What keeps it from being sent, or its frames from coming: the newest that has not healed."""
+        return next(reversed(self._faults.values()), None)
+
+    @fault.setter
+    def fault(self, fault: EngineError | None) -> None:
+        self.healed(*Trouble)
+        if fault is not None:
+            self.troubled(Trouble.SENDING, fault)
+
+    @property
+    def owes(self) -> bool:
+        """Whether frames are known of that are neither here nor on their way."""
+        return bool(self._owed)
+
+    def troubled(self, trouble: Trouble, fault: EngineError) -> None:
+        """Something went wrong."""
+        self._faults.pop(trouble, None)
+        self._faults[trouble] = fault
+        self.revision += 1
+
+    def healed(self, *troubles: Trouble) -> bool:
+        """What went wrong before went well; returns whether there was such a fault."""
+        found = [trouble for trouble in troubles if self._faults.pop(trouble, None) is not None]
+        self.revision += bool(found)
+        return bool(found)
+
+    def fault_of(self, trouble: Trouble) -> EngineError | None:
+        """What is wrong in this respect."""
+        return self._faults.get(trouble)
+
+    def made_by(self, job: Mapping[str, Any]) -> bool:
+        """Whether `job`, as the engine tells of it, is this shot's: it was sent under this shot's key.
+
+        One that goes on from a cancelled job has no key, as none of an engine of 0.1.0 has: then lengths are compared.
+        """
+        if job.get("id") != self.job:
+            return False
+        if key := job.get("key"):
+            return key in (self.key, self.id)
+        request = job.get("request")
+        return isinstance(request, dict) and request.get("frames") == self.frames
 
     def missing(self, job: Job) -> list[Wanted]:
         """The frames that `job` has and that nobody has asked for yet; they count as asked for now.
 
-        Raises EngineError `bad_request` where the engine names a frame by a path that is none.
+        Raises EngineError `bad_request` where the engine names a frame by a path that is none of this shot's, once for
+        each; the other frames are named by the next call.
         """
-        paths = [path for section in job.sections.values() for path in (*section.files, *section.provisional)]
-        if job.state == "finished":
+        if job.sections is not self._sections:
+            self._sections, self._told, self._all_told = job.sections, 0, False
+        told = list(itertools.islice(job.sections.values(), self._told, None))
+        self._told += len(told)
+        wrong = [*self._note(path for section in told for path in section.files)]
+        # What a section left open another may have set already, and then the engine may have it no more.
+        wrong += self._note(path for section in told for path in section.provisional)
+        if job.state == "finished" and not self._all_told:
+            self._all_told = True
             digits = max(4, len(str(self.frames)))  # as the engine names them
-            paths = [f"{_FINAL}{frame:0{digits}d}.png" for frame in range(1, self.frames + 1)]
-        new = [wanted(path) for path in paths if path not in self._asked]
-        self._asked.update(each.path for each in new)
-        return [each for each in new if each.final or each.frame not in self.finals]
+            self._note(f"{_FINAL}{frame:0{digits}d}.png" for frame in range(1, self.frames + 1))
+        if wrong:
+            raise EngineError(Code.BAD_REQUEST, detail=f"{wrong[0]!r} is not a frame's path")
+        owed, self._owed = self._owed, {}
+        return [each for each in owed.values() if each.final or each.frame not in self._asked_finals]
 
     def arrived(self, picture: Wanted) -> None:
         """A picture lies in the folder now; it is shown unless its frame is final already."""
@@ -71,23 +170,62 @@ class Shot:
             return
         if picture.final:
             self.finals.add(picture.frame)
+        if picture.frame not in self.pictures:
+            self._uncounted.append(picture.frame)
         self.pictures[picture.frame] = picture.name
+        self.revision += 1
 
     def not_arrived(self, picture: Wanted) -> None:
         """It could not be had; `missing` names it again."""
-        self._asked.discard(picture.path)
+        if picture.final or picture.frame not in self._asked_finals:
+            self._owed[picture.path] = picture
 
     def visible(self, job: Job) -> Mapping[int, range]:
         """The frames of each section that can be shown, by its place in time.
 
         A section whose neighbour is not made yet lacks the few frames that the two make together.
         """
-        shown = {}
-        for plan in job.plan.sections if job.plan else ():
-            frames = [frame for frame in range(plan.first, plan.last + 1) if frame in self.pictures]
-            if frames and len(frames) == frames[-1] - frames[0] + 1:
-                shown[plan.section] = range(frames[0], frames[-1] + 1)
-        return shown
+        if job.plan is None:
+            return {}
+        if job.plan is not self._plan:
+            self._plan, self._runs, self._uncounted = job.plan, {}, list(self.pictures)
+            self._borders = sorted((plan.first, plan.last, plan.section) for plan in job.plan.sections)
+        for frame in self._uncounted:
+            self._count(frame)
+        self._uncounted.clear()
+        return {
+            section: range(first, last + 1)
+            for section, (first, last, count) in self._runs.items()
+            if count == last - first + 1
+        }
+
+    def _note(self, paths: Iterable[str]) -> list[str]:
+        """Owe the frames of these paths that are new; returns what is no path of ours."""
+        wrong = []
+        for path in paths:
+            if path in self._asked:
+                continue
+            self._asked.add(path)
+            try:
+                found = wanted(path)
+            except EngineError:
+                wrong.append(path)
+                continue
+            if not 1 <= found.frame <= self.frames:
+                wrong.append(path)
+                continue
+            if found.final:
+                self._asked_finals.add(found.frame)
+            self._owed[path] = found
+        return wrong
+
+    def _count(self, frame: int) -> None:
+        place = bisect_right(self._borders, frame, key=lambda border: border[0]) - 1
+        if place < 0 or frame > self._borders[place][1]:
+            return
+        section = self._borders[place][2]
+        first, last, count = self._runs.get(section, (frame, frame, 0))
+        self._runs[section] = min(first, frame), max(last, frame), count + 1
 
 
 def wanted(path: str) -> Wanted:
@@ -105,6 +243,17 @@ def wanted(path: str) -> Wanted:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove the provisional frames in a shot's folder."""
-    for path in folder.glob(f"*{_DRAFT}*.png"):
-        path.unlink(missing_ok=True)
+    """Remove the provisional frames in a shot's folder, and what a Blender that was killed left of frames long ago.
+
+    What is younger may be another Blender's that has the same file open.
+    """
+    for path in folder.glob("*.p*"):
+        if _DRAFT_NAME.fullmatch(path.name) or (_PART_NAME.fullmatch(path.name) and _is_old(path)):
+            path.unlink(missing_ok=True)
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.lstat().st_mtime > _PART_SECONDS
+    except FileNotFoundError:
+        return False

@@ -154,6 +154,13 @@ def kills(folder: Path, quick: bool) -> list[Row]:
     return faults.rows(folder / "faults", quick)
 
 
+def opened(folder: Path, quick: bool) -> list[Row]:
+    """How soon a shot shows beside an engine that has made 200 others."""
+    from tests.bench import opening
+
+    return opening.rows(folder / "opening", quick)
+
+
 def step_caches(folder: Path, quick: bool) -> list[Row]:
     """What the step caches save on Sketch, and what they cost."""
     from tests.bench import caches
@@ -194,6 +201,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "first-frames": first_frames,
     "ready": ready_time,
     "load": server_load,
+    "opening": opened,
     "caches": step_caches,
     "placements": placed,
     FAULTS: kills,

@@ -24,13 +24,17 @@ SHARED = ("engine.protocol", "engine.errors")
 MAY_IMPORT = {
     "__init__.py": ("operators", "panels"),
     "panels": ("panels", "operators", "engine.protocol"),
-    "operators": ("operators", "engine.client", *SHARED),
-    "engine/client": ("engine.client", *SHARED),
+    "operators": ("operators", "engine.client", "engine.file_copies", *SHARED),
+    "engine/client": ("engine.client", "engine.file_copies", *SHARED),
     "engine/errors.py": SHARED,
     "engine/protocol.py": SHARED,
     "engine/quiet.py": (),
+    "engine/file_copies.py": (),
     # The server reads pictures, models and files itself, as far as that takes no torch (WITHOUT_TORCH).
-    "engine/server": ("engine.server", "engine.media", "engine.models.catalog", "engine.models.loras", *SHARED),
+    "engine/server": (
+        *("engine.server", "engine.media", "engine.models.catalog", "engine.models.loras", "engine.file_copies"),
+        *SHARED,
+    ),
     "engine/server/worker.py": (
         *("engine.server", "engine.framepack", "engine.models", "engine.media"),
         *("engine.quiet", *SHARED),
@@ -77,7 +81,10 @@ WITHOUT_TORCH = (
 TORCH = ("accelerate", "diffusers", "peft", "torch", "torchao", "transformers")
 
 # Files that both sides import: the libraries they may use besides the standard library.
-LIBRARIES = {"engine/errors.py": (), "engine/protocol.py": (), "engine/client": ("requests",)}
+LIBRARIES = {
+    **dict.fromkeys(("engine/errors.py", "engine/protocol.py", "engine/file_copies.py"), ()),
+    "engine/client": ("requests",),
+}
 
 # Weights come from strangers: nothing under engine/ may run what it reads.
 UNSAFE_MODULES = ("pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve")

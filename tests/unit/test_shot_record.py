@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 from engine.client.connection import Connection
 from engine.client.errands import Errands
 from engine.client.gather import Gatherer, Source, place
+from engine.client.names import plain_name
 from engine.client.session import Job
 from engine.client.shot import Shot, remove_drafts, wanted
 from engine.errors import Code, EngineError
+from engine.file_copies import copy_whole
 from engine.media.frames import frame_name
 from engine.protocol import Section, SectionPlan, Started
 
@@ -128,10 +131,69 @@ def test_frames_that_cannot_be_placed_say_why(tmp_path):
 
 
 def test_drafts_go_and_finals_stay(tmp_path):
-    for name in ("0001.png", "0001-draft0002.png", "board.png"):
+    old = [".0002.png.1-2.part", ".0003-draft0002.png.part", ".mine.png.part"]
+    for name in ("0001.png", "0001-draft0002.png", "board.png", "my-draft.png", ".0001.png.3-4.part", *old):
         (tmp_path / name).touch()
+    for name in old:
+        os.utime(tmp_path / name, (0, 0))
     remove_drafts(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["0001.png", "board.png"]
+    # A part that is young may be another Blender's, which has the same file open.
+    left = [".0001.png.3-4.part", ".mine.png.part", "0001.png", "board.png", "my-draft.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
+
+
+@pytest.mark.parametrize("name", ["panel-1", "0001.png", "Bild 7 ü.png", "a" * 255, "com", "nulls.png", "日本.png"])
+def test_a_plain_name(name):
+    assert plain_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "",
+            ".",
+            "..",
+            ".hidden",
+            "a/b",
+            "../a",
+            "a\\b",
+            "c:a",
+            "a:stream",
+            "a.",
+            "a ",
+            "a\0",
+            "a\nb",
+            "a*",
+            "a?",
+            "a|b",
+        ),
+        *("nul", "NUL.png", "nul .txt", "com1.tar.gz", "conin$", "a" * 256, "ü" * 128, "\ud800", "\x7f"),
+    ],
+)
+def test_no_other_name_is(name):
+    assert not plain_name(name)
+
+
+def test_a_copy_is_a_file_of_its_own_and_whole_or_not_there(tmp_path, monkeypatch):
+    (tmp_path / "picture").write_bytes(b"picture" * 1000)
+    copy_whole(tmp_path / "picture", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"picture" * 1000
+    assert (tmp_path / "copy").stat().st_ino != (tmp_path / "picture").stat().st_ino
+    with pytest.raises(FileNotFoundError):
+        copy_whole(tmp_path / "nothing", tmp_path / "copy")
+
+    def breaks(_source, target, _length):
+        target.write(b"pict")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("engine.file_copies._cloned", lambda *_: False)
+    monkeypatch.setattr("shutil.copyfileobj", breaks)
+    for target in ("copy", "another"):
+        with pytest.raises(OSError, match="No space"):
+            copy_whole(tmp_path / "picture", tmp_path / target)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "picture"]
+    assert (tmp_path / "copy").read_bytes() == b"picture" * 1000
 
 
 def wait_for(found):

@@ -1,0 +1,45 @@
+"""Which engine to use, on this machine or another, and getting at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import Code, EngineError
+from ..protocol import PROTOCOL_VERSION
+from .connection import Connection, is_loopback
+from .launcher import Engine, find_or_start
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which engine to use: the one at `remote`, else one on this machine."""
+
+    python: Path
+    folder: Path
+    home: Path
+    device: str = "auto"
+    remote: str = ""
+    token: str = ""
+    online: bool = True
+    """Whether another machine may be asked."""
+    models: Path | None = None
+    """Where models lie, if not in the engine's own choice of folder."""
+    memory: float = 0.0
+    """Gigabytes of its device that a new engine takes at most; 0: all that is free."""
+
+
+def engine_at(where: Where) -> Engine:
+    """The engine to use; waits for it. Raises EngineError."""
+    if not where.remote:
+        return find_or_start(
+            where.python, where.folder, where.home, device=where.device, models=where.models, memory=where.memory
+        )
+    if not where.online and not is_loopback(where.remote):
+        raise EngineError(Code.REMOTE_OFFLINE, url=where.remote)
+    connection = Connection(where.remote, where.token)
+    about = connection.engine()
+    if about.get("protocol") != PROTOCOL_VERSION:
+        detail = f"it speaks protocol {about.get('protocol')}, not {PROTOCOL_VERSION}"
+        raise EngineError(Code.ENGINE_UNREACHABLE, url=where.remote, detail=detail)
+    return Engine(connection, about)

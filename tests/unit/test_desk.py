@@ -1,0 +1,610 @@
+"""The desk over a scripted engine: what it shows, asks for, goes on with and lets go of, whatever comes when."""
+
+from __future__ import annotations
+
+import gc
+import json
+import queue
+import sys
+import threading
+import weakref
+
+import pytest
+
+from engine.client.connection import Connection
+from engine.client.desk import Desk, EngineState
+from engine.client.errands import Errands
+from engine.client.launcher import Engine
+from engine.client.session import Session
+from engine.errors import Code, EngineError
+from engine.protocol import Failed, Finished, Preview, Queued, Step, to_json
+from tests.unit.scripted_engine import (
+    BREAK,
+    JOB,
+    PATIENCE,
+    PICTURE,
+    WHERE,
+    ScriptedConnection,
+    Studio,
+    line_of,
+    section,
+    shot_of,
+    snapshot,
+    started,
+    streams,
+    wait_for,
+)
+
+UNKNOWN = EngineError(Code.REFUSED, detail="There is no job", status=404, problem="job_unknown")
+REQUEST = json.dumps({"boards": [], "prompt": "w5", "frames": 4})
+OLD = {"protocol": 1}
+"""What an engine of release 0.1.0 says of itself, as far as it matters here."""
+
+
+@pytest.fixture
+def connection() -> ScriptedConnection:
+    return ScriptedConnection()
+
+
+@pytest.fixture
+def studio(monkeypatch, connection):
+    monkeypatch.setattr("engine.client.gather._WAITS", (0.0,))
+    studio = Studio(monkeypatch, connection)
+    yield studio
+    studio.desk.close()
+
+
+# What is known of a shot.
+
+
+def test_a_shot_shows_by_what_the_engine_answers_and_not_by_all_it_ever_told(studio, connection, tmp_path):
+    connection.known[JOB] = snapshot(5000, "finished", (section(0, 1, 4),), plan=to_json(started((1, 4))))
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.connect()
+    studio.until(lambda: shot.complete)
+    assert connection.listening.after == 5000
+    assert studio.desk.job(shot).done == 1.0
+    assert sorted(shot.pictures) == [1, 2, 3, 4]
+
+
+def test_what_the_answer_contains_is_not_heard_again_and_what_comes_after_it_is(studio, connection, tmp_path):
+    connection.known[JOB] = snapshot(5010, "paused", (section(0, 1, 2),))
+    shot = shot_of(tmp_path)
+    studio.connect()
+    studio.desk.follow(shot)
+    # These are on the line before the answer is taken in.
+    connection.tell(5009, Queued(1))
+    connection.tell(5011, section(1, 3, 3))
+    studio.until(lambda: len(shot.finals) == 3)
+    assert studio.desk.job(shot).state == "paused"
+    connection.tell(5012, section(2, 4, 4))
+    connection.tell(5013, Finished(4, 1.0, None))
+    studio.until(lambda: shot.complete)
+
+
+def test_an_engine_of_release_0_1_0_is_heard_from_its_first_event_on(studio, connection, tmp_path):
+    connection.about, connection.known[JOB] = OLD, {"id": JOB, "state": "running", "request": {"frames": 4}}
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.connect()
+    assert connection.listening.after == 0
+    for number, event in enumerate((Queued(1), started((1, 4)), section(0, 1, 4), Finished(4, 1.0, None)), 1):
+        connection.tell(number, event)
+    studio.until(lambda: shot.complete)
+
+
+def test_steps_and_previews_are_news_though_they_have_no_number_of_their_own(studio, connection, tmp_path):
+    connection.known[JOB] = snapshot(5000)
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.connect()
+    connection.tell(5001, started((1, 4)))
+    studio.until(lambda: (job := studio.desk.job(shot)) and job.plan)
+    connection.tell(5001, Step(0, 1, 3, None))
+    connection.tell(5001, Preview(0, 1, ""))
+    connection.tell(5001, Step(0, 2, 3, None))
+    connection.tell(5002, section(0, 1, 2))
+    studio.until(lambda: len(shot.finals) == 2)
+    job = studio.desk.job(shot)
+    assert (job.step.step, job.preview.step, job.number) == (2, 1, 5002)
+    connection.tell(5003, Failed("internal", {"detail": "it broke"}))
+    connection.tell(5003, Preview(0, 3, ""))
+    studio.until(lambda: job.state == "failed" and studio.desk._session.idle)
+    assert job.preview is None
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"event": "celebrated"},
+        {"event": "step", "section": "first", "step": 1, "of": 3, "seconds_left": None},
+        {"event": "section"},
+        {"event": None},
+        {},
+        {"event": "section", "section": 0, "index": 1, "of": 1, "first": 1, "count": 1, "files": 7, "provisional": []},
+    ],
+)
+def test_an_event_that_makes_no_sense_is_passed_over(studio, connection, tmp_path, nonsense):
+    connection.known[JOB] = snapshot(5000)
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.connect()
+    connection.tell(5001, Queued(1))
+    connection.tell(5002, nonsense)
+    connection.tell(5003, Finished(4, 1.0, None))
+    studio.until(lambda: shot.complete)
+
+
+def test_keys_that_a_later_engine_adds_are_ignored(studio, connection, tmp_path):
+    connection.known[JOB] = snapshot(5000, "running", (section(0, 1, 2),), weather="fine")
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.connect()
+    connection.tell(5001, to_json(section(1, 3, 4)) | {"weather": "fine"})
+    studio.until(lambda: len(shot.finals) == 4)
+
+
+@pytest.mark.parametrize("path", ["frames/0005.png", "frames/0000.png", "../0001.png", "frames/" + "9" * 5000 + ".png"])
+def test_a_frame_that_cannot_be_the_shots_is_that_shots_fault_and_the_others_come(studio, connection, tmp_path, path):
+    connection.known[JOB] = snapshot(5000)
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.connect()
+    connection.tell(5001, Queued(1))
+    connection.tell(5002, to_json(section(0, 1, 3)) | {"files": ["frames/0001.png", path, "frames/0002.png"]})
+    studio.until(lambda: len(shot.finals) == 2)
+    assert shot.fault.code is Code.BAD_REQUEST
+
+
+def test_a_job_that_the_engine_does_not_know_is_said_so_and_no_longer_once_it_does(studio, connection, tmp_path):
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.connect()
+    studio.until(lambda: shot.fault is not None)
+    assert shot.fault.code is Code.JOB_UNKNOWN
+    connection.known[JOB] = snapshot(5000, "finished")
+    connection.line(False)
+    studio.until(lambda: studio.desk.state is EngineState.AWAY)
+    connection.line(True)
+    studio.until(lambda: shot.complete)
+    assert shot.fault is None
+
+
+@pytest.mark.parametrize("job", ["../engine/park", "a b", "x" * 65, ".."])
+def test_what_cannot_be_a_job_is_not_asked_for(studio, connection, tmp_path, job):
+    asked = []
+    connection.job = lambda name: asked.append(name) or snapshot(1)
+    shot = shot_of(tmp_path, job=job)
+    studio.desk.follow(shot)
+    studio.connect()
+    studio.until(lambda: shot.fault is not None)
+    assert (shot.fault.code, asked) == (Code.JOB_UNKNOWN, [])
+
+
+@pytest.mark.parametrize("said", [{"key": "another"}, {"key": None, "request": {"frames": 99}}])
+def test_a_file_cannot_claim_another_shots_job(studio, connection, tmp_path, said):
+    connection.known[JOB] = snapshot(5000, "finished", **said)
+    shot = shot_of(tmp_path / "shot", confirmed=False)
+    studio.desk.follow(shot)
+    studio.connect()
+    studio.until(lambda: shot.fault is not None)
+    assert shot.fault.code is Code.JOB_UNKNOWN
+    assert not shot.folder.exists()
+
+
+def test_an_order_about_another_shots_job_is_not_given(studio, connection, tmp_path):
+    ordered = []
+    connection.act = lambda job, action: ordered.append((job, action)) or {"id": job}
+    connection.known[JOB] = snapshot(5000, "failed", key="another")
+    shot = shot_of(tmp_path, confirmed=False)
+    studio.connect()
+    studio.desk.act(shot, "resume")
+    studio.until(lambda: shot.fault is not None)
+    assert (shot.fault.code, ordered) == (Code.JOB_UNKNOWN, [])
+    connection.known[JOB] = snapshot(5000, "failed")
+    studio.desk.act(shot, "resume")
+    studio.until(lambda: ordered)
+
+
+def test_frames_of_a_record_that_was_exchanged_do_not_count_for_the_new_one(studio, connection, tmp_path):
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(_job, _path):
+        asked.set()
+        go_on.wait(PATIENCE)
+        return PICTURE
+
+    connection.pictures = slow
+    connection.known[JOB] = snapshot(5000, "running", (section(0, 1, 1),))
+    studio.desk.follow(shot_of(tmp_path / "old"))
+    studio.connect()
+    connection.tell(5001, section(0, 1, 1))
+    studio.until(asked.is_set)
+    again = shot_of(tmp_path / "new", job="")
+    studio.desk.follow(again)  # it is to be made once more
+    go_on.set()
+    wait_for(lambda: (tmp_path / "old" / "0001.png").exists())
+    connection.known["f" * 16] = snapshot(5000, "finished", id="f" * 16)
+    other = shot_of(tmp_path / "other", id="other", job="f" * 16)
+    studio.desk.follow(other)
+    connection.tell(5002, Finished(4, 1.0, None), "f" * 16)
+    studio.until(lambda: other.complete)
+    assert again.pictures == {}
+
+
+# Lines that break, and engines that change.
+
+
+def test_frames_that_could_not_be_had_come_when_the_line_is_back(studio, connection, tmp_path):
+    connection.pictures = lambda _job, _path: (_ for _ in ()).throw(BREAK)
+    connection.known[JOB] = snapshot(5000, "finished")
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.connect()
+    connection.tell(5001, Finished(4, 1.0, None))
+    studio.until(lambda: shot.fault is not None)
+    assert shot.fault.code is Code.ENGINE_UNREACHABLE
+    connection.line(False)
+    studio.until(lambda: studio.desk.state is EngineState.AWAY)
+    connection.pictures = lambda _job, _path: PICTURE
+    connection.line(True)
+    studio.until(lambda: shot.complete)
+    assert shot.fault is None
+
+
+@pytest.mark.parametrize("code", [Code.ENGINE_UNREACHABLE, Code.REFUSED])
+def test_the_button_fetches_again(studio, connection, tmp_path, code):
+    fault = BREAK if code is Code.ENGINE_UNREACHABLE else EngineError(code, detail="no", status=404)
+    connection.pictures = lambda _job, _path: (_ for _ in ()).throw(fault)
+    connection.known[JOB] = snapshot(5000, "finished")
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.connect()
+    studio.until(lambda: shot.fault is not None)
+    connection.pictures = lambda _job, _path: PICTURE
+    studio.desk.retry(shot)
+    studio.until(lambda: shot.complete)
+    assert shot.fault is None
+
+
+def test_the_button_sends_again_under_the_same_key(studio, connection, tmp_path):
+    connection.accepts, connection.known[JOB] = BREAK, snapshot(5000, "finished")
+    shot = shot_of(tmp_path, job="", request=REQUEST)
+    studio.connect()
+    studio.desk.send(shot)
+    studio.until(lambda: shot.fault is not None)
+    connection.accepts = {"id": JOB}
+    studio.desk.retry(shot)
+    studio.until(lambda: shot.complete)
+    assert (shot.fault, len(connection.sent), connection.sent[0] == connection.sent[1]) == (None, 2, True)
+
+
+def test_what_could_not_be_sent_is_sent_when_the_line_is_back(studio, connection, tmp_path):
+    connection.accepts = BREAK
+    shot = shot_of(tmp_path, job="", request=REQUEST)
+    studio.connect()
+    studio.desk.send(shot)
+    studio.until(lambda: shot.fault is not None)
+    connection.line(False)
+    studio.until(lambda: studio.desk.state is EngineState.AWAY)
+    connection.accepts = {"id": JOB}
+    connection.line(True)
+    studio.until(lambda: shot.job == JOB)
+    assert shot.fault is None
+
+
+def test_an_engine_that_could_not_be_asked_once_is_asked_again(studio, connection, tmp_path):
+    connection.known[JOB] = BREAK
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.connect()
+    studio.until(lambda: shot.fault is not None)
+    connection.known[JOB] = snapshot(5000, "finished")
+    studio.desk.ask()  # as the panel does now and then
+    studio.until(lambda: shot.complete)
+    assert shot.fault is None
+
+
+def test_another_database_is_a_new_beginning(studio, connection, tmp_path):
+    connection.known[JOB] = snapshot(5000, "running", (section(0, 1, 1),))
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.connect()
+    studio.until(lambda: len(shot.finals) == 1)
+    del connection.known[JOB]
+    connection.line(False)
+    connection.line(True, store="two", anew=True)
+    studio.until(lambda: shot.fault is not None)
+    assert shot.fault.code is Code.JOB_UNKNOWN
+    assert studio.desk.job(shot) is None
+    connection.tell(1, Queued(1), job="f" * 16)
+    studio.until(lambda: "f" * 16 in studio.desk._session.jobs)
+
+
+def followed(url: str, until) -> Session:
+    """A session over HTTP that hears until `until` says so."""
+    session = Session(Connection(url, "token"))
+    try:
+        wait_for(lambda: session.drain() and until(session))
+    finally:
+        session.close()
+    return session
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    monkeypatch.setattr("engine.client.connection._RETRY_SECONDS", (0.0,))
+
+
+@pytest.mark.parametrize(("newest", "again"), [("2", None), ("9000", "0")])
+def test_who_has_heard_5000_events_hears_the_first_of_a_wiped_home(at_once, newest, again):
+    anew = (
+        {"Shotpack-Store": "two", "Shotpack-Newest": newest},
+        [line_of(1, Queued(1), "b"), line_of(2, Queued(2), "c")],
+    )
+    before = ({"Shotpack-Store": "one", "Shotpack-Newest": "5000"}, [line_of(5000, Queued(1), "a")])
+    with streams(before, anew, anew) as (url, asked):
+        session = followed(url, lambda session: "c" in session.jobs)
+    assert asked[:2] == ["0", "5000"]
+    assert again in (None, asked[2])
+    assert sorted(session.jobs) == ["b", "c"]
+
+
+def test_what_is_live_moves_no_line(at_once):
+    steps = [
+        line_of(7, started((1, 4)), "a"),
+        line_of(7, Step(0, 2, 3, None), "a"),
+        line_of(9, Step(0, 3, 3, None), "a"),
+    ]
+    with streams(({}, steps), ({}, [line_of(8, Queued(1), "b")])) as (url, asked):
+        session = followed(url, lambda session: "b" in session.jobs)
+    assert asked[:2] == ["0", "7"]
+    assert session.jobs["a"].step.step == 3
+
+
+@pytest.mark.parametrize(
+    "babble",
+    [
+        *(b"data: what?", b"data: []", b"data: 7", b"data: \xff\xfe", b"event: step", b"data: " + b"[" * 10_000),
+        *(b'data: {"job": "a"}', b'data: {"number": "1", "job": "a"}'),
+        b'data: {"number": 3, "job": ["a"], "event": "queued"}',
+    ],
+)
+def test_what_is_no_event_ends_neither_the_line_nor_the_thread(at_once, babble):
+    with streams(({}, [line_of(1, Queued(1), "a"), babble, line_of(2, Queued(1), "b")])) as (url, asked):
+        session = followed(url, lambda session: "b" in session.jobs)
+    assert (sorted(session.jobs), asked) == (["a", "b"], ["0"])
+
+
+def test_the_reading_thread_outlives_what_nobody_foresaw(at_once, monkeypatch):
+    import requests
+
+    get, faults = requests.Session.get, iter([ZeroDivisionError("surprise"), MemoryError()])
+
+    def surprising(self, *args, **more):
+        if (fault := next(faults, None)) is not None:
+            raise fault
+        return get(self, *args, **more)
+
+    monkeypatch.setattr(requests.Session, "get", surprising)
+    with streams(({}, [line_of(1, Queued(1), "a")])) as (url, _):
+        followed(url, lambda session: "a" in session.jobs)
+
+
+def test_an_answer_that_leads_elsewhere_is_no_picture(monkeypatch):
+    import requests
+
+    answer = requests.Response()
+    answer.status_code, answer._content = 302, b"<html>"
+    monkeypatch.setattr(requests.Session, "request", lambda *_, **__: answer)
+    with pytest.raises(EngineError) as fault:
+        Connection("http://studio.example", "token").picture(JOB, "frames/0001.png")
+    assert fault.value.code is Code.ENGINE_UNREACHABLE
+
+
+# Threads and their ends.
+
+
+def test_a_callback_that_raises_loses_no_other_result():
+    errands, heard = Errands(), []
+    errands.send(lambda: 0, lambda zero: 1 / zero, lambda fault: heard.append(fault.code))
+    errands.send(lambda: 1, heard.append, heard.append)
+    wait_for(lambda: errands.drain() and len(heard) == 2)
+    errands.close()
+    assert heard == [Code.INTERNAL, 1]
+
+
+def test_an_answer_that_makes_no_sense_is_that_shots_fault(studio, connection, tmp_path):
+    connection.accepts, connection.known["f" * 16] = {"surprise": 1}, snapshot(5000, "finished", id="f" * 16)
+    shot, other = shot_of(tmp_path / "a", job="", request=REQUEST), shot_of(tmp_path / "b", id="other", job="f" * 16)
+    studio.connect()
+    studio.desk.send(shot)
+    studio.desk.follow(other)
+    connection.tell(5001, Finished(4, 1.0, None), "f" * 16)
+    studio.until(lambda: shot.fault is not None and other.complete)
+    assert (shot.fault.code, other.fault) == (Code.INTERNAL, None)
+
+
+@pytest.mark.parametrize("request_text", ["", "[]", "{", '{"clip": 7}', "null"])
+def test_a_request_that_cannot_be_read_is_that_shots_fault(studio, tmp_path, request_text):
+    (tmp_path / "clip.blend").touch()
+    shot = shot_of(tmp_path, job="", request=request_text)
+    studio.connect()
+    studio.desk.send(shot)
+    studio.until(lambda: shot.fault is not None)
+
+
+def test_closing_lets_go_of_everything_at_once(monkeypatch, connection):
+    before = set(threading.enumerate())
+    studio = Studio(monkeypatch, connection)
+    studio.connect()
+    studio.desk.park(True)
+    connection.parked.get(timeout=PATIENCE)
+    studio.desk.close()
+    assert connection.listening.stopped
+    studio.desk, desk = None, weakref.ref(studio.desk)
+    wait_for(lambda: not {thread for thread in set(threading.enumerate()) - before if "shotpack" in thread.name})
+    gc.collect()
+    assert desk() is None
+    assert connection.closed
+
+
+def test_an_engine_that_is_only_starting_is_ended_where_the_desk_is_closed_or_stopped(monkeypatch, connection):
+    for end in (Desk.close, Desk.stop):
+        studio = Studio(monkeypatch, connection)
+        starting, go_on, stopped = threading.Event(), threading.Event(), threading.Event()
+
+        class Slow(Engine):
+            def stop(self, stopped=stopped) -> None:
+                stopped.set()
+
+        def slow(_where, starting=starting, go_on=go_on, kind=Slow):
+            starting.set()
+            go_on.wait(PATIENCE)
+            return kind(connection, {})
+
+        monkeypatch.setattr("engine.client.desk._engine", slow)
+        studio.desk.wake(WHERE)
+        assert starting.wait(PATIENCE)
+        end(studio.desk)
+        go_on.set()
+        studio.until(stopped.is_set)
+        assert studio.desk.state is EngineState.OFF
+        studio.desk.close()
+
+
+# Parking.
+
+
+def test_a_lease_that_is_asked_for_while_the_engine_starts_is_taken_without_a_tick(monkeypatch, studio, connection):
+    go_on = threading.Event()
+    monkeypatch.setattr("engine.client.desk._engine", lambda _where: go_on.wait(PATIENCE) and Engine(connection, {}))
+    studio.desk.wake(WHERE)
+    studio.desk.park(True)
+    go_on.set()
+    away, client = connection.parked.get(timeout=PATIENCE)  # nobody polls: a render holds up Blender's timers
+    assert (away, bool(client)) == (True, True)
+    studio.desk.park(False)
+    assert connection.parked.get(timeout=PATIENCE) == (False, client)
+
+
+def test_a_line_that_is_broken_just_then_does_not_keep_the_engine_on_the_device(studio, connection):
+    breaks = iter([True])
+
+    def broken() -> None:
+        if next(breaks, False):
+            raise BREAK
+
+    connection.parking = broken
+    studio.connect()
+    studio.desk.park(True)
+    told = [connection.parked.get(timeout=PATIENCE) for _ in range(2)]
+    assert told == [(True, studio.desk.client)] * 2
+
+
+def test_a_lease_is_renewed_until_it_is_given_back(monkeypatch, studio, connection):
+    monkeypatch.setattr("engine.client.lease.SECONDS", 0.003)
+    studio.connect()
+    studio.desk.park(True)
+    assert [connection.parked.get(timeout=PATIENCE)[0] for _ in range(5)] == [True] * 5
+    studio.desk.park(False)
+    wait_for(lambda: connection.parked.get(timeout=PATIENCE)[0] is False)
+    with pytest.raises(queue.Empty):
+        connection.parked.get(timeout=0.05)
+
+
+def test_an_engine_of_release_0_1_0_is_parked_once_and_put_back(studio, connection, monkeypatch):
+    monkeypatch.setattr("engine.client.lease.SECONDS", 0.003)
+    connection.about = OLD
+    studio.connect()
+    studio.desk.park(True)
+    assert connection.parked.get(timeout=PATIENCE)[0] is True
+    with pytest.raises(queue.Empty):
+        connection.parked.get(timeout=0.05)
+    studio.desk.park(False)
+    assert connection.parked.get(timeout=PATIENCE)[0] is False
+
+
+# Folders that move.
+
+
+@pytest.mark.parametrize("how", ["assigned", "moved"])
+def test_a_frame_on_its_way_comes_to_where_the_folder_is_then(studio, connection, tmp_path, how):
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(_job, _path):
+        asked.set()
+        go_on.wait(PATIENCE)
+        return PICTURE
+
+    connection.pictures, connection.known[JOB] = slow, snapshot(5000, "finished")
+    shot = shot_of(tmp_path / "old")
+    (tmp_path / "old").mkdir()
+    studio.desk.follow(shot)
+    studio.connect()
+    connection.tell(5001, Finished(4, 1.0, None))
+    studio.until(asked.is_set)
+    if how == "assigned":
+        shot.folder = tmp_path / "new"
+    else:
+        studio.desk.move(shot, tmp_path / "new", lambda old, new: old.rename(new))
+    go_on.set()
+    studio.until(lambda: shot.complete)
+    assert len(list((tmp_path / "new").glob("*.png"))) == 4
+
+
+def test_a_move_that_fails_leaves_the_folder_where_it_is(studio, tmp_path):
+    shot = shot_of(tmp_path / "old")
+    with pytest.raises(FileNotFoundError):
+        studio.desk.move(shot, tmp_path / "new", lambda old, new: old.rename(new))
+    assert shot.folder == tmp_path / "old"
+    assert shot.placing.acquire(blocking=False)
+
+
+# What a tick costs.
+
+
+def operations(work) -> int:
+    """How many of Python's instructions `work` takes on this thread."""
+    count = 0
+
+    def trace(frame, event, _arg):
+        nonlocal count
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("told", ["a step", "a section"])
+def test_a_tick_costs_what_is_new_and_not_what_the_shots_have(monkeypatch, tmp_path, told):
+    costs = []
+    for sections in (2, 40):
+        connection = ScriptedConnection(OLD)
+        studio = Studio(monkeypatch, connection)
+        frames = 10 * sections + 10
+        shot = shot_of(tmp_path / str(sections), frames)
+        connection.known[JOB] = {"id": JOB, "request": {"frames": frames}}
+        studio.desk.follow(shot)
+        studio.connect()
+        borders = [(10 * number + 1, 10 * number + 10) for number in range(sections + 1)]
+        connection.tell(1, started(*borders))
+        for number, (first, last) in enumerate(borders[:-1]):
+            connection.tell(number + 2, section(number, first, last))
+        studio.until(lambda shot=shot, frames=frames: len(shot.finals) == frames - 10)
+        shot.visible(studio.desk.job(shot))
+        measured = threading.Event()  # no frame comes meanwhile
+        connection.pictures = lambda _job, _path, measured=measured: measured.wait(PATIENCE) and PICTURE
+        connection.tell(100, Step(sections, 1, 3, None) if told == "a step" else section(sections, *borders[-1]))
+        costs.append(operations(lambda studio=studio: studio.desk.poll(60.0)))
+        measured.set()
+        studio.desk.close()
+    assert costs[1] < 1.2 * costs[0]
