@@ -39,6 +39,7 @@ class Code(StrEnum):
     FOLDER_TAKEN = "folder_taken"
     FOLDER_BUSY = "folder_busy"
     FOLDER_UNWRITABLE = "folder_unwritable"
+    FOLDER_UNTRUSTED = "folder_untrusted"
     RESUME_MISMATCH = "resume_mismatch"
     CHECKPOINT_DAMAGED = "checkpoint_damaged"
     DISK_FULL = "disk_full"
@@ -64,6 +65,7 @@ class Code(StrEnum):
     INSTALL_OFFLINE = "install_offline"
     INSTALL_FAILED = "install_failed"
     JOB_UNKNOWN = "job_unknown"
+    NOT_SHOWN = "not_shown"
     REFUSED = "refused"
     INTERNAL = "internal"
 
@@ -116,6 +118,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.FOLDER_UNWRITABLE: Explanation(
         2, "{path} cannot be written to ({detail})", "choose another folder or change its permissions"
+    ),
+    Code.FOLDER_UNTRUSTED: Explanation(
+        2, "The file says that this shot's pictures lie in {path}", "use that folder only if you know it"
     ),
     Code.RESUME_MISMATCH: Explanation(
         2,
@@ -184,6 +189,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.INSTALL_FAILED: Explanation(1, "The engine could not be installed: {detail}", "{advice}"),
     Code.JOB_UNKNOWN: Explanation(2, "The engine does not know {name} any more", "send it again, or remove it"),
+    Code.NOT_SHOWN: Explanation(1, "The timeline cannot show this shot: {detail}", "please report it"),
     Code.REFUSED: Explanation(2, "The engine refused: {detail}", "correct it and try again"),
     Code.WORKER_DIED: Explanation(
         4,

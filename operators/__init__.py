@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import engine, generate, handlers, jobs, models, runtime, settings, translations
+from . import adoption, engine, generate, handlers, jobs, models, runtime, settings, translations
 
 CLASSES: tuple[type, ...] = (
     *settings.CLASSES,
@@ -12,7 +12,7 @@ CLASSES: tuple[type, ...] = (
     *models.CLASSES,
 )
 
-ATTACHED = (translations, settings, handlers, runtime, engine, models)
+ATTACHED = (translations, settings, handlers, runtime, adoption, engine, models)
 """Modules with `attach`, called in this order once all classes are registered, and `detach`."""
 
 

@@ -6,20 +6,29 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import bpy
 
+_PICTURE = re.compile(r"clip-[0-9]{1,9}\.(jpg|png)")
+"""What `clip.py` calls the pictures. A film comes with a file that somebody sent: no other name becomes a path."""
+
 
 def take(film: str, folder: Path) -> None:
-    """Render all pictures of a film."""
-    bpy.ops.wm.open_mainfile(filepath=film)  # appended to the startup file, a scene's movies would stay black
-    for scene in list(bpy.data.scenes):
-        for marker in sorted(scene.timeline_markers, key=lambda each: each.frame):
-            scene.frame_set(marker.frame)
-            scene.render.filepath = str(folder / marker.name)
-            bpy.ops.render.render(write_still=True, scene=scene.name)
+    """Render all pictures of a film into `folder`, which is empty."""
+    # Appended to the startup file, a scene's movies would stay black.
+    bpy.ops.wm.open_mainfile(filepath=film, use_scripts=False)
+    wanted = [(scene, marker) for scene in bpy.data.scenes for marker in scene.timeline_markers]
+    for _, marker in wanted:
+        if _PICTURE.fullmatch(marker.name) is None:
+            sys.exit(f"{marker.name!r} is not the name of a film's picture.")
+    for scene, marker in sorted(wanted, key=lambda each: (each[0].name, each[1].frame)):
+        scene.frame_set(marker.frame)
+        scene.render.use_compositing = False  # its nodes may write files of their own
+        scene.render.filepath = str(folder / marker.name)
+        bpy.ops.render.render(write_still=True, scene=scene.name)
 
 
 if __name__ == "__main__":

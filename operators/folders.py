@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 import bpy
 
+from ..engine.client.asked import read
 from ..engine.client.film import FILM
+from ..engine.client.pictures import is_file
 from ..engine.client.shot import Shot
 from ..engine.file_copies import copy_whole
-from . import runtime, settings, timeline
+from . import adoption, runtime, settings, timeline, trust, unexpected
 
-SHOTS = "shots"
 STILL = "board.png"
 """What a shot's strip shows before there is more: its board, the last frame of what it goes on from, or a blank."""
 _FRAME_BYTES = 1_500_000
@@ -42,26 +42,29 @@ def new_folder(wish: str) -> tuple[str, Path]:
     stem = _UNFIT.sub("-", wish).strip("-")[:40].lower() or "shot"
     for number in range(1, 10_000):
         name = stem if number == 1 else f"{stem}-{number}"
-        folder = base / SHOTS / name
+        folder = base / trust.SHOTS / name
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
             continue
+        if not trust.trusted(folder):
+            trust.remember(folder)  # where the artist keeps all shots on another disk, by a link
         return name, folder
-    raise FileExistsError(f"{base / SHOTS} holds too many shots called {stem}")
+    raise FileExistsError(f"{base / trust.SHOTS} holds too many shots called {stem}")
 
 
 def folder_anew(shot: Shot) -> Path:
     """A folder for a shot that is to be made once more: its own while that holds no frames, else a new one.
 
-    The pictures that it starts from are in it. What was made before stays where it is. Raises OSError.
+    The pictures that it starts from are in it. What was made before stays where it is. Raises OSError, and EngineError
+    `bad_request` where the shot's request names anything but pictures beside each other.
     """
+    asked = read(shot.request)
     if not any(shot.folder.glob("[0-9]*.png")):
         return shot.folder
     _, folder = new_folder(shot.name)
-    asked = json.loads(shot.request)
-    for name in dict.fromkeys([STILL, FILM, *(name for _, name in asked["boards"]), *asked.get("clip", ())]):
-        with contextlib.suppress(FileNotFoundError):  # what is missing is said when the shot is sent
+    for name in dict.fromkeys([STILL, FILM, *asked.names]):
+        if is_file(shot.folder / name):  # what is missing is said when the shot is sent
             copy_whole(shot.folder / name, folder / name)
     return folder
 
@@ -69,40 +72,65 @@ def folder_anew(shot: Shot) -> Path:
 def move_beside(file: Path) -> None:
     """Before the file is saved for the first time: put its shots' pictures beside it, and let the strips show those.
 
-    The old ones stay until the user folder is cleared: an undo, or a save that fails, may need them.
+    The old ones stay until the user folder is cleared: an undo, or a save that fails, may need them. Where the disk
+    refuses, a shot stays where it is, whole.
     """
     if bpy.data.filepath:
         return  # Blender itself keeps relative paths right when a saved file is saved elsewhere
-    moved: dict[str, Path] = {}
+    moved = set[str]()
     for _, meta in list(timeline.stamped()):
-        shot, folder = meta.shotpack.shot, timeline.folder_of(meta)
-        if shot in moved or folder is None or not folder.is_dir():
+        name = meta.shotpack.shot
+        if name in moved:
             continue
-        target = _free(file.parent / SHOTS / folder.name)
-        with contextlib.suppress(OSError):  # where the disk refuses, the strips go on showing the old ones
-            _copy(folder, target)
-            moved[shot] = target
-    for shot, target in moved.items():
-        timeline.point_at(shot, str(target))
-        if (followed := runtime.shot_of(shot)) is not None:
-            followed.folder = target
+        shot = runtime.shot_of(name) or adoption.record(meta)
+        if shot is None or not shot.folder.is_dir():
+            continue
+        moved.add(name)
+        try:
+            runtime.the_desk().move(shot, _new_beside(file, shot.folder.name), _copy)
+        except OSError as fault:
+            unexpected.report(fault)
+            continue
+        timeline.point_at(shot)
+
+
+def stay_trusted(file: Path) -> None:
+    """Before a file is saved elsewhere, or a copy of it: its shots' folders are as good for that one as for this.
+
+    It has been told of them by the artist's own session and not by a file that came from somewhere.
+    """
+    for folder in {timeline.folder_of(meta) for _, meta in timeline.stamped()} - {None}:
+        if (trust.trusted(folder) or _ours(folder)) and not trust.trusted(folder, beside=str(file)):
+            trust.remember(folder)
+
+
+def _ours(folder: Path) -> bool:
+    """Whether a shot of this session lies there: it was just put beside the file that is being saved."""
+    desk = runtime.desk
+    return desk is not None and any(trust.plainly(shot.folder) == folder for shot in desk.shots.values())
+
+
+def _new_beside(file: Path, wish: str) -> Path:
+    """A folder beside `file` that is not there yet, like `wish`."""
+    base, number = file.parent / trust.SHOTS, 1
+    folder = base / wish
+    while os.path.lexists(folder):
+        number += 1
+        folder = base / f"{wish}-{number}"
+    return folder
 
 
 def _base() -> Path:
     return Path(bpy.data.filepath).parent if bpy.data.filepath else settings.user_folder()
 
 
-def _free(folder: Path) -> Path:
-    number, free = 1, folder
-    while free.exists():
-        number += 1
-        free = folder.with_name(f"{folder.name}-{number}")
-    return free
-
-
 def _copy(folder: Path, target: Path) -> None:
-    """All of `folder` in `target`, linked where the disk can."""
+    """All of `folder` in `target`, which is new; or nothing of it."""
     target.mkdir(parents=True)
-    for path in folder.iterdir():
-        if path.is_file() and not path.name.startswith("."):
-            copy_whole(path, target / path.name)
+    try:
+        for path in folder.iterdir():
+            if is_file(path) and not path.name.startswith("."):
+                copy_whole(path, target / path.name)
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise

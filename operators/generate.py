@@ -116,7 +116,7 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
             self.report({"ERROR"}, str(fault).strip())
             return {"CANCELLED"}
         request = json.dumps(request_of(wanted, name, found, boards, before))
-        shot = Shot(runtime.new_id(), name, folder, found.spot.length, request=request)
+        shot = Shot(runtime.new_id(), name, folder, found.spot.length, request=request, key=runtime.new_id())
         timeline.place(found.scene, shot, found.spot, folder / STILL)
         runtime.send(shot)
         return {"FINISHED"}

@@ -1,4 +1,7 @@
-"""What Blender tells us of: files opened and saved, undo, renders."""
+"""What Blender tells us of: files opened and saved, undo, renders. None of it may end with a fault of ours.
+
+In a Blender without a window nothing of it counts before a script has asked for something of ours.
+"""
 
 from __future__ import annotations
 
@@ -8,64 +11,60 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import folders, runtime
+from . import adoption, folders, runtime, unexpected
 
-_own_render = False
-"""Whether the render that runs is a board of ours: the engine need not make room for it."""
+_own_renders = 0
+"""How many renders that run are boards of ours: the engine need not make room for them."""
 
 
 @persistent
+@unexpected.outlived(None)
 def opened(_file: Any, _more: Any = None) -> None:
     """Find the shots of the file that was opened."""
-    runtime.adopt()
+    if runtime.attended():
+        adoption.adopt()
 
 
 @persistent
+@unexpected.outlived(None)
 def undone(_scene: Any, _more: Any = None) -> None:
     """Undo and redo bring strips back as they were; shots have gone on meanwhile."""
     runtime.look_again()
 
 
 @persistent
+@unexpected.outlived(None)
 def will_save(file: Any, _more: Any = None) -> None:
-    """Shots go with the file: their frames lie beside it from the first save on."""
-    runtime.hold("save")
-    if file:
+    """Shots go with the file: their frames lie beside it from the first save on. No timer runs during a save."""
+    if file and runtime.attended():
         folders.move_beside(Path(file))
+        folders.stay_trusted(Path(file))
 
 
 @persistent
-def saved(_file: Any, _more: Any = None) -> None:
-    """Strips may change again."""
-    runtime.let_go("save")
-
-
-@persistent
+@unexpected.outlived(None)
 def will_render(_scene: Any, _more: Any = None) -> None:
     """Strips are read by the render's thread now, and the device is Blender's."""
-    runtime.hold("render")
-    if runtime.desk is not None and not _own_render:
-        runtime.desk.park(True)
+    runtime.render_begins(ours=_own_renders > 0)
 
 
 @persistent
+@unexpected.outlived(None)
 def rendered(_scene: Any, _more: Any = None) -> None:
     """The device is free again."""
-    runtime.let_go("render")
-    if runtime.desk is not None and not _own_render:
-        runtime.desk.park(False)
+    runtime.render_ends()
 
 
 class OwnRender:
     """`with OwnRender():` around a render that captures a board."""
 
     def __enter__(self) -> None:
-        global _own_render
-        _own_render = True
+        global _own_renders
+        _own_renders += 1
 
     def __exit__(self, *_: object) -> None:
-        global _own_render
-        _own_render = False
+        global _own_renders
+        _own_renders -= 1
 
 
 _HANDLERS = {
@@ -73,8 +72,6 @@ _HANDLERS = {
     "undo_post": undone,
     "redo_post": undone,
     "save_pre": will_save,
-    "save_post": saved,
-    "save_post_fail": saved,
     "render_init": will_render,
     "render_complete": rendered,
     "render_cancel": rendered,

@@ -1,4 +1,4 @@
-"""What can be done with a shot once it is there: pause, go on, cancel, send again, put back, look at its folder."""
+"""What can be done with a shot once it is there: pause, go on, cancel, send, put back, use or look at its folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import bpy
 from bpy.props import StringProperty
 
 from ..engine.client.shot import Shot
-from . import folders, runtime, strips, timeline
+from ..engine.errors import EngineError
+from . import adoption, engine, folders, problems, runtime, strips, timeline, trust
 from .folders import STILL
 
 
@@ -27,13 +28,17 @@ class _OnShot:
         return active if active is not None and active.type == "META" and active.shotpack.shot else None
 
     def record(self, context: Any) -> Shot | None:
-        """The shot's record, followed from now on."""
+        """The shot's record, followed from now on; None where it is not to be had, which is said then."""
         strip = self.strip(context)
-        if strip is None:
-            return runtime.shot_of(self.shot)
-        shot = runtime.shot_of(strip.shotpack.shot) or runtime.shot_from(strip)
+        name = self.shot if strip is None else strip.shotpack.shot
+        shot = runtime.shot_of(name)
+        if shot is None and strip is not None:
+            shot = adoption.record(strip)
         if shot is not None:
             runtime.follow(shot)
+        elif name in adoption.left_alone:
+            problem = problems.of_error(adoption.left_alone[name])
+            self.report({"ERROR"}, f"{problem.sentence} {problem.advice}")  # type: ignore[attr-defined]
         return shot
 
 
@@ -45,7 +50,9 @@ class _Order(_OnShot):
     def execute(self, context: Any) -> set[str]:
         """Pass the order on; the engine is woken where it sleeps."""
         shot = self.record(context)
-        if shot is None or not shot.job:
+        if shot is None:
+            return {"CANCELLED"}
+        if not shot.job:
             self.report({"WARNING"}, "The engine has not begun with this shot; wait a moment.")  # type: ignore[attr-defined]
             return {"CANCELLED"}
         runtime.wake()
@@ -86,16 +93,62 @@ class SHOTPACK_OT_send_again(_OnShot, bpy.types.Operator):  # noqa: N801
     def execute(self, context: Any) -> set[str]:
         shot = self.record(context)
         if shot is None:
-            self.report({"ERROR"}, "This shot's pictures are not where they were; generate it anew.")
             return {"CANCELLED"}
         try:
             folder = folders.folder_anew(shot)
         except OSError as fault:
             self.report({"ERROR"}, f"The shot's folder cannot be made: {fault.strerror or fault}.")
             return {"CANCELLED"}
-        again = Shot(shot.id, shot.name, folder, shot.frames, request=shot.request)
+        except EngineError as fault:
+            self.report({"ERROR"}, fault.line)
+            return {"CANCELLED"}
+        key = runtime.new_id()
+        again = Shot(shot.id, shot.name, folder, shot.frames, request=shot.request, key=key)
         timeline.begin_again(again, folder / STILL)
         runtime.send(again)
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_send_unsent(_OnShot, bpy.types.Operator):  # noqa: N801
+    """Send what was never sent to the engine, because Blender was closed too early: one shot, or all of the timeline"""
+
+    bl_idname = "shotpack.send_unsent"
+    bl_label = "Send"
+
+    def execute(self, context: Any) -> set[str]:
+        if engine.needs_install():
+            self.report({"ERROR"}, "The engine is not installed yet; press Install Engine.")
+            return {"CANCELLED"}
+        waiting = adoption.unsent(strips.scene_of(context))
+        if self.shot:
+            waiting = [strip for strip in adoption.unsent() if strip.shotpack.shot == self.shot]
+        shots = [shot for strip in waiting if (shot := adoption.record(strip)) is not None]
+        for shot in shots:
+            runtime.send(shot)
+        return {"FINISHED"} if shots else {"CANCELLED"}
+
+
+class SHOTPACK_OT_use_folder(_OnShot, bpy.types.Operator):  # noqa: N801
+    """Let the shot use the folder that the file names: what was sent before goes on, and its frames come there"""
+
+    bl_idname = "shotpack.use_folder"
+    bl_label = "Use This Folder"
+
+    def execute(self, context: Any) -> set[str]:
+        strip = self.strip(context)
+        folder = timeline.folder_of(strip) if strip else None
+        if strip is None or folder is None:
+            return {"CANCELLED"}
+        shown = adoption.left_alone.get(strip.shotpack.shot)
+        if shown is None or shown.params.get("path") != str(folder):
+            adoption.record(strip)  # another folder than the artist has seen is shown first
+            return {"CANCELLED"}
+        try:
+            trust.remember(folder)
+        except OSError as fault:
+            self.report({"ERROR"}, f"That cannot be noted in Shotpack's folder: {fault.strerror or fault}.")
+            return {"CANCELLED"}
+        adoption.adopt_again()
         return {"FINISHED"}
 
 
@@ -155,6 +208,9 @@ class SHOTPACK_OT_reveal(_OnShot, bpy.types.Operator):  # noqa: N801
     def execute(self, context: Any) -> set[str]:
         strip = self.strip(context)
         folder = timeline.folder_of(strip) if strip else None
+        if folder is not None and not trust.trusted(folder):
+            self.record(context)  # says so: not even whether it is there is asked
+            return {"CANCELLED"}
         if folder is None or not folder.is_dir():
             self.report({"ERROR"}, "The shot's folder is not there any more.")
             return {"CANCELLED"}
@@ -167,6 +223,8 @@ CLASSES = (
     SHOTPACK_OT_resume,
     SHOTPACK_OT_cancel,
     SHOTPACK_OT_send_again,
+    SHOTPACK_OT_send_unsent,
+    SHOTPACK_OT_use_folder,
     SHOTPACK_OT_put_back,
     SHOTPACK_OT_fetch_again,
     SHOTPACK_OT_select,

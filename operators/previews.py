@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,14 @@ def show(shot: str, job: Job | None) -> None:
     key = f"{preview.section}-{preview.step}"
     if _shown.get(shot, "").startswith(f"{key}:"):
         return
-    with tempfile.NamedTemporaryFile(suffix=".jpg", delete=False) as file:
-        file.write(base64.b64decode(preview.jpeg))
-    _load(shot, key, file.name)
-    # Blender reads it when it is drawn, on a thread of its own: it goes with its entry.
-    _files[_shown[shot]] = Path(file.name)
+    file = _written(preview.jpeg)
+    if file is None:
+        return  # the one before stays, and the next one may have room
+    if _load(shot, key, str(file)):
+        # Blender reads it when it is drawn, on a thread of its own: it goes with its entry.
+        _files[_shown[shot]] = file
+    else:
+        _remove(file)
 
 
 def of_file(path: Path) -> int:
@@ -45,8 +49,8 @@ def of_file(path: Path) -> int:
     if name not in _shown:
         for old in list(_read)[: 1 - _BOARDS]:
             _drop(old)
-        _load(name, "file", name, "MOVIE" if path.suffix.lower() in bpy.path.extensions_movie else "IMAGE")
-        _read[name] = None
+        if _load(name, "file", name, "MOVIE" if path.suffix.lower() in bpy.path.extensions_movie else "IMAGE"):
+            _read[name] = None
     return icon(name)
 
 
@@ -66,19 +70,44 @@ def clear() -> None:
     _shown.clear()
     _read.clear()
     for file in _files.values():
-        file.unlink(missing_ok=True)
+        _remove(file)
     _files.clear()
 
 
-def _load(name: str, key: str, path: str, kind: str = "IMAGE") -> None:
+def _written(jpeg: str) -> Path | None:
+    """A file that holds the picture; None where the disk has no room for one, or there is no picture in it."""
+    path = None
+    try:
+        data = base64.b64decode(jpeg)
+        with tempfile.NamedTemporaryFile(suffix=".jpg", delete=False) as file:
+            path = Path(file.name)
+            file.write(data)
+    except (OSError, ValueError):
+        if path is not None:
+            _remove(path)
+        return None
+    return path
+
+
+def _remove(file: Path) -> None:
+    with contextlib.suppress(OSError):  # Windows keeps what Blender is reading just now
+        file.unlink()
+
+
+def _load(name: str, key: str, path: str, kind: str = "IMAGE") -> bool:
+    """Show the picture at `path` from now on; returns whether it can be."""
     global _pictures, _counter
     if _pictures is None:
         _pictures = bpy.utils.previews.new()
     _drop(name)
     _counter += 1
     entry = f"{key}:{_counter}"  # an entry's picture cannot be changed: every one is new
-    _pictures.load(entry, path, kind)
+    try:
+        _pictures.load(entry, path, kind)
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError):
+        return False
     _shown[name] = entry
+    return True
 
 
 def _drop(name: str) -> None:
@@ -87,4 +116,4 @@ def _drop(name: str) -> None:
         entry = _shown.pop(name)
         del _pictures[entry]
         if entry in _files:
-            _files.pop(entry).unlink(missing_ok=True)
+            _remove(_files.pop(entry))

@@ -35,6 +35,7 @@ class Problem:
 
 _RESUME = Fix("shotpack.resume", "Resume")
 _AGAIN = Fix("shotpack.send_again", "Send Again")
+_USE = Fix("shotpack.use_folder", "Use This Folder")
 _FETCH = Fix("shotpack.fetch_again", "Fetch Again")
 _START = Fix("shotpack.start_engine", "Start Engine", of_shot=False)
 _INSTALL = Fix("shotpack.install_engine", "Install Engine", of_shot=False)
@@ -50,6 +51,9 @@ _ADVICE: dict[Code, tuple[str, Fix | None]] = {
     Code.REMOTE_OFFLINE: ("Allow online access in the preferences under System, Network.", _START),
     Code.INSTALL_OFFLINE: ("Allow online access in the preferences under System, Network.", None),
     Code.FOLDER_UNWRITABLE: ("Make it writable, then fetch the frames again.", _FETCH),
+    Code.FOLDER_UNTRUSTED: ("If you know it, let the shot use it; until then nothing there is touched.", _USE),
+    Code.BAD_REQUEST: ("Generate the shot anew.", None),
+    Code.NOT_SHOWN: ("It is tried again by itself; please report it if that lasts.", None),
     Code.START_UNSUPPORTED: ("Generate it anew from something else, or with another model under Advanced.", None),
     Code.MODEL_MISSING: ("Choose or download a model in the preferences.", _AGAIN),
     Code.MODEL_NOT_INSTALLED: ("Choose or download a model in the preferences, then send the shot again.", _AGAIN),
@@ -63,6 +67,8 @@ _ADVICE: dict[Code, tuple[str, Fix | None]] = {
 
 def of_shot(shot: Shot, job: Job | None) -> Problem | None:
     """What is wrong with a shot, if anything is."""
+    if shot.id in runtime.troubles:
+        return of_error(runtime.troubles[shot.id])
     if shot.fault is not None:
         return of_error(shot.fault, _AGAIN if not shot.job else _RESUME)
     if job is not None and job.failure is not None and job.state == "failed":

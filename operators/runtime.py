@@ -1,35 +1,45 @@
 """The one timer: it lets the desk take in what has happened, and the timeline follow. Nothing else calls them.
 
-Strips are left alone while Blender renders, saves or plays ahead; what was to be done then is done afterwards.
+Strips are left alone while Blender renders or plays ahead; what was to be done then is done afterwards. What goes wrong
+with one shot's strips is shown as that shot's problem and tried again, less and less often; the others go on.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from typing import Any
 
 import bpy
 
 from ..engine.client.desk import Desk, EngineState, Where
 from ..engine.client.shot import Shot
-from . import clip, previews, settings, timeline, timers
+from ..engine.errors import EngineError
+from . import clip, previews, settings, timeline, timers, unexpected
 
 BUDGET = 0.004
 """Seconds of a tick, of which the desk may take half; a single shot's strips may take longer."""
 _BUSY, _IDLE, _SLEEPING = 0.1, 0.5, 1.0
 
 _HEAR_SECONDS = 5.0
+_TRY_AGAIN = (0.5, 60.0)
+"""Seconds until strips that went wrong are tried again: at first, each time twice as many, and at most."""
 
 _heard = 0.0
 desk: Desk | None = None
 """There while the extension is registered; made on first use."""
+troubles: dict[str, EngineError] = {}
+"""Why a shot's strips are not as they should be; they are tried again."""
 _waiting: dict[str, Shot] = {}
 """Shots whose strips may be out of date."""
 _finishing: set[str] = set()
 """Complete shots whose strips are being exchanged for the one of all frames."""
-_held: set[str] = set()
-"""Why strips must be left alone now."""
+_rendering = False
+"""Whether Blender renders: strips are left alone."""
+_pauses: dict[str, float] = {}
+_due: dict[str, float] = {}
+"""Shots in trouble: how long the last wait was, and when they are tried again."""
+_parked = False
+"""Whether the engine makes room for a render of Blender's."""
 
 
 def the_desk() -> Desk:
@@ -38,6 +48,11 @@ def the_desk() -> Desk:
     if desk is None:
         desk = Desk(clip.filming())
     return desk
+
+
+def attended() -> bool:
+    """Whether anything may be done by itself: in a Blender without a window, only once a script has asked for it."""
+    return not bpy.app.background or desk is not None
 
 
 def where() -> Where:
@@ -62,7 +77,7 @@ def wake() -> None:
 
 
 def new_id() -> str:
-    """A name for a shot that no other has."""
+    """A name for a shot, or for one sending of it, that no other has."""
     return uuid.uuid4().hex
 
 
@@ -76,7 +91,7 @@ def send(shot: Shot) -> None:
 def follow(shot: Shot) -> None:
     """Let the timeline follow a shot, from the next tick on."""
     the_desk().follow(shot)
-    _waiting[shot.id] = shot
+    _look_at(shot)
 
 
 def shot_of(shot: str) -> Shot | None:
@@ -84,56 +99,34 @@ def shot_of(shot: str) -> Shot | None:
     return desk.shots.get(shot) if desk else None
 
 
-def adopt() -> None:
-    """Follow the unfinished shots of the file that is open, and no others; wake the engine if one of them needs it."""
+def forget() -> None:
+    """Follow no shot any more: another file is open."""
     the_desk().forget()
-    _waiting.clear()
-    _finishing.clear()
-    needed = False
-    for _, meta in list(timeline.stamped()):
-        stamp = meta.shotpack
-        if stamp.state == "finished" or shot_of(stamp.shot):
-            continue
-        shot = shot_from(meta)
-        if shot is None:
-            continue
-        if not stamp.job:
-            send(shot)  # the file was closed before the engine had answered
-        else:
-            follow(shot)
-        needed |= stamp.state not in ("failed", "cancelled")
-    if needed:
-        wake()
-
-
-def shot_from(meta: Any) -> Shot | None:
-    """A shot's record from what its strip remembers; None where its pictures' folder is not to be found any more."""
-    stamp, folder = meta.shotpack, timeline.folder_of(meta)
-    return Shot(stamp.shot, stamp.name, folder, stamp.frames, stamp.job, stamp.request) if folder else None
+    for kept in (_waiting, _finishing, troubles, _pauses, _due):
+        kept.clear()
 
 
 def step() -> float:
     """One tick; returns the seconds until the next. Tests call it where Blender's timers do not run."""
     if desk is None:
         return _SLEEPING
-    if _held:
+    if _rendering:
+        _look_for_render()
+    if _rendering:
         return _BUSY
     _hear_from_engine()
-    for shot in desk.poll(BUDGET / 2):
+    for shot in _told(desk):
         _waiting[shot.id] = shot
     until = time.perf_counter() + BUDGET / 2
     changed = False
+    for name in [name for name, due in _due.items() if due <= time.monotonic() and name in desk.shots]:
+        del _due[name]
+        _waiting[name] = desk.shots[name]
+    for name in _waiting.keys() & _due.keys():
+        del _waiting[name]  # it is looked at when it is due
     while _waiting and _may_touch_strips():
         name = next(iter(_waiting))
-        shot = _waiting.pop(name)
-        differed = timeline.reconcile(shot, desk.job(shot))
-        if shot.complete and differed:
-            _waiting[name] = shot  # until there is nothing left to do
-            _finishing.add(name)
-        elif name in _finishing:
-            _finishing.discard(name)
-            desk.tidy(shot)
-        previews.show(shot.id, desk.job(shot))
+        _catch_up(desk, _waiting.pop(name))
         changed = True
         if time.perf_counter() > until:
             break
@@ -151,40 +144,86 @@ def redraw() -> None:
                 area.tag_redraw()
 
 
-def hold(why: str) -> None:
-    """Leave strips alone until `let_go(why)`."""
-    _held.add(why)
+def render_begins(*, ours: bool) -> None:
+    """Leave strips alone, which the render's thread reads, and make room on the device unless the render is ours."""
+    global _parked, _rendering
+    _rendering = True
+    if desk is not None and not ours:
+        _parked = True
+        desk.park(True)
 
 
-def let_go(why: str) -> None:
-    """Go on with what was held for this reason."""
-    _held.discard(why)
+def render_ends() -> None:
+    """Strips may change again, and the device is free."""
+    global _parked, _rendering
+    _rendering = False
+    parked, _parked = _parked, False
+    if desk is not None and parked:
+        desk.park(False)
 
 
 def look_again() -> None:
     """The file has changed under us (undo, redo): every shot's strips may be out of date."""
+    _due.clear()
     if desk is not None:
         _waiting.update(desk.shots)
 
 
 def attach() -> None:
     """Start the timer."""
-    # A file may be open already, and register() must not look at it: the first tick does.
-    timers.begin(_first, 0.2)
     timers.begin(_tick, 0.5, persistent=True)
 
 
 def detach() -> None:
     """Stop the timer and let go of the engine: it ends when its pipe closes."""
-    global desk
-    timers.end(_first, _tick)
+    global desk, _parked, _rendering
+    timers.end(_tick)
     if desk is not None:
         desk.close()
         desk = None
-    _waiting.clear()
-    _finishing.clear()
-    _held.clear()
+    _parked = _rendering = False
+    for kept in (_waiting, _finishing, troubles, _pauses, _due):
+        kept.clear()
     previews.clear()
+
+
+def _told(desk: Desk) -> list[Shot]:
+    """The shots that look different now. A desk that goes wrong is asked again at the next tick; the rest goes on."""
+    try:
+        return desk.poll(BUDGET / 2)
+    except Exception as fault:
+        unexpected.report(fault)
+        return []
+
+
+def _look_at(shot: Shot) -> None:
+    _due.pop(shot.id, None)
+    _waiting[shot.id] = shot
+
+
+def _catch_up(desk: Desk, shot: Shot) -> None:
+    """Bring one shot's strips up to date; what goes wrong with them is its own trouble."""
+    try:
+        differed = timeline.reconcile(shot, desk.job(shot))
+    except Exception as fault:
+        unexpected.report(fault)
+        troubles[shot.id] = unexpected.error_of(fault)
+        first, most = _TRY_AGAIN
+        _pauses[shot.id] = min(most, 2 * _pauses.get(shot.id, first / 2))
+        _due[shot.id] = time.monotonic() + _pauses[shot.id]
+        return
+    troubles.pop(shot.id, None)
+    _pauses.pop(shot.id, None)
+    if shot.complete and differed:
+        _waiting[shot.id] = shot  # until there is nothing left to do
+        _finishing.add(shot.id)
+    elif shot.id in _finishing:
+        _finishing.discard(shot.id)
+        desk.tidy(shot)
+    try:
+        previews.show(shot.id, desk.job(shot))
+    except Exception as fault:
+        unexpected.report(fault)  # a shot without a small picture is still a shot
 
 
 def _may_touch_strips() -> bool:
@@ -195,6 +234,12 @@ def _may_touch_strips() -> bool:
     return not (playing and any(editor.use_prefetch for editor in editors))
 
 
+def _look_for_render() -> None:
+    """End a render that has ended unheard: Blender tells of no end where it could not begin, with a full disk say."""
+    if not bpy.app.is_job_running("RENDER"):  # one that blocks Blender would block this tick as well
+        render_ends()
+
+
 def _hear_from_engine() -> None:
     """What the engine says of its memory is shown, and changes."""
     global _heard
@@ -203,9 +248,6 @@ def _hear_from_engine() -> None:
         desk.ask()
 
 
-def _first() -> None:
-    adopt()
-
-
+@unexpected.outlived(_SLEEPING)
 def _tick() -> float:
     return step()

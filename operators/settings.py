@@ -73,6 +73,7 @@ class ShotStamp(bpy.types.PropertyGroup):
     shot: StringProperty(options={"HIDDEN"})
     name: StringProperty(options={"HIDDEN"})
     job: StringProperty(options={"HIDDEN"})
+    key: StringProperty(options={"HIDDEN"})
     frames: IntProperty(options={"HIDDEN"})
     request: StringProperty(options={"HIDDEN"})
     state: StringProperty(default="sending", options={"HIDDEN"})

@@ -8,6 +8,7 @@ copied them to; it is idempotent, and everything that changes a shot ends in it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import bpy
 
 from ..engine.client.session import Job
 from ..engine.client.shot import Shot
-from . import strips
+from . import strips, trust
 
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
 _WAITING_COLOUR = "COLOR_06"
@@ -40,6 +41,7 @@ def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     meta = strips.displayed(editor).new_meta(shot.name, spot.channel, spot.start)
     stamp = meta.shotpack
     stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
+    stamp.key = shot.key
     _place_board(meta, shot, board)
     strips.set_end(meta, spot.start + spot.length)
     meta.color_tag = _WAITING_COLOUR
@@ -58,13 +60,16 @@ def begin_again(shot: Shot, board: Path) -> None:
             placeholder.directory = f"{_blender_path(board.parent)}/"
         for strip in old:
             meta.strips.remove(strip)
-        meta.shotpack.job = ""
+        meta.shotpack.job, meta.shotpack.key = "", shot.key
 
 
 def stamped() -> Iterator[tuple[Any, Any]]:
-    """Every shot's meta strip in the file, with its scene. A shot that was cut or copied has several."""
+    """Every shot's meta strip in the file, with its scene. A shot that was cut or copied has several.
+
+    A scene of another file, linked or overridden, is that file's to change.
+    """
     for scene in bpy.data.scenes:
-        if scene.sequence_editor is not None:
+        if scene.sequence_editor is not None and scene.library is None and scene.override_library is None:
             for strip in scene.sequence_editor.strips_all:
                 if strip.type == "META" and strip.shotpack.shot:
                     yield scene, strip
@@ -82,9 +87,12 @@ def reconcile(shot: Shot, job: Job | None) -> bool:
     """
     changed = False
     for meta in find(shot.id):
+        changed |= _point(meta, shot)
         if shot.complete:
             changed |= _finish(meta, shot) or _stamp(meta, shot, "finished")
             continue
+        if job is None and meta.shotpack.job:
+            continue  # the engine has told nothing yet: what was known last stays
         state = job.state if job else "sending"
         changed |= _stamp(meta, shot, "running" if state == "finished" else state)
         if job is not None and meta.shotpack.state != "finished":
@@ -94,10 +102,13 @@ def reconcile(shot: Shot, job: Job | None) -> bool:
 
 
 def folder_of(meta: Any) -> Path | None:
-    """Where a shot's pictures are by its strips, whose paths Blender keeps right when a file is saved elsewhere."""
+    """Where a shot's pictures are by its strips, whose paths Blender keeps right when a file is saved elsewhere.
+
+    The disk is not asked: anybody may have written what the strips say.
+    """
     for strip in meta.strips:
         if strip.type == "IMAGE" and strip.shotpack.role:
-            return Path(bpy.path.abspath(strip.directory))
+            return _folder(strip)
     return None
 
 
@@ -110,12 +121,30 @@ def pictures(meta: Any) -> list[Path]:
     return []
 
 
-def point_at(shot: str, folder: str) -> None:
-    """Let a shot's strips show the pictures in `folder`, a Blender path."""
-    for meta in find(shot):
-        for strip in meta.strips:
-            if strip.type == "IMAGE" and strip.shotpack.role:
-                strip.directory = f"{folder}/"
+def point_at(shot: Shot) -> None:
+    """Let a shot's strips show the pictures in its folder, which has moved."""
+    for meta in find(shot.id):
+        _point(meta, shot)
+
+
+def _point(meta: Any, shot: Shot) -> bool:
+    """An undo, or a file saved elsewhere, may have left a strip with a path that was right before.
+
+    Where the folder is gone the artist has moved it, and knows better where its pictures are.
+    """
+    folder = trust.plainly(shot.folder)
+    astray = [
+        strip
+        for strip in meta.strips
+        if strip.type == "IMAGE" and strip.shotpack.role and _folder(strip) != folder and folder.is_dir()
+    ]
+    for strip in astray:
+        strip.directory = f"{_blender_path(folder)}/"
+    return bool(astray)
+
+
+def _folder(strip: Any) -> Path:
+    return trust.plainly(bpy.path.abspath(strip.directory))
 
 
 def _stamp(meta: Any, shot: Shot, state: str) -> bool:
@@ -123,6 +152,8 @@ def _stamp(meta: Any, shot: Shot, state: str) -> bool:
     stamp, changed = meta.shotpack, False
     if stamp.job != shot.job and shot.job:
         stamp.job, changed = shot.job, True
+    if stamp.key != shot.key and shot.key:
+        stamp.key, changed = shot.key, True
     if stamp.state != state:
         stamp.state, meta.color_tag, changed = state, _COLOURS.get(state, _WAITING_COLOUR), True
     return changed
@@ -144,8 +175,10 @@ def _new_image(meta: Any, name: str, picture: Path, channel: int, frame: int, ro
 
 
 def _blender_path(path: Path) -> str:
-    """Relative to the file, once it has a place."""
-    return bpy.path.relpath(str(path)) if bpy.data.filepath else str(path)
+    """Relative to the file, once it has a place; from one of Windows' drives to another no such path leads."""
+    with contextlib.suppress(ValueError):
+        return bpy.path.relpath(str(path)) if bpy.data.filepath else str(path)
+    return str(path)
 
 
 def _show_section(meta: Any, shot: Shot, section: int, frames: range) -> bool:

@@ -91,6 +91,9 @@ def _draw_engine(layout: Any, _context: Any) -> None:
         row.operator("shotpack.stop_engine", text="", icon="PANEL_CLOSE")
     else:
         row.operator("shotpack.start_engine", text="", icon="PLAY")
+    parked = _parked(desk) if desk and state == "ready" else ""
+    if parked:
+        draw_text(layout, parked, "PAUSE")
     for worker in desk.about.get("workers", []) if desk and state == "ready" else ():
         if not worker["ready"]:
             layout.label(text=f"{worker['device']}: loading …", translate=False)
@@ -100,6 +103,16 @@ def _draw_engine(layout: Any, _context: Any) -> None:
     problem = problems.of_engine()
     if problem is not None:
         draw_problem(layout, problem, "")
+
+
+def _parked(desk: Any) -> str:
+    """Who keeps the engine's weights off the device, in one sentence; empty where nobody does."""
+    clients = [each.get("client", "") for each in desk.about.get("parked_by") or ()]
+    if desk.client in clients:
+        return "Parked while Blender renders."
+    if any(clients):
+        return "Parked while another program uses the device."
+    return "Parked until somebody unparks it." if clients or desk.about.get("parked") else ""
 
 
 def draw_problem(layout: Any, problem: problems.Problem, shot: str) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import bpy
 
-from ..operators import previews, problems, runtime, strips, timeline
+from ..operators import adoption, previews, problems, runtime, strips, timeline
 from .shot import Sidebar, draw_problem
+from .text import draw_text
 
 _ICONS = {
     "sending": "EXPORT",
@@ -27,7 +28,9 @@ class _Shots(Sidebar):
 
     def draw(self, context: Any) -> None:
         layout, drawn = self.layout, set()
-        for stamp in _stamps(strips.scene_of(context)):
+        scene = strips.scene_of(context)
+        _draw_unsent(layout, len(adoption.unsent(scene)))
+        for stamp in _stamps(scene):
             if stamp.shot not in drawn:
                 drawn.add(stamp.shot)
                 _draw_stamped(layout, stamp)
@@ -57,6 +60,17 @@ def _stamps(scene: Any) -> Iterator[Any]:
             yield meta.shotpack
 
 
+def _draw_unsent(layout: Any, count: int) -> None:
+    """Opening a file sends nothing: what was never sent waits for a press."""
+    if not count:
+        return
+    translated = bpy.app.translations.pgettext_iface
+    one, more = "1 shot was never sent.", "{count} shots were never sent."
+    box = layout.box()
+    draw_text(box, translated(one) if count == 1 else translated(more).format(count=count), "INFO")
+    box.operator("shotpack.send_unsent", icon="EXPORT", text="Send It" if count == 1 else "Send Them")
+
+
 def _draw_stamped(layout: Any, stamp: Any) -> None:
     shot = runtime.shot_of(stamp.shot)
     job = runtime.desk.job(shot) if runtime.desk and shot else None
@@ -64,10 +78,17 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
     box = layout.box()
     row = box.row(align=True)
     row.operator("shotpack.select", text=stamp.name, icon=_ICONS.get(state, "SEQUENCE"), emboss=False).shot = stamp.shot
-    for action, icon in _actions(state):
+    for action, icon in _actions(state) if stamp.shot not in adoption.left_alone else ():
         row.operator(f"shotpack.{action}", text="", icon=icon).shot = stamp.shot
-    row.operator("shotpack.reveal", text="", icon="FILE_FOLDER").shot = stamp.shot
+    if stamp.shot not in adoption.left_alone:
+        row.operator("shotpack.reveal", text="", icon="FILE_FOLDER").shot = stamp.shot
     if shot is None:
+        if stamp.shot in adoption.left_alone:
+            draw_problem(box, problems.of_error(adoption.left_alone[stamp.shot]), stamp.shot)
+        elif adoption.is_unsent(stamp):
+            row = box.row()
+            row.label(text="Never sent.")
+            row.operator("shotpack.send_unsent").shot = stamp.shot
         return
     if state in ("running", "paused") and job is not None:
         box.progress(factor=job.done, text=_progress(job))

@@ -1,0 +1,136 @@
+"""The shots of a file that was opened: which are followed, which wait for a press, and which are left alone.
+
+Opening sends and moves nothing, and starts an engine only for a job that is in its store on this machine. What a strip
+remembers of its shot is read with care: anybody may have written the file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine.client import stored
+from ..engine.client.names import job_name
+from ..engine.client.shot import Shot
+from ..engine.errors import Code, EngineError
+from ..engine.protocol import FRAMES_MAXIMUM
+from . import runtime, settings, timeline, timers, trust, unexpected
+
+left_alone: dict[str, EngineError] = {}
+"""Shots of the open file that are shown and nothing else, and why."""
+_unsure: dict[str, Shot] = {}
+"""Followed shots for whose jobs an engine is started once they are found in the store of this machine."""
+_AGAIN_SECONDS = 2.0
+"""Until the store is looked into again that somebody held."""
+
+
+def adopt() -> None:
+    """Follow the unfinished shots of the file that is open, and no others."""
+    runtime.forget()
+    left_alone.clear()
+    _unsure.clear()
+    adopt_again()
+
+
+def adopt_again() -> None:
+    """The same for those that are not followed yet: a folder may be used now."""
+    for _, meta in list(timeline.stamped()):
+        try:
+            stamp = meta.shotpack
+            if stamp.state != "finished" and runtime.shot_of(stamp.shot) is None:
+                _adopt(meta)
+        except Exception as fault:
+            unexpected.report(fault)  # the others are adopted
+    if _look() is not None:
+        timers.begin(_look, _AGAIN_SECONDS)
+
+
+def record(meta: Any) -> Shot | None:
+    """A shot's record from what its strip remembers; None where it must be left alone: `left_alone` says why."""
+    name = meta.shotpack.shot
+    try:
+        shot = _read(meta)
+    except EngineError as fault:
+        left_alone[name] = fault
+        return None
+    left_alone.pop(name, None)
+    return shot
+
+
+def unsent(scene: Any | None = None) -> list[Any]:
+    """A strip of each shot, in one scene or in all, that no engine was ever asked for: Blender was closed too early."""
+    found: dict[str, Any] = {}
+    for owner, meta in timeline.stamped():
+        if scene in (None, owner) and is_unsent(meta.shotpack):
+            found.setdefault(meta.shotpack.shot, meta)
+    return list(found.values())
+
+
+def is_unsent(stamp: Any) -> bool:
+    """Whether a shot waits for a press to be sent."""
+    if stamp.job or stamp.state == "finished" or stamp.shot in left_alone:
+        return False
+    return runtime.shot_of(stamp.shot) is None
+
+
+def _adopt(meta: Any) -> None:
+    """Follow one strip's shot, if an engine was ever asked for it; else it waits for a press."""
+    shot = record(meta)
+    if shot is not None and shot.job:
+        runtime.follow(shot)
+        if meta.shotpack.state not in ("failed", "cancelled"):
+            _unsure[shot.id] = shot
+
+
+def _read(meta: Any) -> Shot:
+    """The shot that a strip tells of; the engine is yet to say whether the job is really its own.
+
+    Raises EngineError: `bad_request` where the strip tells nonsense, `job_unknown` where its pictures lie nowhere any
+    more, `folder_untrusted` where they lie somewhere that the artist has not agreed to.
+    """
+    stamp = meta.shotpack
+    if not all(map(job_name, (stamp.shot, *filter(None, (stamp.job, stamp.key))))) or (
+        not 1 <= stamp.frames <= FRAMES_MAXIMUM
+    ):
+        raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it")
+    folder = timeline.folder_of(meta)
+    if folder is None:
+        raise EngineError(Code.JOB_UNKNOWN, name=stamp.name)
+    if not trust.trusted(folder):
+        raise EngineError(Code.FOLDER_UNTRUSTED, path=str(folder))
+    shot = Shot(stamp.shot, stamp.name, folder, stamp.frames, stamp.job, stamp.request, stamp.key)
+    shot.confirmed = not stamp.job
+    return shot
+
+
+def _look() -> float | None:
+    """Start or find the engine if it has one of the jobs that the file names; say so of those that it has not.
+
+    Returns seconds where the store is to be looked into again, because somebody holds it just now.
+    """
+    if _unsure and not settings.preferences().remote:
+        found = stored.known(settings.home(), {shot.job for shot in _unsure.values()})
+        if found is None:
+            return _AGAIN_SECONDS
+        for name in [name for name, shot in _unsure.items() if shot.job not in found]:
+            shot = _unsure.pop(name)
+            runtime.the_desk().refuse(shot, EngineError(Code.JOB_UNKNOWN, name=shot.name))
+    if _unsure:
+        runtime.wake()
+    _unsure.clear()
+    return None
+
+
+def attach() -> None:
+    """See to the file that is open already: register() must not look at it, a moment later one may."""
+    timers.begin(_first, 0.2)
+
+
+def detach() -> None:
+    """Forget it all."""
+    timers.end(_first, _look)
+    left_alone.clear()
+    _unsure.clear()
+
+
+def _first() -> None:
+    adopt()

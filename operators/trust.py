@@ -1,0 +1,65 @@
+"""Which folders may be used: a file names those of its shots, and anybody may have written the file.
+
+Trusted are `//shots/NAME` beside the saved file, NAME in the user folder's shots, and what the artist has agreed to
+with Use This Folder, which is noted outside of any file. Of every other folder nothing is even looked at: on Windows
+that alone may send a password to another machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import bpy
+
+from ..engine.client.names import is_link, plain_name
+from . import settings
+
+SHOTS = "shots"
+"""The folder of all shots, beside a file and in the user folder."""
+_NOTES = "trusted-folders.jsonl"
+
+
+def trusted(folder: Path, beside: str | None = None) -> bool:
+    """Whether a shot's folder may be used from the file at `beside`: the one that is open, where that is left out."""
+    file = bpy.data.filepath if beside is None else beside
+    homes = [settings.user_folder() / SHOTS, *([plainly(file).parent / SHOTS] if file else [])]
+    folder = plainly(folder)
+    try:
+        if folder.parent in homes and plain_name(folder.name) and not is_link(folder.parent) and not is_link(folder):
+            return True
+        agreed = _agreed().get(str(folder))
+        return agreed is not None and agreed == os.path.realpath(folder)
+    except OSError:
+        return False  # a disk that does not answer now may do so when the file is opened again
+
+
+def remember(folder: Path) -> None:
+    """Trust a folder from now on, as long as it leads where it leads now. Raises OSError where that cannot be noted."""
+    folder = plainly(folder)
+    note = json.dumps({"folder": str(folder), "leads": os.path.realpath(folder)})
+    # One line in one write: what another Blender notes at the same moment stays whole.
+    with (settings.user_folder() / _NOTES).open("ab") as notes:
+        notes.write(f"{note}\n".encode())
+
+
+def plainly(path: Path | str) -> Path:
+    """A path without `..` and the like; the disk is not asked."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  Path.resolve would ask the disk
+
+
+def _agreed() -> dict[str, str]:
+    """The folders that the artist has agreed to, and where each of them led then."""
+    try:
+        lines = (settings.user_folder() / _NOTES).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    found = {}
+    for line in lines:
+        try:
+            note = json.loads(line)
+            found[str(note["folder"])] = str(note["leads"])
+        except (ValueError, KeyError, TypeError):
+            continue  # half a line, of a Blender that was killed
+    return found
