@@ -69,15 +69,15 @@ def folder_anew(shot: Shot) -> Path:
     return folder
 
 
-def move_beside(file: Path) -> None:
+def move_beside(file: Path) -> set[Path]:
     """Before the file is saved for the first time: put its shots' pictures beside it, and let the strips show those.
 
     The old ones stay until the user folder is cleared: an undo, or a save that fails, may need them. Where the disk
-    refuses, a shot stays where it is, whole.
+    refuses, a shot stays where it is, whole. Returns the new folders.
     """
     if bpy.data.filepath:
-        return  # Blender itself keeps relative paths right when a saved file is saved elsewhere
-    moved = set[str]()
+        return set()  # Blender itself keeps relative paths right when a saved file is saved elsewhere
+    moved: dict[str, Path] = {}
     for _, meta in list(timeline.stamped()):
         name = meta.shotpack.shot
         if name in moved:
@@ -85,29 +85,25 @@ def move_beside(file: Path) -> None:
         shot = runtime.shot_of(name) or adoption.record(meta)
         if shot is None or not shot.folder.is_dir():
             continue
-        moved.add(name)
+        moved[name] = shot.folder
         try:
             runtime.the_desk().move(shot, _new_beside(file, shot.folder.name), _copy)
         except OSError as fault:
             unexpected.report(fault)
             continue
+        moved[name] = shot.folder
         timeline.point_at(shot)
+    return {trust.plainly(folder) for folder in moved.values()}
 
 
-def stay_trusted(file: Path) -> None:
+def stay_trusted(file: Path, new: set[Path]) -> None:
     """Before a file is saved elsewhere, or a copy of it: its shots' folders are as good for that one as for this.
 
-    It has been told of them by the artist's own session and not by a file that came from somewhere.
+    `new` are those that were just put beside the file, which may be no place for this one: where it is a copy.
     """
     for folder in {timeline.folder_of(meta) for _, meta in timeline.stamped()} - {None}:
-        if (trust.trusted(folder) or _ours(folder)) and not trust.trusted(folder, beside=str(file)):
+        if folder in new or (trust.trusted(folder) and not trust.trusted(folder, beside=str(file))):
             trust.remember(folder)
-
-
-def _ours(folder: Path) -> bool:
-    """Whether a shot of this session lies there: it was just put beside the file that is being saved."""
-    desk = runtime.desk
-    return desk is not None and any(trust.plainly(shot.folder) == folder for shot in desk.shots.values())
 
 
 def _new_beside(file: Path, wish: str) -> Path:

@@ -37,8 +37,8 @@ def undone(_scene: Any, _more: Any = None) -> None:
 def will_save(file: Any, _more: Any = None) -> None:
     """Shots go with the file: their frames lie beside it from the first save on. No timer runs during a save."""
     if file and runtime.attended():
-        folders.move_beside(Path(file))
-        folders.stay_trusted(Path(file))
+        new = folders.move_beside(Path(file))
+        folders.stay_trusted(Path(file), new)
 
 
 @persistent

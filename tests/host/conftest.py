@@ -27,8 +27,9 @@ with av.open(sys.argv[1], "w") as file:
 @pytest.fixture(scope="session")
 def extension() -> Iterator[None]:
     studio.install()
-    yield
     runtime = studio.part("operators.runtime")
+    runtime.the_desk()  # without a window nothing is done by itself before a script has asked for something
+    yield
     engine = runtime.the_desk()._engine
     runtime.detach()
     if engine is not None:

@@ -1,6 +1,6 @@
-"""A Blender that is killed, and the one that opens its file afterwards; `test_killed` runs it with `film` and `reopen`.
+"""A Blender that is killed, a render farm's that opens its file, and the artist's that does so in the end.
 
-Both say in one JSON line on stdout when they have come to what the test waits for.
+`test_killed` runs it with `film`, `farm` and `reopen`. Each says in one JSON line on stdout when it has come to what the test waits for.
 """
 
 from __future__ import annotations
@@ -32,11 +32,44 @@ def film(file: Path) -> None:
         time.sleep(0.02)
 
 
-def reopen(file: Path) -> None:
-    """Open the file, as an artist would, and let the shot come to its end."""
+def farm(file: Path) -> None:
+    """Open the file, as `blender -b file.blend -f 1` does, render a frame and save."""
+    runtime = part("operators.runtime")
+    before = everything(file.parent)
     bpy.ops.wm.open_mainfile(filepath=str(file))
     scene = bpy.context.scene
-    part("operators.runtime").adopt()  # what load_post does in a Blender that knew the extension before it opened
+    scene.render.filepath = str(file.parent / "rendered.png")
+    bpy.ops.render.render(write_still=True)
+    if runtime.desk is not None:  # it takes a moment
+        step_until(lambda: runtime.desk.state != "starting")
+    (meta,) = shot_strips(scene)
+    roles, directories = [each.shotpack.role for each in meta.strips], {each.directory for each in meta.strips}
+    bpy.ops.wm.save_mainfile()
+    tell(
+        new=sorted(everything(file.parent) - before),
+        desk=runtime.desk is not None,
+        engine=(part("operators.settings").home() / "engine.json").exists(),
+        state=meta.shotpack.state,
+        roles=roles,
+        directories=sorted(directories),
+        timers=[name for name in ("_tick", "_first") if registered(getattr(runtime, name, None))],
+    )
+
+
+def registered(timer: object) -> bool:
+    return timer is not None and bpy.app.timers.is_registered(timer)
+
+
+def everything(place: Path) -> set[str]:
+    """Every file beside the .blend, in the user folder and in the engine's home, but Blender's own."""
+    return {str(path.relative_to(place)) for path in place.rglob("*") if "dist-" not in str(path)}
+
+
+def reopen(file: Path) -> None:
+    """Open the file, as an artist would, and let the shot come to its end."""
+    part("operators.runtime").the_desk()  # as in a Blender with a window, where somebody may press a button
+    bpy.ops.wm.open_mainfile(filepath=str(file))
+    scene = bpy.context.scene
     (meta,) = shot_strips(scene)
     step_until(lambda: meta.shotpack.state == "finished")
     frames = part("operators.timeline").pictures(meta)
@@ -59,4 +92,4 @@ def tell(**news: object) -> None:
 
 if __name__ == "__main__":
     install()
-    {"film": film, "reopen": reopen}[sys.argv[1]](Path(sys.argv[2]))
+    {"film": film, "farm": farm, "reopen": reopen}[sys.argv[1]](Path(sys.argv[2]))

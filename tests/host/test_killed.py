@@ -1,4 +1,4 @@
-"""Blender killed in the midst of a shot: the file is opened again, and the shot completes."""
+"""Blender killed in the midst of a shot: a render farm leaves it as it is, opened again by the artist it completes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_a_killed_blenders_shot_completes_when_its_file_is_opened_again(tmp_path):
+def test_a_killed_blenders_shot_waits_on_a_render_farm_and_completes_when_it_is_opened_again(tmp_path):
     with blender(tmp_path, "film") as first:
         begun = told(first)
         first.send_signal(signal.SIGKILL)
@@ -47,6 +47,16 @@ def test_a_killed_blenders_shot_completes_when_its_file_is_opened_again(tmp_path
     while not gone(begun["engine"]):  # its pipe has closed
         assert time.monotonic() < until, "the engine has outlived its Blender"
         time.sleep(0.05)
+    kept = sorted(path.name for path in (tmp_path / "shots" / "panel-1").iterdir())
+    with blender(tmp_path, "farm") as farm:
+        found = told(farm)
+        assert farm.wait(60) == 0
+    # A Blender without a window has opened and rendered the file: it has started, sent, fetched and moved nothing.
+    assert (found["desk"], found["engine"], found["timers"]) == (False, False, [])
+    assert {name for name in found["new"] if "rendered" not in name} <= {"film.blend1"}
+    assert (found["state"], found["directories"]) == ("running", ["//shots/panel-1/"])
+    assert set(found["roles"]) == {"placeholder", "section"}
+    assert sorted(path.name for path in (tmp_path / "shots" / "panel-1").iterdir()) == kept
     with blender(tmp_path, "reopen") as second:
         ended = told(second)
         assert second.wait(60) == 0

@@ -1,4 +1,4 @@
-"""What a file may make the client send, move and start: pictures that lie in the shot's own folder, and nothing else."""
+"""What a file may make the client send, move and start: pictures in the shot's own folder, and nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ PNG = b"\x89PNG\r\n\x1a\n, and more"
 ELSEWHERE = [
     *("../secret.png", "/secret.png", "a/../../secret.png", "..\\secret.png", "C:secret.png", "C:\\secret.png"),
     *("\\\\server\\share\\secret.png", "board.png:stream.png", "", ".", "..", ".hidden.png", "nul.png", "COM1.jpg"),
-    *("board.png.", "board.png ", "board\n.png", "board\0.png", "b" * 300 + ".png", "\ud800.png", "CON .png", "conin$.png"),
+    *(
+        "board.png.",
+        "board.png ",
+        "board\n.png",
+        "board\0.png",
+        "b" * 300 + ".png",
+        "\ud800.png",
+        "CON .png",
+        "conin$.png",
+    ),
 ]
 NO_PICTURES = ["key.pem", "notes.txt", "clip.blend", "png"]
 
@@ -91,8 +100,11 @@ def test_a_name_is_a_text_and_no_absolute_path(shot, name, tmp_path):
 
 @pytest.mark.parametrize(
     "request_",
-    ["", "7", "[]", "{}", "{", '{"boards": 7}', '{"boards": [1]}', '{"boards": [["x", "board.png"]]}', "[" * 100_000]
-    + ['{"boards": [[Infinity, "board.png"]]}', '{"boards": [], "clip": 7}', '{"boards": null}'],
+    [
+        *("", "7", "[]", "{}", "{", "[" * 100_000),
+        *('{"boards": 7}', '{"boards": [1]}', '{"boards": null}', '{"boards": [["x", "board.png"]]}'),
+        *('{"boards": [[Infinity, "board.png"]]}', '{"boards": [], "clip": 7}'),
+    ],
 )
 def test_what_is_no_request_is_said(shot, request_):
     shot.request = request_

@@ -1,0 +1,201 @@
+"""What opening a file does: nothing that the artist has not asked for, and nothing outside of shots' own folders."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.host.studio import FIXTURES, add_board, bpy, part, shot_strips, step_until
+from tests.host.test_shot import generate
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links need leave there")
+JOB = "0123456789abcdef"
+
+
+def stamped(scene, folder: Path, *, job: str = "", name: str = "panel-1", request: dict | None = None):
+    """A shot's strip as a file that somebody sent may hold it, with a board in its folder."""
+    timeline, shot_module = part("operators.timeline"), part("engine.client.shot")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "board.png").write_bytes((FIXTURES / "board.png").read_bytes())
+    asked = {"name": name, "model": "tiny", "prompt": "w5 w2", "frames": 37, "fps": 30.0, "seed": 0}
+    asked |= {"boards": [[1, "board.png"]], **(request or {})}
+    shot = shot_module.Shot(
+        part("operators.runtime").new_id(), name, folder, 37, job, json.dumps(asked), key=f"key-{name}"
+    )
+    channel = 2 + len(shot_strips(scene))
+    meta = timeline.place(scene, shot, timeline.Spot(1, 37, channel), folder / "board.png")
+    meta.shotpack.job = job
+    meta.shotpack.state = "running" if job else "sending"
+    return meta.shotpack.shot
+
+
+def reopened():
+    """The file, saved and opened again, after everything that opening it has set going is done; returns its scene."""
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    desk, done = part("operators.runtime").the_desk(), []
+    desk._errands.send(lambda: None, lambda _: done.append(True), lambda _: done.append(True))
+    step_until(lambda: done and desk.state != "starting")
+    return bpy.context.scene
+
+
+def strip(shot: str):
+    return part("operators.timeline").find(shot)[0]
+
+
+@pytest.fixture
+def desk(saved):
+    """The desk, with an engine that is ready."""
+    part("operators.runtime").wake()
+    desk = part("operators.runtime").the_desk()
+    step_until(lambda: desk.state == "ready")
+    return desk
+
+
+def jobs(desk) -> set[str]:
+    return {job["id"] for job in desk._connection().jobs()}
+
+
+def test_what_was_never_sent_waits_for_a_press(saved, desk, tmp_path):
+    one = stamped(saved, tmp_path / "shots" / "panel-1")
+    two = stamped(saved, tmp_path / "shots" / "panel-2", name="panel-2")
+    before = jobs(desk)
+    scene = reopened()
+    assert jobs(desk) == before
+    assert not desk.shots
+    assert [strip(shot).shotpack.job for shot in (one, two)] == ["", ""]
+    adoption = part("operators.adoption")
+    assert [meta.shotpack.shot for meta in adoption.unsent(scene)] == [one, two]
+    assert bpy.ops.shotpack.send_unsent(shot=one) == {"FINISHED"}
+    assert [meta.shotpack.shot for meta in adoption.unsent(scene)] == [two]
+    assert bpy.ops.shotpack.send_unsent() == {"FINISHED"}
+    assert adoption.unsent() == []
+    step_until(lambda: all(strip(shot).shotpack.job for shot in (one, two)))
+    assert len(jobs(desk) - before) == 2
+    # The answer to one was lost with the Blender that had asked: asked again, it is the same job and no second one.
+    job = strip(one).shotpack.job
+    strip(one).shotpack.job = ""
+    reopened()
+    assert bpy.ops.shotpack.send_unsent() == {"FINISHED"}
+    step_until(lambda: strip(one).shotpack.job)
+    assert strip(one).shotpack.job == job
+
+
+def elsewhere(tmp_path: Path, how: str) -> Path:
+    """A folder that is not the file's own, however it looks."""
+    other = tmp_path.with_name(f"{tmp_path.name}-elsewhere")
+    other.mkdir()
+    if how == "link":
+        (tmp_path / "shots").mkdir()
+        (tmp_path / "shots" / "panel-1").symlink_to(other, target_is_directory=True)
+        return tmp_path / "shots" / "panel-1"
+    if how == "linked shots":
+        (tmp_path / "shots").symlink_to(other, target_is_directory=True)
+        return tmp_path / "shots" / "panel-1"
+    if how == "climbing":
+        (tmp_path / "shots" / "panel-1").mkdir(parents=True)
+        return tmp_path / "shots" / "panel-1" / ".." / ".." / "panel-1"
+    return {"absolute": other / "panel-1", "deeper": tmp_path / "shots" / "a" / "panel-1", "shots": tmp_path / "shots"}[
+        how
+    ]
+
+
+@pytest.mark.parametrize("how", ["absolute", "link", "linked shots", "climbing", "deeper", "shots"])
+def test_a_folder_that_the_file_names_is_left_alone_until_it_is_agreed_to(saved, desk, tmp_path, how):
+    folder = elsewhere(tmp_path, how)
+    unsent = stamped(saved, folder)
+    sent = stamped(saved, folder, job=JOB, name="panel-2")
+    before, there = jobs(desk), sorted(folder.iterdir())
+    reopened()
+    assert not desk.shots
+    for order in (bpy.ops.shotpack.send_unsent, bpy.ops.shotpack.resume, bpy.ops.shotpack.fetch_again):
+        for shot in (unsent, sent):
+            try:
+                order(shot=shot)
+            except RuntimeError as refused:
+                assert "Use This Folder" in str(refused) or "let the shot use it" in str(refused)
+    assert not desk.shots
+    assert jobs(desk) == before
+    assert sorted(folder.iterdir()) == there
+    problem = part("operators.problems").of_error(part("operators.adoption").left_alone[unsent])
+    assert str(part("operators.timeline").folder_of(strip(unsent))) in problem.sentence
+    assert problem.fix.operator == "shotpack.use_folder"
+    assert bpy.ops.shotpack.use_folder(shot=unsent) == {"FINISHED"}
+    assert set(desk.shots) == {sent}  # followed; what was never sent waits for a press of its own
+    assert [meta.shotpack.shot for meta in part("operators.adoption").unsent()] == [unsent]
+    reopened()
+    assert set(desk.shots) == {sent}  # it is noted, outside of the file
+
+
+def test_a_folder_that_was_agreed_to_and_leads_elsewhere_now_is_asked_about_again(saved, desk, tmp_path):
+    folder = elsewhere(tmp_path, "link")
+    stamped(saved, folder, job=JOB)
+    reopened()
+    (shot,) = part("operators.adoption").left_alone
+    assert bpy.ops.shotpack.use_folder(shot=shot) == {"FINISHED"}
+    another = tmp_path / "another"
+    another.mkdir()
+    folder.unlink()
+    folder.symlink_to(another, target_is_directory=True)
+    reopened()
+    assert set(part("operators.adoption").left_alone) == {shot}
+    assert not desk.shots
+
+
+def test_a_file_saved_elsewhere_keeps_its_shots_folders(saved, desk, tmp_path):
+    shot = stamped(saved, tmp_path / "shots" / "panel-1", job=JOB)
+    (tmp_path / "copies").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copies" / "film.blend"))
+    reopened()
+    assert set(desk.shots) == {shot}
+    # Somebody else's file that names the same place is not trusted for that: it is this artist's who saved it there.
+    assert part("operators.timeline").folder_of(strip(shot)) == tmp_path / "shots" / "panel-1"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [{"job": "../../jobs"}, {"shot": "../up"}, {"job": "a/b"}, {"frames": 2**31 - 1}, {"frames": 0}, {"key": "x" * 65}],
+)
+def test_nonsense_in_a_strip_is_said_and_nothing_follows_from_it(saved, desk, tmp_path, nonsense):
+    shot = stamped(saved, tmp_path / "shots" / "panel-1", job=JOB)
+    for name, value in nonsense.items():
+        setattr(strip(shot).shotpack, name, value)
+    shot = nonsense.get("shot", shot)
+    reopened()
+    assert not desk.shots
+    assert part("operators.adoption").left_alone[shot].code == "bad_request"
+
+
+def test_no_engine_is_started_for_a_job_that_is_not_in_the_store(saved, desk, tmp_path):
+    add_board(saved, length=37)
+    known = generate(saved).shotpack.shot
+    step_until(lambda: strip(known).shotpack.job)
+    unknown = stamped(saved, tmp_path / "shots" / "other", job=JOB)
+    own = strip(known)
+    job, own.shotpack.job = own.shotpack.job, "fedcba9876543210"
+    desk.stop()
+    step_until(lambda: not (part("operators.settings").home() / "engine.json").exists())
+    reopened()
+    assert desk.state == "off"
+    problems = part("operators.problems")
+    for shot in (unknown, known):
+        assert problems.of_shot(desk.shots[shot], None).fix.operator == "shotpack.send_again"
+    strip(known).shotpack.job = job
+    reopened()
+    assert desk.state == "ready"
+
+
+def test_another_shots_job_is_not_fetched(saved, desk, tmp_path):
+    add_board(saved, length=37)
+    shot = generate(saved).shotpack.shot
+    step_until(lambda: strip(shot).shotpack.state == "finished")
+    other = tmp_path / "shots" / "other"
+    stranger = stamped(saved, other, job=strip(shot).shotpack.job, request={"seed": 7})
+    reopened()
+    problem = step_until(lambda: part("operators.problems").of_shot(desk.shots[stranger], None))
+    assert problem.fix.operator == "shotpack.send_again"
+    assert [path.name for path in other.iterdir()] == ["board.png"]
+    assert strip(stranger).shotpack.state != "finished"
