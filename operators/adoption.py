@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.client import stored
-from ..engine.client.names import job_name
+from ..engine.client.names import is_id
 from ..engine.client.shot import Shot
 from ..engine.errors import Code, EngineError
 from ..engine.protocol import FRAMES_MAXIMUM
@@ -88,16 +88,17 @@ def _read(meta: Any) -> Shot:
     more, `folder_untrusted` where they lie somewhere that the artist has not agreed to.
     """
     stamp = meta.shotpack
-    if not all(map(job_name, (stamp.shot, *filter(None, (stamp.job, stamp.key))))) or (
+    if not all(map(is_id, (stamp.shot, *filter(None, (stamp.job, stamp.key))))) or (
         not 1 <= stamp.frames <= FRAMES_MAXIMUM
     ):
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it")
     folder = timeline.folder_of(meta)
     if folder is None:
         raise EngineError(Code.JOB_UNKNOWN, name=stamp.name)
-    if not trust.trusted(folder):
+    usable = trust.usable(folder)
+    if usable is None:
         raise EngineError(Code.FOLDER_UNTRUSTED, path=str(folder))
-    shot = Shot(stamp.shot, stamp.name, folder, stamp.frames, stamp.job, stamp.request, stamp.key)
+    shot = Shot(stamp.shot, stamp.name, usable, stamp.frames, stamp.job, stamp.request, stamp.key)
     shot.confirmed = not stamp.job
     return shot
 

@@ -31,6 +31,8 @@ troubles: dict[str, EngineError] = {}
 """Why a shot's strips are not as they should be; they are tried again."""
 _waiting: dict[str, Shot] = {}
 """Shots whose strips may be out of date."""
+_shown: dict[str, int] = {}
+"""Which revision of a shot its strips show; nothing else of it is looked at before that has risen."""
 _finishing: set[str] = set()
 """Complete shots whose strips are being exchanged for the one of all frames."""
 _rendering = False
@@ -102,7 +104,7 @@ def shot_of(shot: str) -> Shot | None:
 def forget() -> None:
     """Follow no shot any more: another file is open."""
     the_desk().forget()
-    for kept in (_waiting, _finishing, troubles, _pauses, _due):
+    for kept in (_waiting, _shown, _finishing, troubles, _pauses, _due):
         kept.clear()
 
 
@@ -165,6 +167,7 @@ def render_ends() -> None:
 def look_again() -> None:
     """The file has changed under us (undo, redo): every shot's strips may be out of date."""
     _due.clear()
+    _shown.clear()
     if desk is not None:
         _waiting.update(desk.shots)
 
@@ -182,7 +185,7 @@ def detach() -> None:
         desk.close()
         desk = None
     _parked = _rendering = False
-    for kept in (_waiting, _finishing, troubles, _pauses, _due):
+    for kept in (_waiting, _shown, _finishing, troubles, _pauses, _due):
         kept.clear()
     previews.clear()
 
@@ -198,32 +201,40 @@ def _told(desk: Desk) -> list[Shot]:
 
 def _look_at(shot: Shot) -> None:
     _due.pop(shot.id, None)
+    _shown.pop(shot.id, None)
     _waiting[shot.id] = shot
 
 
 def _catch_up(desk: Desk, shot: Shot) -> None:
-    """Bring one shot's strips up to date; what goes wrong with them is its own trouble."""
+    """Bring what shows one shot up to date; what goes wrong with its strips is its own trouble."""
     try:
-        differed = timeline.reconcile(shot, desk.job(shot))
+        if _shown.get(shot.id) != shot.revision:
+            _bring_strips_up(desk, shot)
+        troubles.pop(shot.id, None)
+        _pauses.pop(shot.id, None)
     except Exception as fault:
         unexpected.report(fault)
         troubles[shot.id] = unexpected.error_of(fault)
         first, most = _TRY_AGAIN
         _pauses[shot.id] = min(most, 2 * _pauses.get(shot.id, first / 2))
         _due[shot.id] = time.monotonic() + _pauses[shot.id]
-        return
-    troubles.pop(shot.id, None)
-    _pauses.pop(shot.id, None)
-    if shot.complete and differed:
-        _waiting[shot.id] = shot  # until there is nothing left to do
-        _finishing.add(shot.id)
-    elif shot.id in _finishing:
-        _finishing.discard(shot.id)
-        desk.tidy(shot)
     try:
         previews.show(shot.id, desk.job(shot))
     except Exception as fault:
         unexpected.report(fault)  # a shot without a small picture is still a shot
+
+
+def _bring_strips_up(desk: Desk, shot: Shot) -> None:
+    revision = shot.revision
+    differed = timeline.reconcile(shot, desk.job(shot))
+    if shot.complete and differed:
+        _waiting[shot.id] = shot  # until there is nothing left to do
+        _finishing.add(shot.id)
+        return
+    _shown[shot.id] = revision
+    if shot.id in _finishing:
+        _finishing.discard(shot.id)
+        desk.tidy(shot)
 
 
 def _may_touch_strips() -> bool:

@@ -23,25 +23,31 @@ _NOTES = "trusted-folders.jsonl"
 
 def trusted(folder: Path, beside: str | None = None) -> bool:
     """Whether a shot's folder may be used from the file at `beside`: the one that is open, where that is left out."""
+    return usable(folder, beside) is not None
+
+
+def usable(folder: Path, beside: str | None = None) -> Path | None:
+    """The folder itself, where it may be used: one that the artist has agreed to may be named by a link to it."""
     file = bpy.data.filepath if beside is None else beside
     homes = [settings.user_folder() / SHOTS, *([plainly(file).parent / SHOTS] if file else [])]
     folder = plainly(folder)
     try:
         if folder.parent in homes and plain_name(folder.name) and not is_link(folder.parent) and not is_link(folder):
-            return True
+            return folder
         agreed = _agreed().get(str(folder))
-        return agreed is not None and agreed == os.path.realpath(folder)
+        return Path(agreed) if agreed is not None and agreed == os.path.realpath(folder) else None
     except OSError:
-        return False  # a disk that does not answer now may do so when the file is opened again
+        return None  # a disk that does not answer now may do so when the file is opened again
 
 
 def remember(folder: Path) -> None:
     """Trust a folder from now on, as long as it leads where it leads now. Raises OSError where that cannot be noted."""
     folder = plainly(folder)
-    note = json.dumps({"folder": str(folder), "leads": os.path.realpath(folder)})
-    # One line in one write: what another Blender notes at the same moment stays whole.
+    leads = os.path.realpath(folder)
+    lines = [json.dumps({"folder": name, "leads": leads}) for name in dict.fromkeys((str(folder), leads))]
+    # In one write: what another Blender notes at the same moment stays whole.
     with (settings.user_folder() / _NOTES).open("ab") as notes:
-        notes.write(f"{note}\n".encode())
+        notes.write("".join(f"{line}\n" for line in lines).encode())
 
 
 def plainly(path: Path | str) -> Path:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import threading
 import time
 import uuid
@@ -18,6 +16,7 @@ from typing import Any
 from ..errors import Code, EngineError
 from ..protocol import Start
 from . import film
+from .asked import read
 from .connection import Connection
 from .errands import Errands
 from .following import Following
@@ -34,8 +33,6 @@ from .where import engine_at as _engine
 __all__ = ["Desk", "EngineState", "Where"]
 
 _NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFFLINE)
-
-log = logging.getLogger(__name__)
 
 
 class EngineState(StrEnum):
@@ -105,13 +102,11 @@ class Desk:
         shot.fault = None
         folder = shot.folder
         try:
-            names: list[str] = json.loads(shot.request).get("clip", [])
-            to_film = film.to_take(folder, names)
-        except Exception as fault:  # a file may hold anything
-            log.warning("what %s asks for", shot.name, exc_info=True)
-            self.refuse(shot, EngineError(Code.BAD_REQUEST, detail=f"what it asks for cannot be read ({fault})"))
+            names = read(shot.request).clip  # a file may hold anything
+        except EngineError as fault:
+            self.refuse(shot, fault)
             return
-        if to_film:
+        if film.to_take(folder, names):
             self._filming.send(
                 lambda: film.take(self._films, folder, names),
                 lambda _: self._filmed(shot),

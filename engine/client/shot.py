@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import Section, Started
+from .asked import agrees
 from .session import Job
 
 _FINAL = "frames/"
@@ -133,14 +134,14 @@ class Shot:
     def made_by(self, job: Mapping[str, Any]) -> bool:
         """Whether `job`, as the engine tells of it, is this shot's: it was sent under this shot's key.
 
-        One that goes on from a cancelled job has no key, as none of an engine of 0.1.0 has: then lengths are compared.
+        One that goes on from a cancelled job has no key, as none of an engine of 0.1.0 has: then length, rate and seed
+        are compared.
         """
         if job.get("id") != self.job:
             return False
         if key := job.get("key"):
             return key in (self.key, self.id)
-        request = job.get("request")
-        return isinstance(request, dict) and request.get("frames") == self.frames
+        return agrees(self.request, job)
 
     def missing(self, job: Job) -> list[Wanted]:
         """The frames that `job` has and that nobody has asked for yet; they count as asked for now.
