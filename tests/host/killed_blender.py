@@ -1,7 +1,7 @@
 """A Blender that is killed, a render farm's that opens its file, and the artist's that does so in the end.
 
-`test_killed` runs it with `film`, `farm` and `reopen`. Each says in one JSON line on stdout when it has come to what the
-test waits for.
+`test_killed` runs it with `film`, `farm` and `reopen`. Each says in one JSON line on stdout when it has come to what
+the test waits for.
 """
 
 from __future__ import annotations

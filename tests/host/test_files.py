@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from pathlib import Path
 
-from tests.host.studio import add_board, bpy, of_role, part, shot_strips, step_until
+import pytest
+
+from tests.host.studio import add_board, bpy, of_role, part, step_until
 from tests.host.test_shot import frames_of, generate
+from tests.host.test_trust import stamped
 
 
 def finished(shot: str):
@@ -64,12 +69,87 @@ def test_saved_elsewhere_it_still_shows_its_frames(saved, tmp_path):
     assert all(path.is_file() for path in frames_of(strip))
 
 
-def test_blender_was_gone_before_the_engine_had_answered(saved):
-    """The strip has no job then; its request is in the file, and is sent."""
-    add_board(saved, length=37)
+def test_saved_for_the_first_time_while_frames_are_on_their_way_none_is_lost(scene, tmp_path, monkeypatch):
+    gatherer, timeline = part("engine.client.gather").Gatherer, part("operators.timeline")
+    fetch, held = gatherer.fetch, []
+    monkeypatch.setattr(gatherer, "fetch", lambda *batch: held.append(batch))
+    add_board(scene, length=37)
+    bpy.ops.ed.undo_push(message="board")
+    shot = generate(scene).shotpack.shot
+    bpy.ops.ed.undo_push(message="Generate Shot")
+    step_until(lambda: held)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
+    bpy.ops.ed.undo_push(message="saved")
+    monkeypatch.undo()
+    for batch in held:
+        fetch(*batch)
+    for go in (lambda: None, bpy.ops.ed.undo, bpy.ops.ed.redo):  # an undo brings back where they were before
+        go()
+        meta = step_until(lambda: finished(shot))
+        (strip,) = meta.strips
+        assert len(strip.elements) == 37
+        assert {path.parent for path in frames_of(strip)} == {tmp_path / "shots" / "panel-1"}
+        assert all(path.is_file() for path in frames_of(strip))
+    (tmp_path / "copies").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copies" / "film.blend"), copy=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "copies" / "film.blend"))
+    assert part("operators.trust").trusted(timeline.folder_of(timeline.find(shot)[0]))
+
+
+def test_a_disk_that_refuses_leaves_the_shot_where_it_is_whole(scene, tmp_path, monkeypatch):
+    folders, timeline = part("operators.folders"), part("operators.timeline")
+    _, folder = folders.new_folder("panel")
+    shot = stamped(scene, folder)
+    (folder / "0001.png").write_bytes(b"a frame")
+    for copy in ("copy_whole", "link_or_copy"):
+        monkeypatch.setattr(folders, copy, full_after(1), raising=False)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"), copy=True)
+    assert timeline.folder_of(timeline.find(shot)[0]) == folder
+    assert [path.name for path in tmp_path.rglob("*.png")] == []
+    monkeypatch.undo()
+    (tmp_path / "in the way").mkdir()
+    with pytest.raises(RuntimeError):
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "in the way"))
+    for place in ("one", "two"):  # a save that failed, and a copy of a file that has no place itself yet
+        (tmp_path / place).mkdir()
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / place / "film.blend"), copy=place == "one")
+        there = timeline.folder_of(timeline.find(shot)[0])
+        assert there.parent == tmp_path / place / "shots"
+        assert sorted(path.name for path in there.iterdir()) == ["0001.png", "board.png"]
+    for place in ("one", "two"):
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / place / "film.blend"))
+        assert [meta.shotpack.shot for meta in part("operators.adoption").unsent()] == [shot]
+
+
+def full_after(files: int):
+    """Copies so many files, and then the disk is full."""
+    left = [files]
+
+    def copy(source: Path, target: Path) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        shutil.copyfile(source, target)
+
+    return copy
+
+
+def test_one_file_open_in_two_blenders_fills_one_folder(saved):
+    add_board(saved, length=73)
     shot = generate(saved).shotpack.shot
-    bpy.ops.wm.save_mainfile()  # before any tick
-    assert not shot_strips(bpy.context.scene)[0].shotpack.job
-    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
-    meta = step_until(lambda: finished(shot))
-    assert len(meta.strips[0].elements) == 37
+    runtime, desk_module = part("operators.runtime"), part("engine.client.desk")
+    first = runtime.shot_of(shot)
+    step_until(lambda: first.job)
+    other = desk_module.Desk()
+    try:
+        second = type(first)(first.id, first.name, first.folder, first.frames, first.job, first.request, first.key)
+        other.wake(runtime.where())
+        other.follow(second)
+        step_until(lambda: other.poll(0.01) is not None and second.complete)
+        meta = step_until(lambda: finished(shot))
+    finally:
+        other.close()
+    assert second.pictures == first.pictures == {frame: f"{frame:04d}.png" for frame in range(1, 74)}
+    assert all(path.is_file() for path in frames_of(meta.strips[0]))
+    step_until(lambda: not list(first.folder.glob("*draft*")))
+    assert not [path.name for path in first.folder.iterdir() if path.name.startswith(".")]
