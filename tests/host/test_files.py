@@ -53,7 +53,7 @@ def test_finished_while_the_file_was_closed_it_is_filled_in(saved):
     path = bpy.data.filepath
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    step_until(lambda: desk._session.jobs[job].state == "finished")
+    step_until(lambda: {each["id"]: each["state"] for each in desk._connection().jobs()}[job] == "finished")
     bpy.ops.wm.open_mainfile(filepath=path)
     meta = step_until(lambda: finished(shot))
     assert len(meta.strips[0].elements) == 37
@@ -78,6 +78,7 @@ def test_saved_for_the_first_time_while_frames_are_on_their_way_none_is_lost(sce
     shot = generate(scene).shotpack.shot
     bpy.ops.ed.undo_push(message="Generate Shot")
     step_until(lambda: held)
+    name = part("operators.runtime").shot_of(shot).folder.name
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
     bpy.ops.ed.undo_push(message="saved")
     monkeypatch.undo()
@@ -88,7 +89,7 @@ def test_saved_for_the_first_time_while_frames_are_on_their_way_none_is_lost(sce
         meta = step_until(lambda: finished(shot))
         (strip,) = meta.strips
         assert len(strip.elements) == 37
-        assert {path.parent for path in frames_of(strip)} == {tmp_path / "shots" / "panel-1"}
+        assert {path.parent for path in frames_of(strip)} == {tmp_path / "shots" / name}
         assert all(path.is_file() for path in frames_of(strip))
     (tmp_path / "copies").mkdir()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copies" / "film.blend"), copy=True)
@@ -142,7 +143,7 @@ def test_one_file_open_in_two_blenders_fills_one_folder(saved):
     step_until(lambda: first.job)
     other = desk_module.Desk()
     try:
-        second = type(first)(first.id, first.name, first.folder, first.frames, first.job, first.request, first.key)
+        second = type(first)(first.id, first.name, first.folder, first.frames, first.job, first.request)
         other.wake(runtime.where())
         other.follow(second)
         step_until(lambda: other.poll(0.01) is not None and second.complete)

@@ -22,9 +22,8 @@ def stamped(scene, folder: Path, *, job: str = "", name: str = "panel-1", reques
     (folder / "board.png").write_bytes((FIXTURES / "board.png").read_bytes())
     asked = {"name": name, "model": "tiny", "prompt": "w5 w2", "frames": 37, "fps": 30.0, "seed": 0}
     asked |= {"boards": [[1, "board.png"]], **(request or {})}
-    shot = shot_module.Shot(
-        part("operators.runtime").new_id(), name, folder, 37, job, json.dumps(asked), key=f"key-{name}"
-    )
+    shot = shot_module.Shot(part("operators.runtime").new_id(), name, folder, 37, job, json.dumps(asked))
+    shot.key = f"key-{name}"
     channel = 2 + len(shot_strips(scene))
     meta = timeline.place(scene, shot, timeline.Spot(1, 37, channel), folder / "board.png")
     meta.shotpack.job = job
