@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -198,3 +199,19 @@ def test_another_shots_job_is_not_fetched(saved, desk, tmp_path):
     assert problem.fix.operator == "shotpack.send_again"
     assert [path.name for path in other.iterdir()] == ["board.png"]
     assert strip(stranger).shotpack.state != "finished"
+
+
+@pytest.mark.parametrize("name", ["../mine.png", "mine.png", "clip-0001.blend"])
+def test_a_film_that_comes_with_a_file_writes_nowhere_else(saved, tmp_path, name):
+    mine, into = tmp_path / "mine.png", tmp_path / "into"
+    mine.write_bytes(b"mine")
+    into.mkdir()
+    saved.timeline_markers.new("clip-0001.png", frame=1)
+    saved.timeline_markers.new(str(mine) if name == "mine.png" else name, frame=2)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "clip.blend"), copy=True)
+    command = [*part("operators.clip").filming(), str(tmp_path / "clip.blend"), str(into)]
+    ran = subprocess.run(command, cwd=into, capture_output=True, text=True, check=False)
+    assert ran.returncode
+    assert "is not the name of a film's picture" in ran.stderr
+    assert mine.read_bytes() == b"mine"
+    assert list(into.iterdir()) == []
