@@ -37,6 +37,7 @@ _RESUME = Fix("shotpack.resume", "Resume")
 _AGAIN = Fix("shotpack.send_again", "Send Again")
 _USE = Fix("shotpack.use_folder", "Use This Folder")
 _FETCH = Fix("shotpack.fetch_again", "Fetch Again")
+_TRY = Fix("shotpack.fetch_again", "Try Again")
 _START = Fix("shotpack.start_engine", "Start Engine", of_shot=False)
 _INSTALL = Fix("shotpack.install_engine", "Install Engine", of_shot=False)
 _LOG = Fix("shotpack.open_log", "Open Log", of_shot=False)
@@ -64,16 +65,34 @@ _ADVICE: dict[Code, tuple[str, Fix | None]] = {
     Code.INTERNAL: ("Please report it with the log; resuming may help.", _RESUME),
 }
 
+_PASSING: dict[Code, str] = {
+    Code.ENGINE_UNREACHABLE: "The engine answers again, and it keeps the frames.",
+    Code.DISK_FULL: "Free some space, then fetch the frames again; the engine keeps them.",
+    Code.FOLDER_UNWRITABLE: "Make it writable, then fetch the frames again.",
+    Code.INTERNAL: "Please report it with the log; fetching again may help.",
+}
+"""What keeps a shot from an engine that is ready, and what to do then."""
+
 
 def of_shot(shot: Shot, job: Job | None) -> Problem | None:
     """What is wrong with a shot, if anything is."""
     if shot.id in runtime.troubles:
         return of_error(runtime.troubles[shot.id])
     if shot.fault is not None:
-        return of_error(shot.fault, _AGAIN if not shot.job else _RESUME)
+        again = _while_ready(shot, shot.fault)
+        return again or of_error(shot.fault, _AGAIN if not shot.job else _RESUME)
     if job is not None and job.failure is not None and job.state == "failed":
         return of_error(error_of(job.failure.code, job.failure.detail), _RESUME)
     return None
+
+
+def _while_ready(shot: Shot, fault: EngineError) -> Problem | None:
+    """What helps where the engine is there and a shot still is not: starting the engine, or resuming, does nothing."""
+    if runtime.desk is None or runtime.desk.state is not EngineState.READY or fault.code not in _PASSING:
+        return None
+    if not shot.job:
+        return Problem(_sentence(fault.sentence), "It is sent as it was asked for; nothing is made twice.", _TRY)
+    return Problem(_sentence(fault.sentence), _PASSING[fault.code], _FETCH)
 
 
 def of_engine() -> Problem | None:
