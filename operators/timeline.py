@@ -108,7 +108,7 @@ def folder_of(meta: Any) -> Path | None:
     """
     for strip in meta.strips:
         if strip.type == "IMAGE" and strip.shotpack.role:
-            return _folder(strip)
+            return trust.plainly(bpy.path.abspath(strip.directory))
     return None
 
 
@@ -132,19 +132,16 @@ def _point(meta: Any, shot: Shot) -> bool:
 
     Where the folder is gone the artist has moved it, and knows better where its pictures are.
     """
+    ours = [strip for strip in meta.strips if strip.type == "IMAGE" and strip.shotpack.role]
     folder = trust.plainly(shot.folder)
-    astray = [
-        strip
-        for strip in meta.strips
-        if strip.type == "IMAGE" and strip.shotpack.role and _folder(strip) != folder and folder.is_dir()
-    ]
-    for strip in astray:
-        strip.directory = f"{_blender_path(folder)}/"
-    return bool(astray)
-
-
-def _folder(strip: Any) -> Path:
-    return trust.plainly(bpy.path.abspath(strip.directory))
+    # There are many strips and few paths.
+    astray = {each for each in {strip.directory for strip in ours} if trust.plainly(bpy.path.abspath(each)) != folder}
+    if not astray or not folder.is_dir():
+        return False
+    for strip in ours:
+        if strip.directory in astray:
+            strip.directory = f"{_blender_path(folder)}/"
+    return True
 
 
 def _stamp(meta: Any, shot: Shot, state: str) -> bool:
