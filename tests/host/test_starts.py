@@ -21,9 +21,9 @@ def sent(saved, monkeypatch):
     connection, jobs = part("engine.client.connection").Connection, []
     add_job = connection.add_job
 
-    def keep(line, job):
+    def keep(line, job, key=""):
         jobs.append(job)
-        return add_job(line, job)
+        return add_job(line, job, key)
 
     monkeypatch.setattr(connection, "add_job", keep)
     return jobs
