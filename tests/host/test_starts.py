@@ -159,13 +159,14 @@ def test_a_finished_shot_goes_on(saved, sent):
 
 
 def test_closed_before_the_frames_were_taken(saved, sent, movie):
-    """The film lies in the shot's folder: opened again, the shot is filmed and sent."""
+    """The film lies in the shot's folder: opened again and sent, the shot is filmed first."""
     add_movie(saved, movie)
     saved.frame_current = 200
     meta = generate(saved, "CLIP")
     shot = meta.shotpack.shot
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    assert bpy.ops.shotpack.send_unsent() == {"FINISHED"}
     problem(shot)
     assert [len(job["clip"]) for job in sent if job["name"] == "movie"] == [30]
 
