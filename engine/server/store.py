@@ -7,19 +7,21 @@ database refuses a second.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..protocol import Event, ShotRequest, from_json, to_json
-from .migrations import MIGRATIONS, mend
+from .database import open_database
+from .mending import mend
+from .migrations import MIGRATIONS
 from .states import MAY_BECOME, State, Wanted
 
 _TERMINAL = {"finished": State.FINISHED, "failed": State.FAILED, "cancelled": State.CANCELLED}
@@ -78,12 +80,13 @@ class JobStore:
     """The database at `path`; one object may be used from any thread."""
 
     def __init__(self, path: Path) -> None:
+        """Begin anew where it is damaged (`open_database`). Raises StoreError where a newer engine wrote it."""
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        path.chmod(0o600)
+        self._connection = open_database(path, self._prepare)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Bring a database up to date that was just opened."""
+        self._connection = connection
         self._migrate()
         with self.transaction() as db:
             self.mended = mend(db)
@@ -288,8 +291,11 @@ class JobStore:
                 for statement in filter(str.strip, statements.split(";")):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {number}")
+        if 0 < version < len(MIGRATIONS):
+            with contextlib.suppress(sqlite3.OperationalError):  # a full disk: then it stays as large as it is
+                self._connection.execute("VACUUM")
 
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction over everything in the block; nested ones belong to the outermost."""
         with self._lock:
