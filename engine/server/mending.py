@@ -29,6 +29,8 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PICTURE = re.compile(r"[0-9a-f]{64}")
 _LARGEST = 2**53
 """Of numbers that every client reads as they are."""
+_DEEPEST = 64
+"""Levels of JSON; pydantic ends at some 250."""
 _LAST_SECOND = 253_402_300_799
 """Of the year 9999."""
 _ENDS = ("finished", "failed", "cancelled")
@@ -121,7 +123,8 @@ def _mend_events(db: sqlite3.Connection) -> None:
     # What SQLite takes for JSON and Python, or a client, does not: only rows that may be of that kind are looked into.
     doubtful = (
         "SELECT number, event FROM events WHERE length(event) != length(CAST(event AS BLOB)) OR length(event) > 4000 "
-        r"OR event GLOB '*[0-9][eE]*' OR event GLOB '*\u[dD][89a-fA-F]*'"
+        r"OR event GLOB '*[0-9][eE]*' OR event GLOB '*\u[dD][89a-fA-F]*' "
+        f"OR length(event) - length(replace(replace(event, '[', ''), '{{', '')) > {_DEEPEST}"
     )
     for number, event in db.execute(doubtful).fetchall():
         if _read(event) is None:
@@ -251,7 +254,18 @@ def _read(stored: object) -> dict[str, Any] | None:
         json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
-    return data if isinstance(data, dict) else None
+    return data if isinstance(data, dict) and _within(data, _DEEPEST) else None
+
+
+def _within(data: object, levels: int) -> bool:
+    """Whether JSON data has no more levels than so many."""
+    level = [data]
+    for _ in range(levels):
+        held = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list))]
+        level = [each for children in held for each in children]
+        if not level:
+            return True
+    return False
 
 
 def _text(stored: object) -> str:
