@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ..file_copies import copy_to
 
+PART = ".part"
+"""What a folder's name ends with while it is being filled."""
 _SHARED = "checkpoint"
 """Hard links will do there: nobody outside the engine is given these files, and the engine never writes into one."""
 _SHOWN = ("frames", "provisional")
@@ -25,7 +27,7 @@ def carry_over(old: Path, new: Path) -> None:
     """
     if not old.is_dir():
         return
-    part = new.with_name(new.name + ".part")
+    part = new.with_name(new.name + PART)
     shutil.rmtree(part, ignore_errors=True)
     settled = max((path.stat().st_mtime for path in (old / _SHARED).glob("*.safetensors")), default=math.inf)
     for source, target in _pairs(old, part):

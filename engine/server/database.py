@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -59,4 +60,5 @@ def _set_aside(path: Path) -> Path:
     for beside in ("-wal", "-shm", ""):
         if (found := path.with_name(path.name + beside)).exists():
             found.rename(aside.with_name(aside.name + beside))
+            os.utime(aside.with_name(aside.name + beside))  # it is kept for a while from today on
     return aside

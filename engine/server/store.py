@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import secrets
 import sqlite3
 import threading
@@ -134,6 +135,22 @@ class JobStore:
         with self._lock:
             row = self._connection.execute(query, (job,)).fetchone()
         return _record(row) if row else None
+
+    def goes_on(self, job: str) -> bool:
+        """Whether a job that has not ended goes on from `job`, be it by way of others."""
+        query = (
+            "WITH RECURSIVE later (id) AS (SELECT id FROM jobs WHERE continues = ? "
+            "UNION SELECT jobs.id FROM jobs JOIN later ON jobs.continues = later.id) "
+            "SELECT 1 FROM jobs JOIN later USING (id) WHERE state IN ('queued', 'running', 'paused')"
+        )
+        with self._lock:
+            return self._connection.execute(query, (job,)).fetchone() is not None
+
+    def pictures(self) -> set[str]:
+        """SHA-256 of all pictures that jobs ask for, also by requests that only another release can read."""
+        with self._lock:
+            rows = self._connection.execute("SELECT request FROM jobs").fetchall()
+        return {name for (asked,) in rows for name in re.findall(r"\b[0-9a-f]{64}\b", asked)}
 
     def job(self, job: str) -> JobRecord:
         """One job. Raises StoreError where there is none."""
