@@ -34,7 +34,7 @@ DAMAGED_SECONDS = 30 * 24 * 3600.0
 LOG_MOST, LOG_KEPT = 8 * 2**20, 2**20
 """Bytes a log may have, and how many of its last ones are kept then."""
 _DAY = 24 * 3600.0
-_FIRST_SECONDS, _EVERY_SECONDS = 5.0, 900.0
+_FIRST_SECONDS, _EVERY_SECONDS = 2.0, 900.0
 _STOP_SECONDS = 10.0
 _JOB = re.compile("[0-9a-f]{16}")
 
