@@ -30,7 +30,7 @@ class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
         column.prop(self, "home")
         column.prop(self, "keep_days")
         column.prop(self, "keep_gigabytes")
-        for line in _kept(runtime.desk.about if runtime.desk else {}):
+        for line in kept_lines(runtime.desk.about if runtime.desk else {}):
             column.label(text=line)
         header, body = layout.panel("shotpack_remote", default_closed=True)
         header.label(text="Engine on Another Machine")
@@ -44,7 +44,7 @@ class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
             body.prop(self, "engine_folder")
 
 
-def _kept(about: Mapping[str, Any]) -> Iterator[str]:
+def kept_lines(about: Mapping[str, Any]) -> Iterator[str]:
     """What the engine's folder takes, and what goes from it by itself; nothing where the engine says nothing of it."""
     disk, keeps = about.get("disk"), about.get("keeps")
     if disk:

@@ -87,11 +87,11 @@ def loose_bytes(folder: Path) -> int:
 
 
 def _files(folder: Path, *, below: bool = True) -> Iterator[tuple[str, os.stat_result]]:
-    """Every file with the name of the folder in `folder` that it lies under; what goes meanwhile is left out."""
+    """Every file that can be looked at, with the name of the folder in `folder` that it lies under."""
     for place, folders, names in os.walk(folder):
         kind = "" if place == str(folder) else Path(place).relative_to(folder).parts[0]
         for name in names:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 yield kind, os.stat(os.path.join(place, name), follow_symlinks=False)  # noqa: PTH116, PTH118  by ten thousands
         if not below:
             folders.clear()

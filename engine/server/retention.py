@@ -36,6 +36,8 @@ LOG_MOST, LOG_KEPT = 8 * 2**20, 2**20
 _DAY = 24 * 3600.0
 _FIRST_SECONDS, _EVERY_SECONDS = 2.0, 900.0
 _STOP_SECONDS = 10.0
+_BREATH_SECONDS = 0.002
+"""Between two folders of some hundred files each: whoever calls the engine meanwhile goes first."""
 _JOB = re.compile("[0-9a-f]{16}")
 
 log = logging.getLogger("shotpack.retention")
@@ -139,7 +141,7 @@ class Retention:
         self._settled = {job: use for job, use in self._settled.items() if job in records}
         shots = {}
         for job, record in records.items():
-            if self._stopped.is_set():
+            if job not in self._settled and self._stopped.wait(_BREATH_SECONDS):
                 return
             shots[job] = self._settled.get(job) or self._settle(record)
         self._shots = shots
@@ -179,7 +181,7 @@ class Retention:
                 continue
             try:
                 self._foreman.remove(record.id, unless_needed=True)
-            except StoreError as refused:
+            except (StoreError, OSError) as refused:  # Windows removes nothing that is open
                 log.info("job %s stays: %s", record.id, refused)
                 continue
             log.info("job %s (%s) was removed: %s", record.id, record.name, "it is old" if old else "room is short")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from engine.__main__ import main
 from engine.protocol import Board, Cancelled, Failed, Finished, ShotRequest, to_json
 from engine.server.job_folders import DOOMED
 from engine.server.orders import Happened, Make, Paused, Ready
@@ -167,6 +168,23 @@ def test_the_oldest_shots_go_by_the_artists_limit_in_bytes(home):
     assert home.there() == set(shots[2:])
 
 
+def test_a_folder_that_cannot_be_removed_keeps_no_other_from_going(home, monkeypatch):
+    held, other = home.shot(FINISHED), home.shot(FINISHED)
+    rename = Path.rename
+
+    def refusing(path: Path, target: Path) -> Path:
+        if path == home.folder(held):
+            raise PermissionError(13, "used by another process")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    home.later = 365 * DAY
+    home.looking(Rule(days=1)).sweep()
+    assert home.there() == {held}
+    assert home.held(held) == KEPT
+    assert not home.folder(other).exists()
+
+
 def test_starred_shots_stay(home):
     starred, other = home.shot(FINISHED), home.shot(FINISHED)
     home.service.foreman.change(starred, {}, starred=True)
@@ -220,6 +238,16 @@ def test_a_shot_that_was_tidied_can_be_gone_on_with(home):
     home.pool.wait_for_make(again)
     assert home.held(again) == KEPT
     assert home.service.store.job(again).state is State.RUNNING
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--keep-days", "0"), ("--keep-days", "soon"), ("--keep-gb", "nan"), ("--keep-gb", "-1")]
+)
+def test_a_limit_that_is_none_is_refused_in_one_line(wrong, capsys):
+    with pytest.raises(SystemExit) as refused:
+        main(["serve", "--home", "nowhere", *wrong])
+    assert refused.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 # Pictures.
