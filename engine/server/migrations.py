@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+
 PAYLOAD_VERSION = 1
 """Of the JSON in `jobs.request` and `events.event`; a reader that meets an older one brings it up to date first."""
 
@@ -48,3 +51,28 @@ MIGRATIONS: tuple[str, ...] = (
     INSERT INTO facts VALUES ('store', lower(hex(randomblob(8))));
     """,
 )
+
+
+class NewerDatabaseError(RuntimeError):
+    """A later release wrote the database."""
+
+
+def bring_up_to_date(db: sqlite3.Connection) -> None:
+    """Give a database the tables of this release, version by version. Raises NewerDatabaseError."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise NewerDatabaseError(f"the job store is of version {version}, newer than this engine's {len(MIGRATIONS)}")
+    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in filter(str.strip, statements.split(";")):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number}")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    if 0 < version < len(MIGRATIONS):
+        with contextlib.suppress(sqlite3.OperationalError):  # a full disk: then it stays as large as it is
+            db.execute("VACUUM")  # steps and previews, which 0.1.0 kept, may have been most of it

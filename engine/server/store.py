@@ -22,7 +22,7 @@ from typing import Any
 from ..protocol import Event, ShotRequest, from_json, to_json
 from .database import open_database
 from .mending import mend
-from .migrations import MIGRATIONS
+from .migrations import NewerDatabaseError, bring_up_to_date
 from .states import MAY_BECOME, State, Wanted
 
 _TERMINAL = {"finished": State.FINISHED, "failed": State.FAILED, "cancelled": State.CANCELLED}
@@ -83,12 +83,15 @@ class JobStore:
     def __init__(self, path: Path) -> None:
         """Begin anew where it is damaged (`open_database`). Raises StoreError where a newer engine wrote it."""
         self._lock = threading.RLock()
-        self._connection = open_database(path, self._prepare)
+        try:
+            self._connection = open_database(path, self._prepare)
+        except NewerDatabaseError as newer:
+            raise StoreError(str(newer)) from newer
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Bring a database up to date that was just opened."""
         self._connection = connection
-        self._migrate()
+        bring_up_to_date(connection)
         with self.transaction() as db:
             self.mended = mend(db)
             """Jobs that could not be used any more when the store was opened, and have failed."""
@@ -298,19 +301,6 @@ class JobStore:
         if state not in MAY_BECOME[present]:
             raise StoreError(f"job {job} is {present} and cannot become {state}")
         db.execute("UPDATE jobs SET state = ? WHERE id = ?", (state, job))
-
-    def _migrate(self) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(MIGRATIONS):
-            raise StoreError(f"the job store is of version {version}, newer than this engine's {len(MIGRATIONS)}")
-        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
-            with self.transaction() as db:
-                for statement in filter(str.strip, statements.split(";")):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {number}")
-        if 0 < version < len(MIGRATIONS):
-            with contextlib.suppress(sqlite3.OperationalError):  # a full disk: then it stays as large as it is
-                self._connection.execute("VACUUM")
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

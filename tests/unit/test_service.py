@@ -68,11 +68,6 @@ def test_a_removed_job_is_gone_with_its_folder(service, tmp_path):
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
-def _named(service: Service, job: str) -> str:
-    """What `Service.change` names a job by."""
-    return service.store.job(job).id
-
-
 def test_what_nobody_can_miss_goes_by_itself_and_what_is_left_is_told(tmp_path):
     orphan, named = tmp_path / "images" / ("d" * 64), tmp_path / "images" / ("a" * 64)
     left = tmp_path / "jobs" / f".removed-{'1' * 16}"
