@@ -91,6 +91,10 @@ class JobFolders:
             for place in (folder, folder / "frames", folder / "boards", folder / "checkpoint"):
                 sweep_parts(place)
 
+    def is_shed(self, job: str) -> bool:
+        """Whether the job's provisional frames are gone, or never were."""
+        return not (self.of(job) / "provisional").is_dir()
+
     def drop(self, name: str) -> None:
         """Delete a folder that no job has."""
         with self._changing:

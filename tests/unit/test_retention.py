@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
-from engine.protocol import Board, Cancelled, Failed, Finished, ShotRequest, to_json
+from engine.protocol import Board, Cancelled, Failed, Finished, Section, ShotRequest, to_json
+from engine.server.app import create_app
 from engine.server.job_folders import DOOMED
 from engine.server.orders import Happened, Make, Paused, Ready
 from engine.server.retention import DAMAGED_SECONDS, ORPHAN_SECONDS, YOUNG_SECONDS, Retention, Rule, limit_log
@@ -228,6 +229,20 @@ def test_what_is_wanted_meanwhile_is_not_removed(home, monkeypatch):
     assert home.there() == {starred, resumed, *again}
     home.pool.wait_for_make(again[0])
     assert home.held(again[0]) == KEPT
+
+
+def test_a_client_that_comes_later_is_not_sent_after_frames_that_are_gone(home):
+    job = home.shot(None)
+    made = Section(0, 1, 2, 1, 2, ("frames/0001.png",), ("provisional/0001/0002.png",))
+    home.pool.listener.heard("cpu", Happened(job, to_json(made)))
+    home.tell(job, FAILED)
+    tell = next(route.endpoint for route in create_app(home.service).routes if route.name == "job")
+    (section,) = tell(home.service.store.job(job)).sections
+    assert section["provisional"] == ["provisional/0001/0002.png"]
+    home.later = ORPHAN_SECONDS + HOUR
+    home.retention.sweep()
+    (section,) = tell(home.service.store.job(job)).sections
+    assert (section["provisional"], section["files"]) == ([], ["frames/0001.png"])
 
 
 def test_a_shot_that_was_tidied_can_be_gone_on_with(home):
