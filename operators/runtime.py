@@ -70,6 +70,7 @@ def where() -> Where:
         online=bpy.app.online_access,
         models=settings.models_home(),
         memory=chosen.memory,
+        options=settings.kept(),
     )
 
 

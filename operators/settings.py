@@ -143,6 +143,22 @@ class PreferenceProperties:
         max=4096,
         precision=1,
     )
+    keep_days: IntProperty(
+        name="Keep Shots (Days)",
+        description="The engine removes shots that ended longer ago, with its own copies of their frames, from its "
+        "next start on; 0: never. Starred shots stay, and so do the frames beside your file",
+        min=0,
+        soft_max=365,
+        max=36500,
+    )
+    keep_gigabytes: IntProperty(
+        name="Keep Shots (GB)",
+        description="The engine removes its oldest shots while its folder takes more, from its next start on; 0: "
+        "never. Starred shots stay, and so do the frames beside your file",
+        min=0,
+        soft_max=1000,
+        max=1_000_000,
+    )
     model: StringProperty(name="Model", description="Empty: the best one that is installed")
     remote: StringProperty(
         name="Address", description="A remote engine, such as http://studio:8188; empty: this machine"
@@ -153,6 +169,13 @@ class PreferenceProperties:
 def preferences() -> Any:
     """Shotpack's preferences."""
     return bpy.context.preferences.addons[ADDON].preferences
+
+
+def kept() -> tuple[str, ...]:
+    """How long the engine keeps shots, as options of `serve`; none: for ever, and an engine of 0.1.0 knows none."""
+    chosen = preferences()
+    limits = {"--keep-days": chosen.keep_days, "--keep-gb": chosen.keep_gigabytes}
+    return tuple(word for option, limit in limits.items() if limit for word in (option, str(limit)))
 
 
 def model_of(wanted: Any) -> str:

@@ -9,6 +9,7 @@ import queue
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -72,19 +73,20 @@ def find_or_start(
     device: str = "auto",
     models: Path | None = None,
     memory: float = 0.0,
+    options: Sequence[str] = (),
 ) -> Engine:
     """The engine that serves `home`: the running one where it speaks our protocol, else a new one.
 
     `python` is the interpreter of the engine's environment and `folder` the one that holds the package `engine`; a new
-    engine looks for models in `models` where that is given, and takes at most `memory` gigabytes of its device, 0: all.
-    Raises EngineError `engine_start_failed` with the end of its log.
+    engine looks for models in `models` where that is given, and takes at most `memory` gigabytes of its device, 0: all;
+    `options` are more of `serve`'s. Raises EngineError `engine_start_failed` with the end of its log.
     """
     until = time.monotonic() + _STOP_SECONDS
     while True:
         if (running := adopt(home)) is not None:
             return running
         try:
-            return start(python, folder, home, device=device, models=models, memory=memory)
+            return start(python, folder, home, device=device, models=models, memory=memory, options=options)
         except EngineError as fault:
             # One that is just ending answers no more and still holds the home: a Blender closed a moment ago, say.
             if _TAKEN not in str(fault.params["log"])[-_LAST_WORDS:] or time.monotonic() > until:
@@ -115,12 +117,14 @@ def start(
     device: str = "auto",
     models: Path | None = None,
     memory: float = 0.0,
+    options: Sequence[str] = (),
 ) -> Engine:
     """Start an engine of our own; it ends with us. Raises EngineError `engine_start_failed`."""
     log = home / "logs" / "server.log"
     command = [str(python), "-m", "engine", "serve", "--home", str(home), "--device", device]
     if memory:
         command += ["--memory", f"{memory:g}"]
+    command += options
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as errors:

@@ -27,13 +27,19 @@ class Where:
     """Where models lie, if not in the engine's own choice of folder."""
     memory: float = 0.0
     """Gigabytes of its device that a new engine takes at most; 0: all that is free."""
+    options: tuple[str, ...] = ()
+    """More options of a new engine, as `serve` takes them."""
 
 
 def engine_at(where: Where) -> Engine:
     """The engine to use; waits for it. Raises EngineError."""
     if not where.remote:
         return find_or_start(
-            where.python, where.folder, where.home, device=where.device, models=where.models, memory=where.memory
+            *(where.python, where.folder, where.home),
+            device=where.device,
+            models=where.models,
+            memory=where.memory,
+            options=where.options,
         )
     if not where.online and not is_loopback(where.remote):
         raise EngineError(Code.REMOTE_OFFLINE, url=where.remote)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Code, EngineError
 from ..protocol import ENGINE_FILE, ENGINE_VERSION, PROTOCOL_VERSION
-from .options import add_memory
+from .options import add_keep, add_memory
 
 if TYPE_CHECKING:
     import uvicorn
@@ -32,6 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any that is free)")
     parser.add_argument("--device", default="auto", metavar="D,D", help="a worker for each: cpu, cuda:0,cuda:1 (auto)")
     add_memory(parser)
+    add_keep(parser)
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="take the token from here instead of a new one")
     parser.add_argument("--detach", action="store_true", help="live on when stdin closes")
     parser.set_defaults(run=run)
@@ -74,6 +75,7 @@ def _server(args: argparse.Namespace, pool: object, token: str, loopback: bool) 
     from ..server.app import create_app
     from ..server.guard import Guard
     from ..server.pool import LocalPool
+    from ..server.retention import Rule
     from ..server.service import Service
 
     assert isinstance(pool, LocalPool)
@@ -97,7 +99,8 @@ def _server(args: argparse.Namespace, pool: object, token: str, loopback: bool) 
             _write_private(args.home / ENGINE_FILE, json.dumps(ready))
             print(json.dumps(ready), flush=True)
 
-    app = Guard(create_app(Service(args.home, pool, ENGINE_VERSION)), token, loopback)
+    service = Service(args.home, pool, ENGINE_VERSION, Rule(args.keep_days, args.keep_gb))
+    app = Guard(create_app(service), token, loopback)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1, server_header=False
     )

@@ -64,6 +64,8 @@ class ShotFolder:
         self._checkpoint = root / "checkpoint"
         self._request = self._checkpoint / "request.json"
         self._encodings = self._checkpoint / "encodings"
+        self._newest_seam: int | None = None
+        """Of this run; before its first one there may be any on disk."""
 
     @property
     def lock(self) -> Path:
@@ -101,8 +103,9 @@ class ShotFolder:
             raise _damaged(self._request, fault) from fault
 
     def tidy(self) -> None:
-        """Remove what a killed process left half-written."""
-        self.provisional.mkdir(exist_ok=True)
+        """Remove what a killed process left half-written, and make what may have been tidied away meanwhile."""
+        for folder in (self.provisional, self._encodings):
+            make_folder(folder)
         for folder in (self.root, self.frames, self.boards, self._checkpoint, self._encodings):
             sweep_parts(folder)
         for folder in self.provisional.glob("*"):
@@ -160,10 +163,13 @@ class ShotFolder:
 
     def commit_seam(self, number: int, waiting: Mapping[int, torch.Tensor]) -> None:
         """Commit that the frames of section `number` are on disk, with the pixels that wait for the next one."""
+        # A shot of thousands of sections has as many files here: they are not listed anew for each.
+        older = self._seams() if self._newest_seam is None else [self._seam(self._newest_seam)]
         _save(self._seam(number), {str(start): pixels for start, pixels in waiting.items()})
-        for path in self._seams():
+        self._newest_seam = number
+        for path in older:
             if path != self._seam(number):
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def load_seam(self, number: int) -> dict[int, torch.Tensor]:
         """The waiting pixels that `commit_seam` wrote. Raises EngineError `checkpoint_damaged`."""

@@ -20,6 +20,8 @@ from safetensors.torch import load, save
 from ..errors import EngineError
 from ..media.files import make_folder, sweep_parts, write_whole
 
+_SPARED_SECONDS = 3600.0
+"""An unfinished file younger than that may be another machine's, which shares the folder."""
 _LIMIT = 2 * 2**30
 """Bytes; a prompt of the 13B model takes 2 MB, a board 3 MB."""
 
@@ -51,7 +53,7 @@ class EncodingCache:
 
     def _trim(self) -> None:
         """Let go of what was not used for longest, down to the limit."""
-        sweep_parts(self._folder)
+        sweep_parts(self._folder, _SPARED_SECONDS)
         found = sorted(((path.stat(), path) for path in self._folder.glob("*.safetensors")), key=_last_use)
         size = sum(each.st_size for each, _ in found)
         for each, path in found[:-1]:

@@ -8,8 +8,9 @@ gives one frame, every other one r frames.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..models.spec import Order, Seam
@@ -50,6 +51,10 @@ class Grid:
     def own_frames(self, section: int) -> range:
         """The pixel frames that section `section` adds to a shot; the first section's include the start board's."""
         return range(0 if section == 0 else self.frames(section), self.frames(section + 1))
+
+    def owner(self, frame: int) -> int:
+        """The section that adds pixel frame `frame` to a shot (`own_frames`)."""
+        return max(0, (frame - self.lead) // self.stride)
 
     def section_of(self, frame: int, sections: int) -> int:
         """The section, 0 .. `sections` - 1, whose first frame lies nearest to pixel frame `frame`.
@@ -148,7 +153,12 @@ class ShotPlan:
     def beside_board(self, planned: PlannedSection) -> bool:
         """Whether a board lies in the section that `planned` makes or next to it."""
         own = self.own_latents(planned)
-        return any(own.start - 1 <= board <= own.stop for board in self.boards)
+        return bool(_between(self.boards, own.start - 1, own.stop + 1))
+
+    @cached_property
+    def by_section(self) -> dict[int, PlannedSection]:
+        """Every section by its place in time."""
+        return {planned.section: planned for planned in self.made}
 
     @cached_property
     def last_use(self) -> dict[int, int]:
@@ -182,22 +192,47 @@ def plan_shot(
     if boards and lead.first is not None:
         latents[0] = lead.first
     made: list[PlannedSection] = []
-    done: set[int] = set()
+    done = _Done(0, sections, sections)
     for number, section in enumerate(making_sequence(order, sections)):
         layout, anchor = _layout(section, grid, schedule, order, sections, latents, lead, done)
-        own = range(section * grid.window + 1, (section + 1) * grid.window + 1)
         made.append(
             PlannedSection(
                 number=number,
                 section=section,
                 layout=layout,
                 anchor=anchor,
-                pins=tuple(latent for latent in latents if latent in own),
+                pins=_between(latents, section * grid.window + 1, (section + 1) * grid.window + 1),
                 decode=_decode(section, grid, sections, done),
             )
         )
-        done.add(section)
+        done = done.with_section(section)
     return ShotPlan(grid, order, frames, sections, tuple(latents), lead, tuple(made))
+
+
+@dataclass(frozen=True)
+class _Done:
+    """Which sections are made: every order works from the ends inward, so those before one and those from another on.
+
+    Two numbers instead of a set, which would be looked through anew for every section of a shot of thousands.
+    """
+
+    before: int
+    after: int
+    sections: int
+    """All that the shot has."""
+
+    def __contains__(self, section: int) -> bool:
+        return 0 <= section < self.before or self.after <= section < self.sections
+
+    def with_section(self, section: int) -> _Done:
+        """The same with one more made: the next one from either end."""
+        made = {"before": section + 1} if section == self.before else {"after": section}
+        return replace(self, **made)
+
+
+def _between(latents: Sequence[int], first: int, stop: int) -> tuple[int, ...]:
+    """Those of the ascending `latents` that are at least `first` and below `stop`."""
+    return tuple(latents[bisect_left(latents, first) : bisect_left(latents, stop)])
 
 
 def making_sequence(order: Order, sections: int) -> Iterator[int]:
@@ -235,17 +270,18 @@ def _layout(
     sections: int,
     boards: Sequence[int],
     lead: LeadIn,
-    done: set[int],
+    done: _Done,
 ) -> tuple[SectionLayout, int | None]:
     """The packed context of `section` when the sections in `done` are made, and the board it is anchored to."""
     window = grid.window
     start = section * window  # the last latent before the section
-    anchor = max((board for board in boards if board <= start), default=None)
-    after = sorted(s for s in done if s > section)
+    earlier = bisect_right(boards, start)
+    anchor = boards[earlier - 1] if earlier else None
     end = sections * window + 1
+    ends_on_board = bool(boards) and boards[-1] == end
     from_left = section - 1 in done or (section == 0 and order is Order.ENDPOINT)
     if from_left or order is Order.FORWARD:
-        first_after = after[0] * window + 1 if after else (end if end in boards else None)
+        first_after = done.after * window + 1 if done.after < sections else (end if ends_on_board else None)
         distance = 0 if first_after is None else first_after - (section + 1) * window - 1
         layout = from_past(
             anchor_blocks=schedule.anchor,
@@ -261,14 +297,13 @@ def _layout(
     # Endpoint planning fills a gap from both ends; from the right its layout is the mirror image, with the history in
     # the future and the one endpoint, the nearest latent there is, in the past.
     mirrored = order is Order.ENDPOINT
-    made_before = [(s + 1) * window for s in done if s < section] if after else []
     if anchor is None:
         raise ValueError("a section that is made toward the start needs a board there")
-    nearest = max([anchor, *made_before])
+    nearest = max(anchor, done.before * window) if done.before and done.after < sections else anchor
     future: Sequence[int] = ()
     if section + 1 in done:
         future = range((section + 1) * window + 1, sections * window + 1)
-    elif section == sections - 1 and end in boards:
+    elif section == sections - 1 and ends_on_board:
         future = (end,)
     layout = toward_anchor(
         anchor_blocks=schedule.endpoint if mirrored else schedule.anchor,
@@ -281,14 +316,14 @@ def _layout(
     return layout, anchor
 
 
-def _decode(section: int, grid: Grid, sections: int, done: set[int]) -> DecodePlan:
+def _decode(section: int, grid: Grid, sections: int, done: _Done) -> DecodePlan:
     """What decoding `section` covers, blends and settles when the sections in `done` are made."""
     window = grid.window
     if grid.seam is Seam.CUT:
         own = range(section * window + 1, (section + 1) * window + 1)
         return DecodePlan(own, None, None, final=(grid.block(section),), provisional=())
     left, right = section - 1 in done, section + 1 in done
-    settled = done | {section}
+    settled = done.with_section(section)
     final: list[range] = [range(0, grid.compression)] if section == 0 else []
     provisional: list[range] = []
     for s in range(section - left, section + right + 1):

@@ -94,9 +94,8 @@ class Publisher:
 
     def _facts(self, native: int) -> dict[str, str]:
         """What the PNGs of the section that holds the model's frame `native` say of its making, in all runs alike."""
-        request, grid = self._brief.request, self._brief.plan.grid
-        section = next(each for each in self._brief.plan.made if native in grid.own_frames(each.section))
-        made, _ = self._folder.facts(section.number)
+        request, plan = self._brief.request, self._brief.plan
+        made, _ = self._folder.facts(plan.by_section[plan.grid.owner(native)].number)
         model = Path(request.model).name  # where it lies is nobody else's business
         made_by = {"prompt": made.prompt, "seed": request.seed, "model": model, "model_sha256": self._model}
         boards = {str(board.frame): board.image for board in request.boards}

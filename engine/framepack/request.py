@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
+from itertools import accumulate
 
 from ..errors import Code, EngineError
 from ..models.spec import ModelSpec, Order, Solver, Speed
@@ -288,14 +289,13 @@ def _latent_frames(plan: ShotPlan, frames: list[int]) -> list[tuple[int, int]]:
 
 
 def _prompts(request: ShotRequest, conform: Conform, grid: Grid, sections: int) -> tuple[str, ...]:
-    prompts = [request.prompt] * sections
+    changes = {0: request.prompt}
     for change in sorted(request.prompts, key=lambda change: change.frame):
         if not 1 <= change.frame <= request.frames:
             allowed = f"1 to {request.frames}"
             raise EngineError(Code.NUMBER_INVALID, name="the frame of a prompt", value=change.frame, allowed=allowed)
-        first = grid.section_of(conform.native_of(change.frame - 1), sections)
-        prompts[first:] = [change.text] * (sections - first)
-    return tuple(prompts)
+        changes[grid.section_of(conform.native_of(change.frame - 1), sections)] = change.text
+    return tuple(accumulate(range(1, sections), lambda said, section: changes.get(section, said), initial=changes[0]))
 
 
 def _whole(name: str, value: int | None, least: int, most: int) -> None:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import Code, EngineError
 
+_STALE_SECONDS = 24 * 3600.0
+"""A temporary file that did not grow for so long is nobody's, even if some process has its writer's number by now."""
+_PART = re.compile(r"\.(\d+)(?:-\w+)?\.part(?:\.[^.]*)?$")
+_being_written: set[Path] = set()
+"""Temporary files of this process's own threads."""
 _DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -32,18 +40,24 @@ def disk_faults(path: Path) -> Iterator[None]:
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; when the block ends well it is synced to disk and renamed to `path`.
 
-    When the block fails the temporary file is removed and `path` is as it was. Raises as `disk_faults` does.
+    Every call has a temporary file of its own: of those that write the same `path` at once, in whatever threads and
+    processes, the last one stays. When the block fails the temporary file is removed and `path` is as it was. Raises
+    as `disk_faults` does.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
-    with disk_faults(path):
-        try:
-            yield temporary
-            with temporary.open("rb+") as written:
-                os.fsync(written.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix}")
+    _being_written.add(temporary.absolute())
+    try:
+        with disk_faults(path):
+            try:
+                yield temporary
+                with temporary.open("rb+") as written:
+                    os.fsync(written.fileno())
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    finally:
+        _being_written.discard(temporary.absolute())
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -60,7 +74,24 @@ def make_folder(path: Path) -> None:
             raise PermissionError(errno.EACCES, "permission denied")
 
 
-def sweep_parts(folder: Path) -> None:
-    """Remove temporary files that a killed process left in `folder`."""
+def sweep_parts(folder: Path, spared_seconds: float = 0.0) -> None:
+    """Remove temporary files that killed processes left in `folder`; one that is being written stays.
+
+    Those that were written to within `spared_seconds` stay as well: where writers on other machines may be at work.
+    """
     for part in folder.glob(".*.part*"):
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # its writer was done
+            idle = time.time() - part.stat().st_mtime
+            if idle >= spared_seconds and not _is_written(part, idle):
+                part.unlink()
+
+
+def _is_written(part: Path, idle: float) -> bool:
+    """Whether a thread of ours or a process that lives is still at a file that nobody wrote to for `idle` seconds."""
+    named = _PART.search(part.name)
+    writer = int(named[1]) if named else os.getpid()
+    if writer == os.getpid():
+        return part.absolute() in _being_written
+    import psutil  # os.kill(pid, 0) would end the process on Windows
+
+    return idle < _STALE_SECONDS and psutil.pid_exists(writer)

@@ -18,12 +18,14 @@ from .metrics import metrics_text
 from .pictures import PictureShelf
 from .problems import Refused, add_handlers
 from .schemas import (
+    DiskOut,
     EngineOut,
     Fault,
     ImageOut,
     JobChange,
     JobDetail,
     JobOut,
+    KeepsOut,
     LeaseOut,
     NewJob,
     Parking,
@@ -61,7 +63,6 @@ def create_app(service: Service) -> FastAPI:
 
     app = FastAPI(title="Shotpack engine", version=service.version, lifespan=life, docs_url=None, redoc_url=None)
     add_handlers(app)
-    shelf = PictureShelf(service.home / "images")
 
     def known(job: JobId) -> JobRecord:
         try:
@@ -89,6 +90,8 @@ def create_app(service: Service) -> FastAPI:
             parked_by=[LeaseOut(**vars(lease)) for lease in leases],
             store=service.store.id,
             newest=service.store.last_number(),
+            keeps=KeepsOut(**vars(service.retention.rule)),
+            disk=None if (use := service.retention.use) is None else DiskOut(**vars(use), total=use.total),
         )
 
     @app.post("/v1/engine/park", responses=_says(413, 422))
@@ -117,7 +120,7 @@ def create_app(service: Service) -> FastAPI:
     )
     async def add_image(request: Request) -> ImageOut:
         """Take in a PNG or JPEG; the answer's `image` names it in a job's boards."""
-        return await shelf.take(request)
+        return await service.shelf.take(request)
 
     @app.post("/v1/jobs", status_code=201, responses=_says(409, 413, 422) | _SENT_BEFORE)
     def add_job(job: Annotated[NewJob, Body()], response: Response, key: Key = None) -> JobOut:
@@ -125,7 +128,7 @@ def create_app(service: Service) -> FastAPI:
         try:
             sent = service.sent_before(job, key)
             if sent is None:
-                faults = [*_picture_faults(job, shelf), *service.model_faults(job), *service.lora_faults(job)]
+                faults = [*_picture_faults(job, service.shelf), *service.model_faults(job), *service.lora_faults(job)]
                 if faults:
                     raise Refused(422, "bad_request", "The request cannot be done", faults)
                 sent, new = service.submit(job, key)
@@ -153,7 +156,7 @@ def create_app(service: Service) -> FastAPI:
             key=record.key,
             starred=record.starred,
             step=service.foreman.step(record.id),
-            **vars(snapshot(number, events)),
+            **vars(snapshot(number, events, shed=record.state.ended and service.folders.is_shed(record.id))),
         )
 
     @app.delete("/v1/jobs/{job}", status_code=204, responses=_says(404, 409, 422))
@@ -281,10 +284,10 @@ def _picture_faults(job: NewJob, shelf: PictureShelf) -> list[Fault]:
     for number, board in enumerate(job.boards):
         if board.frame > job.frames:
             faults.append(Fault(where=f"body.boards.{number}.frame", what="the shot is shorter than that"))
-        if not shelf.has(board.image):
+        if not shelf.claim(board.image):
             faults.append(Fault(where=f"body.boards.{number}.image", what="send the picture to /v1/images first"))
     for number, image in enumerate(job.clip):
-        if not shelf.has(image):
+        if not shelf.claim(image):
             faults.append(Fault(where=f"body.clip.{number}", what="send the picture to /v1/images first"))
     return faults
 

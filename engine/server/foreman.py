@@ -174,14 +174,19 @@ class Foreman:
                 self._pool.order(worker, Amend(job, record.request))
             return record
 
-    def remove(self, job: str) -> None:
-        """Forget a job that has ended, and delete its folder. Raises StoreError where it has not."""
+    def remove(self, job: str, *, unless_needed: bool = False) -> None:
+        """Forget a job that has ended, and delete its folder. Raises StoreError where it has not.
+
+        With `unless_needed` also where it is starred, or where a job that has not ended goes on from it.
+        """
         with self._folders.removal(job) as doomed, self._lock:
             record = self._store.job(job)
             if not record.state.ended:
                 raise StoreError(f"the job is {record.state}; cancel it first")
             if any(held.job == job for held in self._assignments.busy.values()):
                 raise StoreError("a worker is just laying the job aside; try again in a moment")
+            if unless_needed and (record.starred or self._store.goes_on(job)):
+                raise StoreError("it is starred, or another job goes on from it")
             doomed()
             self._store.remove(job)
             self._assignments.live.forget(job)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import EngineError
-from ..media.files import disk_faults
-from .carry import carry_over
+from ..media.files import disk_faults, sweep_parts
+from .carry import PART, carry_over
 
 DOOMED = ".removed-"
 """What a folder's name begins with once its job is removed: an engine that is killed meanwhile finds it."""
@@ -59,6 +59,47 @@ class JobFolders:
                 raise
         shutil.rmtree(aside, ignore_errors=True)
 
+    def names(self) -> set[str]:
+        """The folders that are there, whether or not a job has them."""
+        return {folder.name for folder in self._root.iterdir() if folder.is_dir() and not _is_left(folder)}
+
+    def put_back(self, known: Collection[str]) -> None:
+        """Undo removals that an engine had begun and was killed in: of jobs that are still `known`."""
+        with self._changing:
+            for left in self._root.glob(f"{DOOMED}*"):
+                job = left.name.removeprefix(DOOMED)
+                if job in known and not self.of(job).exists():
+                    left.rename(self.of(job))
+
+    def clear(self, known: Collection[str]) -> None:
+        """Delete what an engine that was killed left half-copied or half-removed, and is not `put_back`."""
+        self.put_back(known)
+        with self._changing:
+            for left in filter(_is_left, self._root.iterdir()):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def shed(self, job: str) -> None:
+        """Delete what the folder of an ended job holds only for going on: that is made again where it does.
+
+        Frames, latents and the artist's pictures stay.
+        """
+        folder = self.of(job)
+        with self._changing:
+            shutil.rmtree(folder / "provisional", ignore_errors=True)
+            for encoding in (folder / "checkpoint" / "encodings").glob("*"):
+                encoding.unlink(missing_ok=True)
+            for place in (folder, folder / "frames", folder / "boards", folder / "checkpoint"):
+                sweep_parts(place)
+
+    def is_shed(self, job: str) -> bool:
+        """Whether the job's provisional frames are gone, or never were."""
+        return not (self.of(job) / "provisional").is_dir()
+
+    def drop(self, name: str) -> None:
+        """Delete a folder that no job has."""
+        with self._changing:
+            shutil.rmtree(self.of(name), ignore_errors=True)
+
     def stop(self) -> None:
         """Copy nothing more."""
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -74,3 +115,7 @@ class JobFolders:
             done(fault)
         except Exception:
             log.exception("job %s", target)
+
+
+def _is_left(folder: Path) -> bool:
+    return folder.name.startswith(DOOMED) or folder.name.endswith(PART)

@@ -1,15 +1,9 @@
-"""The job store's tables, version by version, and the mending of rows that no engine can use."""
+"""The job store's tables, version by version."""
 
 from __future__ import annotations
 
-import json
+import contextlib
 import sqlite3
-import time
-from collections.abc import Iterator
-
-from ..errors import Code, EngineError
-from ..protocol import ShotRequest, from_json
-from .states import State, Wanted
 
 PAYLOAD_VERSION = 1
 """Of the JSON in `jobs.request` and `events.event`; a reader that meets an older one brings it up to date first."""
@@ -59,40 +53,26 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 
-def mend(db: sqlite3.Connection) -> list[str]:
-    """Make every row usable: events that are none go, a job that cannot be made has failed. Returns those jobs' ids.
-
-    To be called inside a transaction, while no worker has a job.
-    """
-    db.execute("DELETE FROM events WHERE NOT json_valid(event) OR json_type(event, '$.event') IS NOT 'text'")
-    db.execute(f"UPDATE jobs SET wanted = '' WHERE wanted NOT IN ({', '.join('?' * len(Wanted))})", list(Wanted))
-    failed = []
-    for job, fault in list(_unusable(db)):
-        failed.append(job)
-        db.execute("UPDATE jobs SET state = 'failed', wanted = '', ended = ? WHERE id = ?", (time.time(), job))
-        db.execute("UPDATE jobs SET request = '{}' WHERE id = ? AND NOT json_valid(request)", (job,))
-        if not db.execute("SELECT 1 FROM events WHERE job = ? AND terminal = 1", (job,)).fetchone():
-            event = {"event": "failed", "code": fault.code, "detail": fault.params}
-            db.execute(
-                "INSERT INTO events (job, time, event, terminal) VALUES (?, ?, ?, 1)",
-                (job, time.time(), json.dumps(event)),
-            )
-    return failed
+class NewerDatabaseError(RuntimeError):
+    """A later release wrote the database."""
 
 
-def _unusable(db: sqlite3.Connection) -> Iterator[tuple[str, EngineError]]:
-    """Jobs that no worker could take, and those whose state or request cannot even be listed."""
-    ended = [state for state in State if state.ended]
-    for job, state, request, version in db.execute("SELECT id, state, request, version FROM jobs").fetchall():
+def bring_up_to_date(db: sqlite3.Connection) -> None:
+    """Give a database the tables of this release, version by version. Raises NewerDatabaseError."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise NewerDatabaseError(f"the job store is of version {version}, newer than this engine's {len(MIGRATIONS)}")
+    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+        db.execute("BEGIN IMMEDIATE")
         try:
-            asked = json.loads(request)
-            if not isinstance(asked, dict) or state not in list(State):
-                raise EngineError(Code.BAD_REQUEST, detail="its row in the job store is damaged")
-            if version > PAYLOAD_VERSION and state not in ended:
-                raise EngineError(Code.BAD_REQUEST, detail=f"it was written by a newer engine (version {version})")
-            if state not in ended:
-                from_json(ShotRequest, asked)
-        except ValueError:
-            yield job, EngineError(Code.BAD_REQUEST, detail="its row in the job store is damaged")
-        except EngineError as fault:
-            yield job, fault
+            for statement in filter(str.strip, statements.split(";")):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number}")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    if 0 < version < len(MIGRATIONS):
+        with contextlib.suppress(sqlite3.OperationalError):  # a full disk: then it stays as large as it is
+            db.execute("VACUUM")  # steps and previews, which 0.1.0 kept, may have been most of it

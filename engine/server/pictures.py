@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +32,34 @@ class PictureShelf:
     def __init__(self, folder: Path) -> None:
         make_folder(folder)
         self._folder = folder
+        self._using = threading.Lock()
 
     def has(self, sha256: str) -> bool:
         """Whether that picture is here."""
         return re.fullmatch("[0-9a-f]{64}", sha256) is not None and (self._folder / sha256).is_file()
+
+    def claim(self, sha256: str) -> bool:
+        """Whether that picture is here; it counts as just sent in then, and `sweep` leaves it to whoever asked."""
+        with self._using:
+            if not self.has(sha256):
+                return False
+            os.utime(self._folder / sha256)
+            return True
+
+    def sweep(self, named: Collection[str], before: float) -> int:
+        """Delete pictures that are not among those `named` and were sent in `before` that time (seconds since 1970).
+
+        Returns the bytes that are left.
+        """
+        left = 0
+        for path in self._folder.iterdir():
+            with self._using:
+                found = path.stat()
+                if found.st_mtime < before and path.name not in named and self.has(path.name):
+                    path.unlink()
+                else:
+                    left += found.st_size
+        return left
 
     async def take(self, body: Body) -> ImageOut:
         """Keep the picture that a body holds. Raises EngineError for anything that is no picture of a usable size."""
@@ -45,6 +72,6 @@ class PictureShelf:
         from ..media.boards import check_board  # numpy and Pillow: not before they are needed
 
         board = check_board(data, "the picture")
-        if not self.has(board.sha256):
+        if not self.claim(board.sha256):
             write_whole(self._folder / board.sha256, data)
         return ImageOut(image=board.sha256, width=board.width, height=board.height)

@@ -178,6 +178,24 @@ class WorkerOut(BaseModel):
     deaths: int
 
 
+class KeepsOut(BaseModel):
+    """How long finished shots are kept, as the artist has set it."""
+
+    days: float | None = Field(description="shots that ended longer ago are removed; none: for ever")
+    bytes: int | None = Field(description="the oldest shots are removed while the home takes more; none: no limit")
+
+
+class DiskOut(BaseModel):
+    """What the engine's home takes of the disk, in bytes, when it was last looked over."""
+
+    frames: int = Field(description="frames and movies")
+    latents: int = Field(description="what shots can be gone on from")
+    pictures: int
+    logs: int
+    rest: int
+    total: int
+
+
 class EngineOut(BaseModel):
     """The engine: what it is, what it can use, what it has."""
 
@@ -192,6 +210,8 @@ class EngineOut(BaseModel):
     parked_by: list[LeaseOut]
     store: str = Field(description="which database this is; numbers of events count within it")
     newest: int = Field(description="number of the newest event")
+    keeps: KeepsOut
+    disk: DiskOut | None = Field(description="none: not looked over yet, which takes some seconds after the start")
 
 
 class Fault(BaseModel):

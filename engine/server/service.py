@@ -14,7 +14,10 @@ from ..models.loras import installed_loras
 from ..protocol import PromptAt, Start
 from .broker import Broker
 from .foreman import Foreman
+from .job_folders import JobFolders
+from .pictures import PictureShelf
 from .pool import Pool
+from .retention import Retention, Rule
 from .schemas import Fault, JobChange, NewJob
 from .store import JobRecord, JobStore, StoreError
 
@@ -24,7 +27,8 @@ _RECENT = 400
 class Service:
     """Everything behind the HTTP calls, under the folder `home`."""
 
-    def __init__(self, home: Path, pool: Pool, version: str) -> None:
+    def __init__(self, home: Path, pool: Pool, version: str, rule: Rule | None = None) -> None:
+        """`rule` says how long finished shots are kept; None: for ever."""
         for folder in ("jobs", "images", "logs"):
             make_folder(home / folder)
         self.home = home
@@ -32,14 +36,20 @@ class Service:
         self.pool = pool
         self.store = JobStore(home / "jobs.db")
         self.broker = Broker()
-        self.foreman = Foreman(self.store, pool, home, self.broker.pass_on, self.broker.pass_live)
+        self.shelf = PictureShelf(home / "images")
+        self.folders = JobFolders(home / "jobs")
+        self.folders.put_back({record.id for record in self.store.jobs()})
+        self.foreman = Foreman(self.store, pool, home, self.broker.pass_on, self.broker.pass_live, folders=self.folders)
+        self.retention = Retention(home, self.store, self.foreman, self.folders, self.shelf, rule or Rule())
 
     def start(self) -> None:
         """Go on with what was interrupted and set the workers going."""
         self.foreman.start()
+        self.retention.start()
 
     def stop(self) -> None:
         """End the workers; what they made is on disk, and what they were making is queued again at the next start."""
+        self.retention.stop()
         self.foreman.stop()
         self.pool.stop()
         self.store.close()

@@ -23,15 +23,18 @@ class Snapshot:
     failure: dict[str, Any] | None = None
 
 
-def snapshot(number: int, events: Sequence[StoredEvent]) -> Snapshot:
-    """What all of a job's events tell; `number` is that of the newest event of any job."""
+def snapshot(number: int, events: Sequence[StoredEvent], *, shed: bool = False) -> Snapshot:
+    """What all of a job's events tell; `number` is that of the newest event of any job.
+
+    Of a job whose provisional frames are `shed` none is named any more: nobody should ask for them.
+    """
     made = Snapshot(number)
     for stored in events:
         name, data = stored.event["event"], {key: value for key, value in stored.event.items() if key != "event"}
         if name == "started":
             made.plan, made.stage = data, ""
         elif name == "section":
-            made.sections.append(data)
+            made.sections.append(data | {"provisional": []} if shed else data)
         elif name == "progress":
             made.stage = str(data.get("stage", ""))
         elif name == "queued":

@@ -7,19 +7,22 @@ database refuses a second.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..protocol import Event, ShotRequest, from_json, to_json
-from .migrations import MIGRATIONS, mend
+from .database import open_database
+from .mending import mend
+from .migrations import NewerDatabaseError, bring_up_to_date
 from .states import MAY_BECOME, State, Wanted
 
 _TERMINAL = {"finished": State.FINISHED, "failed": State.FAILED, "cancelled": State.CANCELLED}
@@ -78,13 +81,17 @@ class JobStore:
     """The database at `path`; one object may be used from any thread."""
 
     def __init__(self, path: Path) -> None:
+        """Begin anew where it is damaged (`open_database`). Raises StoreError where a newer engine wrote it."""
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        path.chmod(0o600)
-        self._migrate()
+        try:
+            self._connection = open_database(path, self._prepare)
+        except NewerDatabaseError as newer:
+            raise StoreError(str(newer)) from newer
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Bring a database up to date that was just opened."""
+        self._connection = connection
+        bring_up_to_date(connection)
         with self.transaction() as db:
             self.mended = mend(db)
             """Jobs that could not be used any more when the store was opened, and have failed."""
@@ -131,6 +138,22 @@ class JobStore:
         with self._lock:
             row = self._connection.execute(query, (job,)).fetchone()
         return _record(row) if row else None
+
+    def goes_on(self, job: str) -> bool:
+        """Whether a job that has not ended goes on from `job`, be it by way of others."""
+        query = (
+            "WITH RECURSIVE later (id) AS (SELECT id FROM jobs WHERE continues = ? "
+            "UNION SELECT jobs.id FROM jobs JOIN later ON jobs.continues = later.id) "
+            "SELECT 1 FROM jobs JOIN later USING (id) WHERE state IN ('queued', 'running', 'paused')"
+        )
+        with self._lock:
+            return self._connection.execute(query, (job,)).fetchone() is not None
+
+    def pictures(self) -> set[str]:
+        """SHA-256 of all pictures that jobs ask for, also by requests that only another release can read."""
+        with self._lock:
+            rows = self._connection.execute("SELECT request FROM jobs").fetchall()
+        return {name for (asked,) in rows for name in re.findall(r"\b[0-9a-f]{64}\b", asked)}
 
     def job(self, job: str) -> JobRecord:
         """One job. Raises StoreError where there is none."""
@@ -279,17 +302,7 @@ class JobStore:
             raise StoreError(f"job {job} is {present} and cannot become {state}")
         db.execute("UPDATE jobs SET state = ? WHERE id = ?", (state, job))
 
-    def _migrate(self) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(MIGRATIONS):
-            raise StoreError(f"the job store is of version {version}, newer than this engine's {len(MIGRATIONS)}")
-        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
-            with self.transaction() as db:
-                for statement in filter(str.strip, statements.split(";")):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {number}")
-
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction over everything in the block; nested ones belong to the outermost."""
         with self._lock:

@@ -45,9 +45,13 @@ def models(tmp_path_factory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def engine(home, models) -> Iterator[Engine]:
-    started = find_or_start(PYTHON, ROOT, home, device="cpu", memory=2.5)
+    started = find_or_start(PYTHON, ROOT, home, device="cpu", memory=2.5, options=("--keep-days", "30"))
     yield started
     started.stop()
+
+
+def test_the_engine_is_told_how_long_shots_are_kept(engine):
+    assert engine.connection.engine()["keeps"] == {"days": 30.0, "bytes": None}
 
 
 def test_the_worker_is_told_how_much_memory_it_may_take(engine):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from engine.framepack.request import settle
 from engine.models.hunyuan_spec import RELEASED
 from engine.models.spec import Order
-from engine.protocol import Board, ShotRequest
+from engine.protocol import Board, PromptAt, ShotRequest
 
 START, WITHIN, END = Board(1, "a"), Board(50, "b"), Board(99, "c")
 FORWARD = replace(RELEASED, order=Order.FORWARD)
@@ -35,3 +37,54 @@ def test_a_models_own_order_knows_of_later_boards(
     assert settle(request, spec, (256, 144)).plan.order is order
     asked = replace(request, order="forward")
     assert settle(asked, spec, (256, 144)).plan.order is Order.FORWARD, "what is asked for is done"
+
+
+def operations(work: Callable[[], object]) -> int:
+    """How many lines of the engine are run by `work`; a comprehension's counts once for each round."""
+    lines = 0
+
+    def trace(frame, event, _argument):
+        nonlocal lines
+        if "framepack" not in frame.f_code.co_filename:
+            return None
+        lines += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return lines
+
+
+@pytest.mark.parametrize("order", Order)
+def test_planning_a_shot_of_one_frame_a_second_takes_what_its_length_takes(order: Order) -> None:
+    """Such a shot has nearly as many sections as frames."""
+
+    def plan(frames: int) -> int:
+        boards = tuple(Board(frame, "a") for frame in range(1, frames + 1, 20))
+        prompts = tuple(PromptAt(frame, str(frame)) for frame in range(1, frames + 1, 10))
+        request = ShotRequest("model", "words", boards, frames, fps=1.0, order=str(order), prompts=prompts)
+        brief = settle(request, RELEASED, (256, 144))
+        assert len(brief.plan.made) > frames / 2
+        return operations(lambda: settle(request, RELEASED, (256, 144)))
+
+    short, long = plan(50), plan(300)
+    assert long < 6 * short * 1.2
+
+
+@pytest.mark.parametrize("order", Order)
+def test_the_section_that_adds_a_frame_is_known_without_a_search(order: Order) -> None:
+    plan = settle(ShotRequest("model", "", (START,), 300, order=str(order)), RELEASED, (256, 144)).plan
+    for planned in plan.made:
+        for frame in plan.grid.own_frames(planned.section):
+            assert plan.by_section[plan.grid.owner(frame)] is planned
+
+
+def test_prompts_hold_from_their_section_on() -> None:
+    prompts = (PromptAt(200, "three"), PromptAt(35, "one"), PromptAt(40, "two"))
+    request = ShotRequest("model", "zero", (START,), 300, prompts=prompts)
+    sections = settle(request, RELEASED, (256, 144)).prompts
+    assert sections == ("zero", *["two"] * 5, *["three"] * (len(sections) - 6))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from engine.protocol import Board, Finished, ShotRequest, to_json
+from engine.server.app import create_app
 from engine.server.orders import Happened
 from engine.server.schemas import JobChange
 from engine.server.service import Service
@@ -63,3 +66,26 @@ def test_a_removed_job_is_gone_with_its_folder(service, tmp_path):
     service.pool.listener.heard("cpu", Happened(record.id, to_json(Finished(37, 1.0, None))))
     service.foreman.remove(record.id)
     assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def test_what_nobody_can_miss_goes_by_itself_and_what_is_left_is_told(tmp_path):
+    orphan, named = tmp_path / "images" / ("d" * 64), tmp_path / "images" / ("a" * 64)
+    left = tmp_path / "jobs" / f".removed-{'1' * 16}"
+    for folder in (orphan.parent, left):
+        folder.mkdir(parents=True)
+    for picture in (orphan, named):
+        picture.write_bytes(b"picture")
+        os.utime(picture, (1, 1))
+    service = Service(tmp_path, ScriptedPool(("cpu",)), "0")
+    service.store.add(REQUEST, "")
+    service.start()
+    about = next(route.endpoint for route in create_app(service).routes if route.path == "/v1/engine")
+    until = time.monotonic() + 20
+    while orphan.exists() or left.exists() or about().model_dump()["disk"] is None:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert named.exists()
+    said = about().model_dump()
+    assert said["keeps"] == {"days": None, "bytes": None}
+    assert said["disk"]["pictures"] == len(b"picture")
+    service.stop()
