@@ -123,7 +123,7 @@ def _mend_events(db: sqlite3.Connection) -> None:
     # What SQLite takes for JSON and Python, or a client, does not: only rows that may be of that kind are looked into.
     doubtful = (
         "SELECT number, event FROM events WHERE length(event) != length(CAST(event AS BLOB)) OR length(event) > 4000 "
-        r"OR event GLOB '*[0-9][eE]*' OR event GLOB '*\u[dD][89a-fA-F]*' "
+        r"OR event GLOB '*e[0-9+]*' OR event GLOB '*E[0-9+]*' OR event GLOB '*\u[dD][89a-fA-F]*' "
         f"OR length(event) - length(replace(replace(event, '[', ''), '{{', '')) > {_DEEPEST}"
     )
     for number, event in db.execute(doubtful).fetchall():
