@@ -156,7 +156,7 @@ def create_app(service: Service) -> FastAPI:
             key=record.key,
             starred=record.starred,
             step=service.foreman.step(record.id),
-            **vars(snapshot(number, events, shed=record.state.ended and service.folders.is_shed(record.id))),
+            **vars(snapshot(number, events, shed=service.is_shed(record))),
         )
 
     @app.delete("/v1/jobs/{job}", status_code=204, responses=_says(404, 409, 422))

@@ -19,6 +19,7 @@ from .pictures import PictureShelf
 from .pool import Pool
 from .retention import Retention, Rule
 from .schemas import Fault, JobChange, NewJob
+from .states import State
 from .store import JobRecord, JobStore, StoreError
 
 _RECENT = 400
@@ -132,6 +133,10 @@ class Service:
             return self.store.job(job).state.ended
         except StoreError:
             return True
+
+    def is_shed(self, record: JobRecord) -> bool:
+        """Whether a job ended early and its provisional frames are gone; nobody asks for those of a finished one."""
+        return record.state in (State.FAILED, State.CANCELLED) and self.folders.is_shed(record.id)
 
     def frame(self, record: JobRecord, frame: int) -> Path:
         """Where a job's final frame (from 1) lies once it is made."""
