@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -67,8 +68,12 @@ class Shop:
         (home / "images" / BOARD_PICTURE.sha256).write_bytes(BOARD_PICTURE.data)
         self.store = JobStore(home / "jobs.db")
         self.pool = LocalPool(["cpu"], home / "logs")
-        self.foreman = Foreman(self.store, self.pool, home, lambda _event: None)
+        self.live: list[tuple[str, str]] = []
+        self.foreman = Foreman(self.store, self.pool, home, lambda _event: None, self._passed)
         self.foreman.start()
+
+    def _passed(self, job: str, event: dict[str, Any]) -> None:
+        self.live.append((job, event["event"]))
 
     def add(self, request: ShotRequest = REQUEST) -> str:
         job = self.store.add(request, "").id
@@ -85,7 +90,9 @@ class Shop:
         self.wait(lambda: self.names(job).count(name) >= count)
 
     def names(self, job: str) -> list[str]:
-        return [each.event["event"] for each in self.store.events(job=job)]
+        """The job's events: those that are stored, then those that only passed."""
+        stored = [each.event["event"] for each in self.store.events(job=job)]
+        return stored + [name for of, name in self.live if of == job]
 
     def frames(self, job: str) -> list[bytes]:
         return [path.read_bytes() for path in sorted((self.foreman.folder(job) / "frames").glob("*.png"))]
