@@ -177,7 +177,8 @@ def run(
             if error.code is not Code.OUT_OF_MEMORY:
                 raise
             log.warning("%s Trying once more.", error.line)
-        # Here the error is gone, and with it everything that its traceback held.
+            error.__traceback__ = None  # whoever threw it in may hold it, and with it all that its traceback does
+        # Here the error is gone, and with it everything that it held.
         families.close()
         yield Progress("out of memory; trying once more with less at a time")
         with memory_faults(job.device, "making the shot"):

@@ -16,12 +16,14 @@ from .memory import Placement, Stay
 
 _PARTS = ("text_encoder", "text_encoder_2", "image_encoder", "vae", "transformer")
 """What has weights, in the sequence in which a shot needs it; a family has some of them."""
+_WORK = "encoding or decoding"
 
 
 class Networks:
     """Networks by the name of their folder in `components`.
 
-    `loading` is told what is being loaded, such as "loading text encoder 1/5", and then what begins: "sampling".
+    `loading` is told what is being loaded, such as "loading text encoder 1/5", and what begins once a network is there:
+    "sampling".
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class Networks:
         if stay is Stay.KEPT:
             return self.network(name, kind, dtype)
         self._leave(name)
-        return self._load(name, kind, dtype, stay, leaves=True)
+        network = self._load(name, kind, dtype, stay, leaves=True)
+        self._loading(_WORK)
+        return network
 
     def network(self, name: str, kind: Any, dtype: torch.dtype, prepare: Callable[[Any], None] | None = None) -> Any:
         """A network that stays, on the device or near it; `prepare` is called before it goes there."""
@@ -56,6 +60,7 @@ class Networks:
             self._kept[name] = network
         elif stay is Stay.IN_TURN:
             self._kept[name].to(self._device)
+        self._loading("sampling" if name == "transformer" else _WORK)
         return self._kept[name]
 
     def move(self, device: torch.device) -> None:
@@ -122,7 +127,6 @@ class Networks:
         network = load_network(kind, self._components[name], dtype, device, prepare)
         if streamed:
             self._stream(network, leaves)
-        self._loading("sampling" if name == "transformer" else "encoding or decoding")
         return network
 
     def _stream(self, network: Any, leaves: bool) -> None:

@@ -379,8 +379,8 @@ class Weights:
         self.where.append(torch.device(device).type)
 
 
-def on_a_card(placement: Placement, **kept: Weights) -> Networks:
-    networks = Networks({}, torch.device("cuda"), placement, lambda _: None)
+def on_a_card(placement: Placement, loading: Callable[[str], None] = lambda _: None, **kept: Weights) -> Networks:
+    networks = Networks({}, torch.device("cuda"), placement, loading)
     networks._kept.update(kept)
     return networks
 
@@ -399,8 +399,10 @@ def test_the_network_at_work_comes_back_where_it_was() -> None:
     """A section that is parked in its middle holds its transformer, also where networks take turns."""
     turns = Placement(Stay.IN_TURN, Stay.IN_TURN, Stay.IN_TURN)
     vae, transformer = Weights(), Weights()
-    networks = on_a_card(turns, vae=vae, transformer=transformer)
+    said: list[str] = []
+    networks = on_a_card(turns, said.append, vae=vae, transformer=transformer)
     networks.network("transformer", None, torch.float32)
+    assert said == ["sampling"], "a step may take much longer than loading: whoever watches must know which it is"
     assert vae.where[-1] == "cpu"
     networks.move(torch.device("cpu"))
     assert transformer.where[-1] == "cpu"

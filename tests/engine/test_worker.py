@@ -9,8 +9,10 @@ import signal
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -66,8 +68,12 @@ class Shop:
         (home / "images" / BOARD_PICTURE.sha256).write_bytes(BOARD_PICTURE.data)
         self.store = JobStore(home / "jobs.db")
         self.pool = LocalPool(["cpu"], home / "logs")
-        self.foreman = Foreman(self.store, self.pool, home, lambda _event: None)
+        self.live: list[tuple[str, str]] = []
+        self.foreman = Foreman(self.store, self.pool, home, lambda _event: None, self._passed)
         self.foreman.start()
+
+    def _passed(self, job: str, event: dict[str, Any]) -> None:
+        self.live.append((job, event["event"]))
 
     def add(self, request: ShotRequest = REQUEST) -> str:
         job = self.store.add(request, "").id
@@ -84,7 +90,9 @@ class Shop:
         self.wait(lambda: self.names(job).count(name) >= count)
 
     def names(self, job: str) -> list[str]:
-        return [each.event["event"] for each in self.store.events(job=job)]
+        """The job's events: those that are stored, then those that only passed."""
+        stored = [each.event["event"] for each in self.store.events(job=job)]
+        return stored + [name for of, name in self.live if of == job]
 
     def frames(self, job: str) -> list[bytes]:
         return [path.read_bytes() for path in sorted((self.foreman.folder(job) / "frames").glob("*.png"))]
@@ -239,17 +247,26 @@ def test_the_next_jobs_order_is_not_read_by_the_one_that_ends(tmp_path: Path, mo
 SMALL = ShotRequest(**{**vars(REQUEST), "frames": 37, "steps": 2})
 A, B = "a" * 16, "b" * 16
 LESS = "out of memory; trying once more with less at a time"
-FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
-LOST = RuntimeError("CUDA error: unspecified launch failure")
+Fault = Callable[[], Exception]
+Fail = Callable[[str, Fault], None]
+
+
+def full() -> Exception:
+    return torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+
+def lost() -> Exception:
+    return RuntimeError("CUDA error: unspecified launch failure")
 
 
 class Bench:
-    """A worker in this process; after a report that begins so the orders of `on` come, those for one name once."""
+    """A worker in this process; with the first report of a name the orders of `on` come, after what `then` does."""
 
     def __init__(self, home: Path, patch: pytest.MonkeyPatch) -> None:
         self.home = home
         self.reports: list[Report] = []
         self.on: dict[str, tuple[Order, ...]] = {}
+        self.then: dict[str, Callable[[], object]] = {}
         self.worker = Worker("cpu", -1)
         self.worker._families = Families()
         patch.setattr(self.worker, "_say", self._said)
@@ -265,6 +282,7 @@ class Bench:
 
     def _said(self, report: Report) -> None:
         self.reports.append(report)
+        self.then.pop(self._name(report), lambda: None)()
         for order in self.on.pop(self._name(report), ()):
             self.worker._orders.put(order)
 
@@ -311,15 +329,15 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 
 @pytest.fixture
-def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Exception], None]:
+def fail(monkeypatch: pytest.MonkeyPatch) -> Fail:
     """Let a method of the model raise a fault when it is called first."""
 
-    def fail(method: str, fault: Exception) -> None:
+    def fail(method: str, fault: Fault) -> None:
         faults, original = [fault], getattr(HunyuanFramePack, method)
 
         def failing(self: object) -> None:
             if faults:
-                raise faults.pop()
+                raise faults.pop()()
             original(self)
 
         monkeypatch.setattr(HunyuanFramePack, method, failing)
@@ -327,22 +345,29 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Exception], None]:
     return fail
 
 
-@pytest.mark.parametrize(("method", "fault"), [("unpark", FULL), ("park", MemoryError())])
+@pytest.mark.parametrize(("method", "fault"), [("unpark", full), ("park", MemoryError)])
 def test_weights_that_cannot_be_moved_for_memory_are_loaded_leaner(
-    bench: Bench, small: list[bytes], fail: Callable[[str, Exception], None], method: str, fault: Exception
+    bench: Bench, small: list[bytes], monkeypatch: pytest.MonkeyPatch, fail: Fail, method: str, fault: Fault
 ) -> None:
     """Blender, or whoever the card was lent to, has left too little: the shot goes on with less at a time."""
     fail(method, fault)
+    transformer: list[weakref.ref[object]] = []
+    gone: list[bool] = []
+    families = bench.worker._families
+    bench.then["step"] = lambda: transformer.append(weakref.ref(families.last._networks._kept["transformer"]))
+    close = families.close
+    monkeypatch.setattr(
+        families, "close", lambda: (close(), gone.append(bool(transformer) and transformer[0]() is None))
+    )
     bench.run(step=(Park(), Unpark()))
     assert bench.last["event"] == "finished", bench.last
+    assert gone == [False, False, True, True], "what was half on the card is still in memory when less is to be taken"
     assert bench.stages.count(LESS) == 1
     assert bench.frames() == small
 
 
-def test_a_paused_job_that_loses_its_weights_stays_paused(
-    bench: Bench, small: list[bytes], fail: Callable[[str, Exception], None]
-) -> None:
-    fail("unpark", FULL)
+def test_a_paused_job_that_loses_its_weights_stays_paused(bench: Bench, small: list[bytes], fail: Fail) -> None:
+    fail("unpark", full)
     bench.run(step=(Pause(A), Park()), paused=(Unpark(), Resume(A)))
     begun = bench.told.index("paused")
     assert bench.told[begun : begun + 3] == ["paused", "resumed", "out"], "nothing happens to a job that stands still"
@@ -350,10 +375,8 @@ def test_a_paused_job_that_loses_its_weights_stays_paused(
     assert bench.frames() == small
 
 
-def test_a_job_that_loses_its_weights_can_still_be_laid_aside_or_cancelled(
-    bench: Bench, fail: Callable[[str, Exception], None]
-) -> None:
-    fail("unpark", FULL)
+def test_a_job_that_loses_its_weights_can_still_be_laid_aside_or_cancelled(bench: Bench, fail: Fail) -> None:
+    fail("unpark", full)
     bench.run(step=(Pause(A), Park()), paused=(Unpark(), Release(A)))
     assert bench.reports[-1] == Released(A)
     assert LESS not in bench.stages
@@ -362,9 +385,9 @@ def test_a_job_that_loses_its_weights_can_still_be_laid_aside_or_cancelled(
 
 
 def test_weights_that_cannot_be_moved_for_another_reason_fail_the_job_alone(
-    bench: Bench, small: list[bytes], fail: Callable[[str, Exception], None]
+    bench: Bench, small: list[bytes], fail: Fail
 ) -> None:
-    fail("unpark", LOST)
+    fail("unpark", lost)
     bench.run(step=(Park(), Unpark()))
     assert bench.last["event"] == "failed"
     assert "unspecified launch failure" in str(bench.last["detail"])
@@ -374,9 +397,9 @@ def test_weights_that_cannot_be_moved_for_another_reason_fail_the_job_alone(
     assert bench.frames(B) == small
 
 
-@pytest.mark.parametrize(("method", "fault"), [("unpark", FULL), ("park", LOST)])
+@pytest.mark.parametrize(("method", "fault"), [("unpark", full), ("park", lost)])
 def test_weights_of_the_job_before_are_nobodys_trouble(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, fail: Callable[[str, Exception], None], method: str, fault: Exception
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fail: Fail, method: str, fault: Fault
 ) -> None:
     """Between two jobs, and before the next one has its model, what cannot be moved is let go, and the worker lives."""
     fail(method, fault)
