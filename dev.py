@@ -96,12 +96,20 @@ def choose_interpreter(found: Iterable[Interpreter | None], versions: Sequence[s
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment and the requirements file that fills it."""
+    """A virtual environment and the locks that fill it (requirements/lock.py)."""
 
     folder: Path
     requirements: Path
     versions: tuple[str, ...] = FITTING
     """Versions of Python that it can be made of."""
+    then: Path | None = None
+    """What is installed after the requirements, by versions alone: PyTorch, whose wheel differs by machine."""
+
+    @property
+    def steps(self) -> list[list[str]]:
+        """The arguments of one install after the other, for uv as for pip."""
+        hashed = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(self.requirements)]
+        return [hashed, *([["-r", str(self.then)]] if self.then else [])]
 
     @property
     def python(self) -> Path:
@@ -132,7 +140,10 @@ def blender(version: str) -> Environment:
     )
 
 
-ENGINE = Environment(ROOT / ".venvs" / "engine", ROOT / "requirements" / "dev.txt")
+ENGINE = Environment(
+    ROOT / ".venvs" / "engine", ROOT / "requirements" / "dev.txt", then=ROOT / "requirements" / "torch.txt"
+)
+LOCK = ROOT / "requirements" / "lock.py"
 TIERS = {
     "unit": Tier("tests/unit", (ENGINE,), processes=2),
     "engine": Tier("tests/engine", (ENGINE,), processes=4),
@@ -147,13 +158,11 @@ def program(folder: Path, name: str, windows: bool = WINDOWS) -> Path:
     return folder / "Scripts" / f"{name}.exe" if windows else folder / "bin" / name
 
 
-def requirements_hash(path: Path) -> str:
-    """Return a hash of a requirements file and of the files that it includes."""
+def requirements_hash(*paths: Path) -> str:
+    """Return a hash of what files of requirements hold, however their lines end."""
     digest = hashlib.sha256()
-    for line in path.read_text(encoding="utf-8").splitlines():
-        digest.update(f"{line}\n".encode())
-        if line.startswith("-r "):
-            digest.update(requirements_hash(path.parent / line[3:].strip()).encode())
+    for path in paths:
+        digest.update("".join(f"{line}\n" for line in path.read_text(encoding="utf-8").splitlines()).encode())
     return digest.hexdigest()
 
 
@@ -161,7 +170,7 @@ def make_ready(environment: Environment) -> None:
     """Make the environment, or bring it up to date; does nothing where it is whole and current."""
     interpreter = describe([str(environment.python)])
     stamp = environment.stamp.read_text(encoding="utf-8").split() if environment.stamp.exists() else []
-    wanted = requirements_hash(environment.requirements)
+    wanted = requirements_hash(environment.requirements, *([environment.then] if environment.then else []))
     if interpreter is None or stamp[:1] != [interpreter.version]:
         interpreter = make_anew(environment)
     elif stamp == [interpreter.version, wanted]:
@@ -186,19 +195,27 @@ def make_anew(environment: Environment) -> Interpreter:
 
 
 def install(environment: Environment) -> None:
-    """Install the pinned requirements: with uv for its speed, else with the environment's own pip."""
+    """Install what is locked: with uv for its speed, else with the environment's own pip."""
     started = time.monotonic()
     say(f"installing {environment.requirements}")
     pip = [str(environment.python), "-m", "pip", "--disable-pip-version-check"]
-    requirements = ["-r", str(environment.requirements)]
+    uv = get_uv(environment)
+    into = ["pip", "install", "--python", str(environment.python)]
+    environ = uv_environ(CHILD_ENVIRON, find_links(pip))
+    if uv is None or any(run([uv, *into, *step], environ) != 0 for step in environment.steps):
+        say("going on without uv, which takes longer")
+        for step in environment.steps:
+            require([*pip, "install", "--progress-bar", "off", *step])
+    say(f"installed in {time.monotonic() - started:.0f} s")
+
+
+def get_uv(environment: Environment) -> str | None:
+    """Return the uv that is on the PATH, else one that pip puts into the environment; None where there is none."""
     uv = shutil.which("uv")
+    pip = [str(environment.python), "-m", "pip", "--disable-pip-version-check"]
     if uv is None and run([*pip, "install", "--quiet", UV]) == 0:
         uv = str(program(environment.folder, "uv"))
-    into = ["pip", "install", "--python", str(environment.python)]
-    if uv is None or run([uv, *into, *requirements], uv_environ(CHILD_ENVIRON, find_links(pip))) != 0:
-        say("going on without uv, which takes longer")
-        require([*pip, "install", "--progress-bar", "off", *requirements])
-    say(f"installed in {time.monotonic() - started:.0f} s")
+    return uv
 
 
 def find_links(pip: Sequence[str]) -> str:
@@ -281,6 +298,17 @@ def shared_out(tier: Tier) -> list[str]:
     return [tier.folder, *(["-n", str(tier.processes), "--dist", "loadfile"] if tier.processes > 1 else [])]
 
 
+def lock(arguments: Sequence[str]) -> int:
+    """Make the locks of what is written in requirements/*.in; returns the exit code."""
+    # An environment that the locks as they are cannot fill has a uv all the same.
+    if describe([str(ENGINE.python)]) is None:
+        make_anew(ENGINE)
+    uv = get_uv(ENGINE)
+    if uv is None:
+        raise SetupError("The locks are made with uv, and it cannot be installed; see above.")
+    return run([str(ENGINE.python), str(LOCK), "--uv", uv, *arguments])
+
+
 def demo(arguments: Sequence[str]) -> int:
     """Run the main job end to end in a headless Blender; returns its exit code."""
     environment = TIERS["host"].environments[-1]
@@ -298,10 +326,11 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     tests.add_argument("tiers", nargs="*", metavar="tier", help=f"{', '.join(TIERS)}; without any, all but gpu")
     tests.add_argument("--gpu", action="store_true", help="run the gpu tier too")
     commands.add_parser("demo", help="make a shot of the sample storyboard, headless or with --ui; see demo-output/")
-    commands.add_parser("check", help="format, lint and types")
+    commands.add_parser("check", help="locks, format, lint and types")
+    commands.add_parser("lock", help="lock what requirements/*.in ask for; all arguments go to uv", add_help=False)
     commands.add_parser("bench", help="print the benchmark table; all arguments go to tests.bench", add_help=False)
     commands.add_parser("format", help="lay out every file and mend what ruff can mend")
-    if arguments[:1] in (["bench"], ["demo"]):
+    if arguments[:1] in (["bench"], ["demo"], ["lock"]):
         return parser.parse_args(arguments[:1]), list(arguments[1:])
     split = list(arguments).index("--") if "--" in arguments else len(arguments)
     known = parser.parse_args(arguments[:split])
@@ -318,6 +347,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
     known, passed_on = parse(arguments)
     try:
+        if known.command == "lock":
+            return lock(passed_on)
         make_ready(ENGINE)
         if known.command == "test":
             return int(not test(known.tiers, passed_on))
@@ -327,8 +358,11 @@ def main(arguments: Sequence[str]) -> int:
             return run([str(ENGINE.python), "-m", "tests.bench", *passed_on])
         if known.command == "format":
             return int(not all([in_engine("ruff", "check", "--fix"), in_engine("ruff", "format")]))
-        # All three, even where the first fails.
-        return int(not all([in_engine("ruff", "format", "--check"), in_engine("ruff", "check"), in_engine("mypy")]))
+        # All of them, even where the first fails.
+        locked = run([str(ENGINE.python), str(LOCK)]) == 0
+        return int(
+            not all([locked, in_engine("ruff", "format", "--check"), in_engine("ruff", "check"), in_engine("mypy")])
+        )
     except SetupError as error:
         say(str(error))
         return 2

@@ -62,6 +62,7 @@ class Code(StrEnum):
     ENGINE_START_FAILED = "engine_start_failed"
     ENGINE_UNREACHABLE = "engine_unreachable"
     REMOTE_OFFLINE = "remote_offline"
+    REQUESTS_BROKEN = "requests_broken"
     INSTALL_OFFLINE = "install_offline"
     INSTALL_FAILED = "install_failed"
     JOB_UNKNOWN = "job_unknown"
@@ -181,6 +182,11 @@ EXPLANATIONS: dict[Code, Explanation] = {
         2,
         "The engine at {url} cannot be asked while Blender stays offline",
         "allow online access in Preferences > System > Network, or use the engine of this machine",
+    ),
+    Code.REQUESTS_BROKEN: Explanation(
+        1,
+        "The engine cannot be called because Python's library 'requests' does not load here ({detail})",
+        "disable the extension that brought another one, and restart Blender",
     ),
     Code.INSTALL_OFFLINE: Explanation(
         2,

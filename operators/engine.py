@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ class SHOTPACK_OT_stop_engine(bpy.types.Operator):  # noqa: N801
 
 
 class SHOTPACK_OT_open_log(bpy.types.Operator):  # noqa: N801
-    """Show the engine's log in a text editor"""
+    """Show the engine's log in the program that this system opens such files with"""
 
     bl_idname = "shotpack.open_log"
     bl_label = "Show Engine's Log"
@@ -130,10 +131,22 @@ class SHOTPACK_OT_open_log(bpy.types.Operator):  # noqa: N801
         if not path.is_file():
             self.report({"WARNING"}, "The engine has written no log yet.")
             return {"CANCELLED"}
-        text = bpy.data.texts.load(str(path), internal=True)
-        text.name = "Shotpack engine log"
-        self.report({"INFO"}, f"The log is in the text editor as {text.name}.")
+        # Not in Blender's text editor: what is loaded there is saved with the artist's file.
+        if not _open(path):
+            self.report({"WARNING"}, f"This system names no program for it; the engine's log is {path}")
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"The engine's log is {path}")  # a viewer that fails says so on the console alone
         return {"FINISHED"}
+
+
+def _open(path: Path) -> bool:
+    """Have the system show a file; whether there was something to ask for it."""
+    if sys.platform not in ("win32", "darwin") and shutil.which("xdg-open") is None:
+        return False
+    try:
+        return "FINISHED" in bpy.ops.wm.path_open(filepath=str(path))
+    except RuntimeError:
+        return False
 
 
 def _watch() -> float | None:

@@ -12,12 +12,12 @@ import logging
 import queue
 import threading
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from ..errors import Code, EngineError
 from ..protocol import Preview, Step
+from .requests_library import library
 
 if TYPE_CHECKING:
     import requests
@@ -262,19 +262,9 @@ class _Bearer:
         return request
 
 
-def _requests() -> ModuleType:
-    """The library that calls go through: imported on first use, since another extension may have put a broken one."""
-    try:
-        import requests
-    except Exception as fault:
-        detail = f"another extension's 'requests' is broken: {type(fault).__name__}: {fault}"
-        raise EngineError(Code.ENGINE_UNREACHABLE, url="this Blender", detail=detail) from fault
-    return requests
-
-
 def _session(url: str, token: str) -> requests.Session:
     """What calls the engine; one on this machine is never asked for through a proxy."""
-    session: requests.Session = _requests().Session()
+    session: requests.Session = library().Session()
     session.auth = _Bearer(token)
     session.trust_env = not is_loopback(url)
     return session

@@ -32,7 +32,7 @@ from .where import engine_at as _engine
 
 __all__ = ["Desk", "EngineState", "Where"]
 
-_NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFFLINE)
+_NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFFLINE, Code.REQUESTS_BROKEN)
 
 
 class EngineState(StrEnum):

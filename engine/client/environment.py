@@ -54,9 +54,18 @@ def environment_python(folder: Path) -> Path:
     return folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python"
 
 
+def locks(requirements: Path) -> list[Path]:
+    """What fills an environment, one after the other: the packages with the hashes of their files, then torch.txt
+    beside them, if there is one, with what has none, because each machine gets its own wheel of it.
+    """
+    torch = requirements.with_name("torch.txt")
+    return [requirements, *([torch] if torch.is_file() else [])]
+
+
 def requirements_hash(requirements: Path) -> str:
-    """The SHA-256 of a requirements file, however its lines end."""
-    return hashlib.sha256("\n".join(requirements.read_text(encoding="utf-8").splitlines()).encode()).hexdigest()
+    """The SHA-256 of what fills an environment, however the files' lines end."""
+    lines = [line for file in locks(requirements) for line in file.read_text(encoding="utf-8").splitlines()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def state_of(folder: Path, requirements: Path) -> EnvironmentState:

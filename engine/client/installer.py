@@ -25,7 +25,7 @@ from pathlib import Path
 
 from ..errors import Code, EngineError
 from . import programs, uv
-from .environment import Place, environment_python, remove, state_of
+from .environment import Place, environment_python, locks, remove, state_of
 
 CHECK = "import torch, diffusers, fastapi, uvicorn"
 NEEDED_BYTES = 8 * 2**30
@@ -50,6 +50,10 @@ class Stage(StrEnum):
 
 _BEGINS = {Stage.TOOL: 0.0, Stage.ENVIRONMENT: 0.04, Stage.PACKAGES: 0.05, Stage.CHECKING: 0.93, Stage.DONE: 1.0}
 """Where on the bar each stage begins."""
+_TORCH_BEGINS = 0.2
+"""How much of the packages' part of the bar is for all but PyTorch, which is by far the largest."""
+_HASHED = ("--require-hashes", "--no-deps", "--only-binary", ":all:")
+"""Options, for uv as for pip, of an install that takes the locked files and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -217,21 +221,32 @@ class Installation:
         self._call([*command, "--python", ".".join(map(str, FITTING[0]))])
 
     def _fill(self, program: str | None) -> None:
+        """Install what is locked by its hashes, then PyTorch by its version: its wheel differs by machine."""
         self._tell(Stage.PACKAGES)
-        python, wanted = str(environment_python(self._place.new)), ["-r", str(self.requirements)]
+        backend = [f"--torch-backend={self._torch_backend}"] if self._torch_backend and program else []
+        packages, *torch = locks(self.requirements)
+        if not torch:  # an engine's folder of an earlier release
+            self._add(program, ["-r", str(packages), *backend], 0.0, 1.0)
+            return
+        self._add(program, [*_HASHED, "-r", str(packages)], 0.0, _TORCH_BEGINS)
+        self._add(program, ["-r", str(torch[0]), *backend], _TORCH_BEGINS, 1.0)
+
+    def _add(self, program: str | None, wanted: Sequence[str], begin: float, end: float) -> None:
+        """Have uv, or pip, install something; it takes the packages' part of the bar from `begin` to `end`."""
+        python = str(environment_python(self._place.new))
         if program is None:
             pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
             self._call([*pip, *wanted], lambda line: self._tell(Stage.PACKAGES, None, line) if line else None)
             return
-        backend = [f"--torch-backend={self._torch_backend}"] if self._torch_backend else []
         downloads, free = uv.Downloads(), shutil.disk_usage(self._beside).free
 
         def heard(line: str | None) -> None:
             downloads.read(line or "")
             written = free - shutil.disk_usage(self._beside).free
-            self._tell(Stage.PACKAGES, downloads.fraction(written), downloads.under_way())
+            within = begin + (end - begin) * downloads.fraction(written)
+            self._tell(Stage.PACKAGES, within, downloads.under_way())
 
-        self._call([program, "pip", "install", "--python", python, *wanted, *backend], heard)
+        self._call([program, "pip", "install", "--python", python, *wanted], heard)
 
     def _call(self, command: Sequence[str], heard: programs.Heard | None = None) -> None:
         """Run a program with its output in the log. Raises EngineError `install_failed` in the program's own words."""
@@ -274,14 +289,15 @@ def report(folder: Path, requirements: Path, stage: str = "") -> str:
         log = (folder.parent / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         log = ["no log"]
-    wanted = requirements.read_text(encoding="utf-8").splitlines()
+    lines_of = (line for file in locks(requirements) for line in file.read_text(encoding="utf-8").splitlines())
+    wanted = dict.fromkeys(line.split()[0] for line in lines_of if line[:1].isalnum())
     lines = [
         f"Stage: {stage or '-'}",
         f"Environment: {state_of(folder, requirements)}, {folder}",
         f"System: {platform.platform()}, {platform.machine()}",
         f"Python: {platform.python_version()}, {sys.executable}",
         f"uv: {uv.VERSION}",
-        f"Requirements: {', '.join(line for line in wanted if line and not line.startswith('#'))}",
+        f"Requirements: {', '.join(wanted)}",
         "",
         *log[-_LOG_LINES:],
     ]

@@ -40,6 +40,7 @@ _ELSEWHERE = {"PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "UV_SYSTEM_PYTHON", "VIRTU
 _DETAIL_LENGTH = 400
 _NEW_DRIVER = "update the graphics driver; if it is new, PyTorch no longer supports this machine"
 _NETWORK = "check the network and install again; what was downloaded is kept"
+_SWAPPED = "try again, and from another network if it comes back"
 _ADVICE = (
     (
         r"no module named '?(pip|ensurepip|venv)|ensurepip is not available",
@@ -50,6 +51,8 @@ _ADVICE = (
         r"certificate|unknownissuer|\bssl",
         "a proxy stands in the line: start Blender with SSL_CERT_FILE set to its file",
     ),
+    # Before what is said of downloads: uv calls this one, too, a download that failed.
+    (r"hash mismatch|do not match the hashes", _SWAPPED),
     (r"no version of torch==|torch==.*unsatisfiable|distribution found for torch", _NEW_DRIVER),
     (
         r"failed to (fetch|download)|could not be downloaded|error sending request|timed out|connection|name resol",
@@ -110,8 +113,7 @@ def _download(folder: Path, expected: str, command: Sequence[str], call: Call) -
         if "DO NOT MATCH THE HASHES" not in said:
             raise UvMissingError(f"uv {VERSION} could not be downloaded ({said})") from fault
         detail = f"what came as uv {VERSION} is not the file that Shotpack knows"
-        advice = "try again, and from another network if it comes back"
-        raise EngineError(Code.INSTALL_FAILED, detail=detail, advice=advice) from fault
+        raise EngineError(Code.INSTALL_FAILED, detail=detail, advice=_SWAPPED) from fault
 
 
 def _sha256(path: Path) -> str | None:

@@ -9,6 +9,7 @@ from ..errors import Code, EngineError
 from ..protocol import PROTOCOL_VERSION
 from .connection import Connection, is_loopback
 from .launcher import Engine, find_or_start
+from .requests_library import library
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Where:
 
 def engine_at(where: Where) -> Engine:
     """The engine to use; waits for it. Raises EngineError."""
+    library()  # or an engine would be started that cannot be called
     if not where.remote:
         return find_or_start(
             *(where.python, where.folder, where.home),

@@ -48,7 +48,7 @@ def _findings() -> Iterator[Finding]:
         try:
             yield Finding(package, version(package))
         except PackageNotFoundError:
-            yield Finding(package, "missing", "run 'python3 dev.py test' or install requirements/engine.txt")
+            yield Finding(package, "missing", "press Install Engine in Blender, or run 'python3 dev.py test'")
     yield _devices()
     yield _memory()
     yield from _home()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import json
 import os
 import secrets
@@ -42,11 +41,12 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to end; returns the exit code. Raises EngineError before it is ready."""
     from ..media.files import make_folder
     from ..media.lock import folder_lock
+    from ..server.guard import is_loopback
     from ..server.lifeline import watch_pipe
     from ..server.pool import LocalPool, parse_devices
 
     devices = parse_devices(args.device)
-    loopback = _is_loopback(args.host)
+    loopback = is_loopback(args.host)
     if not loopback and args.token_file is None:
         raise EngineError(Code.BIND_UNSAFE, host=args.host)
     token = _token(args.token_file)
@@ -137,20 +137,21 @@ def _write_private(path: Path, text: str) -> None:
             os.close(handle)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket that says that it is TCP: asyncio switches Nagle's delay (40 ms an answer) off only then."""
+    """A listening socket that says that it is TCP: asyncio switches Nagle's delay (40 ms an answer) off only then.
+
+    Raises EngineError `bad_request` where there is no such address here, or the port is taken.
+    """
     listening = socket.socket(
         socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
     )
     if os.name == "posix":
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
-    listening.listen()
+    try:
+        listening.bind((host, port))
+        listening.listen()
+    except (OSError, OverflowError, UnicodeError) as fault:
+        listening.close()
+        why = getattr(fault, "strerror", None) or str(fault)
+        raise EngineError(Code.BAD_REQUEST, detail=f"--host {host} --port {port} cannot be used ({why})") from fault
     return listening

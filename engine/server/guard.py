@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -11,7 +13,8 @@ from starlette.exceptions import HTTPException
 
 BODY_MAXIMUM = 64 * 1024 * 1024
 _TOO_LARGE = "The body is longer than 64 MiB"
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_HOST = re.compile(r"(?:\[([^]]+)\]|([^][:]+))(?::[0-9]*)?")
+"""A `Host`: an IPv6 address in brackets, or another address or name, and perhaps a port."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -34,7 +37,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = {name.lower(): value for name, value in scope["headers"]}
-        if self._loopback and not _is_loopback(headers.get(b"host", b"").decode("latin-1")):
+        if self._loopback and not _names_loopback(headers.get(b"host", b"").decode("latin-1")):
             await _refuse(send, 403, "host_forbidden", "The Host header is not a loopback address")
         elif not hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
             await _refuse(send, 401, "token_wrong", "The bearer token is missing or wrong")
@@ -58,9 +61,18 @@ class Guard:
         await self._app(scope, counted, send)
 
 
-def _is_loopback(host: str) -> bool:
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    return name.lower() in _LOOPBACK
+def is_loopback(name: str) -> bool:
+    """Whether an address, without brackets or port, or a name always means this machine: no other name does."""
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return name.lower().removesuffix(".") == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _names_loopback(host: str) -> bool:
+    parts = _HOST.fullmatch(host)
+    return parts is not None and is_loopback(parts[1] or parts[2])
 
 
 def _declared(headers: dict[bytes, bytes]) -> int:

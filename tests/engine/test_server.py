@@ -8,6 +8,7 @@ import io
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from engine.client.connection import Connection
 from tests.engine.checkpoints import BOARD
 from tests.engine.serving import LIMIT, ROOT, Serving, models_home
 
@@ -68,9 +70,10 @@ def test_nothing_is_told_without_the_token(engine, path):
 
 
 def test_a_page_that_rebinds_its_name_is_refused(engine):
-    for host in ("evil.example", "127.0.0.1.evil.example", "", "10.0.0.1:80"):
+    for host in ("evil.example", "127.0.0.1.evil.example", "", "10.0.0.1:80", "localhost.evil.example", "[::2]:1"):
         assert engine.call("GET", "/v1/engine", headers={"Host": host}).status_code == 403
-    assert engine.call("GET", "/v1/engine", headers={"Host": "localhost:1"}).status_code == 200
+    for host in ("localhost:1", "127.0.0.2", "127.255.0.1:8188", "[::1]:1", "LocalHost."):
+        assert engine.call("GET", "/v1/engine", headers={"Host": host}).status_code == 200
     assert "access-control-allow-origin" not in engine.call("GET", "/v1/engine", headers={"Origin": "http://a"}).headers
 
 
@@ -361,6 +364,36 @@ def test_a_second_engine_on_the_same_home_is_refused(engine):
     assert second.returncode == 2
     assert "Another engine already serves" in second.stderr
     assert second.stdout == ""
+
+
+def test_every_loopback_address_can_be_served(tmp_path):
+    hosts = ["127.0.0.2", *(["::1"] if socket.has_ipv6 and Path("/proc/net/if_inet6").is_file() else [])]
+    started = {}
+    for host in hosts:
+        command = [sys.executable, "-m", "engine", "serve", "--home", str(tmp_path / host.replace(":", "-"))]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        started[host] = subprocess.Popen([*command, "--host", host], cwd=ROOT, text=True, **pipes)
+    try:
+        for host, process in started.items():
+            ready = json.loads(process.stdout.readline())
+            assert ready["url"].startswith(f"http://[{host}]:" if ":" in host else f"http://{host}:")
+            with contextlib.closing(Connection(ready["url"], ready["token"])) as connection:
+                assert connection.engine()["protocol"] == ready["protocol"]
+    finally:
+        for process in started.values():
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.parametrize("where", [("--host", "192.0.2.1"), ("--port", "70000")])
+def test_an_address_that_is_not_here_is_refused_in_one_line(tmp_path, where):
+    token = tmp_path / "token"
+    token.write_text("a token of ones own")
+    command = [sys.executable, "-m", "engine", "serve", "--home", str(tmp_path), "--token-file", str(token), *where]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 2
+    assert f"{where[0]} {where[1]}" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import pytest
 
@@ -135,19 +136,48 @@ def test_select_and_reveal(saved):
         bpy.ops.shotpack.reveal(shot=shot)
 
 
-def test_the_engine_is_stopped_and_started_and_its_log_shown(saved):
+def test_the_engine_is_stopped_and_started(saved):
     add_board(saved, length=37)
     finished(generate(saved))
     desk = part("operators.runtime").desk
     process = desk._engine.process
-    assert bpy.ops.shotpack.open_log() == {"FINISHED"}
-    assert "Shotpack engine log" in bpy.data.texts
     assert bpy.ops.shotpack.stop_engine() == {"FINISHED"}
     step_until(lambda: process.poll() is not None)
     assert desk.state == "off"
     assert part("operators.problems").of_engine() is None
     assert bpy.ops.shotpack.start_engine() == {"FINISHED"}
     step_until(lambda: desk.state == "ready")
+
+
+def everything_in_the_file():
+    return {repr(each) for each in bpy.data.user_map()}
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="a program stands for the system's viewer")
+def test_the_engines_log_is_shown_and_not_put_into_the_file(saved, tmp_path, monkeypatch, capfd):
+    preferences = bpy.context.preferences.addons[ADDON].preferences
+    log, shown = tmp_path / "home" / "logs" / "server.log", tmp_path / "shown"
+    viewer = tmp_path / "programs" / "xdg-open"
+    viewer.parent.mkdir()
+    viewer.write_text(f'#!/bin/sh\necho "$1" > "{shown}"\n')
+    viewer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(viewer.parent))
+    preferences.home = str(tmp_path / "home")
+    try:
+        assert bpy.ops.shotpack.open_log() == {"CANCELLED"}
+        assert "no log yet" in capfd.readouterr().out
+        log.parent.mkdir(parents=True)
+        log.write_text("a folder: /home/somebody")
+        before = everything_in_the_file()
+        assert bpy.ops.shotpack.open_log() == {"FINISHED"}
+        assert everything_in_the_file() == before
+        assert shown.read_text().strip() == str(log)
+        assert str(log) in capfd.readouterr().out
+        viewer.unlink()
+        assert bpy.ops.shotpack.open_log() == {"CANCELLED"}
+        assert f"names no program for it; the engine's log is {log}" in capfd.readouterr().out
+    finally:
+        preferences.home = ""
 
 
 def test_nothing_is_installed_without_leave_to_go_online(scene, tmp_path):

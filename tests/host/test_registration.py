@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
-from tests.host.studio import ADDON, add_board, bpy, configure, part
+from tests.host.studio import ADDON, ROOT, add_board, bpy, configure, part
 
 
 def ours() -> list[str]:
@@ -38,6 +43,22 @@ def test_one_class_that_cannot_be_registered_leaves_nothing(extension, monkeypat
     monkeypatch.undo()
     bpy.ops.preferences.addon_enable(module=ADDON)
     configure()
+
+
+def test_another_extensions_broken_requests_is_told_and_nothing_else_suffers(tmp_path):
+    (tmp_path / "requests.py").write_text("import urllib4")
+    environ = os.environ | {"PYTHONPATH": str(tmp_path), "SHOTPACK_TEST_PLACE": str(tmp_path)}
+    command = [sys.executable, "-m", "tests.host.broken_requests", str(tmp_path / "requests.py")]
+    ended = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, timeout=300)
+    told = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    assert ended.returncode == 0
+    assert told[0] == {"registered": True}
+    for sentence, advice in told[1]["problems"]:
+        assert sentence.startswith("The engine cannot be called because Python's library 'requests' does not load here")
+        assert "urllib4" in sentence
+        assert "restart Blender" in advice
+    assert told[1]["engine"] is None
+    assert told[2] == {"problems": [], "job": True}
 
 
 def test_generate_says_why_it_cannot(scene):

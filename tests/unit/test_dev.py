@@ -52,9 +52,9 @@ class Install:
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     requirements = tmp_path / "dev.txt"
-    requirements.write_text("-r engine.txt\npytest==1\n")
-    (tmp_path / "engine.txt").write_text("numpy==1\n")
-    double = Install(dev.Environment(tmp_path / "an environment", requirements))
+    requirements.write_text("pytest==1\n")
+    (tmp_path / "torch.txt").write_text("torch==1\n")
+    double = Install(dev.Environment(tmp_path / "an environment", requirements, then=tmp_path / "torch.txt"))
     for name in ("describe", "make_anew", "install"):
         monkeypatch.setattr(dev, name, getattr(double, name))
     return double
@@ -67,8 +67,10 @@ def test_environment_is_made_once(install: Install) -> None:
 
 def test_changed_requirements_are_installed_into_the_same_environment(install: Install) -> None:
     install.make_ready()
-    (install.environment.requirements.parent / "engine.txt").write_text("numpy==2\n")
-    assert install.make_ready() == ["install"]
+    for changed in (install.environment.requirements, install.environment.then):
+        assert changed is not None
+        changed.write_text("changed==2\n")
+        assert install.make_ready() == ["install"]
     assert install.make_ready() == []
 
 
@@ -104,15 +106,15 @@ def test_environment_whose_python_is_gone_is_made_anew(install: Install) -> None
     assert install.make_ready() == ["make", "install"]
 
 
-def test_requirements_hash_sees_included_files_and_not_line_ends(tmp_path: Path) -> None:
+def test_requirements_hash_sees_every_file_and_not_line_ends(tmp_path: Path) -> None:
     first, second = tmp_path / "first.txt", tmp_path / "second.txt"
-    first.write_bytes(b"-r second.txt\na==1\n")
+    first.write_bytes(b"a==1\nc==1\n")
     second.write_bytes(b"b==1\n")
-    before = dev.requirements_hash(first)
-    first.write_bytes(b"-r second.txt\r\na==1\r\n")
-    assert dev.requirements_hash(first) == before
+    before = dev.requirements_hash(first, second)
+    first.write_bytes(b"a==1\r\nc==1\r\n")
+    assert dev.requirements_hash(first, second) == before
     second.write_bytes(b"b==2\n")
-    assert dev.requirements_hash(first) != before
+    assert dev.requirements_hash(first, second) != before
 
 
 # The Python
@@ -200,44 +202,56 @@ def test_uv_looks_where_pip_looks(environ: dict[str, str], configured: str, link
     assert dev.uv_environ(environ, configured).get("UV_FIND_LINKS") == links
 
 
+class Programs:
+    """Stands for uv and pip: notes who was started for which file, and fails where told to."""
+
+    def __init__(self, environment: dev.Environment, failing: Sequence[str]) -> None:
+        self.environment, self.failing = environment, failing
+        self.started: list[str] = []
+        self.options: dict[str, list[str]] = {}
+
+    def run(self, command: Sequence[str], environ: object = None) -> int:
+        called = {str(self.environment.python): "pip", str(dev.program(self.environment.folder, "uv")): "own uv"}
+        what = "uv" if dev.UV in command else Path(command[-1]).name
+        self.started.append(f"{called.get(command[0], command[0])} {what}")
+        self.options[what] = [word for word in command if word.startswith("--") and word != "--python"]
+        return int(self.started[-1] in self.failing)
+
+
 @pytest.mark.parametrize(
-    ("uv_on_path", "failing", "programs"),
+    ("uv_on_path", "failing", "started"),
     [
-        ("/usr/bin/uv", (), ["/usr/bin/uv"]),
-        ("/usr/bin/uv", ("/usr/bin/uv",), ["/usr/bin/uv", "pip"]),
-        (None, (), ["pip uv", "own uv"]),
-        (None, ("pip uv",), ["pip uv", "pip"]),
-        (None, ("own uv",), ["pip uv", "own uv", "pip"]),
+        ("uv", (), ["uv dev.txt", "uv torch.txt"]),
+        ("uv", ("uv dev.txt",), ["uv dev.txt", "pip dev.txt", "pip torch.txt"]),
+        ("uv", ("uv torch.txt",), ["uv dev.txt", "uv torch.txt", "pip dev.txt", "pip torch.txt"]),
+        (None, (), ["pip uv", "own uv dev.txt", "own uv torch.txt"]),
+        (None, ("pip uv",), ["pip uv", "pip dev.txt", "pip torch.txt"]),
+        (None, ("own uv dev.txt",), ["pip uv", "own uv dev.txt", "pip dev.txt", "pip torch.txt"]),
     ],
 )
 def test_install_goes_on_without_uv(
     uv_on_path: str | None,
     failing: tuple[str, ...],
-    programs: list[str],
+    started: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    environment = dev.Environment(tmp_path / "environment", tmp_path / "dev.txt")
-    own_uv = str(dev.program(environment.folder, "uv"))
-    started: list[str] = []
-
-    def run(command: Sequence[str], environ: object = None) -> int:
-        called = command[0]
-        if called == str(environment.python):
-            called = "pip uv" if dev.UV in command else "pip"
-        started.append("own uv" if called == own_uv else called)
-        return int(started[-1] in failing)
-
-    monkeypatch.setattr(dev, "run", run)
+    environment = dev.Environment(tmp_path / "environment", tmp_path / "dev.txt", then=tmp_path / "torch.txt")
+    programs = Programs(environment, failing)
+    monkeypatch.setattr(dev, "run", programs.run)
     monkeypatch.setattr(dev, "find_links", lambda pip: "")
     monkeypatch.setattr("dev.shutil.which", lambda name: uv_on_path)
     dev.install(environment)
-    assert started == programs
+    assert programs.started == started
+    # A resolver that goes by what is locked, or a source that is built, would bring what no hash is known of.
+    assert {"--require-hashes", "--no-deps", "--only-binary"} <= set(programs.options["dev.txt"])
+    assert not {"--require-hashes", "--no-deps"} & set(programs.options["torch.txt"])
 
 
 def test_install_that_fails_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = dev.Environment(tmp_path / "environment", tmp_path / "dev.txt")
     monkeypatch.setattr(dev, "run", lambda command, environ=None: 1)
+    monkeypatch.setattr(dev, "find_links", lambda pip: "")
     with pytest.raises(dev.SetupError, match=r"pip .*install .*dev\.txt"):
         dev.install(environment)
 
@@ -268,8 +282,24 @@ def test_bad_command_line_is_refused(arguments: list[str], capsys: pytest.Captur
     assert "error: " in capsys.readouterr().err
 
 
-def test_benchmark_gets_every_argument() -> None:
-    assert dev.parse(["bench", "--help", "--", "x"])[1] == ["--help", "--", "x"]
+@pytest.mark.parametrize("command", ["bench", "demo", "lock"])
+def test_some_commands_get_every_argument(command: str) -> None:
+    assert dev.parse([command, "--help", "--", "x"])[1] == ["--help", "--", "x"]
+
+
+def test_locks_are_made_where_the_ones_that_are_there_install_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock that two branches have changed may be beyond use; it must not stand in its own way."""
+    commands: list[Sequence[str]] = []
+    monkeypatch.setattr(dev, "make_ready", lambda environment: pytest.fail("it would be installed first"))
+    monkeypatch.setattr(dev, "make_anew", lambda environment: PYTHON)
+    monkeypatch.setattr(dev, "describe", lambda command: None)
+    monkeypatch.setattr("dev.shutil.which", lambda name: "/usr/bin/uv")
+    monkeypatch.setattr(dev, "run", lambda command, environ=None: commands.append(command) or 0)
+    assert dev.main(["lock", "--upgrade-package", "numpy"]) == 0
+    [command] = commands
+    assert command[1:] == [str(dev.LOCK), "--uv", "/usr/bin/uv", "--upgrade-package", "numpy"]
 
 
 class Tiers:

@@ -1,6 +1,6 @@
 """The installer: what it leaves on the disk however it ends, what it trusts, and what it tells.
 
-Most run against a uv that is a script; two make a real environment, one with the real uv and one with pip.
+Most run against a uv that is a script; some make a real environment, with the real uv and with pip.
 """
 
 from __future__ import annotations
@@ -40,24 +40,51 @@ def _small_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installer, "NEEDED_BYTES", 1)
 
 
+def lay_wheel(wheels: Path, name: str, version: str, *needs: str) -> str:
+    """Put a tiny wheel that needs other packages into a folder; returns its SHA-256."""
+    wheels.mkdir(exist_ok=True)
+    info = f"{name}-{version}.dist-info"
+    needed = "".join(f"Requires-Dist: {need}\n" for need in needs)
+    files = {
+        f"{name}.py": f"VERSION = {version!r}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needed}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{file},,\n" for file in [*files, f"{info}/RECORD"])
+    path = wheels / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for file, text in files.items():
+            wheel.writestr(file, text)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 @pytest.fixture
 def requirements(tmp_path: Path) -> Path:
     """A requirements file of one tiny package, with the folder that holds its wheel."""
     wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    info = "tiny-1.0.dist-info"
-    files = {
-        "tiny.py": "SIZE = 1\n",
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(wheels / "tiny-1.0-py3-none-any.whl", "w") as wheel:
-        for name, text in files.items():
-            wheel.writestr(name, text)
+    lay_wheel(wheels, "tiny", "1.0")
     path = tmp_path / "requirements.txt"
     path.write_text(f"# pinned\n--no-index\n--find-links {wheels.as_posix()}\ntiny==1.0\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Path:
+    """Requirements in two files, as Shotpack's are: hashes for `tiny` and `pure`, and `torch` by its version.
+
+    `tiny` needs torch and torch needs `pure`, of which there is a newer one that no hash is known of.
+    """
+    wheels, place = tmp_path / "wheels", tmp_path / "requirements"
+    place.mkdir()
+    hashes = {"tiny": lay_wheel(wheels, "tiny", "1.0", "torch>=1"), "pure": lay_wheel(wheels, "pure", "1.0")}
+    lay_wheel(wheels, "torch", "2.0", "pure")
+    lay_wheel(wheels, "torch", "3.0", "pure")
+    lay_wheel(wheels, "pure", "2.0")
+    links = f"# pinned\n--no-index\n--find-links {wheels.as_posix()}\n"
+    pins = "".join(f"{name}==1.0 \\\n    --hash=sha256:{known}\n    # via x\n" for name, known in hashes.items())
+    (place / "engine.txt").write_text(links + pins, encoding="utf-8")
+    (place / "torch.txt").write_text(f"{links}pure==1.0\ntorch==2.0\n", encoding="utf-8")
+    return place / "engine.txt"
 
 
 @pytest.fixture
@@ -209,13 +236,76 @@ def test_uv_makes_an_environment_that_works_where_it_lies(
     assert programs.run([place, "-c", program], uv.child_environ(folder, folder), folder, lambda line: None) == 0
 
 
-@pytest.mark.slow
-def test_pip_does_where_there_is_no_uv(folder: Path, requirements: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+LOCKED = "import tiny, pure, torch; assert (tiny.VERSION, pure.VERSION, torch.VERSION) == ('1.0', '1.0', '2.0')"
+FILLERS = [
+    pytest.param(REAL_UV, marks=pytest.mark.skipif(REAL_UV is None, reason="no uv here"), id="uv"),
+    pytest.param(None, marks=pytest.mark.slow, id="pip"),
+]
+"""What fills an environment: uv, or pip where there is none."""
+
+
+@pytest.mark.parametrize("program", FILLERS)
+def test_what_is_locked_is_installed_and_pytorch_after_it(
+    folder: Path, locked: Path, program: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(uv, "SHA256", {})
-    installation = install(folder, requirements, check="import tiny")
+    installation = install(folder, locked, program, check=LOCKED, torch_backend="")
     assert ended(installation).ok, installation.report()
-    assert state_of(folder, requirements) is EnvironmentState.READY
-    assert "going on with pip" in installation.report()
+    assert state_of(folder, locked) is EnvironmentState.READY
+    assert "Requirements: tiny==1.0, pure==1.0, torch==2.0\n" in installation.report()
+    assert ("going on with pip" in installation.report()) == (program is None)
+    torch = locked.with_name("torch.txt")
+    torch.write_text(torch.read_text(encoding="utf-8").replace("2.0", "3.0"), encoding="utf-8")
+    assert state_of(folder, locked) is EnvironmentState.OUTDATED
+
+
+@pytest.mark.parametrize("program", FILLERS)
+def test_file_that_is_not_the_locked_one_is_refused(
+    folder: Path, locked: Path, program: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uv, "SHA256", {})
+    lay_wheel(locked.parents[1] / "wheels", "tiny", "1.0", "torch>=2")
+    installation = install(folder, locked, program, check="pass", torch_backend="")
+    assert "hash" in detail(installation).lower()
+    assert "from another network" in installation.progress.detail
+    assert state_of(folder, locked) is EnvironmentState.ABSENT
+
+
+@pytest.mark.skipif(REAL_UV is None, reason="no uv here")
+def test_pytorch_brings_nothing_that_the_lock_does_not_know(folder: Path, locked: Path) -> None:
+    lay_wheel(locked.parents[1] / "wheels", "torch", "2.0", "pure>=2")
+    installation = install(folder, locked, REAL_UV, check="pass", torch_backend="")
+    assert "pure" in detail(installation)
+    assert state_of(folder, locked) is EnvironmentState.ABSENT
+
+
+@posix_only
+def test_only_pytorch_is_left_to_the_resolver(folder: Path, locked: Path, play_uv: Callable[..., Path]) -> None:
+    installation = install(folder, locked, play_uv("print('words', *words[4:])"), torch_backend="cu128")
+    assert ended(installation).ok
+    lines = (folder.parent / installer.LOG).read_text(encoding="utf-8").splitlines()
+    first, second = [line.partition(" words ")[2] for line in lines if " words " in line]
+    assert first == f"--require-hashes --no-deps --only-binary :all: -r {locked}"
+    assert second == f"-r {locked.with_name('torch.txt')} --torch-backend=cu128"
+
+
+@posix_only
+def test_progress_goes_on_from_one_file_to_the_next(folder: Path, locked: Path, play_uv: Callable[..., Path]) -> None:
+    go = [locked.with_name(f"go{number}") for number in range(2)]
+    program = play_uv(f"""
+        torch = any(word.endswith("torch.txt") for word in words)
+        print("Downloading torch (800.0MiB)" if torch else "Downloading numpy (10.0MiB)", flush=True)
+        while not os.path.exists({list(map(str, go))!r}[torch]): time.sleep(0.02)
+    """)
+    installation = Installation(folder, locked, PYTHON, online=True, uv_program=program, check="pass")
+    installation.start()
+    fractions = []
+    for name, pressed in zip(("numpy (10 MiB)", "torch (800 MiB)"), go, strict=True):
+        until(lambda name=name: installation.progress.detail == name)  # type: ignore[misc]
+        fractions.append(installation.progress.fraction or 0.0)
+        pressed.touch()
+    assert installation.wait(20) == InstallResult()
+    assert 0.05 <= fractions[0] < fractions[1] < 0.93
 
 
 @posix_only
@@ -492,6 +582,8 @@ def test_report_names_versions_and_nobody(
     [
         ("error: No solution found\n cause: Because there is no version of torch==2.13.0 and", "graphics driver"),
         ("error: Failed to fetch: https://x\n cause: dns error", "network"),
+        ("error: Failed to download `x==1`\n cause: Hash mismatch for `x==1`", "from another network"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "from another network"),
         ("error: invalid peer certificate: UnknownIssuer", "SSL_CERT_FILE"),
         ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "free some"),
         ("error: No solution found when resolving dependencies", "report"),
