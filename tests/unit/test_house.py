@@ -75,7 +75,10 @@ WITHOUT_TORCH = (
     ),
     *(f"engine/models/{name}.py" for name in ("cache_choice", "catalog", "checksums", "command", "download", "loras")),
     *(f"engine/models/{name}.py" for name in ("facts", "folder", "home", "hub", "memory", "spec", "weights")),
-    *(f"engine/media/{name}.py" for name in ("boards", "files", "frames", "lock")),
+    *(
+        f"engine/media/{name}.py"
+        for name in ("boards", "clip", "files", "footage", "frames", "light", "lock", "movie", "pictures")
+    ),
     "engine/commands/serve.py",
 )
 TORCH = ("accelerate", "diffusers", "peft", "torch", "torchao", "transformers")
