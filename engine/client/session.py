@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ..errors import Code, EngineError
 from ..protocol import (
     GOING_ON,
+    NOT_ALL,
     PAUSED,
     Cancelled,
     Event,
@@ -52,6 +53,8 @@ class Job:
     starred: bool = False
     number: int = 0
     """The newest event that is contained."""
+    notice: str = ""
+    """What of the request is left out of the shot, as the engine said it."""
 
     @property
     def ended(self) -> bool:
@@ -178,6 +181,7 @@ class Session:
                 job.state, job.plan, job.stage = "running", event, ""
             case Progress():
                 job.stage = event.stage
+                job.notice = event.stage if event.stage.startswith(NOT_ALL) else job.notice
                 if event.stage in (PAUSED, GOING_ON):
                     job.state = "paused" if event.stage == PAUSED else "running"
             case Step():

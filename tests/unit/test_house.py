@@ -74,7 +74,10 @@ WITHOUT_TORCH = (
         for name in ("conform", "layout", "lead", "packing", "plan", "rates", "request", "schedule")
     ),
     *(f"engine/models/{name}.py" for name in ("cache_choice", "catalog", "checksums", "command", "download", "loras")),
-    *(f"engine/models/{name}.py" for name in ("facts", "folder", "home", "hub", "memory", "spec", "weights")),
+    *(
+        f"engine/models/{name}.py"
+        for name in ("facts", "folder", "home", "hub", "memory", "reading", "spec", "weights")
+    ),
     *(
         f"engine/media/{name}.py"
         for name in ("boards", "clip", "files", "footage", "frames", "light", "lock", "movie", "pictures")
