@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import Code, EngineError
-from engine.media.movie import write_movie
+from engine.media.movie import movie_by_frames, write_movie
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_what_a_player_is_told(frames: list[Path], tmp_path: Path) -> None:
     """The codec, the rate to the fraction, the colours' tags, and the index in front."""
     path = tmp_path / "shot.mp4"
-    told: list[int] = []
-    write_movie(path, frames, Fraction(24000, 1001), told.append)
-    assert told == list(range(1, 31))
+    assert list(movie_by_frames(path, frames, Fraction(24000, 1001))) == list(range(1, 31))
     with av.open(str(path)) as movie:
         stream = movie.streams.video[0]
         context = stream.codec_context
@@ -66,13 +64,8 @@ def test_a_disk_that_fills_leaves_no_movie(frames: list[Path], tmp_path: Path) -
         assert not list(tmp_path.iterdir())
 
 
-def test_whoever_is_told_can_end_it(frames: list[Path], tmp_path: Path) -> None:
-    class EnoughError(Exception): ...
-
-    def enough(number: int) -> None:
-        if number == 7:
-            raise EnoughError
-
-    with pytest.raises(EnoughError):
-        write_movie(tmp_path / "movie.mp4", frames, Fraction(24), enough)
+def test_it_can_be_given_up(frames: list[Path], tmp_path: Path) -> None:
+    writing = movie_by_frames(tmp_path / "movie.mp4", frames, Fraction(24))
+    assert [next(writing) for _ in range(7)] == [1, 2, 3, 4, 5, 6, 7]
+    writing.close()
     assert not list(tmp_path.iterdir())
