@@ -31,7 +31,7 @@ def png_bytes(pixels: np.ndarray, facts: Mapping[str, str]) -> bytes:
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"sRGB", b"\x00")
     for key, text in facts.items():
-        chunks.add_itxt(key, text)
+        chunks.add_itxt(key, text.encode("utf-8", "backslashreplace").decode())
     data: bytes = iio.imwrite("<bytes>", pixels, plugin="pillow", extension=".png", pnginfo=chunks, **_COMPRESSION)
     return data
 
