@@ -6,6 +6,7 @@ a phone, pixels that are not square, fields, transparency, high dynamic range.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _HD_WIDTH, _SD_HEIGHT = 1280, 576
 _SEEK_SECONDS = 2.0
 """What is shorter than this is decoded through: to seek is not free either."""
 _SCALING = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
+Turn = tuple[int, int, int, int]
+"""(a, b, c, d) of x' = ax + cy, y' = bx + dy; each -1, 0 or 1."""
+AS_IT_IS: Turn = 1, 0, 0, 1
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Movie:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._turns: dict[int, Turn] = {}
 
     def span(self) -> Span:
         """When its frames are shown; only what is packed is read for that, where its packets say their times."""
@@ -121,7 +126,8 @@ class Movie:
 
         def picture(longest: int) -> Image.Image:
             try:
-                return frame_picture(frame, squeeze, longest)
+                turn = self._turns.get(frame.rotation) or self._turns.setdefault(frame.rotation, display_turn(frame))
+                return frame_picture(frame, squeeze, longest, turn=turn)
             except av.FFmpegError as fault:
                 raise self._unreadable(_said(fault)) from fault
 
@@ -202,18 +208,20 @@ def _held(lasts: float, step: float) -> float:
     return lasts - step if lasts > 1.5 * step else 0.0
 
 
-def frame_picture(frame: av.VideoFrame, squeeze: Fraction, longest: int, *, premultiplied: bool = False) -> Image.Image:
+def frame_picture(
+    frame: av.VideoFrame, squeeze: Fraction, longest: int, *, turn: Turn = AS_IT_IS, premultiplied: bool = False
+) -> Image.Image:
     """A decoded frame as a player shows it: 8-bit sRGB, upright, square pixels, on white where it is transparent.
 
     `squeeze` is how much wider a pixel is than high; the longer side comes out at most `longest` pixels.
     """
-    turn = _display_matrix(frame)
     width, height = frame.width, frame.height
     width, height = (round(width * squeeze), height) if squeeze > 1 else (width, round(height / squeeze))
     share = min(1.0, longest / max(width, height))
     width, height = max(1, round(width * share)), max(1, round(height * share))
     if frame.interlaced_frame:
         frame = _first_field(frame)
+        gc.collect()  # a graph and its filters hold each other, and frames
     clear = frame.format.name == "pal8" or any(part.is_alpha for part in frame.format.components)
     special = light.special(frame.color_trc, frame.color_primaries)
     pixels: np.ndarray = frame.reformat(
@@ -268,12 +276,12 @@ def _first_field(frame: av.VideoFrame) -> av.VideoFrame:
     return pulled
 
 
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
-    """(a, b, c, d) of the turn and mirroring that a player does: x' = ax + cy, y' = bx + dy; each -1, 0 or 1."""
+def display_turn(frame: av.VideoFrame) -> Turn:
+    """The turn and mirroring that a player does; a frame that was asked lives until garbage is collected."""
     sides: Any = frame.side_data
     data = next((side for side in sides if side.type.name == "DISPLAYMATRIX"), None)
     if data is None:
-        return 1, 0, 0, 1
+        return AS_IT_IS
     a, b, _, c, d = np.frombuffer(bytes(data), "<i4")[:5].astype(int).tolist()
     if abs(b) > abs(a):  # nearer to a quarter turn than to none
         return 0, _sign(b), _sign(c), 0
@@ -284,7 +292,7 @@ def _sign(number: int) -> int:
     return -1 if number < 0 else 1
 
 
-def _turned(pixels: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
+def _turned(pixels: np.ndarray, matrix: Turn) -> np.ndarray:
     a, b, c, d = matrix
     if not a:
         pixels = pixels.transpose(1, 0, 2)
