@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from engine.client.session import Session
 from engine.models.reading import TextReader, told
+from engine.protocol import NOT_ALL, Progress, to_json
+from engine.server.snapshot import snapshot
+from engine.server.store import StoredEvent
 
 
 class Words:
@@ -59,3 +63,19 @@ def test_a_short_prompt_loads_nothing() -> None:
 )
 def test_one_sentence_says_it(unread: tuple[str, ...], words: str) -> None:
     assert told("the prompt", unread) == words
+
+
+def test_what_is_left_out_stays_known() -> None:
+    """To a client that hears it, and to one that comes later and asks for the job."""
+    stages = ["encoding the prompt", f"{NOT_ALL}the prompt is read", f"{NOT_ALL}the negative prompt is read", "loading"]
+    told_of = [to_json(Progress(stage)) for stage in (*stages, *stages)]
+    known = snapshot(9, [StoredEvent(number, "job", 0.0, data) for number, data in enumerate(told_of, 1)])
+    assert known.notices == stages[1:3]
+    said = {"state": "running", "number": 9, **vars(known)}
+    session = Session.__new__(Session)
+    session.jobs, session._awaited = {}, {}
+    session.learn("job", said)
+    assert session.jobs["job"].notices == stages[1:3]
+    session._apply(session.jobs["job"], Progress(f"{NOT_ALL}the prompt at frame 40 is read"))
+    session._apply(session.jobs["job"], Progress(stages[1]))
+    assert session.jobs["job"].notices == [*stages[1:3], f"{NOT_ALL}the prompt at frame 40 is read"]
