@@ -345,6 +345,9 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # what a console cannot write must not end what is done
+            stream.reconfigure(errors="backslashreplace")
     known, passed_on = parse(arguments)
     try:
         if known.command == "lock":

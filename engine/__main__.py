@@ -10,6 +10,7 @@ import traceback
 from typing import NoReturn
 
 from .commands import doctor, generate, serve
+from .console import open_streams
 from .errors import Code, EngineError
 from .models import command as models
 from .quiet import quiet_libraries
@@ -27,6 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the process's exit code: 0, 2 bad input, 3 model, 4 out of memory, 130 interrupted."""
+    open_streams()
     parser = _Parser(prog="python -m engine", description="Shotpack's engine: boards and prompts to shots.")
     parser.add_argument("--traceback", action="store_true", help="print where an error came from")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)

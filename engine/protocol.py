@@ -23,6 +23,8 @@ ENGINE_FILE = "engine.json"
 PAUSED = "paused"
 GOING_ON = "going on"
 """Stages of `Progress` that change a job's state."""
+NOT_ALL = "not all of "
+"""How a stage of `Progress` begins that says what of a request is left out of the shot: it stays worth knowing."""
 FRAMES_MAXIMUM = 36_000
 STEPS_MAXIMUM = 1_000
 SEED_MAXIMUM = 2**63 - 1

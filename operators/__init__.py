@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import adoption, engine, generate, handlers, jobs, models, runtime, settings, translations
+from . import adoption, engine, generate, handlers, jobs, loras, models, runtime, settings, translations
 
 CLASSES: tuple[type, ...] = (
     *settings.CLASSES,
@@ -10,6 +10,7 @@ CLASSES: tuple[type, ...] = (
     *jobs.CLASSES,
     *engine.CLASSES,
     *models.CLASSES,
+    *loras.CLASSES,
 )
 
 ATTACHED = (translations, settings, handlers, runtime, adoption, engine, models)

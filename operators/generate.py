@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import bpy
 
 from ..engine.client.shot import Shot
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import capture, clip, engine, folders, handlers, runtime, settings, starts, strips, timeline
+from . import capture, clip, engine, folders, handlers, loras, runtime, settings, starts, strips, timeline
 from .folders import STILL
 
 _END = "end.png"
@@ -115,6 +114,7 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
             shutil.rmtree(folder, ignore_errors=True)
             self.report({"ERROR"}, str(fault).strip())
             return {"CANCELLED"}
+        loras.take_over(wanted)
         request = json.dumps(request_of(wanted, name, found, boards, before))
         shot = Shot(runtime.new_id(), name, folder, found.spot.length, request=request, key=runtime.new_id())
         timeline.place(found.scene, shot, found.spot, folder / STILL)
@@ -142,23 +142,10 @@ def request_of(
     }
     if before:
         asked["clip"] = before
-    if loras := loras_of(wanted.loras):
-        asked["loras"] = loras
+    if chosen := loras.asked(wanted):
+        asked["loras"] = chosen
     asked |= {key: value for key in ("steps", "guidance") if (value := getattr(wanted, key))}
     return asked if wanted.order == "AUTO" else {**asked, "order": wanted.order}
-
-
-def loras_of(text: str) -> list[dict[str, Any]]:
-    """The LoRAs in a text such as "ink 0.8, haze": a name, and after a blank or colon how much of it, else 1."""
-    found = []
-    for piece in filter(None, (piece.strip() for piece in text.split(","))):
-        name, weight = piece, 1.0
-        head, _, last = piece.replace(":", " ").rpartition(" ")
-        with contextlib.suppress(ValueError):
-            if head.strip():
-                name, weight = head.strip(), float(last)
-        found.append({"name": name, "weight": weight})
-    return found
 
 
 def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int, str]], list[str]]:

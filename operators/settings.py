@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 from bpy.props import (
     BoolProperty,
+    CollectionProperty,
     EnumProperty,
     FloatProperty,
     IntProperty,
@@ -16,7 +17,7 @@ from bpy.props import (
 )
 
 from ..engine.client.environment import environment_python
-from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, STEPS_MAXIMUM
+from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, LORA_WEIGHT_MAXIMUM, STEPS_MAXIMUM
 
 ADDON = __package__.rpartition(".")[0]
 """The extension's name in this Blender: it hangs on the repository that it was installed from."""
@@ -81,6 +82,21 @@ class ShotStamp(bpy.types.PropertyGroup):
     section: IntProperty(options={"HIDDEN"})
 
 
+class LoraChoice(bpy.types.PropertyGroup):
+    """A LoRA that the next shots are made with."""
+
+    name: StringProperty(name="LoRA", description="Its whole name, as the engine lists it")
+    weight: FloatProperty(
+        name="Weight",
+        description="How much of the LoRA",
+        default=1.0,
+        soft_min=0.0,
+        soft_max=1.5,
+        min=-LORA_WEIGHT_MAXIMUM,
+        max=LORA_WEIGHT_MAXIMUM,
+    )
+
+
 class ShotpackSettings(bpy.types.PropertyGroup):
     """How the next shot of this scene is to be made."""
 
@@ -110,10 +126,8 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     speed: EnumProperty(name="Speed", description="What is given up for time", items=SPEEDS)
     engine: EnumProperty(name="Render With", items=ENGINES)
     model: StringProperty(name="Model", description="Empty: the one in the preferences")
-    loras: StringProperty(
-        name="LoRAs",
-        description="Names from the engine's LoRA folder with how much of each, such as: ink 0.8, haze 0.5",
-    )
+    lora_choices: CollectionProperty(type=LoraChoice, name="LoRAs")
+    loras: StringProperty(name="LoRAs", description="LoRAs as Shotpack 0.1 had them, in words; they still count")
 
 
 class PreferenceProperties:
@@ -221,7 +235,7 @@ def engine_folder() -> Path:
     return Path(bpy.path.abspath(chosen)) if chosen else Path(__file__).parents[1]
 
 
-CLASSES = (ShotStamp, ShotpackSettings)
+CLASSES = (ShotStamp, LoraChoice, ShotpackSettings)
 
 
 def attach() -> None:

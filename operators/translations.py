@@ -34,6 +34,9 @@ _GERMAN_OPERATORS = {
     "Download Model": "Modell herunterladen",
     "Stop Download": "Herunterladen anhalten",
     "Use Model": "Modell verwenden",
+    "Add LoRA": "LoRA hinzufügen",
+    "Remove LoRA": "LoRA entfernen",
+    "Look Again": "Erneut nachsehen",
     "Use Standard View Transform": "Ansichtstransformation Standard verwenden",
 }
 _GERMAN = {
@@ -93,9 +96,13 @@ _GERMAN = {
     "Gigabytes of the device that shots may take, from the engine's next start on; 0: all that is free": (
         "Gigabyte des Geräts, die Einstellungen ab dem nächsten Start der Engine belegen dürfen; 0: alles, was frei ist"
     ),
-    "Names from the engine's LoRA folder with how much of each, such as: ink 0.8, haze 0.5": (
-        "Namen aus dem LoRA-Ordner der Engine und wie viel davon, etwa: ink 0.8, haze 0.5"
+    "LoRAs as Shotpack 0.1 had them, in words; they still count": (
+        "LoRAs, wie sie Shotpack 0.1 hatte, in Worten; sie gelten weiter"
     ),
+    "The engine has not been heard yet.": "Vom Rechenwerk war noch nichts zu hören.",
+    "No LoRA lies in the engine's folder.": "Im Ordner des Rechenwerks liegt kein LoRA.",
+    "Its whole name, as the engine lists it": "Sein ganzer Name, wie ihn das Rechenwerk nennt",
+    "How much of the LoRA": "Wie viel vom LoRA",
     "Speed": "Tempo",
     "What is given up for time": "Was für die Zeit aufgegeben wird",
     "Exact": "Genau",

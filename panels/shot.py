@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, generate, previews, problems, runtime, starts, strips
+from ..operators import engine, generate, loras, previews, problems, runtime, starts, strips
 from .install import draw_install
 from .text import draw_text
 
@@ -74,8 +74,39 @@ def _draw_advanced(layout: Any, context: Any) -> None:
     wanted = strips.scene_of(context).shotpack
     layout.use_property_split = True
     layout.use_property_decorate = False
-    for name in ("seed", "speed", "steps", "guidance", "order", "rate", "use_end", "engine", "model", "loras"):
+    for name in ("seed", "speed", "steps", "guidance", "order", "rate", "use_end", "engine", "model"):
         layout.prop(wanted, name)
+    _draw_loras(layout, wanted)
+
+
+def _draw_loras(layout: Any, wanted: Any) -> None:
+    here = loras.here()
+    column = layout.column(align=True)
+    for index, choice in enumerate(wanted.lora_choices):
+        row = column.row(align=True)
+        row.alert = here is not None and choice.name not in here
+        row.prop(choice, "weight", text=choice.name, translate=False)
+        row.operator("shotpack.remove_lora", text="", icon="X").index = index
+    if wanted.loras:
+        layout.prop(wanted, "loras")
+    layout.menu("SHOTPACK_MT_loras", icon="ADD")
+
+
+class SHOTPACK_MT_loras(bpy.types.Menu):  # noqa: N801
+    """The LoRAs that the engine has"""
+
+    bl_label = "Add LoRA"
+
+    def draw(self, _context: Any) -> None:
+        here = loras.here()
+        if here is None:
+            self.layout.label(text="The engine has not been heard yet.")
+        elif not here:
+            self.layout.label(text="No LoRA lies in the engine's folder.")
+        for name in here or ():
+            self.layout.operator("shotpack.add_lora", text=name, translate=False).name = name
+        self.layout.separator()
+        self.layout.operator("shotpack.look_for_loras", icon="FILE_REFRESH")
 
 
 def _draw_engine(layout: Any, _context: Any) -> None:
@@ -198,6 +229,7 @@ class SHOTPACK_PT_viewport_engine(_Engine, bpy.types.Panel):  # noqa: N801
 
 
 CLASSES = (
+    SHOTPACK_MT_loras,
     SHOTPACK_PT_sequencer,
     SHOTPACK_PT_sequencer_advanced,
     SHOTPACK_PT_viewport,

@@ -99,6 +99,8 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
         box.label(text="Waiting for the engine …")
     elif state == "queued":
         box.label(text="Waiting for its turn.")
+    for notice in job.notices if job is not None else ():
+        draw_text(box, f"{notice[:1].upper()}{notice[1:]}.", "INFO")
     problem = problems.of_shot(shot, job)
     if problem is not None:
         draw_problem(box, problem, stamp.shot)

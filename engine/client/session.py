@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ..errors import Code, EngineError
 from ..protocol import (
     GOING_ON,
+    NOT_ALL,
     PAUSED,
     Cancelled,
     Event,
@@ -52,6 +53,8 @@ class Job:
     starred: bool = False
     number: int = 0
     """The newest event that is contained."""
+    notices: list[str] = field(default_factory=list)
+    """What of the request is left out of the shot, as the engine said it."""
 
     @property
     def ended(self) -> bool:
@@ -178,6 +181,8 @@ class Session:
                 job.state, job.plan, job.stage = "running", event, ""
             case Progress():
                 job.stage = event.stage
+                if event.stage.startswith(NOT_ALL) and event.stage not in job.notices:
+                    job.notices.append(event.stage)
                 if event.stage in (PAUSED, GOING_ON):
                     job.state = "paused" if event.stage == PAUSED else "running"
             case Step():
@@ -209,6 +214,7 @@ def _job_of(name: str, said: dict[str, Any], number: int) -> Job:
     job = Job(name, str(state), stage, starred=said.get("starred") is True, number=number)
     for each in sections:
         _add(job, _event(Section, each))
+    job.notices = [str(notice) for notice in said.get("notices") or ()]
     job.plan = _event(Started, said["plan"]) if said.get("plan") else None
     job.step = _event(Step, said["step"]) if said.get("step") else None
     job.failure = _event(Failed, said["failure"]) if said.get("failure") else None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import EngineError
 
-_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy", "pillow", "av")
+_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy", "pillow", "imageio", "av")
 _DISK_WANTED = 50e9
 _MEMORY_WANTED = 16e9
 

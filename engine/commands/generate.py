@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import re
@@ -10,8 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..console import readable
 from ..errors import Code, EngineError
-from ..protocol import Board, Cancelled, Event, Failed, Lora, Progress, PromptAt, Section, ShotRequest, Start, to_json
+from ..protocol import (
+    FPS_MAXIMUM,
+    Board,
+    Cancelled,
+    Event,
+    Failed,
+    Lora,
+    Progress,
+    PromptAt,
+    Section,
+    ShotRequest,
+    Start,
+    to_json,
+)
 from .options import add_memory
 from .progress import ProgressBar
 
@@ -27,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--clip", type=Path, metavar="MOVIE_OR_FOLDER", help="frames the shot goes on from, where the model can"
     )
-    parser.add_argument("--prompt", default="", metavar="TEXT", help="what happens")
+    parser.add_argument("--prompt", default="", type=readable, metavar="TEXT", help="what happens")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the shot")
     parser.add_argument(
         "--model", metavar="NAME_OR_DIR", help="an installed model or a model folder (default: the best)"
@@ -64,7 +79,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--window", type=int, metavar="N", help="latent frames a section (default: 9, as trained)")
     parser.add_argument("--guidance", type=float, metavar="G", help="distilled guidance (default: 10)")
     parser.add_argument("--cfg", type=float, default=1.0, metavar="C", help="true guidance; above 1 doubles the time")
-    parser.add_argument("--negative", default="", metavar="TEXT", help="what to avoid, with --cfg above 1")
+    parser.add_argument(
+        "--negative", default="", type=readable, metavar="TEXT", help="what to avoid, with --cfg above 1"
+    )
     parser.add_argument("--speed", default="exact", metavar="SPEED", help="exact, balanced or fast (default: exact)")
     parser.add_argument(
         "--cache", metavar="KIND[:X]", help="another step cache than --speed has: none, teacache, first-block, mag"
@@ -74,8 +91,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=_lora,
         action="append",
         default=[],
-        metavar="NAME[:WEIGHT]",
-        help="a LoRA from the loras folder (repeatable)",
+        metavar="NAME[=WEIGHT]",
+        help="a LoRA from the loras folder by its whole name, and how much of it (default: 1; repeatable)",
     )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda:N or mps")
     add_memory(parser)
@@ -109,7 +126,7 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
     """Check the cheap things first: torch and the model's classes take seconds to import."""
     from ..framepack.checkpoint import ShotFolder
     from ..media.boards import open_board
-    from ..media.clip import read_clip
+    from ..media.clip import LONGEST_SIDE, read_clip
     from ..models.catalog import find_model
 
     shot_folder = ShotFolder(args.out)
@@ -127,7 +144,8 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
             raise EngineError(Code.BAD_REQUEST, detail="--image is missing")
         frames = _frames(args, model.native_fps)
         boards = {**start, **_other_boards(args, frames)}
-        clip = read_clip(args.clip, args.fps or model.native_fps) if args.clip is not None else []
+        longest = max(LONGEST_SIDE, *(args.size or ()))
+        clip = read_clip(args.clip, args.fps or model.native_fps, longest) if args.clip is not None else []
         request = _request(args, frames, boards, clip, _model_name(args.model, model))
         pictures = [*boards.values(), *clip]
     yield Progress("starting up")  # the next line takes seconds: diffusers
@@ -167,7 +185,7 @@ def _request(
         negative=args.negative,
         speed=args.speed,
         cache=args.cache,
-        prompts=tuple(PromptAt(frame, text) for frame, text in args.prompt_at),
+        prompts=tuple(PromptAt(frame, readable(text)) for frame, text in args.prompt_at),
         loras=tuple(args.lora),
     )
 
@@ -196,19 +214,19 @@ def _model_name(given: str | None, model: ModelFolder) -> str:
 
 
 def _frames(args: argparse.Namespace, native_fps: float) -> int:
+    fps = native_fps if args.fps is None else args.fps
+    if not (math.isfinite(fps) and 1 <= fps <= FPS_MAXIMUM):
+        raise EngineError(Code.NUMBER_INVALID, name="fps", value=fps, allowed=f"a number from 1 to {FPS_MAXIMUM}")
     if args.frames is not None:
         return int(args.frames)
     seconds = 5.0 if args.seconds is None else args.seconds
     if not (math.isfinite(seconds) and 0 < seconds <= 3600):
         raise EngineError(Code.NUMBER_INVALID, name="--seconds", value=seconds, allowed="a number above 0, up to 3600")
-    fps = native_fps if args.fps is None else args.fps
-    if not (math.isfinite(fps) and fps > 0):
-        raise EngineError(Code.NUMBER_INVALID, name="fps", value=fps, allowed="a number from 1 to 240")
     return max(1, round(seconds * fps))
 
 
 def _print_json(event: Event) -> None:
-    print(json.dumps(to_json(event), ensure_ascii=False), flush=True)
+    print(json.dumps(to_json(event)), flush=True)  # in ASCII: JSON in whatever code page it is printed
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -219,11 +237,17 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _lora(text: str) -> Lora:
-    name, _, weight = text.partition(":")
-    try:
-        return Lora(name, float(weight or 1))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no LoRA; write it like ink:0.8") from None
+    """NAME or NAME=WEIGHT. The whole text is the name where a LoRA bears it: names may hold any sign."""
+    from ..models.loras import installed_loras
+
+    text = readable(text)
+    here = installed_loras()
+    for sign in "=:":  # the colon is how 0.1.0 had it
+        name, there, weight = text.rpartition(sign)
+        if text not in here and there and name:
+            with contextlib.suppress(ValueError):
+                return Lora(name, float(weight))
+    return Lora(text)
 
 
 def _at_frame(text: str) -> tuple[int, str]:

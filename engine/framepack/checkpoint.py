@@ -207,8 +207,9 @@ class ShotFolder:
                     frame += piece.shape[2]
 
     def write_json(self, path: Path, data: Mapping[str, Any]) -> None:
-        """Write `data` as JSON, whole."""
-        write_whole(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+        """Write `data` as JSON, whole; what is no text, such as some files' names, as JSON's escapes."""
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        write_whole(path, text.encode("utf-8", "backslashreplace"))
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write `shot.json` and drop what only an unfinished shot needs; latents stay, for retakes and extension."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 
 from ..media.boards import decode_board
 from ..media.images import fit
+from ..models.reading import told
 from ..models.spec import Family, TextCondition
-from ..protocol import Event, Progress
+from ..protocol import NOT_ALL, Event, Progress
 from .checkpoint import ShotFolder
 from .clock import Clock
 from .encoding_cache import EncodingCache
@@ -52,10 +53,13 @@ class Encoder:
         self._model = model
         self._clock = clock
         self._cache = cache
+        self._looked_at: set[str] = set()
+        """The prompts whose length has been looked at."""
 
     def encode(self) -> Generator[Event, None, Encodings]:
         """Encode all prompts together, then the boards; says what it is doing before each."""
         brief = self.brief
+        yield from self._cut()
         wanted = dict.fromkeys([*brief.prompts, *([brief.negative] if brief.negative is not None else [])])
         missing = [text for text in wanted if not self._known(self._text_key(text), "text", text)]
         if missing:
@@ -84,6 +88,20 @@ class Encoder:
             latents,
             start,
         )
+
+    def _cut(self) -> Iterator[Progress]:
+        """Tell of each prompt that is longer than the model reads, once, whether it is encoded now or was before."""
+        brief = self.brief
+        prompts = {brief.request.prompt: "the prompt"}
+        for change in sorted(brief.request.prompts, key=lambda change: change.frame):
+            prompts.setdefault(change.text, f"the prompt at frame {change.frame}")
+        labels = {text: label for text, label in prompts.items() if text in brief.prompts}
+        if brief.negative is not None:
+            labels.setdefault(brief.negative, "the negative prompt")
+        for text in [text for text in labels if text not in self._looked_at]:
+            self._looked_at.add(text)
+            if words := told(labels[text], self._family.unread(text)):
+                yield Progress(f"{NOT_ALL}{words}")
 
     def start(self) -> torch.Tensor | None:
         """The latents of what precedes the shot: (1, C, T, H, W) float32; None where nothing does."""

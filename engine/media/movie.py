@@ -1,15 +1,16 @@
-"""The movie: H.264 from a PNG sequence, one frame in memory at a time."""
+"""The movie: H.264 from a PNG sequence through imageio's PyAV plugin, one frame in memory at a time."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Generator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import IO, Any
 
 import av
-import numpy as np
+import imageio.v3 as iio
 from av.video.reformatter import ColorRange, Colorspace
-from PIL import Image
 
 from .files import whole_file
 
@@ -33,19 +34,71 @@ def movie_by_frames(path: Path, frames: Sequence[Path], fps: Fraction) -> Genera
     """
     with (
         whole_file(path) as temporary,
-        av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as movie,
+        _Disk(temporary) as disk,
+        iio.imopen(disk, "w", plugin="pyav", extension=".mp4", options={"movflags": "+faststart"}) as movie,
     ):
-        stream = movie.add_stream("libx264", rate=fps, options=_CODEC)
-        with Image.open(frames[0]) as first:
-            stream.width, stream.height = first.size
-        stream.pix_fmt = "yuv420p"
+        # What imageio has no words for is said to PyAV's stream beneath it.
+        movie.init_video_stream("libx264", fps=float(fps), pixel_format="yuv420p")
+        stream: Any = movie._video_stream
+        stream.options = _CODEC
         context = stream.codec_context
         context.color_range, context.colorspace = ColorRange.MPEG, _BT709
         context.color_primaries, context.color_trc = _BT709, _SRGB
-        for written, path_of_frame in enumerate(frames, 1):
-            with Image.open(path_of_frame) as picture:
-                frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
-            frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
-            movie.mux(stream.encode(frame))
-            yield written
-        movie.mux(stream.encode(None))
+        try:
+            for written, picture in enumerate(frames, 1):
+                frame = av.VideoFrame.from_ndarray(iio.imread(picture, plugin="pillow"), format="rgb24")
+                if written == 1:
+                    stream.width, stream.height = frame.width, frame.height
+                frame = frame.reformat(
+                    format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+                )
+                movie._container.mux(stream.encode(frame))
+                yield written
+            movie._container.mux(stream.encode(None))
+        finally:
+            # imageio would go on encoding as it closes: after a full disk that is the process's end.
+            movie._video_stream = None
+
+
+class _Disk(io.RawIOBase):
+    """A file that is written in whole pieces, and that remembers what the operating system refused.
+
+    A full disk takes half a piece and says nothing, and a muxer asks for no more than its own last piece.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: IO[bytes] = path.open("wb", buffering=0)
+        self.name = str(path)  # the muxer reads the file again by its name, to put its index in front
+        self._fault: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as fault:
+            self._fault = self._fault or fault
+            raise
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
+        """Close; what was refused goes before what others made of it, and is raised where nobody heard it."""
+        self.close()
+        if self._fault is not None and fault is not self._fault:
+            raise self._fault from fault
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

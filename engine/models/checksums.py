@@ -68,7 +68,7 @@ def fingerprint(folder: ModelFolder, progress: Progress | None = None) -> str:
     """
     digest = hashlib.sha256()
     for name, path in folder.files():
-        digest.update(f"{name}\0{_sha256(folder, name, path, progress)}\n".encode())
+        digest.update(f"{name}\0{_sha256(folder, name, path, progress)}\n".encode("utf-8", "backslashreplace"))
     return digest.hexdigest()
 
 

@@ -88,7 +88,7 @@ class ProgressLines:
 def _list(args: argparse.Namespace) -> int:
     rows = list(_rows(args.home))
     if args.json:
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        print(json.dumps(rows, indent=2))
         return 0
     header = {"name": "NAME", "state": "STATE", "size": "SIZE", "order": "ORDER", "licence": "LICENCE"}
     table = [header, *({**row, "size": _size(row)} for row in rows)]
@@ -149,7 +149,7 @@ def _download(args: argparse.Namespace) -> int:
         )
     except EngineError as error:
         if args.json:
-            print(json.dumps({"failed": error.code, "detail": error.params}, ensure_ascii=False), flush=True)
+            print(json.dumps({"failed": error.code, "detail": error.params}), flush=True)
         raise
     finally:
         bar.close()

@@ -18,6 +18,7 @@ from diffusers import (
     HeliosScheduler,
     HeliosTransformer3DModel,
 )
+from diffusers.pipelines.helios.pipeline_helios import prompt_clean
 from transformers import AutoTokenizer, UMT5EncoderModel
 
 from .attention import AttentionWork
@@ -27,6 +28,7 @@ from .helios_steps import Guided, Pyramid, at_full_size, zero_star
 from .loading import load_part
 from .memory import Demand
 from .network_family import NetworkFamily
+from .reading import TextReader
 from .spec import Denoised, Denoising, Extent, ModelSpec, TextCondition
 
 if TYPE_CHECKING:
@@ -75,6 +77,11 @@ class Helios(NetworkFamily):
             )
             conditions.append(TextCondition({"embeds": embeds.cpu()}))
         return conditions
+
+    def unread(self, prompt: str) -> tuple[str, ...]:
+        """What UMT5 leaves unread of a prompt, which diffusers' pipeline mends and joins into one line first."""
+        reader = TextReader(lambda: load_part(AutoTokenizer, self._components["tokenizer"]), self.spec.prompt_tokens)
+        return (reader.unread(prompt_clean(prompt)),)
 
     def encode_visions(self, pictures: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Nothing looks at a board here but the VAE. Raises ValueError."""

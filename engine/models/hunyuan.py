@@ -26,6 +26,7 @@ from .hunyuan_demand import hunyuan_attention, hunyuan_demand
 from .loading import load_part
 from .memory import Demand
 from .network_family import NetworkFamily
+from .reading import TextReader
 from .spec import (
     Denoised,
     Denoising,
@@ -38,6 +39,9 @@ from .spec import (
 
 if TYPE_CHECKING:
     from ..framepack.history import PackedContext
+
+_CLIP_TOKENS = 77
+"""As diffusers' pipeline has it."""
 
 
 class HunyuanFramePack(NetworkFamily):
@@ -74,6 +78,15 @@ class HunyuanFramePack(NetworkFamily):
             tensors = {"embeds": embeds, "pooled": pooled, "mask": mask}
             conditions.append(TextCondition({name: tensor.cpu() for name, tensor in tensors.items()}))
         return conditions
+
+    def unread(self, prompt: str) -> tuple[str, ...]:
+        """What Llama leaves unread behind the template, and what CLIP does, which sums a prompt up."""
+        before = self.spec.prompt_template.partition("{}")[0]
+        readers = (
+            TextReader(self._tokenizer("tokenizer"), self.spec.prompt_tokens, before, self.spec.prompt_crop),
+            TextReader(self._tokenizer("tokenizer_2"), _CLIP_TOKENS),
+        )
+        return tuple(reader.unread(prompt) for reader in readers)
 
     @torch.inference_mode()
     def encode_visions(self, pictures: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -192,6 +205,9 @@ class HunyuanFramePack(NetworkFamily):
             inputs[f"latents_{name}"] = packed.latents.to(self.device, self._transformer_dtype)
             inputs[f"indices_latents_{name}"] = packed.indices
         return inputs
+
+    def _tokenizer(self, name: str) -> Callable[[], Any]:
+        return lambda: load_part(AutoTokenizer, self._components[name])
 
     def _text_pipeline(self) -> HunyuanVideoFramepackPipeline:
         """diffusers' pipeline with only its text parts, for its prompt encoding."""

@@ -254,6 +254,10 @@ class Family(Protocol):
         """Encode prompts, each to a `TextCondition`."""
         ...
 
+    def unread(self, prompt: str) -> tuple[str, ...]:
+        """What each of the text encoders leaves unread of a prompt; no encoder is loaded for that."""
+        ...
+
     def encode_visions(self, pictures: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Encode pictures (1, 3, H, W) in [-1, 1] with the image encoder, each to (1, tokens, features)."""
         ...

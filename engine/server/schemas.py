@@ -134,6 +134,7 @@ class JobDetail(JobOut):
     sections: list[dict[str, Any]] = Field(description="the `section` events, in the sequence of making")
     step: dict[str, Any] | None = Field(description="the newest `step` event, while a worker has the job")
     stage: str
+    notices: list[str] = Field(description="what of the request is left out of the shot, as `progress` events said it")
     failure: dict[str, Any] | None = Field(description="the `failed` event")
 
 

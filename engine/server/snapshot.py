@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..protocol import NOT_ALL
 from .store import StoredEvent
 
 
@@ -20,6 +21,8 @@ class Snapshot:
     sections: list[dict[str, Any]] = field(default_factory=list)
     """The `section` events' data, in the sequence of making."""
     stage: str = ""
+    notices: list[str] = field(default_factory=list)
+    """What of the request is left out of the shot, as `progress` events said it."""
     failure: dict[str, Any] | None = None
 
 
@@ -37,6 +40,8 @@ def snapshot(number: int, events: Sequence[StoredEvent], *, shed: bool = False) 
             made.sections.append(data | {"provisional": []} if shed else data)
         elif name == "progress":
             made.stage = str(data.get("stage", ""))
+            if made.stage.startswith(NOT_ALL) and made.stage not in made.notices:
+                made.notices.append(made.stage)
         elif name == "queued":
             made.stage = ""
         elif name == "failed":

@@ -175,6 +175,13 @@ def placed(folder: Path, quick: bool) -> list[Row]:
     return placements.placements(folder, quick)
 
 
+def clips(folder: Path, quick: bool) -> list[Row]:
+    """Memory and time of a large movie to go on from."""
+    from tests.bench import clips
+
+    return clips.rows(folder, quick)
+
+
 def helios(folder: Path, quick: bool) -> list[Row]:
     """Helios' latents beside diffusers', and its memory over the length of a shot."""
     from tests.bench import helios as bench
@@ -204,6 +211,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "opening": opened,
     "caches": step_caches,
     "placements": placed,
+    "clips": clips,
     FAULTS: kills,
     SOAK: soaked,
     TRUE_SIZE: true_size,

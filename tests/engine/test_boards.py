@@ -137,7 +137,7 @@ def test_frame_for_frame_takes_every_frame(make_shot: MakeShot) -> None:
 
 
 def probe(shot: MadeShot) -> dict[str, object]:
-    return iio.immeta(shot.folder / "shot.mp4", plugin="FFMPEG")
+    return iio.immeta(shot.folder / "shot.mp4", plugin="pyav")
 
 
 def blocks(frames: np.ndarray) -> np.ndarray:
@@ -149,11 +149,10 @@ def test_the_movie_plays_what_the_frames_show(make_shot: MakeShot) -> None:
     shot = make_shot(50, fps=25.0, steps=1, size=(96, 64))
     meta = probe(shot)
     assert meta["codec"] == "h264"
-    assert str(meta["pix_fmt"]).startswith("yuv420p")
+    assert meta["video_format"] == "yuv420p"
     assert meta["fps"] == 25.0
-    assert meta["size"] == (96, 64)
-    movie = iio.imread(shot.folder / "shot.mp4", plugin="FFMPEG")
-    assert len(movie) == 50
+    movie = iio.imread(shot.folder / "shot.mp4", plugin="pyav")
+    assert movie.shape == (50, 64, 96, 3)
     stills = np.stack([iio.imread(path) for path in shot.frames])
     # random weights give noise, which 4:2:0 smooths: colours are compared over blocks of 16 pixels
     assert np.abs(blocks(movie) - blocks(stills)).max() < 4

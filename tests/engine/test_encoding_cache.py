@@ -12,6 +12,7 @@ from PIL import Image
 
 from engine.framepack.encoding_cache import EncodingCache
 from engine.models.hunyuan import HunyuanFramePack
+from engine.protocol import Progress, PromptAt
 from tests.engine.conftest import MakeShot
 
 
@@ -45,6 +46,25 @@ def test_other_words_and_sizes_are_encoded(
         )
     make_shot(1, steps=1, **change)  # type: ignore[arg-type]
     assert asked == (["encode_texts"] if "prompt" in change else ["encode_visions"])
+
+
+def test_what_is_not_read_of_a_prompt_is_said(make_shot: MakeShot) -> None:
+    """Of every prompt of a shot, whether it is encoded now or was before: Llama reads 256 tokens here, CLIP 77."""
+    words = [f"w{number}" for number in range(1, 900)]
+    asked = {
+        "prompt": " ".join(words[:300]),
+        "prompts": (PromptAt(40, " ".join(words[300:400])),),
+        "negative": " ".join(words[500:800]),
+        "cfg": 2.0,
+    }
+    for _ in range(2):
+        shot = make_shot(73, steps=1, order="forward", **asked)  # type: ignore[arg-type]
+        said = [event.stage for event in shot.events if isinstance(event, Progress) and "not all of" in event.stage]
+        assert len(said) == 3
+        assert said[0].startswith('not all of the prompt is read: the model stops before "w2')
+        assert ' and one of its text encoders before "w7' in said[0]
+        assert said[1].startswith("not all of the prompt at frame 40 is read by all of the model's text encoders")
+        assert said[2].startswith("not all of the negative prompt is read: the model stops before")
 
 
 def test_what_is_kept_is_taken_whole(tmp_path: Path) -> None:

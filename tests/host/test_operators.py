@@ -97,30 +97,44 @@ def test_a_second_selected_strip_is_what_the_shot_ends_on(saved):
     assert part("operators.generate").intent(bpy.context).end is None
 
 
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("", []),
-        ("ink", [("ink", 1.0)]),
-        ("ink 0.8, my haze:-0.5 ,", [("ink", 0.8), ("my haze", -0.5)]),
-        ("film 35", [("film", 35.0)]),
-        ("8", [("8", 1.0)]),
-    ],
-)
-def test_loras_are_read_from_words(text, wanted):
-    assert [(each["name"], each["weight"]) for each in part("operators.generate").loras_of(text)] == wanted
+def loras_asked_for(scene):
+    shot = generate(scene)
+    return json.loads(part("operators.runtime").shot_of(shot).request)["loras"], shot
 
 
-def test_what_is_set_is_asked_for_and_an_unknown_lora_is_said(saved):
-    board = add_board(saved, length=37)
-    saved.sequence_editor.active_strip = board
-    saved.shotpack.speed, saved.shotpack.loras = "balanced", "ink 0.8"
-    shot = generate(saved)
-    asked = json.loads(part("operators.runtime").shot_of(shot).request)
-    assert asked["speed"] == "balanced"
-    assert asked["loras"] == [{"name": "ink", "weight": 0.8}]
-    assert "'ink' is not here" in problem(shot).sentence
+def test_loras_are_chosen_by_their_whole_names(saved, monkeypatch):
+    saved.sequence_editor.active_strip = add_board(saved, length=37)
+    monkeypatch.setitem(part("operators.runtime").desk.about, "loras", ["ink", "ink 2", "my, haze"])
+    assert bpy.ops.shotpack.add_lora(name="ink 2") == {"FINISHED"}
+    assert bpy.ops.shotpack.add_lora(name="my, haze") == {"FINISHED"}
+    bpy.ops.shotpack.add_lora(name="my, haze")  # it is there already
+    bpy.ops.shotpack.add_lora(name="ink")
+    bpy.ops.shotpack.remove_lora(index=2)
+    with pytest.raises(RuntimeError, match="no LoRA named 'tea'"):
+        bpy.ops.shotpack.add_lora(name="tea")
+    saved.shotpack.lora_choices[1].weight = -0.5
+    asked, _ = loras_asked_for(saved)
+    assert asked == [{"name": "ink 2", "weight": 1.0}, {"name": "my, haze", "weight": -0.5}]
+    saved.shotpack.lora_choices.clear()
+
+
+def test_a_file_of_an_earlier_version_keeps_its_loras(saved, monkeypatch):
+    """It has them in words; what is a name as it stands is that name."""
+    saved.sequence_editor.active_strip = add_board(saved, length=37)
+    monkeypatch.setitem(part("operators.runtime").desk.about, "loras", ["ink", "ink 2", "my haze", "8"])
+    saved.shotpack.speed, saved.shotpack.loras = "balanced", "ink 2, my haze:-0.5 ,8, tea 0.8"
+    asked, shot = loras_asked_for(saved)
+    assert [(each["name"], round(each["weight"], 3)) for each in asked] == [
+        ("ink 2", 1.0),
+        ("my haze", -0.5),
+        ("8", 1.0),
+        ("tea", 0.8),
+    ]
+    assert json.loads(part("operators.runtime").shot_of(shot).request)["speed"] == "balanced"
+    assert "'ink 2' is not here" in problem(shot).sentence
     saved.shotpack.speed, saved.shotpack.loras = "exact", ""
+    if "lora_choices" in saved.shotpack.bl_rna.properties:
+        saved.shotpack.lora_choices.clear()
 
 
 def test_select_and_reveal(saved):

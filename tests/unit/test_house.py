@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "engine/client": ("engine.client", "engine.file_copies", *SHARED),
     "engine/errors.py": SHARED,
     "engine/protocol.py": SHARED,
+    "engine/console.py": (),
     "engine/quiet.py": (),
     "engine/file_copies.py": (),
     # The server reads pictures, models and files itself, as far as that takes no torch (WITHOUT_TORCH).
@@ -74,8 +75,14 @@ WITHOUT_TORCH = (
         for name in ("conform", "layout", "lead", "packing", "plan", "rates", "request", "schedule")
     ),
     *(f"engine/models/{name}.py" for name in ("cache_choice", "catalog", "checksums", "command", "download", "loras")),
-    *(f"engine/models/{name}.py" for name in ("facts", "folder", "home", "hub", "memory", "spec", "weights")),
-    *(f"engine/media/{name}.py" for name in ("boards", "files", "frames", "lock")),
+    *(
+        f"engine/models/{name}.py"
+        for name in ("facts", "folder", "home", "hub", "memory", "reading", "spec", "weights")
+    ),
+    *(
+        f"engine/media/{name}.py"
+        for name in ("boards", "clip", "files", "footage", "frames", "light", "lock", "movie", "pictures")
+    ),
     "engine/commands/serve.py",
 )
 TORCH = ("accelerate", "diffusers", "peft", "torch", "torchao", "transformers")
