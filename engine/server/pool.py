@@ -278,9 +278,10 @@ class WorkerProcess:
         try:
             report = report_from_line(line)
         except EngineError:
-            # The last one of a killed worker may be half a line; its death is what counts then.
             log.warning("worker %s said what makes no sense: %.200r", self.device, line)
-            return True
+            if line.endswith(b"\n"):
+                raise  # it may have been the end of its job, and nobody would wait for another: it is begun anew
+            return True  # half a line is the last one of a killed worker; its death is what counts
         if isinstance(report, Beat):
             self.state.doing, self.state.memory_used = report.doing, report.memory_used
             watch.marked(stage_named(report.stage), report.mark)

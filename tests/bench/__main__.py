@@ -18,7 +18,9 @@ def main() -> int:
     parser.add_argument("--only", choices=sorted(engine_core.PARTS), help="run one part")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and shorter shots, to see that it runs")
     parser.add_argument("--gpu", action="store_true", help="also the true-size models with random weights")
-    parser.add_argument("--faults", action="store_true", help="only kill workers, servers and clients, 51 times")
+    parser.add_argument(
+        "--faults", action="store_true", help=f"only kill workers, servers and clients, {engine_core.KILLS} times"
+    )
     parser.add_argument("--against", type=Path, metavar="TREE", help="only measure beside an earlier commit's worktree")
     args = parser.parse_args()
     if args.against is not None:

@@ -151,7 +151,7 @@ def kills(folder: Path, quick: bool) -> list[Row]:
     """Workers, servers and clients killed at random instants."""
     from tests.bench import faults
 
-    return faults.rows(folder / "faults", quick)
+    return faults.rows(folder / "faults", 3 if quick else KILLS)
 
 
 def opened(folder: Path, quick: bool) -> list[Row]:
@@ -199,6 +199,7 @@ def helios_true_size(folder: Path, quick: bool) -> list[Row]:
 TRUE_SIZE = "true-size"
 HELIOS_TRUE_SIZE = "helios-true-size"
 FAULTS = "faults"
+KILLS = 300
 SOAK = "soak"
 PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "accuracy": accuracy,

@@ -183,13 +183,15 @@ SENSELESS = [b'{"say": "happ', b"\xff\xfe\x80\n", b"\n", b'{"say": "jump"}\n', b
 
 
 @pytest.mark.parametrize("line", SENSELESS)
-def test_a_line_without_sense_costs_nothing_but_itself(keep: Keep, line: bytes) -> None:
+def test_a_line_without_sense_costs_one_worker_and_no_more(keep: Keep, line: bytes) -> None:
     ear = Ear()
-    kept = keep(ear, ScriptedProcess(RELEASED, line if line.endswith(b"\n") else line + b"\n", RELEASED, line, code=-9))
+    whole = line if line.endswith(b"\n") else line + b"\n"
+    kept = keep(ear, ScriptedProcess(RELEASED, whole), ScriptedProcess(RELEASED, code=-9))
+    assert "could not be taken in" in ear.deaths.get(timeout=LIMIT).reason  # it may have been the end of its job
     assert ear.deaths.get(timeout=LIMIT).reason == "killed, most likely out of memory"
-    assert [type(call) for call in ear.calls] == [Released, Released, Death]
-    kept.started.get(timeout=LIMIT)
-    kept.started.get(timeout=LIMIT)  # the next one
+    assert [type(call) for call in ear.calls] == [Released, Death, Released, Death]
+    for _ in range(3):
+        kept.started.get(timeout=LIMIT)
 
 
 def test_half_a_line_of_a_process_that_is_killed(keep: Keep) -> None:
