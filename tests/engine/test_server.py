@@ -385,14 +385,14 @@ def test_every_loopback_address_can_be_served(tmp_path):
             process.communicate()
 
 
-@pytest.mark.parametrize("where", [("--host", "192.0.2.1"), ("--port", "70000")])
-def test_an_address_that_is_not_here_is_refused_in_one_line(tmp_path, where):
+def test_an_address_that_is_not_here_is_refused_in_one_line(tmp_path):
     token = tmp_path / "token"
     token.write_text("a token of ones own")
-    command = [sys.executable, "-m", "engine", "serve", "--home", str(tmp_path), "--token-file", str(token), *where]
+    command = [sys.executable, "-m", "engine", "serve", "--home", str(tmp_path), "--token-file", str(token)]
+    command += ["--host", "192.0.2.1"]
     refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert refused.returncode == 2
-    assert f"{where[0]} {where[1]}" in refused.stderr
+    assert "--host 192.0.2.1 --port 0 cannot be used" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
 
 
