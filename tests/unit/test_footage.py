@@ -279,7 +279,7 @@ def test_a_large_movie_is_held_small(tmp_path: Path) -> None:
     gc.disable()  # frames must not wait for it
     try:
         clip = read_clip(path, 100, 64)
-        left = sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+        left = sum(type(each) is av.VideoFrame for each in gc.get_objects())
     finally:
         gc.enable()
     assert left <= 2
