@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
 
-from tests.host.studio import bpy, part
+from tests.host.studio import ROOT, bpy, part
 
 SIZE = (64, 36)
 ORANGE, GREY, BLUE = (255, 128, 0), (200, 200, 200), (20, 40, 220)
@@ -339,24 +344,331 @@ def test_however_the_scene_is_set_up_its_colours_are_the_pictures_own(timeline, 
     assert everything(timeline.scene) == before
 
 
-def everything(owner, within=(), depth: int = 0) -> dict[str, object]:
-    """All that a scene's settings and strips are, by name; of pointers to other data, which."""
-    found = {}
-    for kind in owner.bl_rna.properties:
-        name, value = kind.identifier, getattr(owner, kind.identifier, None)
-        if name in ("rna_type", "bl_system_properties") or kind.type not in ("POINTER", "COLLECTION"):
-            if kind.type not in ("POINTER", "COLLECTION"):
-                found[name] = tuple(value) if getattr(kind, "is_array", False) else value
-        elif depth > 4 or isinstance(value, bpy.types.bpy_prop_collection) and len(value) > 60:
-            continue
-        elif kind.type == "COLLECTION":
-            found[name] = [_part(each, depth) for each in value]
-        elif value is not None:
-            found[name] = _part(value, depth)
+def everything(scene) -> list[object]:
+    """What a scene's settings and strips are, what data there is, and whether it is saved."""
+    view, output = scene.view_settings, scene.render.image_settings
+    owners = [scene, scene.render, output, view, output.view_settings, scene.display_settings, *scene.render.views]
+    owners += list(scene.sequence_editor.strips_all)
+    for strip in scene.sequence_editor.strips_all:
+        owners += [strip.transform, strip.crop]
+    editor = scene.sequence_editor
+    found: list[object] = [bpy.data.is_dirty, editor.active_strip, [each.mute for each in editor.channels]]
+    found += [[each.name_full for each in bpy.data.user_map()]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what goes with the next Blender says so, and within Blender that is no error
+        for owner in owners:
+            kinds = [kind for kind in owner.bl_rna.properties if kind.type not in ("POINTER", "COLLECTION")]
+            found += [(kind.identifier, _plain(getattr(owner, kind.identifier))) for kind in kinds]
     return found
 
 
-def _part(value, depth: int):
-    if isinstance(value, bpy.types.ID):
-        return value.name_full
-    return everything(value, depth=depth + 1) if hasattr(value, "bl_rna") else value
+def _plain(value):
+    return value if isinstance(value, bool | int | float | str | set) else tuple(value)
+
+
+def test_nothing_stays_changed_where_it_fails(timeline, monkeypatch):
+    scene, strip = timeline.scene, timeline.image("grey", 2)
+    timeline.image("orange", 1).select = False
+    fade_in(strip)
+    scene.frame_current, strip.mute = 7, True
+    scene.sequence_editor.active_strip = timeline.strips["orange"]
+    before = everything(scene)
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    for place in ("_develop", "literal"):
+        with monkeypatch.context() as patched:
+            patched.setattr(part("operators.filming"), place, fail)
+            with pytest.raises(OSError, match="No space"):
+                timeline.board(strip)
+        assert everything(scene) == before
+        assert not list(timeline.place.iterdir())
+
+
+def test_a_strip_of_a_meta_strip_that_is_edited(timeline):
+    """As when one is in it: what the meta strip does to its picture comes to it anew, as it will come to the shot."""
+    timeline.image("blue", 1)
+    meta = timeline.strips.new_meta("meta", 2, 1)
+    under = timeline.image("orange", 1, strips=meta.strips)
+    strip = timeline.image("ink", 3, strips=meta.strips)
+    timeline.image("grey", 5, strips=meta.strips)
+    meta.frame_final_end = under.frame_final_end
+    meta.transform.scale_x, meta.blend_alpha, meta.mute = 0.5, 0.3, True
+    timeline.scene.sequence_editor.display_stack(meta)
+    seen = timeline.board(strip)
+    timeline.scene.sequence_editor.display_stack(None)
+    assert (seen.getpixel(LEFT), near(seen.getpixel(RIGHT), ORANGE)) == (BLACK, True)
+    meta.mute, timeline.strips["blue"].mute, meta.strips["grey"].mute = False, True, True
+    meta.blend_alpha = 1.0
+    assert near(timeline.board(meta).getpixel(MIDDLE), ORANGE) or timeline.board(meta).getpixel(LEFT) == BLACK
+    timeline.shows(meta)
+
+
+def test_far_from_the_first_frame_and_reversed(timeline, tmp_path):
+    for number, level in enumerate((10, 60, 110, 160), 1):
+        Image.new("RGB", SIZE, (level,) * 3).save(tmp_path / f"{number}.png")
+    strip = timeline.strips.new_image("sequence", str(tmp_path / "1.png"), 1, 200)
+    for number in (2, 3, 4):
+        strip.elements.append(f"{number}.png")
+    strip.frame_final_duration = 4
+    strip.use_reverse_frames = True
+    for frame, level in zip(range(200, 204), (160, 110, 60, 10), strict=True):
+        timeline.scene.frame_set(frame)
+        assert near(timeline.board(strip).getpixel(MIDDLE), (level,) * 3)
+
+
+def lost(timeline, kind: str):
+    """A strip of which something cannot be had, and what is to be said of it."""
+    scene, folder = timeline.scene, timeline.place
+    strips = timeline.strips
+    if kind == "picture":
+        strip, said = timeline.image("grey", 1), "grey shows .*gone.png, which is not there"
+        strip.directory, strip.elements[0].filename = str(folder), "gone.png"
+    elif kind == "element":
+        strip, said = strips.new_image("grey", a_square(folder / "1.png"), 1, 1), "2.png, which is not there"
+        strip.elements.append("2.png")
+        strip.frame_final_duration = 2
+        scene.frame_current = 2
+    elif kind == "below":
+        strip, said = timeline.image("ink", 3), "orange shows .*gone.png, which is not there"
+        timeline.image("orange", 1).elements[0].filename = "gone.png"
+    elif kind == "inside":
+        strip, said = strips.new_meta("meta", 1, 1), "grey shows .*gone.png, which is not there"
+        timeline.image("grey", 1, strips=strip.strips).elements[0].filename = "gone.png"
+    elif kind == "empty meta":
+        strip, said = strips.new_meta("meta", 1, 1), "meta shows nothing at frame 1"
+    elif kind == "no scene":
+        strip, said = strips.new_scene("panel", bpy.data.scenes.new("drawn"), 1, 1), "panel shows no scene"
+        bpy.data.scenes.remove(strip.scene)
+    elif kind == "no camera":
+        strip, said = strips.new_scene("panel", bpy.data.scenes.new("drawn"), 1, 1), "drawn, which has no camera"
+    elif kind == "no timeline":
+        strip, said = strips.new_scene("panel", bpy.data.scenes.new("drawn"), 1, 1), "drawn, which is empty"
+        strip.scene_input = "SEQUENCER"
+    elif kind == "mask":
+        strip, said = strips.new_mask("mask", bpy.data.masks.new("mask"), 1, 1), "mask shows no mask"
+        bpy.data.masks.remove(strip.mask)
+    else:
+        strip, said = timeline.effect("COLOR", 1), "grey shows .*broken.png, which Blender cannot read"
+        (folder / "broken.png").write_bytes(b"no picture at all")
+        timeline.image("grey", 2).directory = str(folder)
+        strip = timeline.strips["grey"]
+        strip.elements[0].filename = "broken.png"
+    return strip, said
+
+
+KINDS = (
+    "picture",
+    "element",
+    "below",
+    "inside",
+    "empty meta",
+    "no scene",
+    "no camera",
+    "no timeline",
+    "mask",
+    "broken",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_cannot_be_had_is_named(timeline, kind):
+    strip, said = lost(timeline, kind)
+    scene = timeline.scene
+    for each in scene.sequence_editor.strips_all:
+        each.select = each == strip
+    scene.sequence_editor.active_strip = strip
+    scene.shotpack.prompt, scene.shotpack.source = "w5", "STRIP"
+    intent = part("operators.generate").intent(bpy.context)
+    if kind != "broken":  # panels do not read pictures
+        assert isinstance(intent, str)
+        assert re.search(said, intent)
+    scenes = len(bpy.data.scenes)
+    with pytest.raises(part("operators.capture").CaptureError, match=said):
+        part("operators.capture").from_strip(scene, strip, timeline.place / "board.png")
+    with pytest.raises(RuntimeError, match=said if kind == "broken" else None):
+        bpy.ops.shotpack.generate()
+    assert len(bpy.data.scenes) == scenes
+    assert not (timeline.place / "board.png").exists()
+
+
+def test_a_sound_is_no_board(timeline, movie):
+    strip = timeline.image("grey", 1)
+    sound = timeline.strips.new_sound("music", str(movie), 3, 1)
+    timeline.scene.sequence_editor.active_strip, sound.select = sound, True
+    timeline.scene.shotpack.prompt = "w5"
+    assert "music is a sound" in part("operators.generate").intent(bpy.context)
+    sound.select = False
+    timeline.scene.frame_current = 1
+    assert part("operators.strips").board_strip(timeline.scene) == strip
+
+
+def results(scene) -> list[object]:
+    """What is in each slot of the Render Result, which of them is shown, and what else there is of that kind."""
+    found: list[object] = [image.name for image in bpy.data.images if image.type == "RENDER_RESULT"]
+    image = bpy.data.images["Render Result"]
+    shown = image.render_slots.active_index
+    for number in range(len(image.render_slots)):
+        image.render_slots.active_index = number
+        picture = Path(bpy.app.tempdir) / "slot.png"
+        try:
+            image.save_render(str(picture), scene=scene)
+            with Image.open(picture) as saved:
+                found.append(saved.convert("RGB").getpixel(MIDDLE))
+        except RuntimeError:
+            found.append(None)
+    image.render_slots.active_index = shown
+    return [*found, shown]
+
+
+@pytest.mark.parametrize("shown", [0, 1, 2])
+def test_the_render_result_stays(timeline, shown):
+    """Rendered into the first slot and the third, with this one shown now."""
+    scene, strip = timeline.scene, timeline.image("blue", 1)
+    capture = part("operators.capture")
+    timeline.board(strip)
+    assert not [image for image in bpy.data.images if image.type == "RENDER_RESULT"]
+    with pytest.raises(capture.CaptureError, match="Render Result"):
+        capture.from_render_result(scene, timeline.place / "none.png")
+    scene.render.image_settings.file_format = "PNG"
+    a_camera(scene)
+    for slot in (0, 2):
+        if slot:
+            bpy.data.images["Render Result"].render_slots.active_index = slot
+            strip.color_multiply = 0.5
+        bpy.ops.render.render()
+    bpy.data.images["Render Result"].render_slots.active_index = shown
+    before = results(scene)
+    assert before[1:4:2] == [BLUE, (10, 20, 110)]
+    timeline.image("grey", 2)
+    timeline.board(timeline.strips["grey"])
+    capture.from_camera(scene, timeline.place / "camera.png", "CYCLES")
+    assert results(scene) == before
+    if shown != 1:
+        capture.from_render_result(scene, timeline.place / "result.png")
+        with Image.open(timeline.place / "result.png") as result:
+            assert result.getpixel(MIDDLE) == before[1 + shown]
+
+
+def a_camera(scene) -> None:
+    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(scene.camera)
+
+
+def test_whatever_the_project_is_called(timeline, tmp_path):
+    folder = tmp_path / "a {frame} {} {{x}} 100% ## ünï"
+    folder.mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "film {blend_name}.blend"))
+    timeline.scene.render.filepath = "//{blend_name}-####"
+    strip = timeline.image("grey", 1)
+    timeline.scene.sequence_editor.active_strip, strip.select = strip, True
+    timeline.scene.shotpack.prompt = "w5 {x}"
+    assert bpy.ops.shotpack.generate() == {"FINISHED"}
+    (board,) = (folder / "shots").glob("*/board.png")
+    with Image.open(board) as picture:
+        assert near(picture.getpixel(MIDDLE), GREY)
+
+
+STUDIO = """
+import sys
+import bpy
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from tests.host import studio
+place = Path({place!r})
+studio.install()
+scene = studio.bpy.context.scene
+scene.sequence_editor_create()
+scene.render.resolution_x, scene.render.resolution_y = 64, 36
+strip = scene.sequence_editor.strips.new_image("ramp", {picture!r}, 1, 1)
+scene.sequence_editor.active_strip, strip.select = strip, True
+bpy.ops.wm.save_as_mainfile(filepath=str(place / "film.blend"))
+print("COLOURS", scene.display_settings.display_device)
+scene.shotpack.prompt = "w5"
+print("MADE", bpy.ops.shotpack.generate())
+bpy.ops.render.render()
+studio.part("operators.capture").from_render_result(scene, place / "result.png")
+scene.view_settings.view_transform = "ACES 1.0 - SDR Video"
+try:
+    bpy.ops.shotpack.standard_view()
+except RuntimeError as fault:
+    print("SAID", fault)
+print("VIEW", scene.view_settings.view_transform)
+sys.stdout.flush()
+import os
+os._exit(0)
+"""
+
+OCIO = """ocio_profile_version: 2
+roles:
+  reference: ACEScg
+  scene_linear: ACEScg
+  rendering: ACEScg
+  default: Raw
+  default_byte: sRGB - Texture
+  default_float: ACEScg
+  default_sequencer: sRGB - Texture
+  color_picking: sRGB - Texture
+  texture_paint: ACEScg
+  matte_paint: sRGB - Texture
+  data: Raw
+  aces_interchange: ACES2065-1
+displays:
+  sRGB - Display:
+    - !<View> {name: ACES 1.0 - SDR Video, colorspace: Tone mapped}
+%s    - !<View> {name: Raw, colorspace: Raw}
+active_displays: []
+active_views: []
+colorspaces:
+  - !<ColorSpace>
+    name: ACEScg
+    bitdepth: 32f
+    isdata: false
+  - !<ColorSpace>
+    name: ACES2065-1
+    bitdepth: 32f
+    isdata: false
+    to_reference: !<MatrixTransform>
+      matrix: [1.4514393, -0.2365107, -0.2149286, 0, -0.0765538, 1.1762297, -0.0996759, 0,
+               0.0083161, -0.0060324, 0.9977163, 0, 0, 0, 0, 1]
+  - !<ColorSpace>
+    name: sRGB - Texture
+    bitdepth: 32f
+    isdata: false
+    to_reference: !<GroupTransform>
+      children:
+        - !<ExponentWithLinearTransform> {gamma: [2.4, 2.4, 2.4, 1], offset: [0.055, 0.055, 0.055, 0]}
+        - !<MatrixTransform>
+          matrix: [0.6131324, 0.3395380, 0.0474167, 0, 0.0701244, 0.9163940, 0.0134515, 0,
+                   0.0205877, 0.1095746, 0.8697854, 0, 0, 0, 0, 1]
+  - !<ColorSpace>
+    name: Tone mapped
+    bitdepth: 32f
+    isdata: false
+    from_reference: !<ExponentTransform> {value: [0.6, 0.6, 0.6, 1]}
+  - !<ColorSpace>
+    name: Raw
+    bitdepth: 32f
+    isdata: true
+"""
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_studios_colour_configuration(pictures, tmp_path, plain):
+    """All is called otherwise; and where no view shows colours as they are, a strip's board still has them."""
+    view = "    - !<View> {name: Un-tone-mapped, colorspace: sRGB - Texture}\n" if plain else ""
+    (tmp_path / "config.ocio").write_text(OCIO % view, encoding="utf-8")
+    script = tmp_path / "studio.py"
+    picture = str(pictures / "ramp.png")
+    script.write_text(STUDIO.format(root=str(ROOT), place=str(tmp_path), picture=picture), encoding="utf-8")
+    environ = {**os.environ, "OCIO": str(tmp_path / "config.ocio"), "SHOTPACK_TEST_PLACE": str(tmp_path)}
+    ran = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, text=True, cwd=ROOT)
+    assert "COLOURS sRGB - Display" in ran.stdout, ran.stdout + ran.stderr
+    assert "MADE {'FINISHED'}" in ran.stdout, ran.stdout + ran.stderr
+    assert ("VIEW Un-tone-mapped" if plain else "SAID Error: This display has no view") in ran.stdout, ran.stdout
+    (board,) = tmp_path.glob("shots/*/board.png")
+    with Image.open(board) as seen, Image.open(picture) as ramp:
+        assert farthest(seen.convert("RGB"), ramp) <= 1
+    assert (tmp_path / "result.png").is_file()
