@@ -72,8 +72,8 @@ def from_camera(scene: Any, path: Path, engine: str) -> None:
     with _whole(path) as picture, _double(scene, picture) as double:
         if engine != "SCENE":
             double.render.engine = engine
-        with bpy.context.temp_override(scene=double):
-            bpy.ops.render.render(write_still=True)
+        # At the frame of the scene in the window, which is the one that was doubled.
+        bpy.ops.render.render(write_still=True, scene=double.name)
 
 
 def from_viewport(context: Any, path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from . import stack, strips
+from . import filming, stack, strips
 
 LONGEST_SIDE = 1280
 """Pixels; no model makes larger pictures, and a smaller board is sooner there."""
@@ -175,6 +175,7 @@ def _set_up(film: Any, frame: int) -> None:
     output.linear_colorspace_settings.name = strips.srgb()
     film.sequence_editor.use_prefetch = False
     film.frame_current = frame
+    film[filming.FILM] = True
 
 
 def _on_paper(scene: Any, seen: stack.Stack, frame: int) -> bool:
