@@ -1,7 +1,7 @@
 """The frames that a shot goes on from: which of a strip's are wanted, and how they come to the shot's folder.
 
 Pictures of an image sequence that is shown as it is are copied. Anything else takes seconds to render, so it is not
-done here: the strip goes, alone, into a small .blend in the shot's folder, from which another Blender takes the frames
+done here: what is seen of it goes into a small .blend in the shot's folder, from which another Blender takes the frames
 (`filming.py`) before the shot is sent. The artist's file holds nothing of that, whatever is undone or saved meanwhile.
 """
 

@@ -121,6 +121,8 @@ def _gather(editor: Any, inside: str | None, names: set[str], frames: range) -> 
         for name in [each.name for each in editor.strips if each != gathered]:
             if editor.strips.get(name) is not None:
                 editor.strips.remove(editor.strips[name])
+    # Until a strip is made in it, 4.5 holds the first frame of what was moved there.
+    gathered.strips.remove(strips.new_colour(gathered, "measure", 1, frames, (0.0, 0.0, 0.0)))
     strips.set_end(gathered, frames.stop)
     gathered.channel, gathered.blend_type = 2, "ALPHA_OVER"
     for channel in editor.channels:

@@ -370,7 +370,8 @@ def test_nothing_stays_changed_where_it_fails(timeline, monkeypatch):
     scene, strip = timeline.scene, timeline.image("grey", 2)
     timeline.image("orange", 1).select = False
     fade_in(strip)
-    scene.frame_current, strip.mute = 7, True
+    scene.frame_set(7)
+    strip.mute = True
     scene.sequence_editor.active_strip = timeline.strips["orange"]
     before = everything(scene)
 
