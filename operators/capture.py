@@ -1,11 +1,12 @@
 """A board as a PNG on disk: from a strip, the Render Result, the camera or the viewport; sRGB, as it is meant to look.
 
-Everything that is changed to render one picture is put back, whatever happens.
+Pictures are taken of a copy of the scene, so nothing of it is changed, and its Render Result stays.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,52 +14,36 @@ from typing import Any
 
 import bpy
 
-from . import strips
+from . import film, filming, render_result, strips
+from .film import CaptureError
 
-LONGEST_SIDE = 1280
-"""Pixels; no model makes larger pictures, and a smaller board is sooner there."""
-_QUALITY = 96
-"""Per cent; of JPEG."""
+__all__ = ["CaptureError", "at_frame", "blank", "from_camera", "from_render_result", "from_strip", "from_viewport"]
+
 _BLANK = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAJCAAAAAAeQfPuAAAAD0lEQVR42mPQQwMMg0QAALxyGeENdIxbAAAAAElFTkSuQmCC"
 """A dark grey PNG of 16 by 9 pixels."""
-_PLAIN_VIEW = {"view_transform": "Standard", "look": "None", "exposure": 0.0, "gamma": 1.0, "use_curve_mapping": False}
-
-
-class CaptureError(Exception):
-    """No picture can be had; the text says why and what to do."""
+_SRGB = ("sRGB", "sRGB - Display", "srgb_display")
+"""What colour configurations call an sRGB screen."""
+_NO_RESULT = "There is no Render Result yet; render an image first (F12), or choose another board."
 
 
 def from_strip(scene: Any, strip: Any, path: Path) -> None:
-    """What `strip` alone shows, at the playhead or at its own first frame where the playhead is elsewhere.
+    """What is seen of `strip` at the playhead, or at its own first frame where the playhead is elsewhere.
 
     The view transform is left out: the shot's frames go through it again, on the same timeline. Raises CaptureError.
     """
-    shown = strips.span(strip)
-    frame = scene.frame_current if scene.frame_current in shown else shown.start
-    at_frame(scene, strip, frame, path)
+    at_frame(scene, strip, strips.frame_of(scene, strip), path)
 
 
 def at_frame(scene: Any, strip: Any, frame: int, path: Path) -> None:
-    """What `strip` alone shows at `frame`, without the view transform. Raises CaptureError."""
-    with strips.alone(scene, strip), _still_of(scene, path) as changes:
-        _of_timeline(scene, changes)
-        with _at_frame(scene, frame):
-            if strip.type in ("SCENE", "META") and not bpy.app.background:
-                # The Sequencer's own drawing: what the artist sees there, and Grease Pencil without its slow render.
-                bpy.ops.render.opengl(sequencer=True, write_still=True)
-            else:
-                bpy.ops.render.render(write_still=True, scene=scene.name)
-    _check(path)
-
-
-def for_frames(scene: Any) -> None:
-    """Set up a scene of our own to render what its strips show, small enough to send many: nothing is put back."""
-    changes = _Changes()
-    _picture(scene, changes, "JPEG")
-    _of_timeline(scene, changes)
-    # Nothing of when and where it was rendered is written into them: the same frame is the same picture.
-    names = scene.render.bl_rna.properties.keys()
-    changes.make(scene.render, **{name: False for name in names if name.startswith("use_stamp")})
+    """What is seen of `strip` at `frame`, without the view transform. Raises CaptureError."""
+    with _whole(path) as picture, film.of_strip(scene, strip, (frame,)) as shown, render_result.kept():
+        # The Sequencer's own drawing: what the artist sees there, and Grease Pencil without its slow render.
+        drawn = not bpy.app.background and any(each.type == "SCENE" for each in shown.sequence_editor.strips_all)
+        if drawn:
+            with bpy.context.temp_override(**_timeline_of(shown)):
+                filming.still(shown, picture, drawn=True)
+        else:
+            filming.still(shown, picture)
 
 
 def blank(path: Path) -> None:
@@ -68,26 +53,27 @@ def blank(path: Path) -> None:
 
 def from_render_result(scene: Any, path: Path) -> None:
     """The last render, as its scene's view transform shows it. Raises CaptureError where there is none."""
-    result = next((image for image in bpy.data.images if image.type == "RENDER_RESULT"), None)
-    try:
-        with _still_of(scene, path):
-            result.save_render(str(path), scene=scene)
-    except (AttributeError, RuntimeError) as fault:  # its size says nothing: without a window it is 0 by 0
-        detail = "There is no Render Result yet; render an image first (F12), or choose another board."
-        raise CaptureError(detail) from fault
-    _check(path)
+    result = render_result.image()
+    if result is None:
+        raise CaptureError(_NO_RESULT)
+    # Only its own scene can save it: this is the one picture for which settings of the artist's are changed.
+    with _whole(path) as picture, _changes() as changes:
+        _as_seen(scene, changes)
+        try:
+            result.save_render(str(picture), scene=scene)
+        except RuntimeError as fault:  # its size says nothing: without a window it is 0 by 0
+            raise CaptureError(_NO_RESULT) from fault
 
 
 def from_camera(scene: Any, path: Path, engine: str) -> None:
     """What the scene's camera sees now, rendered with `engine`: a name, or SCENE for the scene's own."""
     if scene.camera is None:
         raise CaptureError(f"{scene.name} has no camera; add one, or choose another board.")
-    with _still_of(scene, path) as changes:
-        changes.make(scene.render, use_sequencer=False)
+    with _whole(path) as picture, _double(scene, picture) as double:
         if engine != "SCENE":
-            changes.make(scene.render, engine=engine)
-        bpy.ops.render.render(write_still=True, scene=scene.name)
-    _check(path)
+            double.render.engine = engine
+        # At the frame of the scene in the window, which is the one that was doubled.
+        bpy.ops.render.render(write_still=True, scene=double.name)
 
 
 def from_viewport(context: Any, path: Path) -> None:
@@ -100,52 +86,125 @@ def from_viewport(context: Any, path: Path) -> None:
         raise CaptureError("There is no 3D viewport in this window; open one, or choose another board.")
     area = max(areas, key=lambda each: each.width * each.height)
     region = next(region for region in area.regions if region.type == "WINDOW")
-    scene = context.scene
-    with _still_of(scene, path) as changes, context.temp_override(area=area, region=region):
+    layer = context.view_layer.name
+    with _whole(path) as picture, _changes() as changes, _double(context.scene, picture) as double:
         changes.make(area.spaces.active.overlay, show_overlays=False)
-        bpy.ops.render.opengl(view_context=True, write_still=True)
-    _check(path)
+        with context.temp_override(scene=double, view_layer=double.view_layers[layer], area=area, region=region):
+            bpy.ops.render.opengl(view_context=True, write_still=True)
 
 
 @contextmanager
-def _still_of(scene: Any, path: Path) -> Iterator[_Changes]:
-    """Set `scene` up to write one 8-bit PNG to `path`; the body may make more changes. All are put back at the end."""
+def _whole(path: Path) -> Iterator[Path]:
+    """Where to put the picture that is to be `path`, which is there whole or not at all. Raises CaptureError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    changes = _Changes()
+    picture = path.with_name(f".{path.stem}-new{path.suffix}")
     try:
-        _picture(scene, changes, "PNG")
-        changes.make(scene.render, filepath=str(path))
-        yield changes
+        yield picture
+        if not picture.is_file() or not picture.stat().st_size:
+            raise CaptureError("Blender rendered no picture of the board; see its console, or choose another board.")
+        picture.replace(path)
+    except RuntimeError as fault:  # what an operator of Blender's reports
+        said = " ".join(str(fault).removeprefix("Error: ").split()).rstrip(".")
+        raise CaptureError(f"Blender could not render the board: {said}.") from fault
     finally:
-        changes.put_back()
+        picture.unlink(missing_ok=True)
 
 
-def _picture(scene: Any, changes: _Changes, file_format: str) -> None:
-    """One 8-bit picture a render."""
-    changes.make(
-        scene.render.image_settings,
-        media_type="IMAGE",  # since 5.0 it decides which file formats there are
-        file_format=file_format,
-        color_mode="RGB",
-        color_depth="8",
-        compression=15,
-        quality=_QUALITY,
-        color_management="FOLLOW_SCENE",
-    )
+@contextmanager
+def _double(scene: Any, picture: Path) -> Iterator[Any]:
+    """A copy of the scene that renders what its camera sees into `picture`; the Render Result stays the artist's.
+
+    A copy shares rigid bodies with its original and would free them: such a scene is changed itself and put back.
+    """
+    if scene.rigidbody_world is not None:
+        with _changes() as changes:
+            _to_picture(scene, changes, picture)
+            yield scene
+        return
+    double, groups = scene.copy(), list[Any]()
+    try:
+        _own_compositor(scene, double, groups)
+        with _changes() as changes:
+            _to_picture(double, changes, picture)
+            with render_result.kept():
+                yield double
+    finally:
+        bpy.data.scenes.remove(double)
+        for group in groups:
+            bpy.data.node_groups.remove(group)
+
+
+def _to_picture(scene: Any, changes: _Changes, picture: Path) -> None:
+    """Set a scene up to render what its camera sees into one file."""
+    _as_seen(scene, changes)
     changes.make(
         scene.render,
-        # Strips are placed and scaled for the scene's own resolution: only its percentage may change.
-        resolution_percentage=_percentage(scene.render),
+        filepath=filming.literal(picture),
+        resolution_percentage=film.percentage(scene.render),
+        use_sequencer=False,
         use_file_extension=False,
         use_overwrite=True,
         use_border=False,
+        use_multiview=False,
+        use_stamp=False,
     )
 
 
-def _of_timeline(scene: Any, changes: _Changes) -> None:
-    """What strips show, before the view transform."""
-    changes.make(scene.render, use_sequencer=True, use_compositing=False)
-    changes.make(scene.view_settings, **_PLAIN_VIEW)
+def _own_compositor(scene: Any, double: Any, groups: list[Any]) -> None:
+    """Let the copy's compositor work on the copy, and write no files; what is copied for it is added to `groups`."""
+    if "compositing_node_group" in double.bl_rna.properties:
+        if scene.compositing_node_group is not None:
+            groups.append(scene.compositing_node_group.copy())
+            double.compositing_node_group = groups[-1]
+        tree = double.compositing_node_group
+    else:
+        tree = double.node_tree  # before 5.0 it is the scene's own
+    for node in tree.nodes if tree is not None else ():
+        if node.type == "R_LAYERS" and node.scene == scene:
+            layer, node.scene = node.layer, double
+            node.layer = layer
+        elif node.type == "OUTPUT_FILE":
+            node.mute = True
+
+
+def _as_seen(scene: Any, changes: _Changes) -> None:
+    """An 8-bit PNG of what the scene's view transform makes of a picture, for a screen that shows sRGB."""
+    changes.make(
+        scene.render.image_settings,
+        media_type="IMAGE",  # since 5.0 it decides which file formats there are
+        file_format="PNG",
+        color_mode="RGB",
+        color_depth="8",
+        compression=15,
+        color_management="FOLLOW_SCENE",
+    )
+    if scene.display_settings.display_device in _SRGB:
+        return
+    view = scene.view_settings
+    as_is = {name: getattr(view, name) for name in ("view_transform", "look", "exposure", "gamma")}
+    for name in _SRGB:
+        with contextlib.suppress(TypeError):  # the colour configuration calls it otherwise
+            changes.make(scene.display_settings, display_device=name)
+            break
+    for name, value in as_is.items():
+        with contextlib.suppress(TypeError):  # this screen has no such view
+            changes.make(view, **{name: value})
+
+
+def _timeline_of(scene: Any) -> dict[str, Any]:
+    """The context in which the Sequencer draws this scene's timeline, without notes on its preview."""
+    named = {"sequencer_scene": scene} if hasattr(bpy.context, "sequencer_scene") else {}
+    return {"scene": scene, "area": None, "region": None, **named}
+
+
+@contextmanager
+def _changes() -> Iterator[_Changes]:
+    """Changes that are put back at the end."""
+    changes = _Changes()
+    try:
+        yield changes
+    finally:
+        changes.put_back()
 
 
 class _Changes:
@@ -167,28 +226,3 @@ class _Changes:
         """In the order of making: what a look or a format may be hangs on what was set before it."""
         for (_, name), (owner, value) in self._before.items():
             setattr(owner, name, value)
-
-
-@contextmanager
-def _at_frame(scene: Any, frame: int) -> Iterator[None]:
-    before = scene.frame_current
-    if before == frame:
-        yield
-        return
-    scene.frame_set(frame)
-    try:
-        yield
-    finally:
-        scene.frame_set(before)
-
-
-def _percentage(render: Any) -> int:
-    """The scene's percentage, or the smaller one at which its longer side is at most LONGEST_SIDE pixels."""
-    return max(
-        1, min(render.resolution_percentage, 100 * LONGEST_SIDE // max(render.resolution_x, render.resolution_y))
-    )
-
-
-def _check(path: Path) -> None:
-    if not path.is_file() or not path.stat().st_size:
-        raise CaptureError("Blender rendered no picture of the board; see its console, or choose another board.")

@@ -1,7 +1,7 @@
 """The frames that a shot goes on from: which of a strip's are wanted, and how they come to the shot's folder.
 
 Pictures of an image sequence that is shown as it is are copied. Anything else takes seconds to render, so it is not
-done here: the strip goes, alone, into a small .blend in the shot's folder, from which another Blender takes the frames
+done here: what is seen of it goes into a small .blend in the shot's folder, from which another Blender takes the frames
 (`filming.py`) before the shot is sent. The artist's file holds nothing of that, whatever is undone or saved meanwhile.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import bpy
 
 from ..engine.client.film import FILM
 from ..engine.protocol import CLIP_MAXIMUM
-from . import capture, strips
+from . import film, stack, strips
 
 _SECONDS = 5.0
 """No model looks back farther, but for the very first frame."""
@@ -27,6 +26,8 @@ _COPIED_BYTES = 64_000_000
 """What may be copied while the artist waits; more of it is filmed, which makes it smaller too."""
 _SENT = {".png": ".png", ".jpg": ".jpg", ".jpeg": ".jpg"}
 _TOLERANCE = 0.01
+_PLAIN = ("REPLACE", "CROSS", "ALPHA_OVER")
+"""Ways of blending that leave an opaque picture as it is."""
 
 
 def take(scene: Any, strip: Any, start: int, folder: Path, *, conform: bool) -> list[str]:
@@ -71,13 +72,21 @@ def filming() -> tuple[str, ...]:
 
 def _as_they_are(scene: Any, strip: Any, frames: dict[int, int]) -> dict[int, Path] | None:
     """The files of an image sequence that is shown as it is and fills the picture; None where there are none such."""
-    files = {}
+    files: dict[int, Path] = {}
+    untouched: dict[str, bool] = {}
+    if stack.of_strip(scene, strip, list(frames)).lit != (strip,):
+        return None  # an effect is on it
     for frame in frames:
-        seen = strips.seen_in(strip, frame)
-        if seen is None or seen.type != "IMAGE" or not all(_untouched(scene, each) for each in (strip, seen)):
+        seen = stack.only(scene, strip, frame)
+        if seen is None or seen.type != "IMAGE":
             return None
+        for each in (strip, seen):
+            if each.name not in untouched:
+                untouched[each.name] = _untouched(scene, each)
         file = strips.file_at(seen, frame)
-        if file is None or file.suffix.lower() not in _SENT or not file.is_file():
+        if not all(untouched.values()) or file is None or not file.is_file():
+            return None
+        if file.suffix.lower() not in _SENT or not stack.opaque(file):
             return None
         files[frame] = file
     return files if sum(file.stat().st_size for file in files.values()) <= _COPIED_BYTES else None
@@ -85,61 +94,25 @@ def _as_they_are(scene: Any, strip: Any, frames: dict[int, int]) -> dict[int, Pa
 
 def _untouched(scene: Any, strip: Any) -> bool:
     """Whether the strip changes nothing of its picture but the size, and fills the frame with it."""
-    place, crop = strip.transform, strip.crop
     plain = (
-        not any((place.offset_x, place.offset_y, place.rotation, crop.min_x, crop.max_x, crop.min_y, crop.max_y))
-        and not (strip.use_flip_x or strip.use_flip_y or len(strip.modifiers))
+        not (strip.use_flip_x or strip.use_flip_y or len(strip.modifiers) or stack.animated(scene, strip))
         and strip.color_multiply == strip.color_saturation == 1.0
         and strip.blend_alpha == 1.0
+        and strip.blend_type in _PLAIN
+        and stack.fills(scene, strip)
     )
-    if strip.type == "META":
-        return plain and place.scale_x == place.scale_y == 1.0
-    first = strip.elements[0]
-    if not plain or strip.use_reverse_frames or strip.colorspace_settings.name != "sRGB" or not first.orig_width:
+    if not plain or strip.type == "META":
+        return plain
+    first, place = strip.elements[0], strip.transform
+    if strip.use_reverse_frames or strip.colorspace_settings.name != strips.srgb():
         return False
     fill = max(scene.render.resolution_x / first.orig_width, scene.render.resolution_y / first.orig_height)
     return all(abs(scale / fill - 1) < _TOLERANCE for scale in (place.scale_x, place.scale_y))
 
 
 def _write_film(scene: Any, strip: Any, names: dict[int, str], path: Path) -> None:
-    """A .blend that holds `strip` alone, set up to render, with a marker for each picture to take."""
-    missing = _missing(strip, names)
-    if missing is not None:
-        raise capture.CaptureError(f"{missing} is not there; choose another strip.")
-    film = scene.copy()
-    try:
-        _strip_down(film)
-        strips.leave_alone(film.sequence_editor.strips, strip.name)
-        capture.for_frames(film)
-        film.timeline_markers.clear()
+    """A .blend that shows what is seen of `strip`, set up to render, with a marker for each picture to take."""
+    with film.of_strip(scene, strip, list(names)) as shown:
         for frame, name in names.items():
-            film.timeline_markers.new(name, frame=frame)
-        bpy.data.libraries.write(str(path), {film}, path_remap="ABSOLUTE", compress=True)
-    finally:
-        bpy.data.scenes.remove(film)
-
-
-def _strip_down(film: Any) -> None:
-    """Let go of all that would go into the .blend with the scene: there may be gigabytes of it."""
-    for child in list(film.collection.children):
-        film.collection.children.unlink(child)
-    for each in list(film.collection.objects):
-        film.collection.objects.unlink(each)
-    for name in ("world", "camera", "background_set", "active_clip", "compositing_node_group"):
-        if name in film.bl_rna.properties:
-            setattr(film, name, None)
-    if film.rigidbody_world is not None:
-        film.rigidbody_world.collection = film.rigidbody_world.constraints = None
-    # Before 5.0 the compositor's nodes are the scene's own.
-    if "compositing_node_group" not in film.bl_rna.properties and film.node_tree is not None:
-        film.node_tree.nodes.clear()
-
-
-def _missing(strip: Any, frames: Iterable[int]) -> Path | None:
-    """A file that the strip shows at one of the frames and that is not there."""
-    for frame in frames:
-        seen = strips.seen_in(strip, frame)
-        file = strips.file_at(seen, frame) if seen is not None else None
-        if file is not None and not file.is_file():
-            return file
-    return None
+            shown.timeline_markers.new(name, frame=frame)
+        bpy.data.libraries.write(str(path), {shown}, path_remap="ABSOLUTE", compress=True)

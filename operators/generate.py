@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -12,9 +13,13 @@ import bpy
 
 from ..engine.client.shot import Shot
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import capture, clip, engine, folders, handlers, loras, runtime, settings, starts, strips, timeline
+from . import capture, clip, engine, folders, handlers, loras, runtime, settings, stack, starts, strips, timeline
 from .folders import STILL
 
+_AS_THEY_ARE = ("Standard", "Un-tone-mapped")
+"""What colour configurations call a view that shows colours as they are."""
+PLAIN_VIEWS = (*_AS_THEY_ARE, "Raw")
+"""Views that need no warning."""
 _END = "end.png"
 _NAME_WORDS = 4
 
@@ -58,6 +63,9 @@ def intent(context: Any) -> Intent | str:
     below = board.channel if board else strip.channel - 1 if strip else 0
     channel = strips.free_channel(scene, start, length, below)
     end = strips.end_strip(scene, board) if board and wanted.use_end else None
+    for shown, frame in starts.pictures(scene, strip, end, start):
+        if (missing := stack.trouble(scene, shown, (frame,))) is not None:
+            return missing
     return Intent(scene, strip, end, timeline.Spot(start, length, channel), fps)
 
 
@@ -112,7 +120,7 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
             boards, before = _pictures(context, found, folder)
         except (capture.CaptureError, RuntimeError, OSError) as fault:
             shutil.rmtree(folder, ignore_errors=True)
-            self.report({"ERROR"}, str(fault).strip())
+            self.report({"ERROR"}, _said(fault))
             return {"CANCELLED"}
         loras.take_over(wanted)
         request = json.dumps(request_of(wanted, name, found, boards, before))
@@ -175,6 +183,13 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
     return boards, []
 
 
+def _said(fault: Exception) -> str:
+    """Why the pictures could not be taken, in a sentence."""
+    if isinstance(fault, OSError):
+        return f"The pictures for the shot cannot be written: {fault.strerror or fault}."
+    return " ".join(str(fault).removeprefix("Error: ").split())
+
+
 def _name(found: Intent, prompt: str) -> str:
     return found.strip.name if found.strip else " ".join(prompt.split()[:_NAME_WORDS])
 
@@ -188,9 +203,13 @@ class SHOTPACK_OT_standard_view(bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         view = strips.scene_of(context).view_settings
-        view.view_transform = "Standard"
-        view.look = "None"
-        return {"FINISHED"}
+        for name in _AS_THEY_ARE:
+            with contextlib.suppress(TypeError):  # this colour configuration, or this display, has none of that name
+                view.view_transform = name
+                view.look = "None"
+                return {"FINISHED"}
+        self.report({"ERROR"}, "This display has no view that shows colours as they are; choose one in the scene.")
+        return {"CANCELLED"}
 
 
 CLASSES = (SHOTPACK_OT_generate, SHOTPACK_OT_standard_view)

@@ -45,3 +45,12 @@ def beginning(scene: Any, strip: Any | None) -> int:
     if strip is None:
         return int(scene.frame_current)
     return strips.joint(scene, strip) if scene.shotpack.source == "CLIP" else strips.span(strip).start
+
+
+def pictures(scene: Any, strip: Any | None, end: Any | None, start: int) -> list[tuple[Any, int]]:
+    """The strips that a shot beginning at frame `start` takes a picture from, each with the frame of it."""
+    if strip is None:
+        return []
+    if scene.shotpack.source == "CLIP":
+        return [(strip, start - 1)]
+    return [(each, strips.frame_of(scene, each)) for each in (strip, end) if each is not None]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ BOARD_TYPES = ("IMAGE", "MOVIE", "SCENE", "META")
 _CHANNELS = 128
 # Since 5.2 a strip has `content_start`, `left_handle` and `right_handle`; the older names go with 6.0.
 _NEW_NAMES = "right_handle" in bpy.types.Strip.bl_rna.properties
+_LENGTHS = "length" in bpy.types.StripsTopLevel.bl_rna.functions["new_effect"].parameters
+"""Whether a new effect is told its length: before 5.1 it was told its end."""
 
 
 def scene_of(context: Any) -> Any:
@@ -42,13 +44,13 @@ def set_end(strip: Any, end: int) -> None:
 
 
 def board_strip(scene: Any) -> Any | None:
-    """The strip to take a board from: the active one, else the topmost that can be seen at the playhead."""
-    return _meant(scene, lambda strip: strip.type in BOARD_TYPES)
+    """The strip to take a board from: the active one, whatever it is, else the topmost picture at the playhead."""
+    return _meant(scene, lambda strip: True, lambda strip: strip.type in BOARD_TYPES)
 
 
 def moving_strip(scene: Any) -> Any | None:
     """The movie, image sequence or finished shot to go on from, chosen as a board's strip is."""
-    return _meant(scene, _moves)
+    return _meant(scene, _moves, _moves)
 
 
 def joint(scene: Any, strip: Any) -> int:
@@ -57,17 +59,26 @@ def joint(scene: Any, strip: Any) -> int:
     return scene.frame_current if shown.start < scene.frame_current < shown.stop else shown.stop
 
 
-def _meant(scene: Any, fits: Callable[[Any], bool]) -> Any | None:
+def _meant(scene: Any, active_fits: Callable[[Any], bool], fits: Callable[[Any], bool]) -> Any | None:
     editor = scene.sequence_editor
     if editor is None:
         return None
     active = editor.active_strip
-    if active is not None and active.select and fits(active):
+    if active is not None and active.select and active_fits(active):
         return active
+    level = editor.meta_stack[-1] if editor.meta_stack else editor
     seen = [
-        strip for strip in displayed(editor) if not strip.mute and scene.frame_current in span(strip) and fits(strip)
+        strip
+        for strip in level.strips
+        if not is_muted(level, strip) and scene.frame_current in span(strip) and fits(strip)
     ]
     return max(seen, key=lambda strip: strip.channel, default=None)
+
+
+def is_muted(level: Any, strip: Any) -> bool:
+    """Whether a strip is muted, by itself or with its channel; `level` is what it lies in."""
+    channels = level.channels
+    return bool(strip.mute or (strip.channel < len(channels) and channels[strip.channel].mute))
 
 
 def _moves(strip: Any) -> bool:
@@ -88,10 +99,15 @@ def end_strip(scene: Any, start: Any) -> Any | None:
     return chosen[0] if len(chosen) == 1 else None
 
 
+def frame_of(scene: Any, strip: Any) -> int:
+    """The frame at which a strip is a board: the playhead's, or its first where the playhead is elsewhere."""
+    shown = span(strip)
+    return int(scene.frame_current if scene.frame_current in shown else shown.start)
+
+
 def picture_of(scene: Any, strip: Any) -> Path | None:
     """The file that a strip shows at the playhead, or first; None for a scene, which is drawn and not read."""
-    shown = span(strip)
-    frame = scene.frame_current if scene.frame_current in shown else shown.start
+    frame = frame_of(scene, strip)
     seen = seen_in(strip, frame)
     return file_at(seen, frame) if seen is not None else None
 
@@ -100,7 +116,9 @@ def seen_in(strip: Any, frame: int) -> Any | None:
     """The strip whose picture is seen of `strip` at a frame: itself, or the topmost one inside a meta strip."""
     if strip.type != "META":
         return strip
-    inside = [each for each in strip.strips if each.type in BOARD_TYPES and not each.mute and frame in span(each)]
+    inside = [
+        each for each in strip.strips if each.type in BOARD_TYPES and not is_muted(strip, each) and frame in span(each)
+    ]
     top = max(inside, key=lambda each: each.channel, default=None)
     return seen_in(top, frame) if top is not None else None
 
@@ -146,48 +164,22 @@ def select(scene: Any, strip: Any) -> None:
     scene.sequence_editor.active_strip = strip
 
 
-@contextmanager
-def alone(scene: Any, strip: Any) -> Iterator[None]:
-    """Mute everything beside one strip, for a picture of it alone; put back at the end.
-
-    A render shows the whole timeline even while a meta strip is being edited: then what lies beside that goes as well.
-    """
-    editor = scene.sequence_editor
-    shown = [*editor.meta_stack, strip]
-    others = [each for level in (editor, *editor.meta_stack) for each in level.strips if each not in shown]
-    before = [(each, each.mute) for each in (*others, *shown)]
-    opacity = strip.blend_alpha
+@cache
+def srgb() -> str:
+    """What this Blender's colour configuration calls the space of 8-bit pictures: a new one is given it."""
+    image = bpy.data.images.new("srgb", 1, 1)
     try:
-        for each in others:
-            if not each.mute:
-                each.mute = True
-        for each in shown:
-            each.mute = False
-        strip.blend_alpha = 1.0
-        yield
+        return str(image.colorspace_settings.name)
     finally:
-        strip.blend_alpha = opacity
-        for each, mute in before:
-            if each.mute != mute:
-                each.mute = mute
+        bpy.data.images.remove(image)
 
 
-def leave_alone(level: Any, name: str) -> None:
-    """In a scene of our own: remove every strip but the one of this name and those around it, and let it be seen."""
-    for other in [each.name for each in level]:
-        each = level.get(other)
-        if each is None:
-            continue  # an effect goes with the strip that it is on
-        if other == name or (each.type == "META" and _within(each, name)):
-            each.mute, each.blend_alpha = False, 1.0
-            if other != name:
-                leave_alone(each.strips, name)
-        else:
-            level.remove(each)
-
-
-def _within(meta: Any, name: str) -> bool:
-    return any(each.name == name or (each.type == "META" and _within(each, name)) for each in meta.strips)
+def new_colour(level: Any, name: str, channel: int, frames: range, colour: tuple[float, float, float]) -> Any:
+    """A strip of one colour."""
+    length = {"length": len(frames)} if _LENGTHS else {"frame_end": frames.stop}
+    strip = level.strips.new_effect(name, "COLOR", channel, frames.start, **length)
+    strip.color = colour
+    return strip
 
 
 def displayed(editor: Any) -> Any:

@@ -166,7 +166,7 @@ def _new_image(meta: Any, name: str, picture: Path, channel: int, frame: int, ro
         name, _blender_path(picture), channel, strips.content_start(meta) + frame - 1, fit_method="FILL"
     )
     strip.shotpack.role = role
-    strip.colorspace_settings.name = "sRGB"
+    strip.colorspace_settings.name = strips.srgb()
     strip.select = False
     return strip
 

@@ -51,7 +51,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
         layout.label(text=f"Ends on {found.end.name}", icon="TRACKING_FORWARDS_SINGLE", translate=False)
     view = scene.view_settings.view_transform
     # A strip's picture is taken before the view transform, and goes through it with the shot; others show it already.
-    if wanted.source not in ("STRIP", "CLIP") and view not in ("Standard", "Raw"):
+    if wanted.source not in ("STRIP", "CLIP") and view not in generate.PLAIN_VIEWS:
         box = layout.box()
         draw_text(box, f"{view} changes the colours of boards and shots.", "ERROR")
         box.operator("shotpack.standard_view")
@@ -59,7 +59,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
 
 def _draw_board(layout: Any, scene: Any, strip: Any) -> None:
     picture = strips.picture_of(scene, strip)
-    if picture is not None:
+    if picture is not None and picture.is_file():
         layout.template_icon(previews.of_file(picture), scale=_BOARD_SCALE)
     layout.label(text=strip.name, icon="SEQUENCE", translate=False)
 

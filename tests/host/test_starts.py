@@ -127,6 +127,32 @@ def test_pictures_of_a_sequence_are_copied_and_of_a_changed_one_filmed(saved, se
     assert [grey(path) for path in filmed] == pytest.approx([5, 10, 15, 20, 25], abs=3)
 
 
+def test_what_is_filmed_is_what_the_sequencer_shows(saved, sent, tmp_path):
+    """Ink that fades in over paper, in a place with braces; the scene's stamp and view are not on it."""
+    paper, ink = tmp_path / "paper.png", tmp_path / "{ink} 100%"
+    Image.new("RGB", (192, 128), (255, 128, 0)).save(paper)
+    strip = add_sequence(saved, ink, frames=6)
+    for frame in range(1, 7):
+        drawn = Image.new("RGBA", (192, 128), (0, 0, 0, 0))
+        drawn.paste((10 * frame, 0, 0, 255), (0, 0, 96, 128))
+        drawn.save(ink / f"{frame:03d}.png")
+    strip.channel, strip.blend_type, strip.blend_alpha = 2, "ALPHA_OVER", 0.0
+    strip.keyframe_insert("blend_alpha", frame=1)
+    strip.blend_alpha = 1.0
+    strip.keyframe_insert("blend_alpha", frame=6)
+    under = saved.sequence_editor.strips.new_image("paper", str(paper), 1, 1)
+    under.frame_final_duration, under.select = 20, False
+    saved.render.use_stamp, saved.view_settings.view_transform = True, "AgX"
+    meta = generate(saved, "CLIP")
+    problem(meta.shotpack.shot)
+    filmed = sorted(record(meta).folder.glob("*.jpg"))
+    assert len(filmed) == 6
+    for number, path in enumerate(filmed, 1):
+        with Image.open(path) as picture:
+            assert picture.getpixel((20, 60)) == pytest.approx((10 * number, 0, 0), abs=4)
+            assert picture.getpixel((170, 60)) == pytest.approx((255, 128, 0), abs=4)
+
+
 def test_a_movie_inside_a_meta_strip_that_is_edited_and_held_at_its_end(saved, sent, movie):
     meta = saved.sequence_editor.strips.new_meta("scene 3", 4, 1)
     inside = meta.strips.new_movie("inside", str(movie), 1, 1)
