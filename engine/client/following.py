@@ -34,7 +34,8 @@ class Following:
         self.gatherer = Gatherer()
         self.questions = Errands()
         """Apart from other errands: an upload takes its time, and what the engine knows is shown meanwhile."""
-        self._by_job: dict[str, Shot] = {}
+        self._by_job: dict[str, list[Shot]] = {}
+        """Usually one: a strip whose stamp was copied to another shot's, by whoever wrote the file, keeps no event away."""
         self._unanswered: set[str] = set()
         """Shots of which the engine could not be asked."""
         self._touched: set[str] = set()
@@ -48,10 +49,9 @@ class Following:
         """Follow a shot from now on, in the place of one of the same name."""
         old = self.shots.get(shot.id)
         if old is not None and old is not shot:
-            self._by_job.pop(old.job, None)
+            self._hear_no_more(old)
         self.shots[shot.id] = shot
-        if shot.job:
-            self._by_job[shot.job] = shot
+        self._hear_of(shot)
 
     def forget(self) -> None:
         """Follow no shot any more."""
@@ -98,11 +98,11 @@ class Following:
     def took(self, shot: Shot, job: str) -> None:
         """The engine makes a shot as `job`."""
         if shot.job != job or not shot.confirmed:
-            self._by_job.pop(shot.job, None)
+            self._hear_no_more(shot)
             shot.job, shot.confirmed = job, True
             shot.revision += 1
             if self.shots.get(shot.id) is shot:
-                self._by_job[job] = shot
+                self._hear_of(shot)
                 self.ask(shot)
         self.well(shot, Trouble.SENDING, Trouble.ORDER)
         self._touched.add(shot.id)
@@ -155,15 +155,23 @@ class Following:
                 shot.revision += 1
         return changed
 
+    def _hear_of(self, shot: Shot) -> None:
+        if shot.job and not any(known is shot for known in self._by_job.get(shot.job, ())):
+            self._by_job.setdefault(shot.job, []).append(shot)
+
+    def _hear_no_more(self, shot: Shot) -> None:
+        others = [known for known in self._by_job.pop(shot.job, ()) if known is not shot]
+        if others:
+            self._by_job[shot.job] = others
+
     def _heard(self, told: Iterable[tuple[str, Event]]) -> None:
         for job, event in told:
-            if (shot := self._by_job.get(job)) is None:
-                continue
-            self._touched.add(shot.id)
-            if not isinstance(event, (Step, Preview)):
-                shot.revision += 1
-                if isinstance(event, (Section, Finished)):
-                    self._guarded(shot, lambda shot=shot: self.fetch(shot))  # type: ignore[misc]
+            for shot in self._by_job.get(job, ()):
+                self._touched.add(shot.id)
+                if not isinstance(event, (Step, Preview)):
+                    shot.revision += 1
+                    if isinstance(event, (Section, Finished)):
+                        self._guarded(shot, lambda shot=shot: self.fetch(shot))  # type: ignore[misc]
 
     def _arrived(self, shot: Shot, arrival: Arrival) -> None:
         self._touched.add(shot.id)

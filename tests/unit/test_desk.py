@@ -193,6 +193,20 @@ def test_a_file_cannot_claim_another_shots_job(studio, connection, tmp_path, sai
     assert not shot.folder.exists()
 
 
+def test_a_strip_that_names_the_same_job_keeps_no_event_from_the_shot(studio, connection, tmp_path):
+    connection.known[JOB] = snapshot(5000, "running", key="sent")
+    shots = [shot_of(tmp_path / name, id=name, key="sent", confirmed=False) for name in ("own", "copied")]
+    for shot in shots:
+        studio.desk.follow(shot)
+    studio.connect()
+    studio.until(lambda: all(shot.confirmed for shot in shots))
+    connection.tell(5001, section(0, 1, 2))
+    studio.until(lambda: all(len(shot.finals) == 2 for shot in shots))
+    studio.desk.follow(shot_of(tmp_path / "again", id="copied", job=""))  # one of them is made anew
+    connection.tell(5002, Finished(4, 1.0, None))
+    studio.until(lambda: shots[0].complete)
+
+
 def test_an_order_about_another_shots_job_is_not_given(studio, connection, tmp_path):
     ordered = []
     connection.act = lambda job, action: ordered.append((job, action)) or {"id": job}
