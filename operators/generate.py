@@ -11,9 +11,10 @@ from typing import Any
 
 import bpy
 
+from ..engine.client.film import FILM
 from ..engine.client.shot import Shot
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import capture, clip, engine, folders, handlers, loras, runtime, settings, stack, starts, strips, timeline
+from . import capture, clip, engine, folders, handlers, loras, runtime, settings, stack, starts, strips, timeline, trust
 from .folders import STILL
 
 _AS_THEY_ARE = ("Standard", "Un-tone-mapped")
@@ -118,6 +119,8 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         try:
             boards, before = _pictures(context, found, folder)
+            if (folder / FILM).is_file():
+                trust.films().note(folder / FILM)  # or it would not be taken: others come with files
         except (capture.CaptureError, RuntimeError, OSError) as fault:
             shutil.rmtree(folder, ignore_errors=True)
             self.report({"ERROR"}, _said(fault))

@@ -61,6 +61,12 @@ def icon(name: str) -> int:
     return int(_pictures[_shown[name]].icon_id)
 
 
+def forget() -> None:
+    """Let go of the pictures of shots, and keep those of the artist's own files."""
+    for name in [name for name in _shown if name not in _read]:
+        _drop(name)
+
+
 def clear() -> None:
     """Let go of all pictures."""
     global _pictures

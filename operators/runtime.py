@@ -14,7 +14,7 @@ import bpy
 from ..engine.client.desk import Desk, EngineState, Where
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
-from . import clip, previews, settings, timeline, timers, unexpected
+from . import previews, settings, timeline, timers, trust, unexpected
 
 BUDGET = 0.004
 """Seconds of a tick, of which the desk may take half; a single shot's strips may take longer."""
@@ -48,7 +48,7 @@ def the_desk() -> Desk:
     """The desk, made on first use."""
     global desk
     if desk is None:
-        desk = Desk(clip.filming())
+        desk = Desk(trust.films())
     return desk
 
 
@@ -107,6 +107,7 @@ def forget() -> None:
     the_desk().forget()
     for kept in (_waiting, _shown, _finishing, troubles, _pauses, _due):
         kept.clear()
+    previews.forget()
 
 
 def step() -> float:

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import bpy
 
+from ..engine.client.film import Films
 from ..engine.client.names import is_link, plain_name
-from . import settings
+from . import clip, settings
 
 SHOTS = "shots"
 """The folder of all shots, beside a file and in the user folder."""
 _NOTES = "trusted-folders.jsonl"
+_FILMS = "own-films.txt"
 
 
 def trusted(folder: Path, beside: str | None = None) -> bool:
@@ -48,6 +50,11 @@ def remember(folder: Path) -> None:
     # In one write: what another Blender notes at the same moment stays whole.
     with (settings.user_folder() / _NOTES).open("ab") as notes:
         notes.write("".join(f"{line}\n" for line in lines).encode())
+
+
+def films() -> Films:
+    """The films that this artist's Blenders have made, which are noted outside of any file, too."""
+    return Films(clip.filming(), settings.user_folder() / _FILMS)
 
 
 def plainly(path: Path | str) -> Path:

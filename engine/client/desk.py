@@ -8,17 +8,18 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import Start
-from . import film
+from .about import understood
 from .asked import read
 from .connection import Connection
 from .errands import Errands
+from .film import Films, to_take
 from .following import Following
 from .launcher import Engine
 from .lease import ParkLease
@@ -50,8 +51,8 @@ class EngineState(StrEnum):
 class Desk:
     """One engine and the shots that it makes for us."""
 
-    def __init__(self, filming: Sequence[str] = ()) -> None:
-        """`filming` is the command that takes a film's frames (`film.take`)."""
+    def __init__(self, films: Films | None = None) -> None:
+        """`films` takes a film's frames."""
         self.state = EngineState.OFF
         self.fault: EngineError | None = None
         self.about: dict[str, Any] = {}
@@ -78,7 +79,7 @@ class Desk:
         self._errands = Errands()
         self._filming = Errands()
         """Apart from the others: a film takes seconds, and a shot that is made may be cancelled meanwhile."""
-        self._films = tuple(filming)
+        self._films = films or Films()
         self._lease = ParkLease(self.client)
 
     def wake(self, where: Where) -> None:
@@ -106,9 +107,9 @@ class Desk:
         except EngineError as fault:
             self.refuse(shot, fault)
             return
-        if film.to_take(folder, names):
+        if to_take(folder, names):
             self._filming.send(
-                lambda: film.take(self._films, folder, names),
+                lambda: self._films.take(folder, names),
                 lambda _: self._filmed(shot),
                 lambda fault: self.refuse(shot, fault),
             )
@@ -280,7 +281,7 @@ class Desk:
         if waking != self._wakings:
             return  # stopped meanwhile; an errand ends it
         newest = about.get("newest")
-        self._engine, self.about, self._greetings = engine, about, 0
+        self._engine, self.about, self._greetings = engine, understood(about), 0
         # One of release 0.1.0 does not say how many events it has, and tells all of them.
         self._session = Session(engine.connection, newest if type(newest) is int else 0, str(about.get("store", "")))
         self._following.session = self._session
@@ -302,7 +303,7 @@ class Desk:
 
     def _answered(self, session: Session, about: dict[str, Any]) -> None:
         if session is self._session:
-            self.about = about
+            self.about = understood(about)
             self._following.ask_again()
 
     def _failed(self, fault: EngineError, waking: int) -> None:

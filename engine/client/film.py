@@ -6,6 +6,7 @@ What the program is, and what a film is made of, Blender's side knows.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
@@ -24,6 +25,38 @@ _PLACE = ".filming-"
 _STALE_SECONDS = 24 * 3600.0
 """A film takes seconds: what is older is a closed Blender's, what is younger may be of one that films beside us."""
 _LAST_LINES = 3
+
+
+class Films:
+    """Takes the frames of films that this artist's Blenders have made, known by what is in them, and of no others.
+
+    A film that comes with somebody's file may show any picture of this machine's disk.
+    """
+
+    def __init__(self, command: Sequence[str] = (), notes: Path | None = None) -> None:
+        """`command` is the program, as `take` wants it; `notes` is a file, outside of any that is given away."""
+        self._command = tuple(command)
+        self._notes = notes
+
+    def note(self, film: Path) -> None:
+        """We have made this one. Raises OSError."""
+        if self._notes is not None:
+            # In one write: what another Blender notes at the same moment stays whole.
+            with self._notes.open("ab") as notes:
+                notes.write(f"{_digest(film)}\n".encode())
+
+    def take(self, folder: Path, names: Sequence[str]) -> None:
+        """As `take` does; `bad_request` for a film that we have not made."""
+        if to_take(folder, names) and not self._is_ours(folder / FILM):
+            detail = f"{FILM} was not made by this Blender, and may show anything on this machine"
+            raise EngineError(Code.BAD_REQUEST, detail=detail)
+        take(self._command, folder, names)
+
+    def _is_ours(self, film: Path) -> bool:
+        try:
+            return self._notes is not None and _digest(film) in self._notes.read_text(encoding="utf-8").split()
+        except (OSError, ValueError):
+            return False
 
 
 def to_take(folder: Path, names: Iterable[str]) -> bool:
@@ -49,7 +82,7 @@ def take(command: Sequence[str], folder: Path, names: Sequence[str]) -> None:
             code = programs.run(
                 [*command, str(film), place],
                 programs.environ(),
-                folder,
+                Path(place),  # empty: nothing that lies in the shot's folder is taken for a part of the program
                 lambda line: said.append(line.strip()) if line else None,
             )
             made = [Path(place) / name for name in dict.fromkeys(names)]
@@ -62,6 +95,11 @@ def take(command: Sequence[str], folder: Path, names: Sequence[str]) -> None:
         raise EngineError(
             Code.IMAGE_UNREADABLE, path=str(film), detail=fault.strerror or type(fault).__name__
         ) from fault
+
+
+def _digest(film: Path) -> str:
+    with film.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _put(picture: Path, target: Path) -> None:

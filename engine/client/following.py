@@ -35,7 +35,7 @@ class Following:
         self.questions = Errands()
         """Apart from other errands: an upload takes its time, and what the engine knows is shown meanwhile."""
         self._by_job: dict[str, list[Shot]] = {}
-        """Usually one: a strip whose stamp was copied to another shot's, by whoever wrote the file, keeps no event away."""
+        """Usually one each: a strip that names another shot's job keeps no event from that."""
         self._unanswered: set[str] = set()
         """Shots of which the engine could not be asked."""
         self._touched: set[str] = set()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import itertools
 import types
 
 import pytest
 
-from tests.host.studio import add_board, bpy, part, step_until
+from tests.host.studio import FIXTURES, add_board, bpy, part, step_until
 from tests.host.test_shot import frames_of, generate
 from tests.host.test_trust import JOB, desk, stamped, strip  # noqa: F401  `desk` is a fixture
 
@@ -53,6 +54,21 @@ def test_a_shot_is_made_while_the_temporary_folder_is_full(saved, desk, monkeypa
     assert refused
     assert part("operators.previews").icon(shot) == 0
     assert all(path.is_file() for path in frames_of(strip(shot).strips[0]))
+
+
+def test_small_pictures_of_shots_go_with_their_file(followed):
+    previews, protocol = part("operators.previews"), part("engine.protocol")
+    job = part("engine.client.session").Job(JOB, "running")
+    job.preview = protocol.Preview(0, 1, base64.b64encode((FIXTURES / "board.png").read_bytes()).decode())
+    previews.show(followed[0].id, job)
+    (file,) = previews._files.values()
+    assert file.is_file()
+    board = previews.of_file(FIXTURES / "board.png")
+    part("operators.runtime").forget()
+    assert not file.exists()
+    assert not previews._files
+    assert previews.of_file(FIXTURES / "board.png") == board
+    assert previews.icon(followed[0].id) == 0
 
 
 def test_no_path_leads_from_one_drive_to_another(saved, tmp_path, monkeypatch):

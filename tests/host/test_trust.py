@@ -201,6 +201,23 @@ def test_another_shots_job_is_not_fetched(saved, desk, tmp_path):
     assert strip(stranger).shotpack.state != "finished"
 
 
+def test_a_film_that_comes_with_a_file_is_not_taken_when_its_shot_is_sent(saved, desk, tmp_path):
+    folder = tmp_path / "shots" / "panel-1"
+    shot = stamped(saved, folder, request={"boards": [], "clip": ["clip-0001.png"]})
+    secret = add_board(saved, length=1)
+    saved.timeline_markers.new("clip-0001.png", frame=1)
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "clip.blend"), copy=True)
+    saved.timeline_markers.clear()
+    saved.sequence_editor.strips.remove(secret)
+    reopened()
+    if shot not in desk.shots:
+        assert bpy.ops.shotpack.send_unsent(shot=shot) == {"FINISHED"}
+    problem = step_until(lambda: part("operators.problems").of_shot(desk.shots[shot], None))
+    assert not (folder / "clip-0001.png").exists()
+    assert "may show anything on this machine" in problem.sentence
+    assert problem.advice == "Generate the shot anew."
+
+
 @pytest.mark.parametrize("name", ["../mine.png", "mine.png", "clip-0001.blend"])
 def test_a_film_that_comes_with_a_file_writes_nowhere_else(saved, tmp_path, name):
     mine, into = tmp_path / "mine.png", tmp_path / "into"

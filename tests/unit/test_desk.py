@@ -54,6 +54,36 @@ def studio(monkeypatch, connection):
     studio.desk.close()
 
 
+# What an engine says of itself.
+
+
+@pytest.mark.parametrize(
+    ("name", "nonsense"),
+    [
+        ("starts", ["board"]),
+        ("starts", {"tiny": "board", "other": 7}),
+        ("models", {"tiny": {}}),
+        ("models", [{"name": "tiny"}]),
+        ("loras", 7),
+        ("workers", [{"device": "cpu"}]),
+        ("workers", [{"device": "cpu", "title": "", "ready": True, "memory_used": None, "memory_total": 1}]),
+        ("parked_by", ["blender"]),
+        ("keeps", {"days": "many", "bytes": None}),
+        ("disk", {"frames": 1}),
+    ],
+)
+def test_what_another_version_says_otherwise_is_taken_as_not_said(studio, connection, name, nonsense):
+    good = {"models": ["tiny"], "starts": {"tiny": ["board"]}, "loras": [], "parked_by": [], "disk": None}
+    connection.about = {"protocol": 1, "weather": {"fine": True}, **good, name: nonsense}
+    studio.connect()
+    for _ in range(2):
+        assert studio.desk.starts("tiny") == ("board",)
+        assert studio.desk.about == {key: value for key, value in connection.about.items() if key != name}
+        studio.desk.about = {}
+        studio.desk.ask()  # anew
+        studio.until(lambda: studio.desk.about)
+
+
 # What is known of a shot.
 
 

@@ -194,6 +194,34 @@ def test_what_a_film_is_taken_into_by_another_blender_stays(folder):
     assert not stale.exists()
 
 
+def test_only_films_that_we_have_made_are_taken_as_long_as_they_are_as_we_made_them(folder, tmp_path):
+    films = film.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt")
+    for note in (lambda: None, lambda: (tmp_path / "own-films.txt").write_bytes(b"\xff\n\n")):
+        note()
+        with pytest.raises(EngineError) as refused:
+            films.take(folder, ["clip-0001.jpg"])
+        assert refused.value.code is Code.BAD_REQUEST
+    (tmp_path / "own-films.txt").unlink()
+    films.note(folder / film.FILM)
+    (folder / film.FILM).write_bytes(b"BLENDER of somebody else")
+    with pytest.raises(EngineError):
+        film.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
+    assert not (folder / "clip-0001.jpg").exists()
+    (folder / film.FILM).write_bytes(b"BLENDER")
+    film.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
+    assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
+    (folder / film.FILM).unlink()
+    films.take(folder, ["clip-0001.jpg"])  # nothing is to be taken
+
+
+def test_nothing_in_the_shots_folder_becomes_part_of_the_filming_program(folder):
+    (folder / "json.py").write_text("raise SystemExit('planted')")
+    film.take(
+        [sys.executable, "-c", f"import json\n{_FILMING.format(names=('clip-0001.jpg',))}"], folder, ["clip-0001.jpg"]
+    )
+    assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links need leave there")
 def test_a_film_is_no_link_and_neither_are_its_pictures(folder, tmp_path):
     program = f"import os, sys; os.symlink({str(tmp_path / 'secret.png')!r}, sys.argv[2] + '/clip-0001.png')"

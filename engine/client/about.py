@@ -1,0 +1,59 @@
+"""What an engine says of itself, as far as it makes sense: another version of it may say more, less, or otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_Fits = Callable[[Any], bool]
+
+
+def understood(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's answer without what panels and the desk could not use; what they do not know of stays."""
+    return {name: value for name, value in said.items() if name not in _SHAPES or _SHAPES[name](value)}
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _limit(value: Any) -> bool:
+    return value is None or _number(value)
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _list_of(item: _Fits) -> _Fits:
+    return lambda value: isinstance(value, list) and all(map(item, value))
+
+
+def _with(**fields: _Fits) -> _Fits:
+    """An object that has at least these."""
+    return lambda value: (
+        isinstance(value, dict) and all(name in value and fits(value[name]) for name, fits in fields.items())
+    )
+
+
+def _or_none(fits: _Fits) -> _Fits:
+    return lambda value: value is None or fits(value)
+
+
+def _starts(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_list_of(_text), value.values()))
+
+
+_SHAPES: dict[str, _Fits] = {
+    "models": _list_of(_text),
+    "starts": _starts,
+    "loras": _list_of(_text),
+    "workers": _list_of(_with(device=_text, title=_text, ready=_flag, memory_used=_number, memory_total=_number)),
+    "parked_by": _list_of(_with(client=_text)),
+    "keeps": _or_none(_with(days=_limit, bytes=_limit)),
+    "disk": _or_none(_with(frames=_number, latents=_number, total=_number)),
+}
