@@ -9,13 +9,16 @@ def register() -> None:
     from . import operators
 
     registered: list[type] = []
+    attaching = False
     try:
         for cls in _classes():
             bpy.utils.register_class(cls)
             registered.append(cls)
+        attaching = True
         operators.attach()
     except Exception:
-        operators.detach()
+        if attaching:  # else what is attached is not ours: one of us may be registered already
+            operators.detach()
         for cls in reversed(registered):
             bpy.utils.unregister_class(cls)
         raise

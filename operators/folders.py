@@ -11,6 +11,7 @@ import bpy
 
 from ..engine.client.asked import read
 from ..engine.client.film import FILM
+from ..engine.client.names import plain_name
 from ..engine.client.pictures import is_file
 from ..engine.client.shot import Shot
 from ..engine.file_copies import copy_whole
@@ -40,6 +41,7 @@ def new_folder(wish: str) -> tuple[str, Path]:
     """A name like `wish` that no other shot here has, and its folder, which is made."""
     base = _base()
     stem = _UNFIT.sub("-", wish).strip("-")[:40].lower() or "shot"
+    stem = stem if plain_name(stem) else f"shot-{stem}"  # Windows keeps some names for devices
     for number in range(1, 10_000):
         name = stem if number == 1 else f"{stem}-{number}"
         folder = base / trust.SHOTS / name

@@ -45,6 +45,27 @@ def test_one_class_that_cannot_be_registered_leaves_nothing(extension, monkeypat
     configure()
 
 
+def test_registered_once_more_it_refuses_and_goes_on_as_it_was(extension):
+    desk = part("operators.runtime").the_desk()
+    with pytest.raises((RuntimeError, ValueError)):
+        __import__(ADDON, fromlist=["register"]).register()
+    assert hasattr(bpy.types.Scene, "shotpack")
+    assert "SHOTPACK_OT_generate" in ours()
+    assert len([each for each in bpy.app.handlers.load_post if ADDON in each.__module__]) == 1
+    assert part("operators.runtime").desk is desk
+
+
+def test_a_name_that_windows_keeps_for_a_device_is_no_folders(scene, monkeypatch, tmp_path):
+    folders = part("operators.folders")
+    monkeypatch.setattr(folders, "_base", lambda: tmp_path)
+    assert [folders.new_folder(wish)[0] for wish in ("Aux", "com1", "...", "Con fetti")] == [
+        "shot-aux",
+        "shot-com1",
+        "shot",
+        "con-fetti",
+    ]
+
+
 def test_another_extensions_broken_requests_is_told_and_nothing_else_suffers(tmp_path):
     (tmp_path / "requests.py").write_text("import urllib4")
     environ = os.environ | {"PYTHONPATH": str(tmp_path), "SHOTPACK_TEST_PLACE": str(tmp_path)}
