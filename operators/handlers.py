@@ -27,6 +27,14 @@ def opened(_file: Any, _more: Any = None) -> None:
 
 @persistent
 @unexpected.outlived(None)
+def brought_in(_what: Any, _more: Any = None) -> None:
+    """A scene of another file may have come with shots that are being made."""
+    if runtime.attended():
+        adoption.adopt_again()
+
+
+@persistent
+@unexpected.outlived(None)
 def undone(_scene: Any, _more: Any = None) -> None:
     """Undo and redo bring strips back as they were; shots have gone on meanwhile."""
     runtime.look_again()
@@ -69,6 +77,7 @@ class OwnRender:
 
 _HANDLERS = {
     "load_post": opened,
+    "blend_import_post": brought_in,
     "undo_post": undone,
     "redo_post": undone,
     "save_pre": will_save,

@@ -20,10 +20,12 @@ class _OnShot:
     shot: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def strip(self, context: Any) -> Any | None:
-        """The shot's first meta strip."""
+        """The shot's first meta strip, in this scene where it has one there."""
+        scene = strips.scene_of(context)
         if self.shot:
-            return next(iter(timeline.find(self.shot)), None)
-        editor = strips.scene_of(context).sequence_editor
+            found = [(owner != scene, meta) for owner, meta in timeline.stamped() if meta.shotpack.shot == self.shot]
+            return min(found, key=lambda each: each[0], default=(None, None))[1]
+        editor = scene.sequence_editor
         active = editor.active_strip if editor else None
         return active if active is not None and active.type == "META" and active.shotpack.shot else None
 
@@ -192,10 +194,10 @@ class SHOTPACK_OT_select(_OnShot, bpy.types.Operator):  # noqa: N801
     bl_label = "Select Shot"
 
     def execute(self, context: Any) -> set[str]:
-        strip = self.strip(context)
-        if strip is None:
+        strip, scene = self.strip(context), strips.scene_of(context)
+        if strip is None or strip.id_data != scene:
             return {"CANCELLED"}
-        strips.select(strips.scene_of(context), strip)
+        strips.select(scene, strip)
         return {"FINISHED"}
 
 

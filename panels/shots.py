@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import adoption, previews, problems, runtime, strips, timeline
+from ..operators import adoption, previews, problems, runtime, strips, timeline, unexpected
 from .shot import Sidebar, draw_problem
 from .text import draw_text
 
@@ -33,7 +33,7 @@ class _Shots(Sidebar):
         for stamp in _stamps(scene):
             if stamp.shot not in drawn:
                 drawn.add(stamp.shot)
-                _draw_stamped(layout, stamp)
+                _draw_guarded(layout, stamp)
         for shot in list(runtime.desk.shots.values()) if runtime.desk else ():
             if shot.id not in drawn and not timeline.find(shot.id):
                 _draw_homeless(layout, shot)
@@ -69,6 +69,15 @@ def _draw_unsent(layout: Any, count: int) -> None:
     box = layout.box()
     draw_text(box, translated(one) if count == 1 else translated(more).format(count=count), "INFO")
     box.operator("shotpack.send_unsent", icon="EXPORT", text="Send It" if count == 1 else "Send Them")
+
+
+def _draw_guarded(layout: Any, stamp: Any) -> None:
+    """One shot's box; what goes wrong with it hides no other."""
+    try:
+        _draw_stamped(layout, stamp)
+    except Exception as fault:
+        unexpected.report(fault)
+        draw_problem(layout, problems.of_error(unexpected.error_of(fault)), stamp.shot)
 
 
 def _draw_stamped(layout: Any, stamp: Any) -> None:
