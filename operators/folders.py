@@ -22,6 +22,8 @@ STILL = "board.png"
 _FRAME_BYTES = 1_500_000
 """A frame as PNG at the models' sizes, and its provisional picture; noisy ones take the most."""
 _UNFIT = re.compile(r"[^0-9A-Za-z_-]+")
+_RECOVERED = re.compile(r"(.*_)?[0-9]+_autosave\.blend|quit\.blend")
+"""What Blender calls files that it saves by itself: they lie where the system clears away."""
 
 
 def shortage(frames: int) -> str | None:
@@ -77,7 +79,7 @@ def move_beside(file: Path) -> set[Path]:
     The old ones stay until the user folder is cleared: an undo, or a save that fails, may need them. Where the disk
     refuses, a shot stays where it is, whole. Returns the new folders.
     """
-    if bpy.data.filepath:
+    if _has_place(bpy.data.filepath) or not _has_place(str(file)):
         return set()  # Blender itself keeps relative paths right when a saved file is saved elsewhere
     moved: dict[str, Path] = {}
     for _, meta in list(timeline.stamped()):
@@ -118,8 +120,13 @@ def _new_beside(file: Path, wish: str) -> Path:
     return folder
 
 
+def _has_place(file: str) -> bool:
+    """Whether a file lies where the artist has put it: it was saved, and is none that was recovered."""
+    return bool(file) and _RECOVERED.fullmatch(Path(file).name) is None
+
+
 def _base() -> Path:
-    return Path(bpy.data.filepath).parent if bpy.data.filepath else settings.user_folder()
+    return Path(bpy.data.filepath).parent if _has_place(bpy.data.filepath) else settings.user_folder()
 
 
 def _copy(folder: Path, target: Path) -> None:

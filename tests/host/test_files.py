@@ -97,6 +97,24 @@ def test_saved_for_the_first_time_while_frames_are_on_their_way_none_is_lost(sce
     assert part("operators.trust").trusted(timeline.folder_of(timeline.find(shot)[0]))
 
 
+@pytest.mark.parametrize("name", ["film_4711_autosave.blend", "4711_autosave.blend", "quit.blend"])
+def test_the_shots_of_a_file_that_was_recovered_lie_where_nobody_clears_away(scene, tmp_path, name):
+    folders, timeline = part("operators.folders"), part("operators.timeline")
+    shot = stamped(scene, folders.new_folder("panel")[1])
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / name), copy=True)
+    bpy.ops.wm.recover_auto_save(filepath=str(tmp_path / name))
+    assert [meta.shotpack.shot for meta in part("operators.adoption").unsent()] == [shot]
+    new = stamped(bpy.context.scene, folders.new_folder("panel")[1], name="panel-2")
+    bpy.ops.wm.save_mainfile()  # to where it was recovered from
+    assert not (tmp_path / "shots").exists()
+    (tmp_path / "film").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film" / "film.blend"))
+    for each in (shot, new):
+        folder = timeline.folder_of(timeline.find(each)[0])
+        assert folder.parent == tmp_path / "film" / "shots"
+        assert (folder / "board.png").is_file()
+
+
 def test_a_disk_that_refuses_leaves_the_shot_where_it_is_whole(scene, tmp_path, monkeypatch):
     folders, timeline = part("operators.folders"), part("operators.timeline")
     _, folder = folders.new_folder("panel")
