@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import adoption, engine, generate, handlers, jobs, loras, models, runtime, settings, translations
+from . import adoption, engine, generate, handlers, jobs, loras, models, runtime, settings, translations, unexpected
 
 CLASSES: tuple[type, ...] = (
     *settings.CLASSES,
@@ -26,4 +26,7 @@ def attach() -> None:
 def detach() -> None:
     """Take them away again, the last first."""
     for module in reversed(ATTACHED):
-        module.detach()
+        try:
+            module.detach()
+        except Exception as fault:
+            unexpected.report(fault)  # the others leave nothing behind

@@ -35,8 +35,8 @@ _shown: dict[str, int] = {}
 """Which revision of a shot its strips show; nothing else of it is looked at before that has risen."""
 _finishing: set[str] = set()
 """Complete shots whose strips are being exchanged for the one of all frames."""
-_rendering = False
-"""Whether Blender renders: strips are left alone."""
+_renders = 0
+"""How many renders run, each within the one before (a strip's scene is rendered on its own): strips are left alone."""
 _pauses: dict[str, float] = {}
 _due: dict[str, float] = {}
 """Shots in trouble: how long the last wait was, and when they are tried again."""
@@ -114,9 +114,9 @@ def step() -> float:
     """One tick; returns the seconds until the next. Tests call it where Blender's timers do not run."""
     if desk is None:
         return _SLEEPING
-    if _rendering:
+    if _renders:
         _look_for_render()
-    if _rendering:
+    if _renders:
         return _BUSY
     _hear_from_engine()
     for shot in _told(desk):
@@ -150,17 +150,19 @@ def redraw() -> None:
 
 def render_begins(*, ours: bool) -> None:
     """Leave strips alone, which the render's thread reads, and make room on the device unless the render is ours."""
-    global _parked, _rendering
-    _rendering = True
+    global _parked, _renders
+    _renders += 1
     if desk is not None and not ours:
         _parked = True
         desk.park(True)
 
 
 def render_ends() -> None:
-    """Strips may change again, and the device is free."""
-    global _parked, _rendering
-    _rendering = False
+    """Once the outermost has ended, strips may change again, and the device is free."""
+    global _parked, _renders
+    _renders = max(0, _renders - 1)
+    if _renders:
+        return
     parked, _parked = _parked, False
     if desk is not None and parked:
         desk.park(False)
@@ -181,12 +183,12 @@ def attach() -> None:
 
 def detach() -> None:
     """Stop the timer and let go of the engine: it ends when its pipe closes."""
-    global desk, _parked, _rendering
+    global desk, _parked, _renders
     timers.end(_tick)
     if desk is not None:
         desk.close()
         desk = None
-    _parked = _rendering = False
+    _parked, _renders = False, 0
     for kept in (_waiting, _shown, _finishing, troubles, _pauses, _due):
         kept.clear()
     previews.clear()
@@ -248,8 +250,10 @@ def _may_touch_strips() -> bool:
 
 
 def _look_for_render() -> None:
-    """End a render that has ended unheard: Blender tells of no end where it could not begin, with a full disk say."""
+    """End what has ended unheard: Blender tells of no end where a render could not begin, with a full disk say."""
+    global _renders
     if not bpy.app.is_job_running("RENDER"):  # one that blocks Blender would block this tick as well
+        _renders = 1
         render_ends()
 
 

@@ -153,6 +153,31 @@ def test_a_render_that_ends_unheard_gives_the_device_back(followed, monkeypatch)
     assert parked == [True, False]
 
 
+def test_a_render_that_holds_others_ends_with_the_outermost(followed, monkeypatch):
+    """A strip's scene is rendered within the timeline's render, and Blender tells of both."""
+    runtime, handlers, parked = part("operators.runtime"), part("operators.handlers"), []
+    monkeypatch.setattr(runtime.desk, "park", parked.append)
+    inner = bpy.data.scenes.new("Inner")
+    seen = []
+    for told in (handlers.will_render, handlers.will_render, handlers.rendered):
+        told(inner)
+    seen.append(parked[-1])
+    for told in (handlers.will_render, handlers.rendered):  # the next frame
+        told(inner)
+    seen.append(parked[-1])
+    handlers.rendered(inner)
+    assert (seen, parked[-1]) == ([True, True], False)
+    bpy.data.scenes.remove(inner)
+    for told in (handlers.will_render, handlers.will_render):
+        told(bpy.context.scene)  # neither end is told
+    runtime.step()
+    assert parked[-1] is False
+    handlers.will_render(bpy.context.scene)
+    assert parked[-1] is True
+    handlers.rendered(bpy.context.scene)
+    assert parked[-1] is False
+
+
 def test_no_handler_ends_with_a_fault_of_ours(followed, monkeypatch, tmp_path):
     handlers = part("operators.handlers")
     for module, name in (("folders", "move_beside"), ("timeline", "stamped")):
