@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import Any
 
 import bpy
@@ -36,7 +37,8 @@ def in_words(text: str, names: Any) -> list[tuple[str, float]]:
         head, _, last = piece.replace(":", " ").rpartition(" ")
         if piece not in names and head.strip():
             with contextlib.suppress(ValueError):
-                name, weight = head.strip(), float(last)
+                if math.isfinite(much := float(last)):
+                    name, weight = head.strip(), much
         found.append((name, weight))
     return found
 

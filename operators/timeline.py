@@ -52,8 +52,8 @@ def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
 def begin_again(shot: Shot, board: Path) -> None:
     """Show the board alone in a shot's strips, wherever they are: it is to be made anew, from pictures of its own."""
     for meta in find(shot.id):
-        old = [strip for strip in meta.strips if strip.shotpack.role in (_SECTION, _FINAL)]
-        placeholder = next((strip for strip in meta.strips if strip.shotpack.role == _PLACEHOLDER), None)
+        old = _of_role(meta, _SECTION, _FINAL)
+        placeholder = next(iter(_of_role(meta, _PLACEHOLDER)), None)
         if placeholder is None:
             _place_board(meta, shot, board)
         else:
@@ -114,10 +114,9 @@ def folder_of(meta: Any) -> Path | None:
 
 def pictures(meta: Any) -> list[Path]:
     """The files of a finished shot's frames, in order; none before it is finished."""
-    for strip in meta.strips:
-        if strip.shotpack.role == _FINAL:
-            folder = Path(bpy.path.abspath(strip.directory))
-            return [folder / element.filename for element in strip.elements]
+    for strip in _of_role(meta, _FINAL):
+        folder = Path(bpy.path.abspath(strip.directory))
+        return [folder / element.filename for element in strip.elements]
     return []
 
 
@@ -125,6 +124,11 @@ def point_at(shot: Shot) -> None:
     """Let a shot's strips show the pictures in its folder, which has moved."""
     for meta in find(shot.id):
         _point(meta, shot)
+
+
+def _of_role(meta: Any, *roles: str) -> list[Any]:
+    """The strips inside a shot that are ours and play one of these parts; others may bear a copy of a stamp."""
+    return [strip for strip in meta.strips if strip.type == "IMAGE" and strip.shotpack.role in roles]
 
 
 def _point(meta: Any, shot: Shot) -> bool:
@@ -180,7 +184,7 @@ def _blender_path(path: Path) -> str:
 
 def _show_section(meta: Any, shot: Shot, section: int, frames: range) -> bool:
     names = [shot.pictures[frame] for frame in frames]
-    old = [s for s in meta.strips if s.shotpack.role == _SECTION and s.shotpack.section == section]
+    old = [strip for strip in _of_role(meta, _SECTION) if strip.shotpack.section == section]
     if len(old) == 1 and _content(old[0]) == _on_timeline(meta, frames):
         return _show(old[0], names)
     for strip in old:  # the frames that it makes with its neighbour have come
@@ -201,13 +205,12 @@ def _on_timeline(meta: Any, frames: range) -> range:
 
 def _finish(meta: Any, shot: Shot) -> bool:
     """One image sequence of all frames, and then nothing else of ours; returns whether anything was left to do."""
-    roles = [strip.shotpack.role for strip in meta.strips]
-    if _FINAL not in roles:
+    if not _of_role(meta, _FINAL):
         # It lies there before the others go: a meta strip that is empty for a moment would lose its place.
         names = [shot.pictures[frame] for frame in range(1, shot.frames + 1)]
         _sequence(meta, f"{shot.name} frames", shot, 1, names, _FINAL)
         return True
-    over = [strip for strip in meta.strips if strip.shotpack.role in (_PLACEHOLDER, _SECTION)]
+    over = _of_role(meta, _PLACEHOLDER, _SECTION)
     for strip in over:
         meta.strips.remove(strip)
     return bool(over)

@@ -43,6 +43,7 @@ def read(request: str) -> Asked:
         rest = json.loads(request)
         boards = tuple((int(frame), name) for frame, name in rest.pop("boards"))
         clip = tuple(rest.pop("clip", ()))
+        json.dumps(rest, allow_nan=False, ensure_ascii=False).encode()  # what cannot be sent is no request
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as fault:
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it") from fault
     asked = Asked(boards, clip, rest)

@@ -133,6 +133,8 @@ def test_a_file_of_an_earlier_version_keeps_its_loras(saved, monkeypatch):
     assert json.loads(part("operators.runtime").shot_of(shot).request)["speed"] == "balanced"
     assert "'ink 2' is not here" in problem(shot).sentence
     saved.shotpack.speed, saved.shotpack.loras = "exact", ""
+    odd = part("operators.loras").in_words("ink nan, haze 1e999", ["ink"])
+    assert odd == [("ink nan", 1.0), ("haze 1e999", 1.0)]  # neither is how much of anything
     if "lora_choices" in saved.shotpack.bl_rna.properties:
         saved.shotpack.lora_choices.clear()
 

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from tests.host.studio import bpy, part, shot_strips
+from tests.host.studio import FIXTURES, bpy, part, shot_strips
 from tests.host.test_tick import Drawn
 from tests.host.test_trust import JOB, stamped, strip
 
@@ -74,3 +74,22 @@ def test_one_shot_that_cannot_be_drawn_hides_no_other(saved, tmp_path, monkeypat
     shots._Shots.draw(types.SimpleNamespace(layout=drawn), bpy.context)
     assert "float infinity" in drawn.text
     assert drawn.buttons.count("shotpack.send_unsent") == 1
+
+
+def test_strips_that_bear_a_copy_of_our_stamp_and_are_no_pictures_are_nobodys(saved, tmp_path):
+    timeline, shot_type = part("operators.timeline"), part("engine.client.shot").Shot
+    name = stamped(saved, tmp_path / "shots" / "one", name="one")
+    meta = strip(name)
+    inside = {role: meta.strips.new_meta(role, channel, 1) for channel, role in enumerate(("final", "section"), 5)}
+    for role, each in inside.items():
+        each.shotpack.role = role
+    assert timeline.pictures(meta) == []
+    shot = shot_type(name, "one", tmp_path / "shots" / "one", 2, complete=True)
+    for frame in (1, 2):
+        shot.pictures[frame] = f"000{frame}.png"
+        (shot.folder / shot.pictures[frame]).write_bytes((FIXTURES / "board.png").read_bytes())
+    while timeline.reconcile(shot, None):
+        pass
+    assert [path.name for path in timeline.pictures(meta)] == ["0001.png", "0002.png"]
+    timeline.begin_again(shot, shot.folder / "board.png")
+    assert {each.name for each in meta.strips} >= set(inside)

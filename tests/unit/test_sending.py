@@ -103,6 +103,7 @@ def test_a_name_is_a_text_and_no_absolute_path(shot, name, tmp_path):
     [
         *("", "7", "[]", "{}", "{", "[" * 100_000),
         *('{"boards": 7}', '{"boards": [1]}', '{"boards": null}', '{"boards": [["x", "board.png"]]}'),
+        *('{"boards": [], "guidance": NaN}', '{"boards": [], "fps": 1e999}', '{"boards": [], "prompt": "\\ud800"}'),
         *('{"boards": [[Infinity, "board.png"]]}', '{"boards": [], "clip": 7}'),
     ],
 )
