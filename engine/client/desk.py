@@ -227,6 +227,7 @@ class Desk:
         self.state = EngineState.OFF
         self._lease.close()
         self._errands.close()
+        self._films.close()
         self._filming.close()
         self._following.close()
         if session is not None:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,7 @@ class Films:
         """`command` is the program, as `take` wants it; `notes` is a file, outside of any that is given away."""
         self._command = tuple(command)
         self._notes = notes
+        self._closed = threading.Event()
 
     def note(self, film: Path) -> None:
         """We have made this one. Raises OSError."""
@@ -50,7 +52,11 @@ class Films:
         if to_take(folder, names) and not self._is_ours(folder / FILM):
             detail = f"{FILM} was not made by this Blender, and may show anything on this machine"
             raise EngineError(Code.BAD_REQUEST, detail=detail)
-        take(self._command, folder, names)
+        take(self._command, folder, names, self._closed)
+
+    def close(self) -> None:
+        """Take nothing more; a program that runs is killed."""
+        self._closed.set()
 
     def _is_ours(self, film: Path) -> bool:
         try:
@@ -64,11 +70,12 @@ def to_take(folder: Path, names: Iterable[str]) -> bool:
     return is_file(folder / FILM) and not all(os.path.lexists(folder / name) for name in names)
 
 
-def take(command: Sequence[str], folder: Path, names: Sequence[str]) -> None:
+def take(command: Sequence[str], folder: Path, names: Sequence[str], closed: threading.Event | None = None) -> None:
     """Have `command` take the pictures of the film in `folder`; waits for it. What is there already is left as it is.
 
     The program is told the film and a folder for what it makes, after what `command` says already. Raises EngineError:
-    `bad_request` for names of anything but pictures beside each other, `image_unreadable` for the rest.
+    `bad_request` for names of anything but pictures beside each other, `image_unreadable` for the rest; once `closed`
+    is set, the program is killed.
     """
     odd = next((name for name in names if not is_picture(name)), None)
     if odd is not None:
@@ -77,13 +84,20 @@ def take(command: Sequence[str], folder: Path, names: Sequence[str]) -> None:
         return
     _sweep(folder)
     film, said = folder / FILM, deque[str](maxlen=_LAST_LINES)
+
+    def hear(line: str | None) -> None:
+        if closed is not None and closed.is_set():
+            raise EngineError(Code.IMAGE_UNREADABLE, path=str(film), detail="nobody waits for it any more")
+        if line:
+            said.append(line.strip())
+
     try:
         with tempfile.TemporaryDirectory(prefix=_PLACE, dir=folder) as place:
             code = programs.run(
                 [*command, str(film), place],
                 programs.environ(),
                 Path(place),  # empty: nothing that lies in the shot's folder is taken for a part of the program
-                lambda line: said.append(line.strip()) if line else None,
+                hear,
             )
             made = [Path(place) / name for name in dict.fromkeys(names)]
             if code or not all(is_file(picture) for picture in made):

@@ -215,6 +215,15 @@ def test_only_films_that_we_have_made_are_taken_as_long_as_they_are_as_we_made_t
     films.take(folder, ["clip-0001.jpg"])  # nothing is to be taken
 
 
+def test_a_film_that_nobody_waits_for_any_more_is_not_taken_to_its_end(folder, tmp_path):
+    films = film.Films([sys.executable, "-c", "import time; time.sleep(3600)"], tmp_path / "own")
+    films.note(folder / film.FILM)
+    films.close()
+    with pytest.raises(EngineError, match="nobody waits"):
+        films.take(folder, ["clip-0001.jpg"])
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
 def test_nothing_in_the_shots_folder_becomes_part_of_the_filming_program(folder):
     (folder / "json.py").write_text("raise SystemExit('planted')")
     film.take(
