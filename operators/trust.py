@@ -7,6 +7,7 @@ that alone may send a password to another machine.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from pathlib import Path
@@ -64,10 +65,18 @@ def plainly(path: Path | str) -> Path:
 
 def _agreed() -> dict[str, str]:
     """The folders that the artist has agreed to, and where each of them led then."""
+    notes = settings.user_folder() / _NOTES
     try:
-        lines = (settings.user_folder() / _NOTES).read_text(encoding="utf-8", errors="replace").splitlines()
+        facts = notes.stat()
+        return _noted(notes, facts.st_mtime_ns, facts.st_size)
     except OSError:
         return {}
+
+
+@functools.lru_cache(maxsize=1)
+def _noted(notes: Path, _changed: int, _size: int) -> dict[str, str]:
+    """The notes as they are; a file with many shots asks for each of them."""
+    lines = notes.read_text(encoding="utf-8", errors="replace").splitlines()
     found = {}
     for line in lines:
         try:

@@ -70,6 +70,8 @@ class Desk:
         self._session: Session | None = None
         self._greetings = 0
         """How often the session's line had come up when that was seen to last."""
+        self._asking: Session | None = None
+        """Whose engine is being asked what it has to say of itself."""
         self._line: Connection | EngineError | None = None
         """The engine as errands reach it, or why they cannot; only they touch it, so that those sent after `wake` find
         it there."""
@@ -154,11 +156,16 @@ class Desk:
         )
 
     def ask(self) -> None:
-        """Hear anew what the engine has to say of itself; it is in `about` a moment later."""
-        if (session := self._session) is not None:
-            self._following.questions.send(
-                session.connection.engine, lambda about: self._answered(session, about), lambda _fault: None
-            )
+        """Hear anew what the engine has to say of itself; it is in `about` a moment later. One that is slow is asked
+        once at a time."""
+        if (session := self._session) is None or self._asking is session:
+            return
+        self._asking = session
+        self._following.questions.send(
+            session.connection.engine,
+            lambda about: self._answered(session, about),
+            lambda _fault: self._answered(session, None),
+        )
 
     def park(self, away: bool) -> None:
         """Let the engine take its weights off the device while somebody else needs it, and put them back.
@@ -302,8 +309,10 @@ class Desk:
                     self._following.well(shot, Trouble.ORDER)
                 self._following.ask(shot)
 
-    def _answered(self, session: Session, about: dict[str, Any]) -> None:
-        if session is self._session:
+    def _answered(self, session: Session, about: dict[str, Any] | None) -> None:
+        if session is self._asking:
+            self._asking = None
+        if session is self._session and about is not None:
             self.about = understood(about)
             self._following.ask_again()
 
@@ -320,7 +329,8 @@ class Desk:
         if self._engine is None or self._session is None:
             return
         line, engine = self._session.line, self._engine
-        if not engine.alive:
+        # One that somebody else has started may run where its process cannot be seen: only a broken line says more.
+        if not engine.alive and (engine.process is not None or (not line.up and line.detail)):
             self._let_go()
             fault = EngineError(Code.ENGINE_UNREACHABLE, url=engine.connection.url, detail="it has ended")
             self._failed(fault, self._wakings)

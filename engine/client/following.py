@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import Code, EngineError
 from ..protocol import Event, Finished, Preview, Section, Step
 from .errands import Errands, as_error
-from .gather import Arrival, Gatherer
+from .gather import Arrival, Gatherer, passes
 from .names import is_id
 from .place import Source
 from .session import Job, Session
@@ -206,7 +206,7 @@ class Following:
             return
         if fault.code is Code.REFUSED and fault.params.get("status") in (404, 422):
             fault = EngineError(Code.JOB_UNKNOWN, name=shot.name)  # 422: what a file gave as its id is none
-        if fault.code is Code.ENGINE_UNREACHABLE:
+        if passes(fault):
             self._unanswered.add(shot.id)
             if not session.line.up:
                 return  # that is said of the engine, once for all shots

@@ -190,7 +190,7 @@ class Gatherer:
     def _see_to(self, turn: _Turn, trouble: EngineError) -> None:
         """A shot has trouble: let it rest, or give up what was asked for."""
         turn.trouble = None
-        if _passes(trouble):
+        if passes(trouble):
             if not self._line_up and turn.todo[0][0].source.home is None:
                 return  # until the line is up again
             turn.failures += 1
@@ -211,7 +211,7 @@ class Gatherer:
             self._arrivals.put(Arrival(turn.shot, there, failed, batch.fault, batch.source, turn.to))
 
 
-def _passes(fault: EngineError) -> bool:
+def passes(fault: EngineError) -> bool:
     """Whether it may be over in a moment."""
     return fault.code is Code.ENGINE_UNREACHABLE or (
         fault.code is Code.REFUSED and int(fault.params.get("status", 0)) >= 500
@@ -220,7 +220,7 @@ def _passes(fault: EngineError) -> bool:
 
 def _of_all(fault: EngineError) -> bool:
     """Whether what keeps one frame away keeps the shot's others away too: the line, the disk, an unknown job."""
-    return fault.code is not Code.REFUSED or _passes(fault) or fault.params.get("problem") == "job_unknown"
+    return fault.code is not Code.REFUSED or passes(fault) or fault.params.get("problem") == "job_unknown"
 
 
 def place(source: Source, job: str, wanted: Wanted, target: Path) -> None:

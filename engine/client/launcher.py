@@ -38,7 +38,8 @@ class Engine:
 
     @property
     def alive(self) -> bool:
-        """Whether its process still runs; True where only its line can tell: on another machine, and on Windows."""
+        """Whether its process still runs, as far as we can see; True where only its line can tell: on another machine,
+        and on Windows."""
         if self.process is not None:
             return self.process.poll() is None
         pid = self.ready.get("pid")
@@ -46,7 +47,9 @@ class Engine:
             return True
         try:
             os.kill(pid, 0)
-        except OSError:
+        except PermissionError:
+            return True
+        except (OSError, OverflowError):
             return False
         return True
 

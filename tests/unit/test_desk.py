@@ -84,6 +84,48 @@ def test_what_another_version_says_otherwise_is_taken_as_not_said(studio, connec
         studio.until(lambda: studio.desk.about)
 
 
+def test_an_engine_that_is_slow_to_answer_is_asked_once_at_a_time(studio, connection):
+    asked, go_on = [], threading.Event()
+    studio.connect()
+    connection.engine = lambda: asked.append(True) or (go_on.wait(PATIENCE) and connection.about)
+    for _ in range(5):
+        studio.desk.ask()
+    go_on.set()
+    studio.desk._following.questions.send(lambda: None, lambda _: asked.append("over"), lambda _: None)
+    studio.until(lambda: "over" in asked)
+    assert asked == [True, "over"]
+    studio.desk.ask()
+    studio.until(lambda: len(asked) == 3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, only the line tells")
+@pytest.mark.parametrize("unseen", [ProcessLookupError, PermissionError, OverflowError])
+def test_an_engine_whose_process_cannot_be_seen_from_here_is_there_while_it_answers(
+    monkeypatch, studio, connection, unseen
+):
+    """Another Blender has started it, which the system keeps apart from ours."""
+    woken = []
+
+    def adopted(_where):
+        woken.append(True)
+        return Engine(connection, {"pid": 4711})
+
+    def kill(_pid, _signal):
+        raise unseen
+
+    monkeypatch.setattr("engine.client.desk._engine", adopted)
+    studio.connect()
+    monkeypatch.setattr("engine.client.launcher.os.kill", kill)
+    connection.tell(5001, Queued(1))
+    studio.until(lambda: JOB in studio.desk._session.jobs)
+    assert (studio.desk.state, len(woken)) == (EngineState.READY, 1)
+    connection.line(False)
+    if unseen is PermissionError:
+        studio.until(lambda: studio.desk.state is EngineState.AWAY)
+    else:
+        studio.until(lambda: len(woken) == 2)  # then it is looked for anew
+
+
 # What is known of a shot.
 
 
@@ -338,8 +380,9 @@ def test_what_could_not_be_sent_is_sent_when_the_line_is_back(studio, connection
     assert shot.fault is None
 
 
-def test_an_engine_that_could_not_be_asked_once_is_asked_again(studio, connection, tmp_path):
-    connection.known[JOB] = BREAK
+@pytest.mark.parametrize("fault", [BREAK, EngineError(Code.REFUSED, detail="its disk is full", status=503)])
+def test_an_engine_that_could_not_be_asked_once_is_asked_again(studio, connection, tmp_path, fault):
+    connection.known[JOB] = fault
     shot = shot_of(tmp_path)
     studio.desk.follow(shot)
     studio.connect()
