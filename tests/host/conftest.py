@@ -58,3 +58,20 @@ def saved(scene: Any, tmp_path: Path) -> Any:
     """A scene whose file has a place, so that shots lie beside it."""
     studio.bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
     return studio.bpy.context.scene
+
+
+@pytest.fixture(params=["here", "elsewhere"])
+def streamed(saved: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The same, for tests of frames that come: from an engine whose folder is here, and from one that shares none."""
+    desk_module = studio.part("engine.client.desk")
+    source, following = desk_module.Source, studio.part("operators.runtime").the_desk()._following
+
+    def share(home: Path | None) -> None:
+        if following.source is not None:
+            following.source = source(following.source.connection, home)
+
+    if request.param == "elsewhere":
+        monkeypatch.setattr(desk_module, "Source", lambda connection, _home: source(connection, None))
+        share(None)
+    yield saved
+    share(studio.part("operators.settings").home())

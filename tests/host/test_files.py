@@ -32,9 +32,9 @@ def test_an_unsaved_files_shots_move_beside_it_when_it_is_saved(scene, tmp_path)
     assert all(path.is_file() for path in frames_of(strip))
 
 
-def test_saved_while_it_fills_and_opened_again_it_completes(saved):
-    add_board(saved, length=109)
-    shot = generate(saved).shotpack.shot
+def test_saved_while_it_fills_and_opened_again_it_completes(streamed):
+    add_board(streamed, length=109)
+    shot = generate(streamed).shotpack.shot
     step_until(lambda: of_role(part("operators.timeline").find(shot)[0], "section"))
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
@@ -43,9 +43,9 @@ def test_saved_while_it_fills_and_opened_again_it_completes(saved):
     assert all(path.is_file() for path in frames_of(meta.strips[0]))
 
 
-def test_finished_while_the_file_was_closed_it_is_filled_in(saved):
-    add_board(saved, length=37)
-    shot = generate(saved).shotpack.shot
+def test_finished_while_the_file_was_closed_it_is_filled_in(streamed):
+    add_board(streamed, length=37)
+    shot = generate(streamed).shotpack.shot
     desk = part("operators.runtime").the_desk()
     step_until(lambda: desk.shots[shot].job)
     step_until(lambda: part("operators.timeline").find(shot)[0].shotpack.job)

@@ -40,9 +40,9 @@ def test_a_shot_takes_its_place_at_once(saved):
     assert generate(saved).channel == 3
 
 
-def test_it_fills_section_by_section_and_ends_as_one_strip(saved):
-    add_board(saved, start=11, length=73)
-    meta = generate(saved)
+def test_it_fills_section_by_section_and_ends_as_one_strip(streamed):
+    add_board(streamed, start=11, length=73)
+    meta = generate(streamed)
     shot = meta.shotpack.shot
     seen = []
 
@@ -67,10 +67,10 @@ def test_it_fills_section_by_section_and_ends_as_one_strip(saved):
 
 
 @pytest.mark.parametrize("order", ["forward", "endpoint"])
-def test_other_orders_fill_too(saved, order):
-    add_board(saved, length=109)
-    saved.shotpack.order = order
-    meta = generate(saved)
+def test_other_orders_fill_too(streamed, order):
+    add_board(streamed, length=109)
+    streamed.shotpack.order = order
+    meta = generate(streamed)
     shot = meta.shotpack.shot
     meta = step_until(
         lambda: next((m for m in part("operators.timeline").find(shot) if m.shotpack.state == "finished"), None)
@@ -79,9 +79,9 @@ def test_other_orders_fill_too(saved, order):
     assert len(strip.elements) == 109
 
 
-def test_moved_trimmed_and_cut_while_it_fills(saved):
-    add_board(saved, start=11, length=109)
-    meta = generate(saved)
+def test_moved_trimmed_and_cut_while_it_fills(streamed):
+    add_board(streamed, start=11, length=109)
+    meta = generate(streamed)
     shot = meta.shotpack.shot
     step_until(lambda: of_role(meta, "section"))
     meta.frame_start += 200
@@ -103,10 +103,10 @@ def test_moved_trimmed_and_cut_while_it_fills(saved):
         assert len(strip.elements) == 109
 
 
-def test_undo_takes_a_shot_off_in_one_step_and_redo_brings_it_back(saved):
-    add_board(saved)
+def test_undo_takes_a_shot_off_in_one_step_and_redo_brings_it_back(streamed):
+    add_board(streamed)
     bpy.ops.ed.undo_push(message="board")
-    shot = generate(saved).shotpack.shot
+    shot = generate(streamed).shotpack.shot
     # Called as a function, an operator leaves no undo step of its own.
     bpy.ops.ed.undo_push(message="Generate Shot")
     timeline = part("operators.timeline")
@@ -119,23 +119,23 @@ def test_undo_takes_a_shot_off_in_one_step_and_redo_brings_it_back(saved):
     assert len(meta.strips[0].elements) == 73
 
 
-def test_two_shots_at_once(saved):
-    add_board(saved, start=1, length=37)
-    one = generate(saved).shotpack.shot
-    add_board(saved, start=1, length=37, channel=5, name="Panel 2")
-    two = generate(saved).shotpack.shot
+def test_two_shots_at_once(streamed):
+    add_board(streamed, start=1, length=37)
+    one = generate(streamed).shotpack.shot
+    add_board(streamed, start=1, length=37, channel=5, name="Panel 2")
+    two = generate(streamed).shotpack.shot
     timeline = part("operators.timeline")
-    assert [strip.channel for strip in shot_strips(saved)] == [2, 6]
+    assert [strip.channel for strip in shot_strips(streamed)] == [2, 6]
     step_until(lambda: all(timeline.find(shot)[0].shotpack.state == "finished" for shot in (one, two)))
     folders = {Path(timeline.folder_of(timeline.find(shot)[0])).name for shot in (one, two)}
     assert folders == {"panel-1", "panel-2"}
 
 
 @pytest.mark.parametrize(("fps", "base"), [(24, 1.0), (25, 1.0), (30, 1.001)])
-def test_exactly_as_many_frames_as_asked_at_the_scenes_rate(saved, fps, base):
-    saved.render.fps, saved.render.fps_base = fps, base
-    add_board(saved, length=50)
-    shot = generate(saved).shotpack.shot
+def test_exactly_as_many_frames_as_asked_at_the_scenes_rate(streamed, fps, base):
+    streamed.render.fps, streamed.render.fps_base = fps, base
+    add_board(streamed, length=50)
+    shot = generate(streamed).shotpack.shot
     timeline = part("operators.timeline")
     meta = step_until(lambda: next((m for m in timeline.find(shot) if m.shotpack.state == "finished"), None))
     assert len(meta.strips[0].elements) == 50
@@ -150,9 +150,9 @@ def test_the_first_frame_is_the_board(saved):
     assert size_of(frames_of(meta.strips[0])[0]) == (96, 64)
 
 
-def test_cancelled_it_keeps_what_is_finished_and_goes_on_when_asked(saved):
-    add_board(saved, length=145)
-    shot = generate(saved).shotpack.shot
+def test_cancelled_it_keeps_what_is_finished_and_goes_on_when_asked(streamed):
+    add_board(streamed, length=145)
+    shot = generate(streamed).shotpack.shot
     timeline = part("operators.timeline")
     step_until(lambda: of_role(timeline.find(shot)[0], "section"))
     assert bpy.ops.shotpack.cancel(shot=shot) == {"FINISHED"}
@@ -165,9 +165,9 @@ def test_cancelled_it_keeps_what_is_finished_and_goes_on_when_asked(saved):
     assert len(meta.strips[0].elements) == 145
 
 
-def test_paused_and_resumed(saved):
-    add_board(saved, length=109)
-    shot = generate(saved).shotpack.shot
+def test_paused_and_resumed(streamed):
+    add_board(streamed, length=109)
+    shot = generate(streamed).shotpack.shot
     timeline, desk = part("operators.timeline"), part("operators.runtime").the_desk()
     step_until(lambda: timeline.find(shot)[0].shotpack.state == "running")
     bpy.ops.shotpack.pause(shot=shot)
