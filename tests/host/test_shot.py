@@ -132,10 +132,10 @@ def test_two_shots_at_once(streamed):
 
 
 @pytest.mark.parametrize(("fps", "base"), [(24, 1.0), (25, 1.0), (30, 1.001)])
-def test_exactly_as_many_frames_as_asked_at_the_scenes_rate(streamed, fps, base):
-    streamed.render.fps, streamed.render.fps_base = fps, base
-    add_board(streamed, length=50)
-    shot = generate(streamed).shotpack.shot
+def test_exactly_as_many_frames_as_asked_at_the_scenes_rate(saved, fps, base):
+    saved.render.fps, saved.render.fps_base = fps, base
+    add_board(saved, length=50)
+    shot = generate(saved).shotpack.shot
     timeline = part("operators.timeline")
     meta = step_until(lambda: next((m for m in timeline.find(shot) if m.shotpack.state == "finished"), None))
     assert len(meta.strips[0].elements) == 50
