@@ -109,7 +109,7 @@ class Client:
             self._soak.over.wait(1.0)
 
     def _act(self) -> None:
-        action = self._random.choice(["pause", "resume", "resume", "resume", "cancel"])
+        action = self._random.choices(["pause", "resume", "cancel"], [4, 8, 1])[0]
         job = self._some() if self._random.random() < 0.3 else self._some("queued", "running", "paused")
         if job is not None:
             answer = self._call("POST", f"/v1/jobs/{job}/{action}")
@@ -187,10 +187,11 @@ class Soak:
     def befall(self, small_disk: bool) -> None:
         """Kill, restart and fill, until it is over."""
         rounds = 0
-        while not self.over.wait(self._random.uniform(20, 60)):
+        # A worker needs some seconds to load its libraries, and shots are to be finished as well.
+        while not self.over.wait(self._random.uniform(45, 150)):
             rounds += 1
             victim = self._random.choice(["worker", "worker", "server", "end"])
-            if small_disk and rounds % 6 == 0:
+            if small_disk and rounds % 5 == 0:
                 victim = "disk"
             self.tally.deaths[victim] += 1
             if victim == "worker":
