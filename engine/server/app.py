@@ -209,12 +209,12 @@ def create_app(service: Service) -> FastAPI:
     events: dict[str, Any] = {"response_class": StreamingResponse, "responses": _says(404, 422) | _EVENTS}
 
     @app.get("/v1/jobs/{job}/events", **events)
-    async def job_events(record: Known, last: LastEvent = 0) -> StreamingResponse:
+    def job_events(record: Known, last: LastEvent = 0) -> StreamingResponse:
         """A job's events, numbered, from the first after `Last-Event-ID`; ends with the job."""
         return told(last, record.id)
 
     @app.get("/v1/events", **events)
-    async def all_events(last: LastEvent = 0) -> StreamingResponse:
+    def all_events(last: LastEvent = 0) -> StreamingResponse:
         """All jobs' events, numbered, from the first after `Last-Event-ID`; never ends."""
         return told(last, None)
 
@@ -242,7 +242,7 @@ def create_app(service: Service) -> FastAPI:
     @app.get("/v1/jobs/{job}/movie", **file_of("video/mp4"))
     def movie(record: Known) -> FileResponse:
         """A finished job's movie."""
-        return _file(service.foreman.folder(record.id) / "shot.mp4", "video/mp4")
+        return _file(service.folders.of(record.id) / "shot.mp4", "video/mp4")
 
     @app.get("/metrics", response_class=PlainTextResponse, responses=_says())
     def metrics() -> str:

@@ -39,7 +39,7 @@ class Service:
         self.broker = Broker()
         self.shelf = PictureShelf(home / "images")
         self.folders = JobFolders(home / "jobs")
-        self.folders.put_back({record.id for record in self.store.jobs()})
+        self.folders.put_back(lambda: {record.id for record in self.store.jobs()})
         self.foreman = Foreman(self.store, pool, home, self.broker.pass_on, self.broker.pass_live, folders=self.folders)
         self.retention = Retention(home, self.store, self.foreman, self.folders, self.shelf, rule or Rule())
 
@@ -142,14 +142,14 @@ class Service:
         """Where a job's final frame (from 1) lies once it is made."""
         from ..media.frames import frame_name  # numpy and Pillow: not before they are needed
 
-        return self.foreman.folder(record.id) / "frames" / frame_name(frame, record.request.frames)
+        return self.folders.of(record.id) / "frames" / frame_name(frame, record.request.frames)
 
     def provisional(self, record: JobRecord, number: int, frame: int) -> Path:
         """Where a frame lies that section `number` (of making, from 0) has set and the next one may still blend."""
         from ..media.frames import frame_name
 
         name = frame_name(frame, record.request.frames)
-        return self.foreman.folder(record.id) / "provisional" / f"{number:04d}" / name
+        return self.folders.of(record.id) / "provisional" / f"{number:04d}" / name
 
     def section_seconds(self) -> float:
         """Mean time between the latest sections of the same job; 0 before there are any."""
