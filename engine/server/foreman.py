@@ -195,7 +195,9 @@ class Foreman:
             try:
                 doomed()
             except OSError as fault:  # Windows removes nothing that is open
-                raise StoreError(f"its folder cannot be removed ({fault.strerror or fault}); try again later") from fault
+                raise StoreError(
+                    f"its folder cannot be removed ({fault.strerror or fault}); try again later"
+                ) from fault
             self._store.remove(job)
             self._assignments.live.forget(job)
 
@@ -259,7 +261,7 @@ class Foreman:
     def _add(
         self, request: ShotRequest, name: str, continues: str | None = None, key: str | None = None, body: str = ""
     ) -> JobRecord:
-        """Store a new job and its place in the queue, both or nothing: one that nobody was told of would be no one's."""
+        """Store a new job and its place in the queue, both or nothing: else one could be made that was refused."""
         with self._store.transaction():
             record = self._store.add(request, name, continues, key, body)
             event = self._store.append(record.id, Queued(self._assignments.queued()))
