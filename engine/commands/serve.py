@@ -131,10 +131,8 @@ def _write_private(path: Path, text: str) -> None:
 
     with whole_file(path) as temporary:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(handle, text.encode())
-        finally:
-            os.close(handle)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -63,10 +63,13 @@ def read_clip(path: Path, fps: float, longest: int = LONGEST_SIDE) -> list[Board
     and long a clip is, what is held of it is not. Raises EngineError `image_missing` or `image_unreadable`, and as
     `open_board` does.
     """
-    if path.is_dir():
-        return _folder(path, fps, longest)
-    if not path.is_file():
-        raise EngineError(Code.IMAGE_MISSING, path=str(path))
+    try:
+        if path.is_dir():
+            return _folder(path, fps, longest)
+        if not path.is_file():
+            raise EngineError(Code.IMAGE_MISSING, path=str(path))
+    except OSError as fault:  # a folder on the way that may not be looked into, a name that is too long
+        raise EngineError(Code.IMAGE_UNREADABLE, path=str(path), detail=(fault.strerror or "").lower()) from fault
     source: Source = Movie(path)
     if path.suffix.lower() in _ENDINGS:
         animation = Animation.of(path) if path.suffix.lower() in _ANIMATED else None

@@ -55,17 +55,17 @@ class Foreman:
         self._store = store
         self._pool = pool
         self._leases = leases if leases is not None else Leases()
+        self._taken_up = False
         self._copies: dict[str, EngineError | None] = {}
         """What has come of filling jobs' folders, and is not stored yet."""
 
     def start(self) -> None:
         """Bring every job into a state that it can go on from, and set the workers going."""
         with self._lock:
-            for record in self._store.jobs(State.RUNNING, State.PAUSED):
-                self._reports.interrupted(record, "the engine was restarted; going on at the first unfinished section")
-            for record in self._store.jobs(State.QUEUED, State.PAUSED):
+            for record in self._store.jobs(State.QUEUED, State.RUNNING, State.PAUSED):
                 if record.continues is not None and not self.folder(record.id).exists():
                     self._copy(record)
+            self._take_up()
         self._pool.start(self._reports)
 
     def stop(self) -> None:
@@ -226,9 +226,25 @@ class Foreman:
             self._leases.give_back(client)
             self._follow_leases()
 
+    def _take_up(self) -> None:
+        """See to every job that no worker has: an engine before us had it. On a full disk that is done later on."""
+        held = {held.job for held in self._assignments.busy.values()}
+        try:
+            for record in self._store.jobs(State.RUNNING, State.PAUSED):
+                if record.id not in held:
+                    reason = "the engine was restarted; going on at the first unfinished section"
+                    self._reports.interrupted(record, reason)
+        except sqlite3.Error as fault:
+            log.warning("what ran when the last engine ended cannot be gone on with yet: %s", fault)
+            return
+        self._taken_up = True
+
     def _look_after(self) -> None:
         """What becomes due without a call: leases expire, and a disk that was full may have room."""
         self._follow_leases()
+        if not self._taken_up:
+            self._take_up()
+            self._assignments.hand_out()
         if self._copies:
             self._take_copies()
         if self._assignments.owed:

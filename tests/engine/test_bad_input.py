@@ -92,6 +92,23 @@ def test_image_of_no_use(generate: Generate, out: Path, tmp_path: Path) -> None:
     assert not out.exists()
 
 
+def test_a_clip_without_a_size(generate: Generate, out: Path, tmp_path: Path) -> None:
+    given = {"image": None, "size": None}
+    expect_one_line(generate(**given, clip=tmp_path / "no.mp4"), 2, "There is no image at", "no.mp4")
+    shutil.copy(BOARD, tmp_path / "still.png")
+    expect_one_line(generate(**given, clip=tmp_path / "still.png"), 2, "cannot start a shot from")
+    assert not out.exists()
+
+
+def test_names_that_no_disk_takes(generate: Generate, tmp_path: Path) -> None:
+    name = "x" * 300
+    expect_one_line(generate(image=tmp_path / name), 2, "cannot be read as an image")
+    expect_one_line(generate(image=None, clip=tmp_path / name), 2, "cannot be read as an image")
+    expect_one_line(generate(out=tmp_path / name), 2, "cannot be written to")
+    (tmp_path / "file").touch()
+    expect_one_line(generate(out=tmp_path / "file" / "shot"), 2, "cannot be written to")
+
+
 @pytest.mark.parametrize("frames", [0, -5, 10**9])
 def test_frames(generate: Generate, out: Path, frames: int) -> None:
     expect_one_line(

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from engine.protocol import Failed, to_json
+from engine.protocol import Failed, Finished, to_json
 from engine.server.foreman import Foreman
-from engine.server.orders import Beat, Happened, Make, Paused, Release, Released, Resumed
+from engine.server.orders import Beat, Happened, Make, Paused, Ready, Release, Released, Resumed
 from engine.server.states import State
 from engine.server.store import StoreError
 from tests.unit.scripted_pool import FillingStore, ScriptedPool
@@ -177,3 +177,23 @@ def test_a_folder_that_cannot_be_taken_away_keeps_its_job(shop, tmp_path, monkey
         shop.foreman.remove(job)
     assert shop.state(job) is State.FAILED
     assert made(tmp_path, job)
+
+
+def test_an_engine_that_starts_on_a_full_disk_goes_on_once_there_is_room(tmp_path):
+    shop = Shop(tmp_path, "cpu")
+    running, waiting = shop.add(), shop.add()
+    shop.store.close()
+    store, pool = FillingStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
+    store.full = True
+    foreman = Foreman(store, pool, tmp_path, lambda _event: None)
+    foreman.start()
+    pool.listener.heard("cpu", Ready("cpu", "cpu", 1))
+    pool.listener.heard("cpu", Beat("idle", 0))
+    assert pool.orders == []
+    store.full = False
+    pool.listener.heard("cpu", Beat("idle", 0))
+    assert [order.job for _, order in pool.orders] == [running]
+    pool.listener.heard("cpu", Beat("sampling", 0))  # and is not interrupted once more
+    pool.listener.heard("cpu", Happened(running, to_json(Finished(37, 1.0, None))))
+    assert [order.job for _, order in pool.orders] == [running, waiting]
+    store.close()
