@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import json
 import os
@@ -18,8 +19,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from engine.errors import EngineError
 from engine.media.lock import folder_lock
 from tests.engine.checkpoints import BOARD, TINY
+from tests.engine.conftest import MakeShot
 from tests.engine.warm_engine import ROOT, Ended, WarmEngine
 
 Generate = Callable[..., Ended]
@@ -278,3 +281,17 @@ def test_two_at_once(generate: Generate, out: Path) -> None:
     with folder_lock(out / "checkpoint" / "lock", out):
         expect_one_line(generate(), 2, "Another process")
     assert generate().status == 0
+
+
+def test_a_disk_without_room_for_a_folder(make_shot: MakeShot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some disks run out of files before they run out of bytes."""
+    made = Path.mkdir
+
+    def mkdir(path: Path, *given: object, **more: object) -> None:
+        if path.parent.name == "provisional":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        made(path, *given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(EngineError, match="The disk is full"):
+        make_shot(5, steps=1)
