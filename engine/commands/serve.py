@@ -130,7 +130,7 @@ def _token(file: Path | None) -> str:
 
 
 def _forget(path: Path) -> None:
-    """Remove the file that says where this engine is, unless it is another's: its home may have been wiped meanwhile."""
+    """Remove the file that says where this engine is; another one's stays: the home may have been wiped meanwhile."""
     try:
         if json.loads(path.read_bytes())["pid"] != os.getpid():
             return
