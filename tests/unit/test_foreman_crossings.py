@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -120,6 +122,24 @@ def test_a_job_stays_until_the_one_that_goes_on_from_it_has_its_copy(shop, tmp_p
     shop.foreman.remove(job)
     assert shop.state(again) is State.RUNNING
     assert made(tmp_path, again)
+
+
+def test_nobody_waits_while_a_folder_is_copied(shop, tmp_path, monkeypatch):
+    job, other = failed_job(shop, tmp_path), shop.add()
+    linked, link = threading.Event(), os.link
+    paused = []
+
+    def slowly(*given: Any, **more: Any) -> None:
+        caller = threading.Thread(target=lambda: paused.append(shop.foreman.pause(other)))
+        caller.start()
+        caller.join(5)  # longer than that nobody waits for an answer
+        link(*given, **more)
+        linked.set()
+
+    monkeypatch.setattr(os, "link", slowly)
+    shop.foreman.resume(job)
+    assert linked.wait(30)
+    assert paused
 
 
 def test_a_copy_for_which_there_is_no_room_fails_its_job_once_that_can_be_stored(tmp_path, copies, monkeypatch):

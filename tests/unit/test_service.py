@@ -108,6 +108,25 @@ def test_prompts_after_the_end_of_a_shot_are_refused_one_by_one(service):
         assert service.store.jobs() == []
 
 
+def test_what_goes_wrong_inside_is_a_problem_document_too(service, monkeypatch):
+    def full(_data: bytes) -> None:
+        raise EngineError(Code.DISK_FULL, path="/home/engine")
+
+    def broken() -> None:
+        raise RuntimeError("a loose wire")
+
+    monkeypatch.setattr(service.shelf, "_keep", full)
+    monkeypatch.setattr(service.foreman, "leases", broken)
+    with TestClient(create_app(service), raise_server_exceptions=False) as client:
+        for answer, status, code in (
+            (client.post("/v1/images", content=b"picture"), 507, "disk_full"),
+            (client.get("/v1/engine"), 500, "internal"),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (status, code)
+            assert answer.headers["content-type"] == "application/problem+json"
+    assert "a loose wire" in answer.json()["title"]
+
+
 def test_what_nobody_can_miss_goes_by_itself_and_what_is_left_is_told(tmp_path):
     orphan, named = tmp_path / "images" / ("d" * 64), tmp_path / "images" / ("a" * 64)
     left = tmp_path / "jobs" / f".removed-{'1' * 16}"
