@@ -106,7 +106,7 @@ def test_a_clip_without_a_size(generate: Generate, out: Path, tmp_path: Path) ->
 def test_names_that_no_disk_takes(generate: Generate, tmp_path: Path) -> None:
     name = "x" * 300
     expect_one_line(generate(image=tmp_path / name), 2, "cannot be read as an image")
-    expect_one_line(generate(image=None, clip=tmp_path / name), 2, "cannot be read as an image")
+    expect_one_line(generate(image=None, clip=tmp_path / name), 2, "cannot be read as a clip")
     expect_one_line(generate(out=tmp_path / name), 2, "cannot be written to")
     (tmp_path / "file").touch()
     expect_one_line(generate(out=tmp_path / "file" / "shot"), 2, "cannot be written to")
