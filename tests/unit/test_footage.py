@@ -329,7 +329,7 @@ def test_what_has_no_moving_pictures_is_refused(tmp_path: Path) -> None:
         (tmp_path / "empty.mp4", Code.CLIP_UNREADABLE, "it is empty"),
         (tmp_path / "cut.mp4", Code.CLIP_UNREADABLE, "cut short"),
         (tmp_path / "tiny.mkv", Code.IMAGE_TOO_SMALL, "8x8"),
-        (tmp_path / "line.mkv", Code.IMAGE_TOO_SMALL, "1280x10"),
+        (tmp_path / "line.mkv", Code.IMAGE_TOO_SMALL, "10x1280"),
     ):
         with pytest.raises(EngineError) as caught:
             read_clip(path, 10)
