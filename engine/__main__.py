@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import traceback
 from typing import NoReturn
 
 from .commands import doctor, generate, serve
-from .console import open_streams
+from .console import give_up, open_streams, say
 from .errors import Code, EngineError
+from .media.files import DISK_FULL
 from .models import command as models
 from .quiet import quiet_libraries
 from .sketch import command as sketch
@@ -43,19 +43,24 @@ def main(arguments: list[str] | None = None) -> int:
     except EngineError as error:
         if args.traceback:
             traceback.print_exc()
-        print(f"shotpack: {error.line}", file=sys.stderr)
+        say(f"shotpack: {error.line}")
         return error.exit_code
     except KeyboardInterrupt:
-        print("shotpack: Interrupted; finished sections are kept, go on with --resume.", file=sys.stderr)
+        say("shotpack: Interrupted; finished sections are kept, go on with --resume.")
         return _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody to tell, and Python must not complain while closing stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(sys.stdout)
         return _INTERRUPTED
     except Exception as fault:
+        if isinstance(fault, OSError) and fault.errno in DISK_FULL:
+            full = EngineError(Code.DISK_FULL, path=str(fault.filename or "the place where the output goes"))
+            give_up(sys.stdout)  # it would be tried once more at the end
+            say(f"shotpack: {full.line}")
+            return full.exit_code
         traceback.print_exc()
         detail = f"{type(fault).__name__}: {fault}"
-        print(f"shotpack: {EngineError(Code.INTERNAL, detail=detail).line}", file=sys.stderr)
+        say(f"shotpack: {EngineError(Code.INTERNAL, detail=detail).line}")
         return EngineError(Code.INTERNAL, detail=detail).exit_code
 
 

@@ -6,6 +6,9 @@ import codecs
 import io
 import os
 import sys
+from typing import TextIO
+
+from .media.files import DISK_FULL
 
 _AS_IT_CAN = "shotpack"
 
@@ -22,6 +25,23 @@ def open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_AS_IT_CAN)
+
+
+def give_up(stream: TextIO) -> None:
+    """Let what is written to a stream from now on, and what waits there, lead nowhere: its disk is full."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def say(line: str) -> None:
+    """Print a line on standard error; where its disk is full there is nobody to tell."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError as fault:
+        if fault.errno not in DISK_FULL:
+            raise
+        give_up(sys.stderr)
 
 
 def readable(text: str) -> str:

@@ -25,6 +25,7 @@ class Code(StrEnum):
     BAD_REQUEST = "bad_request"
     IMAGE_MISSING = "image_missing"
     IMAGE_UNREADABLE = "image_unreadable"
+    CLIP_UNREADABLE = "clip_unreadable"
     IMAGE_TOO_SMALL = "image_too_small"
     IMAGE_TOO_LARGE = "image_too_large"
     BOARD_INVALID = "board_invalid"
@@ -85,6 +86,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.IMAGE_MISSING: Explanation(2, "There is no image at {path}", "check the path"),
     Code.IMAGE_UNREADABLE: Explanation(
         2, "{path} cannot be read as an image ({detail})", "save it again as PNG or JPEG"
+    ),
+    Code.CLIP_UNREADABLE: Explanation(
+        2, "{path} cannot be read as a clip ({detail})", "save it again as MP4 in H.264, or as a folder of PNG pictures"
     ),
     Code.IMAGE_TOO_SMALL: Explanation(
         2, "{path} is {width}x{height} pixels, smaller than {minimum} on a side", "use a larger picture"

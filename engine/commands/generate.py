@@ -144,7 +144,7 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
             raise EngineError(Code.BAD_REQUEST, detail="--image is missing")
         frames = _frames(args, model.native_fps)
         boards = {**start, **_other_boards(args, frames)}
-        longest = max(LONGEST_SIDE, *(args.size or ()))
+        longest = max((LONGEST_SIDE, *(args.size or ())))
         clip = read_clip(args.clip, args.fps or model.native_fps, longest) if args.clip is not None else []
         request = _request(args, frames, boards, clip, _model_name(args.model, model))
         pictures = [*boards.values(), *clip]

@@ -8,6 +8,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..console import give_up
+from ..media.files import DISK_FULL
 from ..protocol import Event, Finished, Progress, Section, Started, Step
 
 
@@ -20,7 +22,15 @@ class ProgressBar:
         self._unsaid: list[str] = []
 
     def show(self, event: Event) -> None:
-        """Take in one event."""
+        """Take in one event. Where the disk that it is shown on is full, such as a log's, the shot goes on unseen."""
+        try:
+            self._show(event)
+        except OSError as fault:
+            if fault.errno not in DISK_FULL:
+                raise
+            give_up(sys.stderr)
+
+    def _show(self, event: Event) -> None:
         if isinstance(event, Started):
             for stage in self._unsaid:
                 self._say(stage)

@@ -59,8 +59,12 @@ def run(args: argparse.Namespace) -> int:
                 watch_pipe(sys.stdin, lambda: _end(server))
             try:
                 server.run(sockets=[listening])
+            except SystemExit as fault:  # how uvicorn says that it could not start; why is on stderr by now
+                detail, logs = "what it has to go on with cannot be taken up", str(args.home / "logs")
+                raise EngineError(Code.ENGINE_START_FAILED, detail=detail, log=logs) from fault
             finally:
-                (args.home / ENGINE_FILE).unlink(missing_ok=True)
+                listening.close()
+                _forget(args.home / ENGINE_FILE)
     except EngineError as error:
         if error.code is Code.FOLDER_BUSY:
             raise EngineError(Code.ENGINE_RUNNING, path=str(args.home)) from error
@@ -125,16 +129,24 @@ def _token(file: Path | None) -> str:
     return token
 
 
+def _forget(path: Path) -> None:
+    """Remove the file that says where this engine is; another one's stays: the home may have been wiped meanwhile."""
+    try:
+        if json.loads(path.read_bytes())["pid"] != os.getpid():
+            return
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    path.unlink(missing_ok=True)
+
+
 def _write_private(path: Path, text: str) -> None:
     """Write `text` where only this user can read it, in one step."""
     from ..media.files import whole_file
 
     with whole_file(path) as temporary:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(handle, text.encode())
-        finally:
-            os.close(handle)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def _listen(host: str, port: int) -> socket.socket:

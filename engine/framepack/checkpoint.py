@@ -30,7 +30,7 @@ import safetensors.torch
 import torch
 
 from ..errors import Code, EngineError
-from ..media.files import make_folder, sweep_parts, whole_file, write_whole
+from ..media.files import disk_faults, make_folder, sweep_parts, whole_file, write_whole
 from ..protocol import ShotRequest, from_json, to_json
 from .request import Directions
 
@@ -73,8 +73,9 @@ class ShotFolder:
         return self._checkpoint / "lock"
 
     def taken(self) -> bool:
-        """Whether a shot is here, finished or begun."""
-        return self._request.exists() or self.record.exists() or any(self.frames.glob("*.png"))
+        """Whether a shot is here, finished or begun. Raises EngineError `folder_unwritable` where nobody can tell."""
+        with disk_faults(self.record):
+            return self._request.exists() or self.record.exists() or any(self.frames.glob("*.png"))
 
     def begin(self, request: ShotRequest, model: Mapping[str, str], boards: Mapping[str, bytes]) -> None:
         """Make the folder for a new shot; `model` holds digests of weights and settings, `boards` pictures by SHA-256.
@@ -95,10 +96,12 @@ class ShotFolder:
     def stored_request(self) -> tuple[ShotRequest, dict[str, str]] | None:
         """The request and the model's digests this folder was begun with; None where no shot was begun."""
         try:
-            data = json.loads(self._request.read_bytes())
+            with disk_faults(self.record):
+                stored = self._request.read_bytes() if self._request.exists() else None
+            if stored is None:
+                return None
+            data = json.loads(stored)
             return from_json(ShotRequest, data["request"]), dict(data["model"])
-        except FileNotFoundError:
-            return None
         except (ValueError, KeyError, TypeError) as fault:
             raise _damaged(self._request, fault) from fault
 

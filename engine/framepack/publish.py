@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from ..media.files import make_folder
 from ..media.frames import frame_name, write_frames
 from ..media.images import to_bytes
 from ..media.movie import movie_by_frames
@@ -50,7 +51,7 @@ class Publisher:
         with self._clock.measure("disk"):
             files = [path for first, frames in final for path in self._write(self._folder.frames, first, frames)]
             waiting = self._folder.provisional / f"{planned.number:04d}"
-            waiting.mkdir(exist_ok=True)
+            make_folder(waiting)
             provisional = [
                 path
                 for block in (planned.decode.provisional if self._provisional else ())

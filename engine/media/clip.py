@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..errors import Code, EngineError
 from .boards import BoardPicture, decode_board, open_board
-from .footage import Movie, Shown, Span
+from .footage import Movie, Shown, Span, check_side
 from .pictures import Animation, shrunk
 
 LONGEST_SIDE = 1280
@@ -60,13 +60,16 @@ def read_clip(path: Path, fps: float, longest: int = LONGEST_SIDE) -> list[Board
 
     `path` is a movie, or a folder whose pictures, by name, are the frames at `fps`. A frame that is shown for longer
     comes more than once, as the same picture. Their longer sides are `longest` pixels at most, so that however large
-    and long a clip is, what is held of it is not. Raises EngineError `image_missing` or `image_unreadable`, and as
+    and long a clip is, what is held of it is not. Raises EngineError `image_missing` or `clip_unreadable`, and as
     `open_board` does.
     """
-    if path.is_dir():
-        return _folder(path, fps, longest)
-    if not path.is_file():
-        raise EngineError(Code.IMAGE_MISSING, path=str(path))
+    try:
+        if path.is_dir():
+            return _folder(path, fps, longest)
+        if not path.is_file():
+            raise EngineError(Code.IMAGE_MISSING, path=str(path))
+    except OSError as fault:  # a folder on the way that may not be looked into, a name that is too long
+        raise EngineError(Code.CLIP_UNREADABLE, path=str(path), detail=(fault.strerror or "").lower()) from fault
     source: Source = Movie(path)
     if path.suffix.lower() in _ENDINGS:
         animation = Animation.of(path) if path.suffix.lower() in _ANIMATED else None
@@ -122,7 +125,7 @@ def _folder(folder: Path, fps: float, longest: int) -> list[BoardPicture]:
     for file, board in boards.items():
         if abs(board.width * first.height - board.height * first.width) > max(board.width, board.height):
             detail = f"{file.name} has another shape than {files[0].name}"
-            raise EngineError(Code.IMAGE_UNREADABLE, path=str(folder), detail=detail)
+            raise EngineError(Code.CLIP_UNREADABLE, path=str(folder), detail=detail)
     return [first, *(boards[file] for file in chosen)]
 
 
@@ -145,5 +148,7 @@ def _picture(shown: Shown, name: str, longest: int) -> BoardPicture:
 
 
 def _board(picture: Image.Image, name: str) -> BoardPicture:
+    """A picture that is kept. Raises EngineError `image_too_small`: what was a line of pixels is none any more."""
+    check_side(picture.width, picture.height, name)
     data: bytes = iio.imwrite("<bytes>", np.asarray(picture), plugin="pillow", extension=".png", compress_level=1)
     return BoardPicture(data, hashlib.sha256(data).hexdigest(), picture.width, picture.height, name)

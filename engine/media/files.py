@@ -18,7 +18,8 @@ _STALE_SECONDS = 24 * 3600.0
 _PART = re.compile(r"\.(\d+)(?:-\w+)?\.part(?:\.[^.]*)?$")
 _being_written: set[Path] = set()
 """Temporary files of this process's own threads."""
-_DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What an operating system says of a full disk, a quota, or a limit to a file's size."""
 
 
 @contextlib.contextmanager
@@ -30,7 +31,7 @@ def disk_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        if fault.errno in _DISK_FULL:
+        if fault.errno in DISK_FULL:
             raise EngineError(Code.DISK_FULL, path=str(path.parent)) from fault
         detail = (fault.strerror or str(fault)).lower()
         raise EngineError(Code.FOLDER_UNWRITABLE, path=str(path.parent), detail=detail) from fault

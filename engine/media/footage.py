@@ -58,7 +58,7 @@ class Span:
 
 
 class Movie:
-    """A movie file. Raises EngineError `image_unreadable`, and for frames of no usable size as `open_board` does."""
+    """A movie file. Raises EngineError `clip_unreadable`, and for frames of no usable size as `open_board` does."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -166,7 +166,7 @@ class Movie:
         return stream
 
     def _unreadable(self, detail: str) -> EngineError:
-        return EngineError(Code.IMAGE_UNREADABLE, path=str(self._path), detail=detail)
+        return EngineError(Code.CLIP_UNREADABLE, path=str(self._path), detail=detail)
 
 
 class _Decoder:

@@ -2,7 +2,7 @@
 
 # No postponed annotations here: FastAPI reads those of functions inside `create_app`, where it could not look up names.
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +30,7 @@ from .schemas import (
     NewJob,
     Parking,
     Problem,
+    PromptAtIn,
     Unparking,
     WorkerOut,
 )
@@ -128,7 +129,8 @@ def create_app(service: Service) -> FastAPI:
         try:
             sent = service.sent_before(job, key)
             if sent is None:
-                faults = [*_picture_faults(job, service.shelf), *service.model_faults(job), *service.lora_faults(job)]
+                faults = [*_picture_faults(job, service.shelf), *_prompt_faults(job.prompts, job.frames)]
+                faults += [*service.model_faults(job), *service.lora_faults(job)]
                 if faults:
                     raise Refused(422, "bad_request", "The request cannot be done", faults)
                 sent, new = service.submit(job, key)
@@ -170,9 +172,8 @@ def create_app(service: Service) -> FastAPI:
     @app.patch("/v1/jobs/{job}", responses=_says(404, 409, 413, 422))
     def change_job(record: Known, change: Annotated[JobChange, Body()]) -> JobOut:
         """Rename a job, move it in the queue, or change how the sections not yet begun are made."""
-        if change.prompts and max(each.frame for each in change.prompts) > record.request.frames:
-            fault = Fault(where="body.prompts", what=f"the shot has frames 1 to {record.request.frames}")
-            raise Refused(422, "bad_request", "The request cannot be done", [fault])
+        if faults := _prompt_faults(change.prompts or (), record.request.frames):
+            raise Refused(422, "bad_request", "The request cannot be done", faults)
         try:
             return _out(service.change(record, change))
         except StoreError as refused:
@@ -209,12 +210,12 @@ def create_app(service: Service) -> FastAPI:
     events: dict[str, Any] = {"response_class": StreamingResponse, "responses": _says(404, 422) | _EVENTS}
 
     @app.get("/v1/jobs/{job}/events", **events)
-    async def job_events(record: Known, last: LastEvent = 0) -> StreamingResponse:
+    def job_events(record: Known, last: LastEvent = 0) -> StreamingResponse:
         """A job's events, numbered, from the first after `Last-Event-ID`; ends with the job."""
         return told(last, record.id)
 
     @app.get("/v1/events", **events)
-    async def all_events(last: LastEvent = 0) -> StreamingResponse:
+    def all_events(last: LastEvent = 0) -> StreamingResponse:
         """All jobs' events, numbered, from the first after `Last-Event-ID`; never ends."""
         return told(last, None)
 
@@ -242,7 +243,7 @@ def create_app(service: Service) -> FastAPI:
     @app.get("/v1/jobs/{job}/movie", **file_of("video/mp4"))
     def movie(record: Known) -> FileResponse:
         """A finished job's movie."""
-        return _file(service.foreman.folder(record.id) / "shot.mp4", "video/mp4")
+        return _file(service.folders.of(record.id) / "shot.mp4", "video/mp4")
 
     @app.get("/metrics", response_class=PlainTextResponse, responses=_says())
     def metrics() -> str:
@@ -290,6 +291,15 @@ def _picture_faults(job: NewJob, shelf: PictureShelf) -> list[Fault]:
         if not shelf.claim(image):
             faults.append(Fault(where=f"body.clip.{number}", what="send the picture to /v1/images first"))
     return faults
+
+
+def _prompt_faults(prompts: Sequence[PromptAtIn], frames: int) -> list[Fault]:
+    """Which prompts begin after the end of a shot of so many frames."""
+    return [
+        Fault(where=f"body.prompts.{number}.frame", what=f"the shot has frames 1 to {frames}")
+        for number, prompt in enumerate(prompts)
+        if prompt.frame > frames
+    ]
 
 
 def _file(path: Path, media_type: str) -> FileResponse:

@@ -49,8 +49,8 @@ class Assignments:
         self.live = LiveProgress()
         self.busy: dict[str, Held] = {}
         """By worker."""
-        self.copying: set[str] = set()
-        """Jobs whose folders are being filled with what another job had made; they wait."""
+        self.copying: dict[str, str] = {}
+        """Jobs whose folders are being filled with what another one, the value, had made; they wait."""
         self.parked = False
         self.owed = False
         """Whether handing out failed, such as on a full disk, and is to be tried again."""
@@ -82,7 +82,9 @@ class Assignments:
         while idle and (waiting := self._waiting(1)):
             self._give(idle, waiting[0])
         laid_up = [worker for worker, held in self.busy.items() if not held.releasing and self._stands_still(held.job)]
-        for worker, _ in zip(laid_up, self._waiting(len(laid_up)) if laid_up else (), strict=False):
+        coming = sum(held.releasing for held in self.busy.values())  # those have room made for them already
+        waiting = self._waiting(coming + len(laid_up))[coming:] if laid_up else []
+        for worker, _ in zip(laid_up, waiting, strict=False):
             self.busy[worker].releasing = True
             self.pool.order(worker, Release(self.busy[worker].job))
 

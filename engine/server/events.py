@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,15 @@ COMMENT_SECONDS = 2.0
 async def stream(service: Service, after: int, job: str | None) -> AsyncIterator[str]:
     """The events after number `after`, of `job` until it ends, or of all jobs for ever.
 
-    What is stored comes in full and in order. Live events come between to whoever keeps up.
+    What is stored comes in full and in order. Live events come between to whoever keeps up. Where nothing was said for
+    `COMMENT_SECONDS`, be it that only other jobs get on, there is a comment.
     """
     broker = service.broker
     listener = broker.listener()
+    now = asyncio.get_running_loop().time
     try:
         yield ": shotpack\n\n"
+        said = now()
         place = -1  # behind: only the store knows what is missing
         while True:
             listener.clear()
@@ -35,7 +39,7 @@ async def stream(service: Service, after: int, job: str | None) -> AsyncIterator
                     stored = await run_in_threadpool(service.store.events, after, job)
                     for event in stored:
                         yield as_text(event)
-                        after = event.number
+                        said, after = now(), event.number
                         if job is not None and event.terminal:
                             return
                     if not stored:
@@ -48,15 +52,20 @@ async def stream(service: Service, after: int, job: str | None) -> AsyncIterator
                 after = max(after, message.number)
                 if job is None or message.job == job:
                     yield message.text
+                    said = now()
                     if job is not None and message.terminal:
                         return
-            if found:
-                continue
-            try:
-                await asyncio.wait_for(listener.wait(), COMMENT_SECONDS)
-            except TimeoutError:
+            silent = now() - said
+            if silent >= COMMENT_SECONDS:
                 yield ": waiting\n\n"
+                said = now()
                 if job is not None and await run_in_threadpool(service.has_ended, job):
+                    # Its end may have come since the last look.
+                    for event in await run_in_threadpool(service.store.events, after, job):
+                        yield as_text(event)
                     return
+            elif not found:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(listener.wait(), COMMENT_SECONDS - silent)
     finally:
         broker.leave(listener)

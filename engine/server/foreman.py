@@ -8,6 +8,7 @@ server's threads and from the pool's; one lock keeps them in sequence, and nothi
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -54,15 +55,17 @@ class Foreman:
         self._store = store
         self._pool = pool
         self._leases = leases if leases is not None else Leases()
+        self._taken_up = False
+        self._copies: dict[str, EngineError | None] = {}
+        """What has come of filling jobs' folders, and is not stored yet."""
 
     def start(self) -> None:
         """Bring every job into a state that it can go on from, and set the workers going."""
         with self._lock:
-            for record in self._store.jobs(State.RUNNING, State.PAUSED):
-                self._reports.interrupted(record, "the engine was restarted; going on at the first unfinished section")
-            for record in self._store.jobs(State.QUEUED):
+            for record in self._store.jobs(State.QUEUED, State.RUNNING, State.PAUSED):
                 if record.continues is not None and not self.folder(record.id).exists():
                     self._copy(record)
+            self._take_up()
         self._pool.start(self._reports)
 
     def stop(self) -> None:
@@ -98,8 +101,8 @@ class Foreman:
         with self._lock:
             if (sent := self.sent_before(key, body)) is not None:
                 return sent, False
-            record = self._store.add(request, name, key=key, body=body)
-            self.submitted(record.id)
+            record = self._add(request, name, key=key, body=body)
+            self._assignments.hand_out()
             return self._store.job(record.id), True
 
     def pause(self, job: str) -> JobRecord:
@@ -185,9 +188,16 @@ class Foreman:
                 raise StoreError(f"the job is {record.state}; cancel it first")
             if any(held.job == job for held in self._assignments.busy.values()):
                 raise StoreError("a worker is just laying the job aside; try again in a moment")
+            if job in self._assignments.copying.values():
+                raise StoreError("a job that goes on from it is about to take what it needs; try again in a moment")
             if unless_needed and (record.starred or self._store.goes_on(job)):
                 raise StoreError("it is starred, or another job goes on from it")
-            doomed()
+            try:
+                doomed()
+            except OSError as fault:  # Windows removes nothing that is open
+                raise StoreError(
+                    f"its folder cannot be removed ({fault.strerror or fault}); try again later"
+                ) from fault
             self._store.remove(job)
             self._assignments.live.forget(job)
 
@@ -216,9 +226,27 @@ class Foreman:
             self._leases.give_back(client)
             self._follow_leases()
 
+    def _take_up(self) -> None:
+        """See to every job that no worker has: an engine before us had it. On a full disk that is done later on."""
+        held = {held.job for held in self._assignments.busy.values()}
+        try:
+            for record in self._store.jobs(State.RUNNING, State.PAUSED):
+                if record.id not in held:
+                    reason = "the engine was restarted; going on at the first unfinished section"
+                    self._reports.interrupted(record, reason)
+        except sqlite3.Error as fault:
+            log.warning("what ran when the last engine ended cannot be gone on with yet: %s", fault)
+            return
+        self._taken_up = True
+
     def _look_after(self) -> None:
         """What becomes due without a call: leases expire, and a disk that was full may have room."""
         self._follow_leases()
+        if not self._taken_up:
+            self._take_up()
+            self._assignments.hand_out()
+        if self._copies:
+            self._take_copies()
         if self._assignments.owed:
             self._assignments.hand_out()
 
@@ -246,6 +274,16 @@ class Foreman:
             made is not None and made.event["index"] >= made.event["of"]
         )
 
+    def _add(
+        self, request: ShotRequest, name: str, continues: str | None = None, key: str | None = None, body: str = ""
+    ) -> JobRecord:
+        """Store a new job and its place in the queue, both or nothing: else one could be made that was refused."""
+        with self._store.transaction():
+            record = self._store.add(request, name, continues, key, body)
+            event = self._store.append(record.id, Queued(self._assignments.queued()))
+        self._assignments.announce(event)
+        return record
+
     def _continue(self, ended: JobRecord) -> JobRecord:
         """A job that begins with all that `ended` has on disk: a new one, or the one that does so already."""
         newest = ended
@@ -255,9 +293,9 @@ class Foreman:
             return newest
         if not newest.state.ended:
             return self.resume(newest.id)
-        record = self._store.add(newest.request, newest.name, continues=newest.id)
+        record = self._add(newest.request, newest.name, continues=newest.id)
         self._copy(record)
-        self.submitted(record.id)
+        self._assignments.hand_out()
         return self._store.job(record.id)
 
     def _copy(self, record: JobRecord) -> None:
@@ -270,16 +308,34 @@ class Foreman:
             except StoreError:  # removed meanwhile: the new one begins at its beginning
                 return
             if self._folders.of(source.id).is_dir():
-                self._assignments.copying.add(record.id)
-                self._folders.copy(source.id, record.id, lambda fault: self._copied(record.id, fault))
+                self._assignments.copying[record.id] = source.id
+                self._folders.copy(
+                    source.id, record.id, lambda: self._lives(record.id), lambda fault: self._copied(record.id, fault)
+                )
                 return
+
+    def _lives(self, job: str) -> bool:
+        """Whether a job is there and has not ended."""
+        try:
+            return not self._store.job(job).state.ended
+        except StoreError:
+            return False
 
     def _copied(self, job: str, fault: EngineError | None) -> None:
         with self._lock:
-            self._assignments.copying.discard(job)
+            self._copies[job] = fault
+            self._take_copies()
+
+    def _take_copies(self) -> None:
+        """Let jobs go on whose folders are filled, and fail others; where that cannot be stored they still wait."""
+        for job, fault in list(self._copies.items()):
             try:
                 if fault is not None:
                     self._assignments.tell(job, Failed(fault.code, fault.params))
-                self._assignments.hand_out()
             except StoreError as refused:  # it was given up, or removed
                 log.warning("job %s: %s", job, refused)
+            except sqlite3.Error as full:
+                log.warning("job %s waits to be told that it has failed: %s", job, full)
+                continue
+            del self._copies[job], self._assignments.copying[job]
+        self._assignments.hand_out()

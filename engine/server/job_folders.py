@@ -33,9 +33,14 @@ class JobFolders:
         """The folder of a job, by an id that the store made."""
         return self._root / job
 
-    def copy(self, source: str, target: str, done: Callable[[EngineError | None], None]) -> None:
-        """Make `target` a folder with all that `source` holds; calls `done` with what went wrong, if anything did."""
-        self._executor.submit(self._copy, source, target, done)
+    def copy(
+        self, source: str, target: str, wanted: Callable[[], bool], done: Callable[[EngineError | None], None]
+    ) -> None:
+        """Make `target` a folder with all that `source` holds; calls `done` with what went wrong, if anything did.
+
+        It may take its time until it begins: whether it is still `wanted` is asked then.
+        """
+        self._executor.submit(self._copy, source, target, wanted, done)
 
     @contextmanager
     def removal(self, job: str) -> Iterator[Callable[[], None]]:
@@ -63,18 +68,18 @@ class JobFolders:
         """The folders that are there, whether or not a job has them."""
         return {folder.name for folder in self._root.iterdir() if folder.is_dir() and not _is_left(folder)}
 
-    def put_back(self, known: Collection[str]) -> None:
-        """Undo removals that an engine had begun and was killed in: of jobs that are still `known`."""
-        with self._changing:
-            for left in self._root.glob(f"{DOOMED}*"):
-                job = left.name.removeprefix(DOOMED)
-                if job in known and not self.of(job).exists():
-                    left.rename(self.of(job))
+    def put_back(self, known: Callable[[], Collection[str]]) -> None:
+        """Undo removals that an engine had begun and was killed in: of jobs that are still `known`.
 
-    def clear(self, known: Collection[str]) -> None:
-        """Delete what an engine that was killed left half-copied or half-removed, and is not `put_back`."""
-        self.put_back(known)
+        That is asked while nothing is being removed: who knew a job before may know one that is gone.
+        """
         with self._changing:
+            self._put_back(known())
+
+    def clear(self, known: Callable[[], Collection[str]]) -> None:
+        """Delete what an engine that was killed left half-copied or half-removed, and is not `put_back`."""
+        with self._changing:
+            self._put_back(known())
             for left in filter(_is_left, self._root.iterdir()):
                 shutil.rmtree(left, ignore_errors=True)
 
@@ -104,11 +109,20 @@ class JobFolders:
         """Copy nothing more."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _copy(self, source: str, target: str, done: Callable[[EngineError | None], None]) -> None:
+    def _put_back(self, known: Collection[str]) -> None:
+        for left in self._root.glob(f"{DOOMED}*"):
+            job = left.name.removeprefix(DOOMED)
+            if job in known and not self.of(job).exists():
+                left.rename(self.of(job))
+
+    def _copy(
+        self, source: str, target: str, wanted: Callable[[], bool], done: Callable[[EngineError | None], None]
+    ) -> None:
         fault: EngineError | None = None
         try:
             with self._changing, disk_faults(self.of(target)):
-                carry_over(self.of(source), self.of(target))
+                if wanted():
+                    carry_over(self.of(source), self.of(target))
         except EngineError as error:
             fault = error
         try:

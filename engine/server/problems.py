@@ -43,11 +43,16 @@ def add_handlers(app: FastAPI) -> None:
 
     async def engine(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, EngineError)
-        return _response(Problem(title=error.line, status=422, code=str(error.code)))
+        status = 507 if error.code is Code.DISK_FULL else 422
+        return _response(Problem(title=error.line, status=status, code=str(error.code)))
 
     async def store(_: Request, error: Exception) -> JSONResponse:
         title = f"The engine's job store cannot be written ({error}); free some space on its disk and try again"
         return _response(Problem(title=title, status=507, code=str(Code.DISK_FULL)))
+
+    async def unexpected(_: Request, error: Exception) -> JSONResponse:
+        told = EngineError(Code.INTERNAL, detail=f"{type(error).__name__}: {error}")
+        return _response(Problem(title=told.line, status=500, code=str(told.code)))
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
@@ -64,6 +69,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(EngineError, engine)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(sqlite3.OperationalError, store)
+    app.add_exception_handler(Exception, unexpected)  # its traceback goes to the log all the same
 
 
 def _methods(app: FastAPI, request: Request) -> set[str]:

@@ -123,7 +123,7 @@ class Retention:
 
     def _sweep_parts(self) -> None:
         """What a killed engine left half-written or half-removed; job stores that were set aside long ago."""
-        self._folders.clear({record.id for record in self._store.jobs()})
+        self._folders.clear(lambda: {record.id for record in self._store.jobs()})
         for folder in (self._home, self._home / "images"):
             sweep_parts(folder, ORPHAN_SECONDS)
         for aside in self._home.glob("jobs.damaged-*"):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import EngineError
+from ..errors import Code, EngineError
 from ..media.files import make_folder
 from ..models.catalog import find_model, installed
 from ..models.loras import installed_loras
@@ -23,23 +25,28 @@ from .states import State
 from .store import JobRecord, JobStore, StoreError
 
 _RECENT = 400
+_LEAST_BYTES = 2**20
+"""Free on a disk, below which whatever fails there fails for want of room."""
 
 
 class Service:
     """Everything behind the HTTP calls, under the folder `home`."""
 
     def __init__(self, home: Path, pool: Pool, version: str, rule: Rule | None = None) -> None:
-        """`rule` says how long finished shots are kept; None: for ever."""
+        """`rule` says how long finished shots are kept; None: for ever.
+
+        Raises EngineError `disk_full` or `folder_unwritable` where nothing can be kept under `home`.
+        """
         for folder in ("jobs", "images", "logs"):
             make_folder(home / folder)
         self.home = home
         self.version = version
         self.pool = pool
-        self.store = JobStore(home / "jobs.db")
+        self.store = _open_store(home / "jobs.db")
         self.broker = Broker()
         self.shelf = PictureShelf(home / "images")
         self.folders = JobFolders(home / "jobs")
-        self.folders.put_back({record.id for record in self.store.jobs()})
+        self.folders.put_back(lambda: {record.id for record in self.store.jobs()})
         self.foreman = Foreman(self.store, pool, home, self.broker.pass_on, self.broker.pass_live, folders=self.folders)
         self.retention = Retention(home, self.store, self.foreman, self.folders, self.shelf, rule or Rule())
 
@@ -142,14 +149,14 @@ class Service:
         """Where a job's final frame (from 1) lies once it is made."""
         from ..media.frames import frame_name  # numpy and Pillow: not before they are needed
 
-        return self.foreman.folder(record.id) / "frames" / frame_name(frame, record.request.frames)
+        return self.folders.of(record.id) / "frames" / frame_name(frame, record.request.frames)
 
     def provisional(self, record: JobRecord, number: int, frame: int) -> Path:
         """Where a frame lies that section `number` (of making, from 0) has set and the next one may still blend."""
         from ..media.frames import frame_name
 
         name = frame_name(frame, record.request.frames)
-        return self.foreman.folder(record.id) / "provisional" / f"{number:04d}" / name
+        return self.folders.of(record.id) / "provisional" / f"{number:04d}" / name
 
     def section_seconds(self) -> float:
         """Mean time between the latest sections of the same job; 0 before there are any."""
@@ -162,3 +169,15 @@ class Service:
             if stored.event["event"] in ("started", "section"):
                 begun[stored.job] = stored.time
         return sum(spans) / len(spans) if spans else 0.0
+
+
+def _open_store(path: Path) -> JobStore:
+    try:
+        return JobStore(path)
+    except StoreError as newer:
+        raise EngineError(Code.FOLDER_UNWRITABLE, path=str(path.parent), detail=str(newer)) from newer
+    except sqlite3.Error as fault:
+        # SQLite has several words for a full disk: what lies beside the database is made without asking for room.
+        if fault.sqlite_errorcode == sqlite3.SQLITE_FULL or shutil.disk_usage(path.parent).free < _LEAST_BYTES:
+            raise EngineError(Code.DISK_FULL, path=str(path.parent)) from fault
+        raise EngineError(Code.FOLDER_UNWRITABLE, path=str(path.parent), detail=str(fault)) from fault

@@ -71,7 +71,7 @@ class WorkerReports:
             self._event(worker, job, report)
         elif isinstance(report, Released):
             record = self._store.job(job)
-            if record.state is State.RUNNING:  # nobody had asked for that; it waits again
+            if not self._follow(record) and record.state is State.RUNNING:  # nobody had asked for that; it waits again
                 self._assignments.tell(job, Queued(self._assignments.queued()), State.QUEUED)
             self._assignments.let_go(worker)
         elif isinstance(report, Paused):
@@ -107,13 +107,9 @@ class WorkerReports:
         self._assignments.live.forget(job)
         if record.state.ended:
             return
-        if record.wanted is Wanted.CANCEL:
-            self._assignments.tell(job, Cancelled(self._assignments.sections_made(job)))
-        elif record.state is State.RUNNING and record.wanted is Wanted.PAUSE:
-            self._assignments.tell(job, Progress(PAUSED), State.PAUSED)
-        elif record.state is State.PAUSED and record.wanted is Wanted.GO_ON:
-            self._assignments.tell(job, Queued(self._assignments.queued()), State.QUEUED)
-        elif record.state is State.RUNNING and death is None:
+        if self._follow(record):
+            return
+        if record.state is State.RUNNING and death is None:
             self._assignments.tell(job, Progress(reason), State.QUEUED)
         elif record.state is State.RUNNING and death is not None:
             forgiven = record.attempts < DEATHS_FORGIVEN
@@ -126,6 +122,21 @@ class WorkerReports:
                     else self._store.append(job, failure)
                 )
             self._assignments.announce(event)
+
+    def _follow(self, record: JobRecord) -> bool:
+        """Do what was ordered of a job from a worker that has it no longer; returns whether there was anything."""
+        job = record.id
+        if record.state.ended:
+            return False
+        if record.wanted is Wanted.CANCEL:
+            self._assignments.tell(job, Cancelled(self._assignments.sections_made(job)))
+        elif record.state is State.RUNNING and record.wanted is Wanted.PAUSE:
+            self._assignments.tell(job, Progress(PAUSED), State.PAUSED)
+        elif record.state is State.PAUSED and record.wanted is Wanted.GO_ON:
+            self._assignments.tell(job, Queued(self._assignments.queued()), State.QUEUED)
+        else:
+            return False
+        return True
 
 
 @contextmanager

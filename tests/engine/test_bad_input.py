@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import json
 import os
@@ -18,8 +19,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from engine.errors import EngineError
 from engine.media.lock import folder_lock
 from tests.engine.checkpoints import BOARD, TINY
+from tests.engine.conftest import MakeShot
 from tests.engine.warm_engine import ROOT, Ended, WarmEngine
 
 Generate = Callable[..., Ended]
@@ -90,6 +93,23 @@ def test_image_of_no_use(generate: Generate, out: Path, tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(data)
     expect_one_line(generate(image=tmp_path / "bomb.png"), 2)
     assert not out.exists()
+
+
+def test_a_clip_without_a_size(generate: Generate, out: Path, tmp_path: Path) -> None:
+    given = {"image": None, "size": None}
+    expect_one_line(generate(**given, clip=tmp_path / "no.mp4"), 2, "There is no image at", "no.mp4")
+    shutil.copy(BOARD, tmp_path / "still.png")
+    expect_one_line(generate(**given, clip=tmp_path / "still.png"), 2, "cannot start a shot from")
+    assert not out.exists()
+
+
+def test_names_that_no_disk_takes(generate: Generate, tmp_path: Path) -> None:
+    name = "x" * 300
+    expect_one_line(generate(image=tmp_path / name), 2, "cannot be read as an image")
+    expect_one_line(generate(image=None, clip=tmp_path / name), 2, "cannot be read as a clip")
+    expect_one_line(generate(out=tmp_path / name), 2, "cannot be written to")
+    (tmp_path / "file").touch()
+    expect_one_line(generate(out=tmp_path / "file" / "shot"), 2, "cannot be written to")
 
 
 @pytest.mark.parametrize("frames", [0, -5, 10**9])
@@ -261,3 +281,17 @@ def test_two_at_once(generate: Generate, out: Path) -> None:
     with folder_lock(out / "checkpoint" / "lock", out):
         expect_one_line(generate(), 2, "Another process")
     assert generate().status == 0
+
+
+def test_a_disk_without_room_for_a_folder(make_shot: MakeShot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some disks run out of files before they run out of bytes."""
+    made = Path.mkdir
+
+    def mkdir(path: Path, *given: object, **more: object) -> None:
+        if path.parent.name == "provisional":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        made(path, *given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(EngineError, match="The disk is full"):
+        make_shot(5, steps=1)

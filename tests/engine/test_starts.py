@@ -137,7 +137,7 @@ def test_what_is_no_clip_is_named(tmp_path: Path) -> None:
     for name, code in (
         ("empty", Code.IMAGE_MISSING),
         ("absent", Code.IMAGE_MISSING),
-        ("words.mp4", Code.IMAGE_UNREADABLE),
+        ("words.mp4", Code.CLIP_UNREADABLE),
     ):
         with pytest.raises(EngineError) as caught:
             read_clip(tmp_path / name, 24)

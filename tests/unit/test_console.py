@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from engine.commands.generate import _lora
+from engine.commands.progress import ProgressBar
 from engine.console import readable
-from engine.protocol import Lora
+from engine.protocol import Finished, Lora
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,6 +74,28 @@ def test_streams_that_are_closed(closed: str) -> None:
     ended = command("generate", "--json", "--out", "no", "--image", "missing.png", shell=closed)
     assert ended.returncode == 2
     assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+@pytest.mark.parametrize(("full", "told"), [(">/dev/full", True), ("2>/dev/full", False), (">/dev/full 2>&1", False)])
+def test_a_disk_without_room_for_what_is_printed(full: str, told: bool) -> None:
+    ended = command("generate", "--json", "--out", "no", "--image", "missing.png", shell=full)
+    assert ended.returncode == 2
+    assert b"Traceback" not in ended.stderr
+    assert (b"The disk is full" in ended.stderr) is told
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+def test_a_shot_is_made_also_where_nobody_can_be_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given_up = []
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        monkeypatch.setattr("engine.commands.progress.give_up", given_up.append)
+        bar = ProgressBar(tmp_path)
+        bar.show(Finished(37, 1.0, "shot.mp4"))
+        assert given_up == [full]
+        with contextlib.suppress(OSError):
+            full.close()
 
 
 def test_a_prompt_that_was_no_text_becomes_one() -> None:

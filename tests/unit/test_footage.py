@@ -322,12 +322,14 @@ def test_what_has_no_moving_pictures_is_refused(tmp_path: Path) -> None:
     whole = write_movie(tmp_path / "whole.mp4", [CORNERS] * 20).read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
     write_movie(tmp_path / "tiny.mkv", [grey(0, (8, 8))], codec="ffv1", pix_fmt="bgr0")
+    write_movie(tmp_path / "line.mkv", [grey(0, (2048, 16))], codec="ffv1", pix_fmt="bgr0")
     for path, code, words in (
-        (tmp_path / "sound.wav", Code.IMAGE_UNREADABLE, "sound and no pictures"),
-        (sound(tmp_path / "cover.flac", cover=True), Code.IMAGE_UNREADABLE, "a cover"),
-        (tmp_path / "empty.mp4", Code.IMAGE_UNREADABLE, "it is empty"),
-        (tmp_path / "cut.mp4", Code.IMAGE_UNREADABLE, "cut short"),
+        (tmp_path / "sound.wav", Code.CLIP_UNREADABLE, "sound and no pictures"),
+        (sound(tmp_path / "cover.flac", cover=True), Code.CLIP_UNREADABLE, "a cover"),
+        (tmp_path / "empty.mp4", Code.CLIP_UNREADABLE, "it is empty"),
+        (tmp_path / "cut.mp4", Code.CLIP_UNREADABLE, "cut short"),
         (tmp_path / "tiny.mkv", Code.IMAGE_TOO_SMALL, "8x8"),
+        (tmp_path / "line.mkv", Code.IMAGE_TOO_SMALL, "10x1280"),
     ):
         with pytest.raises(EngineError) as caught:
             read_clip(path, 10)

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from engine.protocol import Board, ShotRequest
 from engine.server.foreman import Foreman
+from engine.server.orders import Beat
 from engine.server.states import State
 from engine.server.store import StoreError
 from tests.unit.scripted_pool import FillingStore, LivingPool
@@ -47,8 +48,9 @@ class Life(RuleBasedStateMachine):
         self.copies.append(lambda: work(*arguments))
         return Future()
 
-    def _open(self) -> None:
+    def _open(self, *, full: bool = False) -> None:
         self.store = FillingStore(self.home / "jobs.db")
+        self.store.full = full
         self.pool = LivingPool(WORKERS)
         self.foreman = Foreman(self.store, self.pool, self.home, lambda _event: None)
         self.copies.clear()
@@ -113,6 +115,11 @@ class Life(RuleBasedStateMachine):
         self.pool.deliver(worker)
 
     @rule(worker=workers)
+    def beat(self, worker: str) -> None:
+        if self.pool.processes[worker] is not None and self.pool.listener is not None:
+            self.pool.listener.heard(worker, Beat("whatever", 0))
+
+    @rule(worker=workers)
     def die(self, worker: str) -> None:
         self.pool.kill(worker)
 
@@ -165,6 +172,7 @@ class Life(RuleBasedStateMachine):
                 self.come_back(worker)
                 self.work(worker)
                 self.pool.deliver(worker)
+                self.beat(worker)
             if self.copies:
                 self.copy()
 
@@ -184,10 +192,24 @@ class WholeLife(Life):
             # Where it was stored it is there, and only its place in the queue was not told.
             self.jobs = [record.id for record in self.store.jobs()]
 
+    @rule(key=st.sampled_from("xyz"))
+    def send(self, key: str) -> None:
+        before = {record.id for record in self.store.jobs()}
+        try:
+            record, new = self.foreman.submit(REQUEST, "", key, "body")
+        except sqlite3.Error:
+            assert {record.id for record in self.store.jobs()} == before
+            return
+        assert new is (record.id not in before)
+        assert record.key == key
+        if new:
+            self.jobs.append(record.id)
+
     @rule()
     def restart(self) -> None:
-        if not self.store.full:  # a store on a full disk is opened once there is room again
-            super().restart()
+        full = self.store.full
+        self.store.close()
+        self._open(full=full)
 
     @rule(client=st.sampled_from("ab"))
     def park(self, client: str) -> None:

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "engine/client": ("engine.client", "engine.file_copies", *SHARED),
     "engine/errors.py": SHARED,
     "engine/protocol.py": SHARED,
-    "engine/console.py": (),
+    "engine/console.py": ("engine.media.files",),
     "engine/quiet.py": (),
     "engine/file_copies.py": (),
     # The server reads pictures, models and files itself, as far as that takes no torch (WITHOUT_TORCH).

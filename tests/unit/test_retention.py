@@ -354,6 +354,24 @@ def test_a_removal_that_was_not_told_is_undone(home):
     assert home.held(job) == ALL
 
 
+def test_a_shot_that_is_being_removed_does_not_come_back(home, monkeypatch):
+    """It was known when the sweep began, and its files take their time to be deleted."""
+    job = home.shot(FINISHED)
+    aside = home.root / "jobs" / f"{DOOMED}{job}"
+    really = home.service.store.jobs
+
+    def jobs(*states):
+        known = really(*states)
+        if not states and job in {record.id for record in known} and not home.service.folders._changing.locked():
+            home.service.store.remove(job)
+            home.folder(job).rename(aside)  # what a removal has done when it lets others go on
+        return known
+
+    monkeypatch.setattr(home.service.store, "jobs", jobs)
+    home.retention.sweep()
+    assert not home.folder(job).exists()
+
+
 def test_folders_without_a_job_stay_if_anything_in_them_is_finished(home):
     made = {
         name * 16: path

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 import time
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
+from engine.errors import Code, EngineError
 from engine.protocol import Board, Finished, ShotRequest, to_json
 from engine.server.app import create_app
 from engine.server.orders import Happened
@@ -66,6 +70,61 @@ def test_a_removed_job_is_gone_with_its_folder(service, tmp_path):
     service.pool.listener.heard("cpu", Happened(record.id, to_json(Finished(37, 1.0, None))))
     service.foreman.remove(record.id)
     assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def test_a_store_that_cannot_be_opened_is_told_in_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "later").mkdir()
+    with sqlite3.connect(tmp_path / "later" / "jobs.db") as later:
+        later.execute("PRAGMA user_version = 1000")
+    later.close()
+    with pytest.raises(EngineError, match="version 1000, newer than this engine's"):
+        Service(tmp_path / "later", ScriptedPool(("cpu",)), "0")
+    (tmp_path / "folder" / "jobs.db").mkdir(parents=True)
+    with pytest.raises(EngineError, match="cannot be written to") as refused:
+        Service(tmp_path / "folder", ScriptedPool(("cpu",)), "0")
+    assert refused.value.code is Code.FOLDER_UNWRITABLE
+    # What SQLite says of a full disk is an error of input and output, where it is not the database that grows.
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(2**30, 2**30, 0))
+    with pytest.raises(EngineError, match="disk is full"):
+        Service(tmp_path / "folder", ScriptedPool(("cpu",)), "0")
+
+
+def test_frames_of_a_job_that_was_removed_meanwhile_are_missing_and_no_fault(service):
+    record, _ = service.foreman.submit(REQUEST, "")
+    service.pool.listener.heard("cpu", Happened(record.id, to_json(Finished(37, 1.0, None))))
+    service.foreman.remove(record.id)
+    assert not service.frame(record, 1).exists()
+    assert not service.provisional(record, 0, 1).exists()
+
+
+def test_prompts_after_the_end_of_a_shot_are_refused_one_by_one(service):
+    service.shelf._folder.joinpath("a" * 64).touch()
+    shot = {"model": "sketch", "frames": 37, "boards": [{"frame": 1, "image": "a" * 64}]}
+    shot["prompts"] = [{"frame": frame, "text": "x"} for frame in (38, 37, 400)]
+    with TestClient(create_app(service)) as client:
+        answer = client.post("/v1/jobs", json=shot)
+        assert answer.status_code == 422
+        assert [fault["where"] for fault in answer.json()["faults"]] == ["body.prompts.0.frame", "body.prompts.2.frame"]
+        assert service.store.jobs() == []
+
+
+def test_what_goes_wrong_inside_is_a_problem_document_too(service, monkeypatch):
+    def full(_data: bytes) -> None:
+        raise EngineError(Code.DISK_FULL, path="/home/engine")
+
+    def broken() -> None:
+        raise RuntimeError("a loose wire")
+
+    monkeypatch.setattr(service.shelf, "_keep", full)
+    monkeypatch.setattr(service.foreman, "leases", broken)
+    with TestClient(create_app(service), raise_server_exceptions=False) as client:
+        for answer, status, code in (
+            (client.post("/v1/images", content=b"picture"), 507, "disk_full"),
+            (client.get("/v1/engine"), 500, "internal"),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (status, code)
+            assert answer.headers["content-type"] == "application/problem+json"
+    assert "a loose wire" in answer.json()["title"]
 
 
 def test_what_nobody_can_miss_goes_by_itself_and_what_is_left_is_told(tmp_path):
