@@ -96,12 +96,16 @@ def _server(args: argparse.Namespace, pool: object, token: str, loopback: bool) 
     }
 
     class Announcing(uvicorn.Server):
-        """Says that it is ready once it accepts connections."""
+        """Says that it is ready once it accepts connections, and ends what never ends by itself."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
             _write_private(args.home / ENGINE_FILE, json.dumps(ready))
             print(json.dumps(ready), flush=True)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            service.broker.end()  # else a stream of events would be torn off, with a traceback in the log
+            await super().shutdown(sockets=sockets)
 
     service = Service(args.home, pool, ENGINE_VERSION, Rule(args.keep_days, args.keep_gb))
     app = Guard(create_app(service), token, loopback)

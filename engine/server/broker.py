@@ -39,6 +39,7 @@ class Broker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[asyncio.Event] = set()
         self._recent: collections.deque[Message] = collections.deque(maxlen=_RECENT)
+        self.ended = False
         self.place = 0
         """Of the newest message."""
         self.newest = 0
@@ -58,6 +59,12 @@ class Broker:
         """Something happens that is not stored."""
         now = time.time()
         self._soon(lambda: self._take(self._live(job, event, now)))
+
+    def end(self) -> None:
+        """The server ends: whoever listens is told no more. To be called on the event loop."""
+        self.ended = True
+        for event in self._waiting:
+            event.set()
 
     def since(self, place: int) -> list[Message] | None:
         """All messages after this place; None where some of them are not kept any more."""

@@ -30,7 +30,7 @@ async def stream(service: Service, after: int, job: str | None) -> AsyncIterator
         yield ": shotpack\n\n"
         said = now()
         place = -1  # behind: only the store knows what is missing
-        while True:
+        while not broker.ended:
             listener.clear()
             found = broker.since(place) if place >= 0 else None
             if found is None:

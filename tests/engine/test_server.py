@@ -423,5 +423,9 @@ def test_a_killed_server_takes_its_workers_with_it_and_loses_nothing(tmp_path, m
     assert names.count("section") == 2
     assert sum(name in ("finished", "failed", "cancelled") for name in names) == 1
     assert started.pixels(job) == engine.pixels(finished)
-    started.stop()
+    address = f"{started.ready['url']}/v1/events"
+    with started.session.get(address, stream=True, timeout=LIMIT) as open_stream:
+        next(open_stream.iter_lines())
+        started.stop()  # with a listener who would listen for ever
+    assert "Traceback" not in (tmp_path / "home.log").read_text()
     assert not (tmp_path / "home" / "engine.json").exists()
