@@ -288,6 +288,8 @@ def test_a_database_of_0_1_0_opens_and_its_jobs_go_on(tmp_path):
     (tmp_path / "jobs" / "0000000000000002").mkdir(parents=True)
     (tmp_path / "jobs" / "0000000000000002" / "made").touch()
     pool = ScriptedPool(("cpu", "cuda:0", "cuda:1"))
+    for state in pool.states:
+        state.ready = False  # else whoever copies the job that goes on hands out the others
     service = Service(tmp_path, pool, "0")
     service.start()
     store = service.store
@@ -296,6 +298,7 @@ def test_a_database_of_0_1_0_opens_and_its_jobs_go_on(tmp_path):
     assert {name: str(record.state) for name, record in by_name.items()} == stood | {"running": "queued"}
     (again,) = (record for record in store.jobs() if record.continues is not None)
     for state in pool.states:
+        state.ready = True
         pool.listener.heard(state.name, Ready(state.name, state.name, 1))
     pool.wait_for_make(again.id)
     assert (tmp_path / "jobs" / again.id / "made").exists()
