@@ -88,11 +88,15 @@ def of_shot(shot: Shot, job: Job | None) -> Problem | None:
 
 def _while_ready(shot: Shot, fault: EngineError) -> Problem | None:
     """What helps where the engine is there and a shot still is not: starting the engine, or resuming, does nothing."""
-    if runtime.desk is None or runtime.desk.state is not EngineState.READY or fault.code not in _PASSING:
+    if runtime.desk is None or runtime.desk.state is not EngineState.READY:
+        return None
+    # An engine that refuses because of a trouble of its own (5xx) may have taken the shot in all the same.
+    code = Code.INTERNAL if fault.code is Code.REFUSED and int(fault.params.get("status", 0)) >= 500 else fault.code
+    if code not in _PASSING:
         return None
     if not shot.job:
         return Problem(_sentence(fault.sentence), "It is sent as it was asked for; nothing is made twice.", _TRY)
-    return Problem(_sentence(fault.sentence), _PASSING[fault.code], _FETCH)
+    return Problem(_sentence(fault.sentence), _PASSING[code], _FETCH)
 
 
 def of_engine() -> Problem | None:

@@ -40,7 +40,7 @@ from .store import JobRecord, StoreError
 
 JobId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", pattern="^[A-Za-z0-9_-]{1,64}$")]
-LastEvent = Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**53)]
+LastEvent = Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**63 - 1)]
 _PICTURE_TYPES: dict[str, dict[str, Any]] = {"image/png": {}, "image/jpeg": {}}
 
 

@@ -215,11 +215,18 @@ def test_a_scene_of_another_file_is_that_files_to_change(saved, tmp_path):
     assert part("operators.timeline").find(shot) == []
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("engine_unreachable", {"url": "http://studio:8188", "detail": "ConnectionError"}),
+        ("refused", {"detail": "the engine answers 500", "status": 500}),  # it may have taken the shot in all the same
+    ],
+)
 @pytest.mark.parametrize(("job", "label"), [(JOB, "Fetch Again"), ("", "Try Again")])
-def test_the_button_does_something_where_the_engine_is_ready(saved, desk, tmp_path, job, label):  # noqa: F811
+def test_the_button_does_something_where_the_engine_is_ready(saved, desk, tmp_path, job, label, code, said):  # noqa: F811
     errors, shot_type = part("engine.errors"), part("engine.client.shot").Shot
     shot = shot_type("one", "one", tmp_path, 37, job, '{"boards": []}')
-    shot.fault = errors.EngineError(errors.Code.ENGINE_UNREACHABLE, url="http://studio:8188", detail="ConnectionError")
+    shot.fault = errors.EngineError(errors.Code(code), **said)
     fix = part("operators.problems").of_shot(shot, None).fix
     assert (fix.operator, fix.label) == ("shotpack.fetch_again", label)
 
