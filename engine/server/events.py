@@ -59,7 +59,7 @@ async def stream(service: Service, after: int, job: str | None) -> AsyncIterator
             if silent >= COMMENT_SECONDS:
                 yield ": waiting\n\n"
                 said = now()
-                if job is not None and await run_in_threadpool(service.has_ended, job):
+                if job is not None and await run_in_threadpool(service.store.has_ended, job):
                     # Its end may have come since the last look.
                     for event in await run_in_threadpool(service.store.events, after, job):
                         yield as_text(event)

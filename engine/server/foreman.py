@@ -310,16 +310,12 @@ class Foreman:
             if self._folders.of(source.id).is_dir():
                 self._assignments.copying[record.id] = source.id
                 self._folders.copy(
-                    source.id, record.id, lambda: self._lives(record.id), lambda fault: self._copied(record.id, fault)
+                    source.id,
+                    record.id,
+                    lambda: not self._store.has_ended(record.id),
+                    lambda fault: self._copied(record.id, fault),
                 )
                 return
-
-    def _lives(self, job: str) -> bool:
-        """Whether a job is there and has not ended."""
-        try:
-            return not self._store.job(job).state.ended
-        except StoreError:
-            return False
 
     def _copied(self, job: str, fault: EngineError | None) -> None:
         with self._lock:

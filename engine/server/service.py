@@ -134,13 +134,6 @@ class Service:
 
         return self.foreman.change(job, asked, name=change.name, starred=change.starred, place=place)
 
-    def has_ended(self, job: str) -> bool:
-        """Whether a job has ended or is gone."""
-        try:
-            return self.store.job(job).state.ended
-        except StoreError:
-            return True
-
     def is_shed(self, record: JobRecord) -> bool:
         """Whether a job ended early and its provisional frames are gone; nobody asks for those of a finished one."""
         return record.state in (State.FAILED, State.CANCELLED) and self.folders.is_shed(record.id)

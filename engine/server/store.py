@@ -126,6 +126,13 @@ class JobStore:
             )
         return self.job(job)
 
+    def has_ended(self, job: str) -> bool:
+        """Whether a job has ended or is gone."""
+        try:
+            return self.job(job).state.ended
+        except StoreError:
+            return True
+
     def by_key(self, key: str) -> JobRecord | None:
         """The job that was sent under `key`."""
         with self._lock:

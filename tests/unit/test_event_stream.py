@@ -124,14 +124,14 @@ def test_a_listener_that_comes_after_the_end_is_let_go_also_while_other_jobs_get
 
 def test_an_end_that_comes_just_as_somebody_looks_for_it_is_told(service, monkeypatch):
     job = add(service)
-    asked = service.has_ended
+    asked = service.store.has_ended
 
     def has_ended(which: str) -> bool:
         if not asked(which):
             tell(service, job, FINISHED)
         return asked(which)
 
-    monkeypatch.setattr(service, "has_ended", has_ended)
+    monkeypatch.setattr(service.store, "has_ended", has_ended)
 
     async def nothing() -> None:
         await asyncio.Event().wait()
