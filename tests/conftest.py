@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+
 from hypothesis import settings
 
 settings.register_profile("shotpack", deadline=None)
 settings.load_profile("shotpack")
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays; imageio collects garbage whenever it closes a movie, and need not look there."""
+    gc.collect()
+    gc.freeze()

@@ -22,17 +22,18 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors
-import safetensors.torch
-import torch
 
 from ..errors import Code, EngineError
 from ..media.files import disk_faults, make_folder, sweep_parts, whole_file, write_whole
 from ..protocol import ShotRequest, from_json, to_json
 from .request import Directions
+
+if TYPE_CHECKING:  # whether a folder is taken is asked before torch is there, which takes seconds
+    import torch
 
 _VERSION = 1
 
@@ -244,8 +245,10 @@ def require_space(folder: Path, needed: int) -> None:
 
 
 def _save(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    from safetensors.torch import save
+
     contiguous = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    data = safetensors.torch.save(contiguous, dict(metadata) if metadata else None)  # an empty one writes a broken file
+    data = save(contiguous, dict(metadata) if metadata else None)  # an empty one writes a broken file
     write_whole(path, data)
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..framepack.job import prepare, run
 from ..media.boards import BoardPicture
 from ..models.folder import ModelFolder
 from ..protocol import Board, ShotRequest
@@ -55,6 +54,8 @@ def draw_trials(
 
 def shoot(trial: Trial, model: ModelFolder, folder: Path, device: str) -> list[Picture]:
     """The frames of the trial's shot, each (H, W, 3) uint8, made by the engine or read back."""
+    from ..framepack.job import prepare, run  # seconds of libraries, which those who only draw trials do without
+
     board = as_board(trial.clip.first, trial.name)
     request = ShotRequest(
         model=str(model.path),

@@ -26,17 +26,18 @@ class Clock:
 
 
 @pytest.fixture
-def followed(saved, tmp_path):
-    """Two shots that are followed and of which no engine tells anything, and the records of both."""
+def followed(saved, tmp_path, monkeypatch):
+    """Two shots that are followed by a desk without an engine, and the records of both."""
     runtime = part("operators.runtime")
-    runtime.the_desk().forget()
-    runtime._waiting.clear()
+    runtime.forget()
+    monkeypatch.setattr(runtime, "desk", runtime.Desk())  # one that is there would say that it knows no such job
     shot_type, shots = part("engine.client.shot").Shot, []
     for name in ("one", "two"):
         shot = stamped(saved, tmp_path / "shots" / name, job=JOB, name=name)
         shots.append(shot_type(shot, name, tmp_path / "shots" / name, 37, JOB, strip(shot).shotpack.request))
         runtime.follow(shots[-1])
-    return shots
+    yield shots
+    runtime.desk.close()
 
 
 def no_room(*_: object, **__: object) -> None:

@@ -341,3 +341,13 @@ def test_files_without_torch_load_without_it() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (loaded.stdout.strip(), loaded.stderr) == ("", "")
+
+
+def test_a_board_that_is_missing_is_said_before_torch_loads() -> None:
+    program = (
+        "import sys\nfrom engine.__main__ import main\n"
+        "assert main(['generate', '--out', 'no', '--image', 'missing.png']) == 2\n"
+        f"print(*(name for name in {TORCH} if name in sys.modules))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (loaded.stdout.strip(), loaded.returncode) == ("", 0)
