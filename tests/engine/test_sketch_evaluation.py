@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.models.catalog import find_model
 from engine.sketch import evaluate, evaluation, outside, trials
-from engine.sketch.data import Picture
-from engine.sketch.evaluation import Extent, Sources
+from engine.sketch.data import Clip, Picture
+from engine.sketch.evaluation import Evaluation, Extent, Sources
 from engine.sketch.trials import Trial
 
 PICTURES = Path(__file__).parents[1] / "fixtures" / "pictures"
@@ -23,8 +23,26 @@ OUTSIDE = "pictures that no training code drew (4 shots)"
 OF_OBJECTS = "object prompts move the object as asked (9 shots)"
 
 
+@pytest.fixture(scope="module")
+def _decoded_once() -> Iterator[None]:
+    """What the VAE makes of a trial's truth is the same whatever the shots are: both tests share it."""
+    through_vae, decoded = Evaluation.through_vae, {}
+
+    def once(self: Evaluation, clip: Clip) -> list[Picture]:
+        key = clip.first.tobytes(), clip.motion
+        if key not in decoded:
+            decoded[key] = through_vae(self, clip)
+        return decoded[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Evaluation, "through_vae", once)
+        yield
+
+
 @pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Callable[[Trial], list[Picture]]], dict]:
+def measured(
+    _decoded_once: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[Callable[[Trial], list[Picture]]], dict]:
     """Rows of pictures, obedience and fidelity for shots that a function of the trial makes; no network is asked."""
     for module in (trials, outside):
         monkeypatch.setattr(module, "SIZE", (128, 80))
