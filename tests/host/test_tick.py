@@ -30,14 +30,15 @@ def followed(saved, tmp_path, monkeypatch):
     """Two shots that are followed by a desk without an engine, and the records of both."""
     runtime = part("operators.runtime")
     runtime.forget()
-    monkeypatch.setattr(runtime, "desk", runtime.Desk())  # one that is there would say that it knows no such job
+    alone = runtime.Desk()
+    monkeypatch.setattr(runtime, "desk", alone)  # an engine that is there would say that it knows no such job
     shot_type, shots = part("engine.client.shot").Shot, []
     for name in ("one", "two"):
         shot = stamped(saved, tmp_path / "shots" / name, job=JOB, name=name)
         shots.append(shot_type(shot, name, tmp_path / "shots" / name, 37, JOB, strip(shot).shotpack.request))
         runtime.follow(shots[-1])
     yield shots
-    runtime.desk.close()
+    alone.close()
 
 
 def no_room(*_: object, **__: object) -> None:
