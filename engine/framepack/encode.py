@@ -15,8 +15,8 @@ import torch
 
 from ..media.boards import decode_board
 from ..media.images import fit
+from ..models.family import Family, TextCondition
 from ..models.reading import told
-from ..models.spec import Family, TextCondition
 from ..protocol import NOT_ALL, Event, Progress
 from .checkpoint import ShotFolder
 from .clock import Clock

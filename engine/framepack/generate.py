@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from ..models.spec import Denoising, Family
+from ..models.family import Denoising, Family
 from ..protocol import Event, Finished, Preview, Progress, Started, Step
 from .checkpoint import SampledSection, ShotFolder
 from .clock import Clock

@@ -22,9 +22,9 @@ from ..models.families import Families, choose_device, kernels_for, place_model,
 from ..models.folder import ModelFolder
 from ..models.home import cache_home
 from ..models.loras import LoraFile, find_loras
-from ..models.memory import GIB, Placed
+from ..models.memory import GIB, Extent, Placed
 from ..models.room import Account, base_memory
-from ..models.spec import Extent, ModelSpec, Speed
+from ..models.spec import ModelSpec, Speed
 from ..protocol import Event, Finished, Progress, ShotRequest, to_json
 from .checkpoint import ShotFolder, require_space
 from .encoding_cache import EncodingCache

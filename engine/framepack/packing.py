@@ -21,7 +21,6 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from ..errors import Code, EngineError
-from ..models.spec import Order
 
 RELEASED_INVERTED: Final = "f1k1_x_g9_f1k1f2k2f16k4_td"
 """Released FramePackI2V_HY (diffusers_helper, demo_gradio.py)."""
@@ -29,6 +28,14 @@ RELEASED_FORWARD: Final = "f1k1_td_f16k4f2k2f1k1_g9"
 """Released FramePack_F1_I2V_HY (demo_gradio_f1.py): the paper has no name for it; the anchor precedes the history."""
 PAPER_ENDPOINT: Final = "td_f16k4f2k2f1k1_g9_x_f1k1"
 """The paper's anti-drifting (endpoint) layout; no weights for it are released."""
+
+
+class Order(StrEnum):
+    """The sequence in which sections are made (paper section 3)."""
+
+    INVERTED = "inverted"
+    FORWARD = "forward"
+    ENDPOINT = "endpoint"
 
 
 class Tail(StrEnum):

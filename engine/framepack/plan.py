@@ -11,11 +11,22 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cached_property
 
-from ..models.spec import Order, Seam
 from .layout import BOARD_LEAD, LeadIn, SectionLayout, from_past, padding, toward_anchor
-from .packing import Schedule
+from .packing import Order, Schedule
+
+
+class Seam(StrEnum):
+    """How the pixels of neighbouring sections meet.
+
+    `BLEND`: neighbours are decoded together and blended linearly over a whole section (released FramePack); a section's
+    frames stay provisional until its neighbours are made. `CUT`: each section is decoded alone and is final at once.
+    """
+
+    BLEND = "blend"
+    CUT = "cut"
 
 
 @dataclass(frozen=True)

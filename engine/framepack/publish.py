@@ -15,7 +15,7 @@ from ..media.files import make_folder
 from ..media.frames import frame_name, write_frames
 from ..media.images import to_bytes
 from ..media.movie import movie_by_frames
-from ..models.spec import Family
+from ..models.family import Family
 from ..protocol import Progress, Section
 from .checkpoint import ShotFolder
 from .clock import Clock

@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import accumulate
 
 from ..errors import Code, EngineError
-from ..models.spec import ModelSpec, Order, Solver, Speed
+from ..models.spec import ModelSpec, Speed
 from ..protocol import (
     FPS_MAXIMUM,
     FRAMES_MAXIMUM,
@@ -24,8 +24,9 @@ from ..protocol import (
 )
 from .conform import Conform, rate
 from .lead import lead_in, lead_pictures
-from .packing import Kernel, Schedule, check_kernels, parse, with_window
+from .packing import Kernel, Order, Schedule, check_kernels, parse, with_window
 from .plan import Grid, PlannedSection, ShotPlan, plan_shot
+from .solvers.base import Solver
 
 WINDOW_MAXIMUM = 33
 CONTEXT_MAXIMUM = 256

@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from ..models.spec import FlowShift
+
+@dataclass(frozen=True)
+class FlowShift:
+    """The dynamic shift of the noise schedule (recipe section 7.4).
+
+    mu runs linearly through (`base_tokens`, `base_mu`) and (`max_tokens`, `max_mu`) and is capped at ln `cap`.
+    """
+
+    base_tokens: int = 256
+    max_tokens: int = 4096
+    base_mu: float = 0.5
+    max_mu: float = 1.15
+    cap: float = 7.0
+
+    @classmethod
+    def fixed(cls, shift: float) -> FlowShift:
+        """The same `shift`, above 0, for sections of any number of tokens."""
+        return cls(base_mu=math.log(shift), max_mu=math.log(shift), cap=shift)
 
 
 def shift_mu(tokens: int, shift: FlowShift) -> float:

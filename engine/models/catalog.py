@@ -14,9 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..errors import Code, EngineError
+from ..framepack.packing import Order
 from .folder import FACTS, INDEX, ModelFolder, open_folder
 from .home import PARTS, cache_home, models_home
-from .spec import Order
 
 __all__ = [
     "CATALOG",

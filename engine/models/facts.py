@@ -11,7 +11,9 @@ from pathlib import PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from .spec import FlowShift, Order, Preview, Speed
+from ..framepack.packing import Order
+from ..framepack.schedule import FlowShift
+from .spec import Preview, Speed
 
 _MOST_TEXT = 10_000
 _MOST_PIXELS = 8192

@@ -12,6 +12,7 @@ import torch
 from ..errors import Code, EngineError
 from .cache_choice import CacheChoice
 from .checksums import fingerprint
+from .family import Family
 from .folder import ModelFolder
 from .helios import Helios
 from .helios_spec import HELIOS_BASE, HELIOS_DISTILLED, HELIOS_MID
@@ -19,9 +20,9 @@ from .hunyuan import HunyuanFramePack
 from .hunyuan_spec import RELEASED
 from .kernels import AS_RELEASED, Kernels, choose_kernels
 from .loras import LoraFile
-from .memory import Placed, Placement, place
+from .memory import Extent, Placed, Placement, place
 from .room import measure_room
-from .spec import Extent, Family, ModelSpec, Speed
+from .spec import ModelSpec, Speed
 from .step_cache import StepCache
 from .weights import WeightsError
 

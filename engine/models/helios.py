@@ -21,15 +21,17 @@ from diffusers import (
 from diffusers.pipelines.helios.pipeline_helios import prompt_clean
 from transformers import AutoTokenizer, UMT5EncoderModel
 
+from ..framepack.solvers.base import Denoised
 from .attention import AttentionWork
+from .family import Denoising, TextCondition
 from .helios_demand import helios_attention, helios_demand
 from .helios_spec import CFG_ZERO_STAR, DISTILLED
 from .helios_steps import Guided, Pyramid, at_full_size, zero_star
 from .loading import load_part
-from .memory import Demand
+from .memory import Demand, Extent
 from .network_family import NetworkFamily
 from .reading import TextReader
-from .spec import Denoised, Denoising, Extent, ModelSpec, TextCondition
+from .spec import ModelSpec
 
 if TYPE_CHECKING:
     from ..framepack.history import PackedContext

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from .memory import SMALL_TILE, TILE, Demand
+from .memory import SMALL_TILE, TILE, Demand, Extent
 from .parts import config_of, part_of
-from .spec import Extent, ModelSpec
+from .spec import ModelSpec
 
 # In units of tokens x width x 4 bytes, the numbers alive at the fullest moment of a block: every token has its own
 # modulation, in float32, and so has what is modulated.

@@ -9,7 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from .spec import FlowShift, ModelSpec, Order, Preview, Seam, Solver
+from ..framepack.packing import Order
+from ..framepack.plan import Seam
+from ..framepack.schedule import FlowShift
+from ..framepack.solvers.base import Solver
+from .spec import ModelSpec, Preview
 
 DISTILLED = "distilled"
 CFG_ZERO_STAR = "cfg-zero-star"

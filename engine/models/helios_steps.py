@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch.nn.functional import interpolate
 
-from ..framepack.schedule import shift_mu
-from .spec import Denoised, FlowShift
+from ..framepack.schedule import FlowShift, shift_mu
+from ..framepack.solvers.base import Denoised
 
 Guided = Callable[[torch.Tensor, torch.Tensor, bool], torch.Tensor]
 """(x, time, whether the section has only just begun) to flow velocity; x and velocity (1, C, T, H, W)."""

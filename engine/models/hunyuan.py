@@ -20,22 +20,17 @@ from diffusers import (
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, LlamaModel, SiglipVisionModel
 
 from ..framepack.schedule import shift_mu, shifted_sigmas
-from ..framepack.solvers import pinned, solver_named
+from ..framepack.solvers.base import Denoised, Solver, Velocity
+from ..framepack.solvers.pins import pinned
+from ..framepack.solvers.registry import solver_named
 from .attention import AttentionWork
+from .family import Denoising, TextCondition
 from .hunyuan_demand import hunyuan_attention, hunyuan_demand
 from .loading import load_part
-from .memory import Demand
+from .memory import Demand, Extent
 from .network_family import NetworkFamily
 from .reading import TextReader
-from .spec import (
-    Denoised,
-    Denoising,
-    Extent,
-    ModelSpec,
-    Solver,
-    TextCondition,
-    Velocity,
-)
+from .spec import ModelSpec
 
 if TYPE_CHECKING:
     from ..framepack.history import PackedContext

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .memory import SMALL_TILE, TILE, Demand
+from .memory import SMALL_TILE, TILE, Demand, Extent
 from .parts import config_of, part_of
-from .spec import Extent, ModelSpec
+from .spec import ModelSpec
 
 # In units of tokens x width, the numbers alive at the fullest moment of a block: inside a single-stream block's
 # rotary embedding, which runs in float32 whatever the rest does.

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
 
-from .spec import FlowShift, ModelSpec, Order, Preview, Seam, Solver, Speed
+from ..framepack.packing import Order
+from ..framepack.plan import Seam
+from ..framepack.schedule import FlowShift
+from ..framepack.solvers.base import Solver
+from .spec import ModelSpec, Preview, Speed
 
 # The released latent-to-RGB map for previews (diffusers_helper/hunyuan.py), one row a latent channel.
 _PREVIEW = Preview(

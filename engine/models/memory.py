@@ -34,6 +34,19 @@ class Stay(StrEnum):
 
 
 @dataclass(frozen=True)
+class Extent:
+    """How large the work on one section is, whatever the shot's length."""
+
+    width: int
+    height: int
+    """Pixels."""
+    tokens: int
+    """Tokens of the section and its packed context together, without the prompt's."""
+    latents: int
+    """Latent frames decoded together at most."""
+
+
+@dataclass(frozen=True)
 class Part:
     """One network in bytes: its weights as it runs, its largest block, all that is in no block, its working memory."""
 

@@ -1,41 +1,20 @@
-"""The family seam: what a model is, as data (`ModelSpec`), and what it does, as a protocol (`Family`).
+"""What a model is, as data: plan, sampling and output take every number from here.
 
-Plan, sampling and output take every number from here; nothing outside a family's own file names the networks behind it.
-No torch at run time: the command line reads specs before it loads anything.
+No torch: the command line reads specs before it loads anything.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
 
+from ..framepack.packing import Order
+from ..framepack.plan import Seam
+from ..framepack.schedule import FlowShift
+from ..framepack.solvers.base import Solver
 from ..protocol import Start
-
-if TYPE_CHECKING:
-    import torch
-
-    from ..framepack.history import PackedContext
-    from .kernels import Kernels
-
-
-class Order(StrEnum):
-    """The sequence in which sections are made (paper section 3)."""
-
-    INVERTED = "inverted"
-    FORWARD = "forward"
-    ENDPOINT = "endpoint"
-
-
-class Solver(StrEnum):
-    """How a section is denoised: flow UniPC, plain Euler, or as few-step weights were distilled (DMD)."""
-
-    UNIPC = "unipc"
-    EULER = "euler"
-    DMD = "dmd"
 
 
 class Speed(StrEnum):
@@ -49,36 +28,6 @@ class Speed(StrEnum):
     EXACT = "exact"
     BALANCED = "balanced"
     FAST = "fast"
-
-
-class Seam(StrEnum):
-    """How the pixels of neighbouring sections meet.
-
-    `BLEND`: neighbours are decoded together and blended linearly over a whole section (released FramePack); a section's
-    frames stay provisional until its neighbours are made. `CUT`: each section is decoded alone and is final at once.
-    """
-
-    BLEND = "blend"
-    CUT = "cut"
-
-
-@dataclass(frozen=True)
-class FlowShift:
-    """The dynamic shift of the noise schedule (recipe section 7.4).
-
-    mu runs linearly through (`base_tokens`, `base_mu`) and (`max_tokens`, `max_mu`) and is capped at ln `cap`.
-    """
-
-    base_tokens: int = 256
-    max_tokens: int = 4096
-    base_mu: float = 0.5
-    max_mu: float = 1.15
-    cap: float = 7.0
-
-    @classmethod
-    def fixed(cls, shift: float) -> FlowShift:
-        """The same `shift`, above 0, for sections of any number of tokens."""
-        return cls(base_mu=math.log(shift), max_mu=math.log(shift), cap=shift)
 
 
 @dataclass(frozen=True)
@@ -177,131 +126,3 @@ class ModelSpec:
         """(B, C, T, H, W) of `frames` latent frames of a picture of `height` x `width` pixels."""
         spatial = self.spatial_compression
         return (1, self.latent_channels, frames, height // spatial, width // spatial)
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How large the work on one section is, whatever the shot's length."""
-
-    width: int
-    height: int
-    """Pixels."""
-    tokens: int
-    """Tokens of the section and its packed context together, without the prompt's."""
-    latents: int
-    """Latent frames decoded together at most."""
-
-
-@dataclass(frozen=True)
-class TextCondition:
-    """One encoded prompt, whatever encoders the family uses: named tensors, batch 1."""
-
-    tensors: Mapping[str, torch.Tensor]
-
-
-@dataclass(frozen=True)
-class Denoising:
-    """What stays the same through the steps of one section."""
-
-    context: PackedContext
-    text: TextCondition
-    negative: TextCondition | None
-    """None where nothing is to be avoided."""
-    vision: torch.Tensor | None
-    """None where no image encoder looks at the boards."""
-    guidance: float
-    cfg: float
-    number: int = 0
-    """Place in the sequence of making."""
-    beside_board: bool = True
-    """Whether a board lies in the section or next to it."""
-    solver: Solver = Solver.UNIPC
-    steps: int = 1
-    pins: Mapping[int, torch.Tensor] = field(default_factory=dict)
-    """Boards inside the section: place in it to (1, C, 1, H, W)."""
-
-
-@dataclass(frozen=True)
-class Denoised:
-    """One step is done. After the last one `latents` is the finished section."""
-
-    step: int
-    """From 1."""
-    latents: torch.Tensor
-    """The noisy section as the solver has it now, float32."""
-    estimate: torch.Tensor
-    """What the model now takes the clean section to be (x - sigma v): the picture for a preview."""
-
-
-class Velocity(Protocol):
-    """The model as the solvers see it: (x, sigma) to flow velocity, both (1, C, T, H, W) float32."""
-
-    def __call__(self, x: torch.Tensor, sigma: float) -> torch.Tensor: ...
-
-
-class Family(Protocol):
-    """A model ready to run: networks are loaded when they are first needed, and encoders freed after each use.
-
-    Pictures, encodings and decoded pixels are on the CPU in float32; noise and velocities are on `device`.
-    """
-
-    spec: ModelSpec
-    device: torch.device
-    kernels: Kernels
-    """What its blocks run on: as chosen, without what has failed since."""
-
-    def encode_texts(self, prompts: Sequence[str]) -> list[TextCondition]:
-        """Encode prompts, each to a `TextCondition`."""
-        ...
-
-    def unread(self, prompt: str) -> tuple[str, ...]:
-        """What each of the text encoders leaves unread of a prompt; no encoder is loaded for that."""
-        ...
-
-    def encode_visions(self, pictures: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Encode pictures (1, 3, H, W) in [-1, 1] with the image encoder, each to (1, tokens, features)."""
-        ...
-
-    def encode_latent(self, picture: torch.Tensor) -> torch.Tensor:
-        """Encode a picture (1, 3, H, W) in [-1, 1] to its posterior mean, VAE-scaled: (1, C, 1, H/s, W/s) float32."""
-        ...
-
-    def encode_start(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Encode what precedes a shot, a board or a clip's frames in time order, each as for `encode_latent`.
-
-        (1, C, T, H/s, W/s) float32: the first frame's latent, then the history's (`ModelSpec.first_apart`); a single
-        one where the board is both.
-        """
-        ...
-
-    def take_up(self, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """What the sections see of an encoded start, which a family may noise with `generator`: shaped like it."""
-        ...
-
-    def denoise(self, denoising: Denoising, noise: torch.Tensor, generator: torch.Generator) -> Iterator[Denoised]:
-        """Make one section out of `noise` (1, C, window, H/s, W/s) float32 on the CPU, one `Denoised` a step.
-
-        The transformer is there when this returns; `generator` gives what more noise a family draws on its way.
-        """
-        ...
-
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Decode (1, C, T, H, W) latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32."""
-        ...
-
-    @property
-    def decodes_aside(self) -> bool:
-        """Whether memory allows that a section is decoded while the next one is sampled."""
-        ...
-
-    def decode_aside(self, latents: torch.Tensor) -> Future[torch.Tensor]:
-        """`decode`, while the caller goes on; one at a time, and to be waited for before the family is let go."""
-        ...
-
-    def park(self) -> None:
-        """Take all weights off the device, between two steps; they stay in main memory."""
-        ...
-
-    def unpark(self) -> None:
-        """Put the weights back where they were."""
-        ...

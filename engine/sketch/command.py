@@ -165,9 +165,9 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     import torch
     from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 
+    from ..framepack.schedule import FlowShift
     from ..models.families import spec_of
     from ..models.hunyuan_spec import RELEASED
-    from ..models.spec import FlowShift
     from .architecture import SHIFT, new_pipeline, new_transformer
     from .start_motion import start_motion
     from .start_transformer import start_local

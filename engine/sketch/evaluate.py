@@ -19,11 +19,10 @@ from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 from PIL import Image
 
 from ..errors import Code, EngineError
-from ..framepack.packing import RELEASED_FORWARD, RELEASED_INVERTED
+from ..framepack.packing import RELEASED_FORWARD, RELEASED_INVERTED, Order
 from ..media.files import make_folder, write_whole
 from ..models.families import choose_device, spec_of
 from ..models.folder import ModelFolder
-from ..models.spec import Order
 from .bank import StillEncoder, read_bank
 from .data import Picture
 from .drift import HOLD_STILL, MEASURES, drift, long_trials

@@ -11,9 +11,9 @@ import torch
 from diffusers import AutoencoderKLHunyuanVideo, FlowMatchEulerDiscreteScheduler, HunyuanVideoFramepackPipeline
 from torch.nn import functional
 
+from ..framepack.packing import Order
 from ..media.files import write_whole
 from ..models.folder import FACTS
-from ..models.spec import Order
 from .architecture import FAR_SHIFT, SHIFT
 from .bank import SIZES
 from .pictures import drawn_pictures, to_signed

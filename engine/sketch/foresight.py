@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from diffusers import HunyuanVideoFramepackPipeline
 
-from ..framepack.packing import parse
+from ..framepack.packing import Order, parse
 from ..framepack.plan import Grid, plan_shot
-from ..models.spec import ModelSpec, Order
+from ..models.spec import ModelSpec
 from .bank import ClipLatents, StillEncoder
 from .data import random_clip
 from .lessons import Lesson

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from engine.models.spec import Solver
+from engine.framepack.solvers.base import Solver
 from tests.bench.shots import FIXTURES, MODEL, make_shotpack
 from tests.bench.table import Row
 from tests.engine.oracle import diffusers_latents, relative_error

@@ -20,17 +20,18 @@ from safetensors.torch import load_file
 from engine.framepack.history import History
 from engine.framepack.job import extent_of, prepare, run
 from engine.framepack.layout import NO_LEAD
-from engine.framepack.packing import parse
+from engine.framepack.packing import Order, parse
 from engine.framepack.plan import Grid, ShotPlan, plan_shot
+from engine.framepack.solvers.base import Solver
 from engine.media.boards import open_board
 from engine.models.families import Families
+from engine.models.family import Denoising, TextCondition
 from engine.models.folder import open_folder
 from engine.models.helios import Helios
 from engine.models.helios_spec import HELIOS_DISTILLED
 from engine.models.hunyuan import HunyuanFramePack
 from engine.models.hunyuan_spec import RELEASED
 from engine.models.memory import ALL_KEPT, GIB, Room, place
-from engine.models.spec import Denoising, Order, Solver, TextCondition
 from engine.protocol import Board, ShotRequest
 from tests.bench import true_size
 from tests.bench.table import Row

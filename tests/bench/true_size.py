@@ -22,13 +22,14 @@ from transformers import SiglipImageProcessor, SiglipVisionConfig, SiglipVisionM
 
 from engine.framepack.history import History
 from engine.framepack.job import extent_of
-from engine.framepack.packing import parse
-from engine.framepack.plan import Grid, PlannedSection, plan_shot
+from engine.framepack.packing import Order, parse
+from engine.framepack.plan import Grid, PlannedSection, Seam, plan_shot
+from engine.models.family import Denoising, TextCondition
 from engine.models.hunyuan import HunyuanFramePack
 from engine.models.hunyuan_spec import RELEASED
 from engine.models.kernels import choose_kernels
-from engine.models.memory import GIB, Placed, Room, place
-from engine.models.spec import Denoising, Extent, Order, Seam, Speed, TextCondition
+from engine.models.memory import GIB, Extent, Placed, Room, place
+from engine.models.spec import Speed
 from tests.bench.table import Row
 from tests.engine.released import released_folders
 

@@ -17,8 +17,8 @@ from engine.models.families import kernels_for
 from engine.models.folder import open_folder
 from engine.models.hunyuan_spec import RELEASED
 from engine.models.kernels import AS_RELEASED, Kernels, choose_kernels
-from engine.models.memory import ALL_KEPT
-from engine.models.spec import Extent, Speed
+from engine.models.memory import ALL_KEPT, Extent
+from engine.models.spec import Speed
 from tests.engine.checkpoints import TINY
 from tests.engine.conftest import MakeShot
 

@@ -20,13 +20,13 @@ import pytest
 from huggingface_hub.utils import close_session
 
 from engine.errors import Code, EngineError
+from engine.framepack.packing import Order
 from engine.models import catalog, command
 from engine.models import download as downloading
 from engine.models.catalog import Entry, Licence, Part, Source, State, find_model, state
 from engine.models.checksums import require_intact
 from engine.models.download import accepted_licences, download
 from engine.models.folder import ModelFolder
-from engine.models.spec import Order
 from tests.engine.hub_server import COMMIT, HubServer, serve
 from tests.engine.permissions import without_root_s_override
 from tests.unit.model_files import TEXTS, WEIGHTS, make_model, safetensors

@@ -13,8 +13,7 @@ import engine.framepack.job as job_module
 from engine.models.helios import Helios
 from engine.models.helios_demand import helios_demand
 from engine.models.helios_spec import HELIOS_DISTILLED
-from engine.models.memory import GIB, TILE, Demand, Placed, Placement, Room, Stay, place
-from engine.models.spec import Extent
+from engine.models.memory import GIB, TILE, Demand, Extent, Placed, Placement, Room, Stay, place
 from tests.engine.conftest import MakeShot
 from tests.engine.helios_checkpoints import make_helios
 from tests.engine.live_memory import no_data, working_bytes

@@ -25,9 +25,8 @@ from engine.models.folder import open_folder
 from engine.models.hunyuan import HunyuanFramePack
 from engine.models.hunyuan_demand import hunyuan_demand
 from engine.models.hunyuan_spec import RELEASED
-from engine.models.memory import ALL_KEPT, GIB, TILE, Demand, Placed, Placement, Room, Stay, place
+from engine.models.memory import ALL_KEPT, GIB, TILE, Demand, Extent, Placed, Placement, Room, Stay, place
 from engine.models.networks import Networks
-from engine.models.spec import Extent
 from engine.protocol import Board, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MakeShot

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from engine.framepack.schedule import shifted_sigmas
+from engine.framepack.solvers.base import Solver
+from engine.models.family import Denoising
 from engine.models.hunyuan import HunyuanFramePack
-from engine.models.spec import Denoising, Solver
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MakeShot
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from engine.framepack.schedule import shifted_sigmas
-from engine.framepack.solvers import Denoised, pinned, solver_named
+from engine.framepack.solvers.base import Denoised, Solver
+from engine.framepack.solvers.pins import pinned
+from engine.framepack.solvers.registry import solver_named
 from engine.framepack.solvers.unipc import _corrector_weights, _moments, _predictor_weights
-from engine.models.spec import Solver
 
 MEAN, SPREAD = 0.7, 0.4
 NOISE = torch.tensor([1.3, -0.7, 0.1], dtype=torch.float64)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import Code, EngineError
+from engine.framepack.packing import Order
 from engine.models import catalog, home
 from engine.models.catalog import CATALOG, Source, State, find_entry, find_model, installed, state
-from engine.models.spec import Order
 from tests.unit.model_files import TEXTS, WEIGHTS, make_model
 
 

@@ -13,11 +13,11 @@ from engine.errors import Code, EngineError
 from engine.framepack.conform import Conform, rate
 from engine.framepack.layout import BOARD_LEAD, NO_LEAD, LeadIn
 from engine.framepack.lead import lead_in, lead_pictures
-from engine.framepack.packing import parse
-from engine.framepack.plan import Grid, ShotPlan, plan_shot
+from engine.framepack.packing import Order, parse
+from engine.framepack.plan import Grid, Seam, ShotPlan, plan_shot
 from engine.framepack.request import Brief, settle
 from engine.models.helios_spec import HELIOS_BASE, HELIOS_DISTILLED, HELIOS_MID
-from engine.models.spec import ModelSpec, Order, Seam
+from engine.models.spec import ModelSpec
 from engine.protocol import Board, ShotRequest, Start
 
 ANY_START = tuple(Start)

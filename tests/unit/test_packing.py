@@ -15,13 +15,13 @@ from engine.framepack.packing import (
     RELEASED_INVERTED,
     Block,
     Kernel,
+    Order,
     Schedule,
     Tail,
     check_kernels,
     parse,
     with_window,
 )
-from engine.models.spec import Order
 
 RELEASED_KERNELS = ((1, 2, 2), (2, 4, 4), (4, 8, 8))
 K1, K2, K4, K8 = Kernel(1, 2, 2), Kernel(2, 4, 4), Kernel(4, 8, 8), Kernel(8, 16, 16)

@@ -11,10 +11,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.framepack.layout import PackedBlock, SectionLayout, padding
-from engine.framepack.packing import PAPER_ENDPOINT, RELEASED_FORWARD, RELEASED_INVERTED, Block, parse, with_window
-from engine.framepack.plan import Grid, PlannedSection, ShotPlan, making_sequence, plan_shot
+from engine.framepack.packing import (
+    PAPER_ENDPOINT,
+    RELEASED_FORWARD,
+    RELEASED_INVERTED,
+    Block,
+    Order,
+    parse,
+    with_window,
+)
+from engine.framepack.plan import Grid, PlannedSection, Seam, ShotPlan, making_sequence, plan_shot
 from engine.framepack.rates import block_tokens, context_tokens, section_tokens
-from engine.models.spec import Order, Seam
 
 SCHEDULES = {
     Order.INVERTED: RELEASED_INVERTED,

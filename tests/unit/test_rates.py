@@ -9,7 +9,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import Code, EngineError
-from engine.framepack.packing import PAPER_ENDPOINT, RELEASED_FORWARD, RELEASED_INVERTED, Block, Kernel, Tail, parse
+from engine.framepack.packing import (
+    PAPER_ENDPOINT,
+    RELEASED_FORWARD,
+    RELEASED_INVERTED,
+    Block,
+    Kernel,
+    Order,
+    Tail,
+    parse,
+)
 from engine.framepack.rates import (
     block_tokens,
     blocks_cost,
@@ -22,7 +31,6 @@ from engine.framepack.rates import (
     section_tokens,
     tail_tokens,
 )
-from engine.models.spec import Order
 
 K1, K2, K4 = Kernel(1, 2, 2), Kernel(2, 4, 4), Kernel(4, 8, 8)
 BUCKETS = [(416, 960), (448, 864), (480, 832), (512, 768), (544, 704), (576, 672), (608, 640)]

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import torch
 
-from ...models.spec import Denoised, Velocity
+from .base import Denoised, Velocity
 
 
 def euler(velocity: Velocity, x: torch.Tensor, sigmas: Sequence[float]) -> Iterator[Denoised]:

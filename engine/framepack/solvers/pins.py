@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from ...models.spec import Velocity
+from .base import Velocity
 
 
 def pinned(velocity: Velocity, pins: Mapping[int, torch.Tensor]) -> Velocity:

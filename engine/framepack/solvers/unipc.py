@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from ...models.spec import Denoised, Velocity
+from .base import Denoised, Velocity
 
 MAX_ORDER = 3
 
