@@ -8,11 +8,10 @@ import sys
 import traceback
 from typing import NoReturn
 
-from .commands import doctor, generate, serve
+from .commands import doctor, generate, models, serve
 from .console import give_up, open_streams, say
 from .errors import Code, EngineError
 from .media.files import DISK_FULL
-from .models import command as models
 from .quiet import quiet_libraries
 from .sketch import command as sketch
 

@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _events(args: argparse.Namespace) -> Iterator[Event]:
     """Check the cheap things first: torch and the model's classes take seconds to import."""
-    from ..framepack.checkpoint import ShotFolder
+    from ..generation.shot_folder import ShotFolder
     from ..media.boards import open_board
     from ..media.clip import LONGEST_SIDE, read_clip
     from ..models.catalog import find_model
@@ -149,8 +149,8 @@ def _events(args: argparse.Namespace) -> Iterator[Event]:
         request = _request(args, frames, boards, clip, _model_name(args.model, model))
         pictures = [*boards.values(), *clip]
     yield Progress("starting up")  # the next line takes seconds: diffusers
-    from ..framepack.job import Memory, prepare
-    from ..framepack.job import run as run_job
+    from ..generation.job import Memory, prepare
+    from ..generation.job import run as run_job
 
     by_hash = {picture.sha256: picture for picture in pictures}
     job = prepare(request, by_hash, model, args.device, args.out)
@@ -238,7 +238,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def _lora(text: str) -> Lora:
     """NAME or NAME=WEIGHT. The whole text is the name where a LoRA bears it: names may hold any sign."""
-    from ..models.loras import installed_loras
+    from ..models.lora_files import installed_loras
 
     text = readable(text)
     here = installed_loras()

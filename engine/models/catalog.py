@@ -16,7 +16,7 @@ from pathlib import Path
 from ..errors import Code, EngineError
 from ..framepack.packing import Order
 from .folder import FACTS, INDEX, ModelFolder, open_folder
-from .home import PARTS, cache_home, models_home
+from .paths import PARTS, cache_home, models_home
 
 __all__ = [
     "CATALOG",

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import EngineError
 from ..media.files import make_folder, write_whole
 from .folder import ModelFolder, check_file
-from .home import cache_home
+from .paths import cache_home
 
 Progress = Callable[[str, int, int], None]
 """Told (file name, bytes done, bytes in all) while a file is read or fetched."""

@@ -21,8 +21,8 @@ from ..media.lock import folder_lock
 from .catalog import Entry, Licence, Part, Source, State, find_model, state
 from .checksums import Progress, file_sha256, remember, require_intact
 from .folder import FACTS, INDEX, ModelFolder, open_folder
-from .home import models_home
-from .hub import Hub, RemoteFile, Snapshot, matches, offline_wanted, partial_bytes
+from .huggingface import Hub, RemoteFile, Snapshot, matches, offline_wanted, partial_bytes
+from .paths import models_home
 
 _LICENCES = "licences.json"
 _LOCK = ".download.lock"

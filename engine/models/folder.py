@@ -12,9 +12,9 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import Start
-from .facts import FactsError, ModelFacts, is_inside, parse_facts
-from .home import PARTS, models_home
-from .weights import WeightsError, check_header, check_weights
+from .manifest import FactsError, ModelFacts, is_inside, parse_facts
+from .paths import PARTS, models_home
+from .safetensors_headers import WeightsError, check_header, check_weights
 
 __all__ = ["FACTS", "INDEX", "ModelFacts", "ModelFolder", "open_folder"]
 

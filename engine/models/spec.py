@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from ..framepack.packing import Order
 from ..framepack.plan import Seam
-from ..framepack.schedule import FlowShift
+from ..framepack.sigmas import FlowShift
 from ..framepack.solvers.base import Solver
 from ..protocol import Start
 

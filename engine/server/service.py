@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import Code, EngineError
 from ..media.files import make_folder
 from ..models.catalog import find_model, installed
-from ..models.loras import installed_loras
+from ..models.lora_files import installed_loras
 from ..protocol import PromptAt, Start
 from .broker import Broker
 from .foreman import Foreman

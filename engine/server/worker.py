@@ -45,7 +45,7 @@ from .orders import (
 )
 
 if TYPE_CHECKING:
-    from ..framepack.job import Job
+    from ..generation.job import Job
     from ..media.boards import BoardPicture
 
 _BEAT_SECONDS = 1.0
@@ -89,8 +89,8 @@ class Worker:
 
     def _begin(self) -> None:
         self._activity.begin("loading libraries", Stage.STARTING)
-        from ..framepack import job  # noqa: F401  diffusers takes seconds, and the first job should not wait for it
-        from ..models.families import Families, choose_device
+        from ..generation import job  # noqa: F401  diffusers takes seconds, and the first job should not wait for it
+        from ..inference.registry import Families, choose_device
 
         self._families = Families(self._activity.begin)
         device = choose_device(self._device)
@@ -146,7 +146,7 @@ class Worker:
         return event
 
     def _shot(self, order: Make) -> Generator[Event]:
-        from ..framepack.job import Memory, run
+        from ..generation.job import Memory, run
 
         job, pictures = self._prepare(order)
 
@@ -170,7 +170,7 @@ class Worker:
         return self._request if amended else None
 
     def _prepare(self, order: Make) -> tuple[Job, dict[str, BoardPicture]]:
-        from ..framepack.job import prepare
+        from ..generation.job import prepare
         from ..media.boards import open_board
         from ..models.catalog import find_model
 
@@ -226,7 +226,7 @@ class Worker:
             return None
         self._parked, lost = park, None
         if (family := self._families.last) is not None:
-            from ..framepack.memory_faults import memory_faults
+            from ..inference.memory.out_of_memory import memory_faults
 
             stage = "taking the weights off the device" if park else "putting the weights back"
             self._activity.begin(stage, Stage.LOADING)

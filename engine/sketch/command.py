@@ -94,7 +94,7 @@ def _train_vae(args: argparse.Namespace) -> None:
     import torch
     from diffusers import AutoencoderKLHunyuanVideo
 
-    from ..models.families import choose_device
+    from ..inference.registry import choose_device
     from .architecture import new_vae
     from .finish import fold_scale
     from .flat import inflate
@@ -119,7 +119,7 @@ def _train_vae(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from ..models.families import choose_device
+    from ..inference.registry import choose_device
     from .architecture import VISION_SIDE
     from .bank import BankRecipe, extend_bank, read_bank
     from .finish import write_model
@@ -165,9 +165,9 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     import torch
     from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 
-    from ..framepack.schedule import FlowShift
-    from ..models.families import spec_of
-    from ..models.hunyuan_spec import RELEASED
+    from ..framepack.sigmas import FlowShift
+    from ..inference.hunyuan.spec import RELEASED
+    from ..inference.registry import spec_of
     from .architecture import SHIFT, new_pipeline, new_transformer
     from .start_motion import start_motion
     from .start_transformer import start_local
@@ -198,7 +198,7 @@ def _learn_words(
     pipeline: HunyuanVideoFramepackPipeline, args: argparse.Namespace, teach: Callable[..., object]
 ) -> None:
     """Have `teach` train the text encoders, once for a run: a run that was stopped reads what they learned."""
-    from ..models.families import choose_device
+    from ..inference.registry import choose_device
     from .words import read_words, write_words
 
     words = args.out / WORDS_FILE

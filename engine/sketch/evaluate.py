@@ -20,8 +20,8 @@ from PIL import Image
 
 from ..errors import Code, EngineError
 from ..framepack.packing import RELEASED_FORWARD, RELEASED_INVERTED, Order
+from ..inference.registry import choose_device, spec_of
 from ..media.files import make_folder, write_whole
-from ..models.families import choose_device, spec_of
 from ..models.folder import ModelFolder
 from .bank import StillEncoder, read_bank
 from .data import Picture

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from ..errors import Code, EngineError
-from ..framepack.schedule import shift_mu, shifted
+from ..framepack.sigmas import shift_mu, shifted
 from ..models.spec import ModelSpec
 from .bank import ClipLatents
 from .emphasis import emphasis

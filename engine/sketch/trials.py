@@ -54,7 +54,7 @@ def draw_trials(
 
 def shoot(trial: Trial, model: ModelFolder, folder: Path, device: str) -> list[Picture]:
     """The frames of the trial's shot, each (H, W, 3) uint8, made by the engine or read back."""
-    from ..framepack.job import prepare, run  # seconds of libraries, which those who only draw trials do without
+    from ..generation.job import prepare, run  # seconds of libraries, which those who only draw trials do without
 
     board = as_board(trial.clip.first, trial.name)
     request = ShotRequest(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.framepack.job import prepare, run
+from engine.generation.job import prepare, run
+from engine.inference.registry import Families
 from engine.models.catalog import find_model
-from engine.models.families import Families
 from engine.protocol import Board, ShotRequest
 from engine.sketch.measures import psnr
 from engine.sketch.moves import CAMERA_MOVES

@@ -18,20 +18,20 @@ from diffusers import HeliosDMDScheduler, HeliosPyramidPipeline
 from safetensors.torch import load_file
 
 from engine.framepack.history import History
-from engine.framepack.job import extent_of, prepare, run
 from engine.framepack.layout import NO_LEAD
 from engine.framepack.packing import Order, parse
 from engine.framepack.plan import Grid, ShotPlan, plan_shot
 from engine.framepack.solvers.base import Solver
+from engine.generation.job import extent_of, prepare, run
+from engine.inference.family import Denoising, TextCondition
+from engine.inference.helios.family import Helios
+from engine.inference.helios.spec import HELIOS_DISTILLED
+from engine.inference.hunyuan.family import HunyuanFramePack
+from engine.inference.hunyuan.spec import RELEASED
+from engine.inference.memory.placement import ALL_KEPT, GIB, Room, place
+from engine.inference.registry import Families
 from engine.media.boards import open_board
-from engine.models.families import Families
-from engine.models.family import Denoising, TextCondition
 from engine.models.folder import open_folder
-from engine.models.helios import Helios
-from engine.models.helios_spec import HELIOS_DISTILLED
-from engine.models.hunyuan import HunyuanFramePack
-from engine.models.hunyuan_spec import RELEASED
-from engine.models.memory import ALL_KEPT, GIB, Room, place
 from engine.protocol import Board, ShotRequest
 from tests.bench import true_size
 from tests.bench.table import Row

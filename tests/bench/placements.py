@@ -16,10 +16,10 @@ from diffusers import AutoencoderKLHunyuanVideo
 from diffusers.hooks import apply_layerwise_casting
 from torch import nn
 
-from engine.framepack import job
-from engine.models import eight_bits as eight_bits_module
+from engine.generation import job
+from engine.inference.memory.placement import SMALL_TILE, TILE, Placed, Placement
+from engine.inference.speed import quantize as eight_bits_module
 from engine.models.catalog import find_model
-from engine.models.memory import SMALL_TILE, TILE, Placed, Placement
 from engine.sketch.data import random_clip
 from engine.sketch.moves import Motion, Move
 from engine.sketch.pictures import to_signed

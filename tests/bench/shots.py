@@ -12,7 +12,7 @@ import torch
 from diffusers import HunyuanVideoFramepackPipeline
 from PIL import Image
 
-from engine.framepack.job import prepare, run
+from engine.generation.job import prepare, run
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.protocol import Board, ShotRequest
@@ -75,7 +75,7 @@ def diffusers_seconds(folder: Path, sections: int, size: int, steps: int) -> flo
 
 def model_share(folder: Path, sections: int, size: int, steps: int, watched: bool) -> tuple[float, float]:
     """(wall seconds from the first step on, seconds of those spent inside transformer and VAE)."""
-    from engine.models.hunyuan import HunyuanFramePack
+    from engine.inference.hunyuan.family import HunyuanFramePack
 
     inside = 0.0
     began: list[float] = []

@@ -21,14 +21,14 @@ from PIL import Image
 from transformers import SiglipImageProcessor, SiglipVisionConfig, SiglipVisionModel
 
 from engine.framepack.history import History
-from engine.framepack.job import extent_of
 from engine.framepack.packing import Order, parse
 from engine.framepack.plan import Grid, PlannedSection, Seam, plan_shot
-from engine.models.family import Denoising, TextCondition
-from engine.models.hunyuan import HunyuanFramePack
-from engine.models.hunyuan_spec import RELEASED
-from engine.models.kernels import choose_kernels
-from engine.models.memory import GIB, Extent, Placed, Room, place
+from engine.generation.job import extent_of
+from engine.inference.family import Denoising, TextCondition
+from engine.inference.hunyuan.family import HunyuanFramePack
+from engine.inference.hunyuan.spec import RELEASED
+from engine.inference.memory.placement import GIB, Extent, Placed, Room, place
+from engine.inference.speed.kernels import choose_kernels
 from engine.models.spec import Speed
 from tests.bench.table import Row
 from tests.engine.released import released_folders
@@ -96,7 +96,7 @@ def random_weights(layers: tuple[int, int], cut: Mapping[str, Mapping[str, objec
             prepare(network)
         return network.to(device)
 
-    with patch("engine.models.networks.load_network", make):
+    with patch("engine.inference.networks.load_network", make):
         yield
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.framepack.job import prepare, run
+from engine.generation.job import prepare, run
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.protocol import Board, Event, PromptAt, ShotRequest

@@ -10,14 +10,14 @@ import torch
 from diffusers import HunyuanVideoFramepackTransformer3DModel
 from diffusers.models.transformers import transformer_hunyuan_video
 
-from engine.framepack import job as job_module
-from engine.models import attention
-from engine.models.attention import NATIVE, AttentionWork, candidates, choose, dispatched, fastest, measure
-from engine.models.families import kernels_for
+from engine.generation import job as job_module
+from engine.inference.hunyuan.spec import RELEASED
+from engine.inference.memory.placement import ALL_KEPT, Extent
+from engine.inference.registry import kernels_for
+from engine.inference.speed import attention
+from engine.inference.speed.attention import NATIVE, AttentionWork, candidates, choose, dispatched, fastest, measure
+from engine.inference.speed.kernels import AS_RELEASED, Kernels, choose_kernels
 from engine.models.folder import open_folder
-from engine.models.hunyuan_spec import RELEASED
-from engine.models.kernels import AS_RELEASED, Kernels, choose_kernels
-from engine.models.memory import ALL_KEPT, Extent
 from engine.models.spec import Speed
 from tests.engine.checkpoints import TINY
 from tests.engine.conftest import MakeShot
@@ -133,7 +133,7 @@ def test_other_devices_have_native_only(device: str) -> None:
 def test_the_trial_is_the_sections_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens of the section, its context, the prompt and the picture; the checkpoint's heads."""
     asked: list[AttentionWork] = []
-    monkeypatch.setattr("engine.models.families.choose_kernels", lambda work, *_: asked.append(work) or AS_RELEASED)
+    monkeypatch.setattr("engine.inference.registry.choose_kernels", lambda work, *_: asked.append(work) or AS_RELEASED)
     kernels_for(open_folder(TINY), RELEASED, Extent(64, 64, 700, 9), CUDA, ALL_KEPT, Speed.FAST)
     (work,) = asked
     assert (work.heads, work.dim, work.dtype) == (2, 24, torch.bfloat16)

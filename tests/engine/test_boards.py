@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from engine.errors import Code, EngineError
-from engine.framepack.checkpoint import ShotFolder
+from engine.generation.shot_folder import ShotFolder
 from engine.media.movie import write_movie
 from engine.protocol import Preview, Progress, PromptAt, Section, Started, Step
 from tests.engine.checkpoints import BOARD, TINY

@@ -14,15 +14,15 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.framepack import job as job_module
-from engine.models import kernels as kernels_module
-from engine.models.attention import AttentionWork
-from engine.models.compiled_blocks import compile_blocks
-from engine.models.families import Families
+from engine.generation import job as job_module
+from engine.inference.hunyuan.spec import RELEASED
+from engine.inference.memory.placement import ALL_KEPT, Placement, Stay
+from engine.inference.registry import Families
+from engine.inference.speed import kernels as kernels_module
+from engine.inference.speed.attention import AttentionWork
+from engine.inference.speed.compile import compile_blocks
+from engine.inference.speed.kernels import AS_RELEASED, Kernels, choose_kernels
 from engine.models.folder import open_folder
-from engine.models.hunyuan_spec import RELEASED
-from engine.models.kernels import AS_RELEASED, Kernels, choose_kernels
-from engine.models.memory import ALL_KEPT, Placement, Stay
 from engine.models.spec import Speed
 from tests.engine.checkpoints import TINY
 from tests.engine.conftest import MadeShot, MakeShot

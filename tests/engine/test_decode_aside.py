@@ -17,15 +17,15 @@ import torch
 from PIL import Image
 
 from engine.errors import Code, EngineError
-from engine.framepack import job
-from engine.framepack.job import prepare, run
+from engine.generation import job
+from engine.generation.job import prepare, run
+from engine.inference.base import NetworkFamily
+from engine.inference.helios.family import Helios
+from engine.inference.hunyuan.family import HunyuanFramePack
+from engine.inference.memory.placement import Placed, Placement
+from engine.inference.registry import Families
 from engine.media.boards import open_board
-from engine.models.families import Families
 from engine.models.folder import open_folder
-from engine.models.helios import Helios
-from engine.models.hunyuan import HunyuanFramePack
-from engine.models.memory import Placed, Placement
-from engine.models.network_family import NetworkFamily
 from engine.protocol import Board, Event, Section, ShotRequest, Step
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.helios_checkpoints import make_helios

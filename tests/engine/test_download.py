@@ -19,9 +19,10 @@ import huggingface_hub.constants
 import pytest
 from huggingface_hub.utils import close_session
 
+from engine.commands import models as command
 from engine.errors import Code, EngineError
 from engine.framepack.packing import Order
-from engine.models import catalog, command
+from engine.models import catalog
 from engine.models import download as downloading
 from engine.models.catalog import Entry, Licence, Part, Source, State, find_model, state
 from engine.models.checksums import require_intact

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from engine.models import helios, hunyuan
-from engine.models.helios import Helios
-from engine.models.hunyuan import HunyuanFramePack
-from engine.models.network_family import NetworkFamily
+from engine.inference.base import NetworkFamily
+from engine.inference.helios import family as helios
+from engine.inference.helios.family import Helios
+from engine.inference.hunyuan import family as hunyuan
+from engine.inference.hunyuan.family import HunyuanFramePack
 from tests.engine.conftest import MakeShot
 from tests.engine.helios_checkpoints import make_helios
 

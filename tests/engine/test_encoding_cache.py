@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.framepack.encoding_cache import EncodingCache
-from engine.models.hunyuan import HunyuanFramePack
+from engine.generation.encoding_cache import EncodingCache
+from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.protocol import Progress, PromptAt
 from tests.engine.conftest import MakeShot
 

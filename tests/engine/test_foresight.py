@@ -10,8 +10,8 @@ import pytest
 import torch
 from diffusers import HunyuanVideoFramepackPipeline
 
+from engine.inference.hunyuan.spec import RELEASED
 from engine.models.catalog import find_model
-from engine.models.hunyuan_spec import RELEASED
 from engine.sketch.bank import ClipLatents, StillEncoder
 from engine.sketch.data import random_clip
 from engine.sketch.foresight import as_new, foresight

@@ -9,11 +9,11 @@ import pytest
 import torch
 from diffusers import AutoencoderKLWan, HeliosTransformer3DModel
 
-import engine.framepack.job as job_module
-from engine.models.helios import Helios
-from engine.models.helios_demand import helios_demand
-from engine.models.helios_spec import HELIOS_DISTILLED
-from engine.models.memory import GIB, TILE, Demand, Extent, Placed, Placement, Room, Stay, place
+import engine.generation.job as job_module
+from engine.inference.helios.family import Helios
+from engine.inference.helios.memory import helios_demand
+from engine.inference.helios.spec import HELIOS_DISTILLED
+from engine.inference.memory.placement import GIB, TILE, Demand, Extent, Placed, Placement, Room, Stay, place
 from tests.engine.conftest import MakeShot
 from tests.engine.helios_checkpoints import make_helios
 from tests.engine.live_memory import no_data, working_bytes

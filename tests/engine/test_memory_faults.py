@@ -17,16 +17,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from engine.errors import Code, EngineError
-from engine.framepack import job
-from engine.framepack.job import prepare, run
-from engine.framepack.memory_faults import memory_faults
 from engine.framepack.solvers.base import Velocity
+from engine.generation import job
+from engine.generation.job import prepare, run
+from engine.inference.hunyuan.family import HunyuanFramePack
+from engine.inference.loading import load_network
+from engine.inference.memory.out_of_memory import memory_faults
+from engine.inference.memory.placement import ALL_KEPT, Placed, Placement, Stay
+from engine.inference.networks import Networks
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
-from engine.models.hunyuan import HunyuanFramePack
-from engine.models.loading import load_network
-from engine.models.memory import ALL_KEPT, Placed, Placement, Stay
-from engine.models.networks import Networks
 from engine.protocol import Board, Event, Progress, Section, ShotRequest, Step
 from tests.engine.checkpoints import BOARD, TINY
 

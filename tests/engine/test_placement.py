@@ -17,16 +17,16 @@ from diffusers.models.transformers.transformer_hunyuan_video import (
 from PIL import Image
 from torchao.utils import TorchAOBaseTensor
 
-import engine.framepack.job as job_module
-from engine.framepack.job import prepare, run
+import engine.generation.job as job_module
+from engine.generation.job import prepare, run
+from engine.inference.hunyuan.family import HunyuanFramePack
+from engine.inference.hunyuan.memory import hunyuan_demand
+from engine.inference.hunyuan.spec import RELEASED
+from engine.inference.memory.placement import ALL_KEPT, GIB, TILE, Demand, Extent, Placed, Placement, Room, Stay, place
+from engine.inference.networks import Networks
+from engine.inference.speed.quantize import store_in_eight_bits
 from engine.media.boards import open_board
-from engine.models.eight_bits import store_in_eight_bits
 from engine.models.folder import open_folder
-from engine.models.hunyuan import HunyuanFramePack
-from engine.models.hunyuan_demand import hunyuan_demand
-from engine.models.hunyuan_spec import RELEASED
-from engine.models.memory import ALL_KEPT, GIB, TILE, Demand, Extent, Placed, Placement, Room, Stay, place
-from engine.models.networks import Networks
 from engine.protocol import Board, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MakeShot

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from engine.framepack.checkpoint import ShotFolder
+from engine.generation.shot_folder import ShotFolder
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.helios_checkpoints import make_helios
 from tests.engine.warm_engine import Ended, WarmEngine

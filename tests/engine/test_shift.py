@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.framepack.schedule import shifted_sigmas
+from engine.framepack.sigmas import shifted_sigmas
 from engine.framepack.solvers.base import Solver
-from engine.models.family import Denoising
-from engine.models.hunyuan import HunyuanFramePack
+from engine.inference.family import Denoising
+from engine.inference.hunyuan.family import HunyuanFramePack
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MakeShot
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.models.hunyuan_spec import RELEASED
+from engine.inference.hunyuan.spec import RELEASED
 from engine.sketch.emphasis import emphasis
 from engine.sketch.train import train
 from tests.engine.test_sketch_training import CPU, SETTINGS, small_run

@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKLHunyuanVideo
 
 from engine.errors import EngineError
-from engine.models.hunyuan_spec import RELEASED
+from engine.inference.hunyuan.spec import RELEASED
 from engine.sketch import bank as banks
 from engine.sketch.architecture import new_vae
 from engine.sketch.bank import BankRecipe, ClipLatents, StillEncoder, extend_bank, read_bank

@@ -14,10 +14,10 @@ import torch
 from diffusers import HunyuanVideoFramepackPipeline
 from safetensors.torch import load_file
 
-from engine.framepack.schedule import FlowShift
-from engine.models.families import spec_of
+from engine.framepack.sigmas import FlowShift
+from engine.inference.hunyuan.spec import RELEASED
+from engine.inference.registry import spec_of
 from engine.models.folder import open_folder
-from engine.models.hunyuan_spec import RELEASED
 from engine.sketch import loop, train_vae
 from engine.sketch import train as training
 from engine.sketch import velocity as velocities

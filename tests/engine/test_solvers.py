@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from engine.framepack.schedule import shifted_sigmas
+from engine.framepack.sigmas import shifted_sigmas
 from engine.framepack.solvers.base import Denoised, Solver
 from engine.framepack.solvers.pins import pinned
 from engine.framepack.solvers.registry import solver_named

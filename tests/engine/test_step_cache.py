@@ -11,7 +11,7 @@ import torch
 from diffusers import HunyuanVideoFramepackTransformer3DModel
 from diffusers.models.transformers.transformer_hunyuan_video import HunyuanVideoSingleTransformerBlock
 
-from engine.models.step_cache import TEACACHE_POLYNOMIAL, apply_teacache
+from engine.inference.speed.step_cache import TEACACHE_POLYNOMIAL, apply_teacache
 from tests.engine.checkpoints import TINY
 from tests.engine.conftest import MakeShot
 

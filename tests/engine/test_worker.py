@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import torch
 
-from engine.framepack.job import prepare, run
+from engine.generation.job import prepare, run
+from engine.inference.hunyuan.family import HunyuanFramePack
+from engine.inference.registry import Families
 from engine.media.boards import open_board
 from engine.media.files import make_folder
-from engine.models.families import Families
 from engine.models.folder import open_folder
-from engine.models.hunyuan import HunyuanFramePack
 from engine.protocol import Board, Event, Finished, Progress, ShotRequest
 from engine.server.foreman import Foreman
 from engine.server.orders import (

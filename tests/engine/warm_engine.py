@@ -92,7 +92,7 @@ class WarmEngine:
 
 def _serve() -> None:
     import engine.__main__ as command_line
-    import engine.framepack.job  # noqa: F401  (warm: torch, diffusers and transformers)
+    import engine.generation.job  # noqa: F401  (warm: torch, diffusers and transformers)
 
     print("ready", flush=True)
     for line in sys.stdin:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.framepack.job import prepare, run
+from engine.generation.job import prepare, run
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.protocol import Board, Section, ShotRequest

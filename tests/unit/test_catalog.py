@@ -12,7 +12,8 @@ import pytest
 
 from engine.errors import Code, EngineError
 from engine.framepack.packing import Order
-from engine.models import catalog, home
+from engine.models import catalog
+from engine.models import paths as home
 from engine.models.catalog import CATALOG, Source, State, find_entry, find_model, installed, state
 from tests.unit.model_files import TEXTS, WEIGHTS, make_model
 

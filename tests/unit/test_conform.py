@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.framepack.conform import Conform, rate
+from engine.generation.frame_rates import Conform, rate
 
 FPS = [24, 25, 23.976, 29.97, 30, 59.94, 60]
 

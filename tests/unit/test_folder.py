@@ -19,11 +19,11 @@ from safetensors import SafetensorError, safe_open
 
 from engine.errors import Code, EngineError
 from engine.framepack.packing import Order
-from engine.framepack.schedule import FlowShift
+from engine.framepack.sigmas import FlowShift
 from engine.models import checksums
-from engine.models.facts import FactsError, is_inside, parse_facts
 from engine.models.folder import open_folder
-from engine.models.weights import WeightsError, check_header
+from engine.models.manifest import FactsError, is_inside, parse_facts
+from engine.models.safetensors_headers import WeightsError, check_header
 from tests.unit.model_files import TEXTS, WEIGHTS, make_model, safetensors
 
 TINY = Path(__file__).resolve().parent.parent / "fixtures" / "tiny-framepack"

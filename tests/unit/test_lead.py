@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import Code, EngineError
-from engine.framepack.conform import Conform, rate
 from engine.framepack.layout import BOARD_LEAD, NO_LEAD, LeadIn
-from engine.framepack.lead import lead_in, lead_pictures
 from engine.framepack.packing import Order, parse
 from engine.framepack.plan import Grid, Seam, ShotPlan, plan_shot
-from engine.framepack.request import Brief, settle
-from engine.models.helios_spec import HELIOS_BASE, HELIOS_DISTILLED, HELIOS_MID
+from engine.generation.frame_rates import Conform, rate
+from engine.generation.resolve import Brief, settle
+from engine.generation.start_frames import lead_in, lead_pictures
+from engine.inference.helios.spec import HELIOS_BASE, HELIOS_DISTILLED, HELIOS_MID
 from engine.models.spec import ModelSpec
 from engine.protocol import Board, ShotRequest, Start
 

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.models.memory import ALL_KEPT, GIB, SMALL_TILE, TILE, Demand, Part, Placement, Room, Stay, place
+from engine.inference.memory.placement import (
+    ALL_KEPT,
+    GIB,
+    SMALL_TILE,
+    TILE,
+    Demand,
+    Part,
+    Placement,
+    Room,
+    Stay,
+    place,
+)
 
 BYTES = st.integers(0, 40 * GIB)
 KINDS = st.sampled_from(["cuda", "mps", "cpu"])

@@ -21,7 +21,7 @@ from engine.framepack.packing import (
     with_window,
 )
 from engine.framepack.plan import Grid, PlannedSection, Seam, ShotPlan, making_sequence, plan_shot
-from engine.framepack.rates import block_tokens, context_tokens, section_tokens
+from engine.framepack.token_counts import block_tokens, context_tokens, section_tokens
 
 SCHEDULES = {
     Order.INVERTED: RELEASED_INVERTED,

@@ -19,7 +19,7 @@ from engine.framepack.packing import (
     Tail,
     parse,
 )
-from engine.framepack.rates import (
+from engine.framepack.token_counts import (
     block_tokens,
     blocks_cost,
     context_tokens,

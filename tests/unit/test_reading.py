@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.client.session import Session
-from engine.models.reading import TextReader, told
+from engine.inference.prompt_length import TextReader, told
 from engine.protocol import NOT_ALL, Progress, to_json
 from engine.server.snapshot import snapshot
 from engine.server.store import StoredEvent

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from engine.framepack.packing import Order
-from engine.framepack.request import settle
-from engine.models.hunyuan_spec import RELEASED
+from engine.generation.resolve import settle
+from engine.inference.hunyuan.spec import RELEASED
 from engine.protocol import Board, PromptAt, ShotRequest
 
 START, WITHIN, END = Board(1, "a"), Board(50, "b"), Board(99, "c")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.framepack.schedule import FlowShift, shift_mu, shifted_sigmas
+from engine.framepack.sigmas import FlowShift, shift_mu, shifted_sigmas
 
 # The released recipe's 25 steps at shift 7 (k_diffusion_hunyuan.py), to four places.
 RECORDED = [

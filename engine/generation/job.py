@@ -1,0 +1,246 @@
+"""One shot from request to finished folder: the path that the command line and the server's workers share."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..errors import Code, EngineError
+from ..framepack.packing import Block
+from ..framepack.plan import PlannedSection
+from ..framepack.token_counts import FULL, block_tokens
+from ..inference.memory.measure import Account, base_memory
+from ..inference.memory.out_of_memory import memory_faults
+from ..inference.memory.placement import GIB, Extent, Placed
+from ..inference.registry import Families, choose_device, kernels_for, place_model, spec_of
+from ..inference.speed.step_cache_choice import CacheChoice, parse_cache
+from ..media.boards import BoardPicture, fitting_size
+from ..media.files import make_folder
+from ..media.lock import folder_lock
+from ..models.checksums import fingerprint, require_intact
+from ..models.folder import ModelFolder
+from ..models.lora_files import LoraFile, find_loras
+from ..models.paths import cache_home
+from ..models.spec import ModelSpec, Speed
+from ..protocol import Event, Finished, Progress, ShotRequest, to_json
+from .encoding_cache import EncodingCache
+from .resolve import AMENDABLE, Brief, settle
+from .sampling_loop import Shot
+from .shot_folder import ShotFolder, require_space
+
+_BYTES_PER_PIXEL = 2
+"""Disk a frame's pixel takes at most in practice: a PNG, its provisional copy and its share of the latents."""
+
+log = logging.getLogger("shotpack.job")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How a job may use its device."""
+
+    limit: int | None = None
+    """Bytes it may take at most; None: all that is free."""
+    leaner: int = 0
+    """How often memory ran out on this job before."""
+
+
+ALL_THERE_IS = Memory()
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request that passed every check and may run: nothing is on disk yet."""
+
+    brief: Brief
+    model: ModelFolder
+    spec: ModelSpec
+    device: torch.device
+    cache: CacheChoice | None
+    folder: ShotFolder
+    loras: tuple[LoraFile, ...] = ()
+
+
+def prepare(
+    request: ShotRequest, pictures: Mapping[str, BoardPicture], model: ModelFolder, device: str, out: Path
+) -> Job:
+    """Check everything that can be checked before work begins; nothing is written.
+
+    `pictures` holds boards and clip by SHA-256. Raises EngineError for whatever is wrong with request, model, device
+    or disk.
+    """
+    spec = spec_of(model)
+    brief = settle(request, spec, _size_of(request, pictures, spec))
+    cache = parse_cache(brief.request.cache or "none", spec)
+    chosen = choose_device(device)
+    folder = ShotFolder(out)
+    if not folder.taken():  # a shot that is resumed has taken some of its space already
+        require_space(out, brief.request.frames * brief.width * brief.height * _BYTES_PER_PIXEL)
+    return Job(brief, model, spec, chosen, cache, folder, find_loras(request.loras))
+
+
+def run(
+    job: Job,
+    pictures: Mapping[str, BoardPicture],
+    *,
+    resume: bool,
+    watched: bool = True,
+    save_latents: Path | None = None,
+    families: Families | None = None,
+    memory: Memory = ALL_THERE_IS,
+    revised: Callable[[], ShotRequest | None] | None = None,
+    asked: Callable[[], bool] = lambda: False,
+) -> Generator[Event]:
+    """Make the shot; `pictures` holds boards and clip by SHA-256. Ends with Finished or raises EngineError.
+
+    With `resume` a shot begun here goes on where it stopped, and a finished one is left as it is; without, a folder
+    that holds a shot is refused. `watched` asks for previews and provisional frames (`Shot`). `save_latents` is where
+    all latents go in the end. `families` keeps the model for the next shot. `revised` is asked before each section for
+    a request that differs in what may change while a shot is made (`AMENDABLE`), or None; where it is given, `job` may
+    differ so from what the folder was begun with. `asked` tells, in work that takes long between two events, whether
+    the next one is wanted soon. Closing the iterator stops the work; finished sections stay.
+
+    Where memory runs out, the job is tried once more with the next leaner placement; finished sections stay then too.
+    An error thrown into the iterator counts as one that happened inside.
+    """
+    folder, brief = job.folder, job.brief
+    if folder.taken() and not resume:
+        raise EngineError(Code.FOLDER_TAKEN, path=str(folder.root))
+    base_memory()  # what the process holds before any network is loaded
+    yield Progress("checking the model")
+    require_intact(job.model)
+    model = {"weights": fingerprint(job.model), "settings": _digest(job.spec)}
+    if job.loras:
+        model["loras"] = json.dumps({lora.name: lora.sha256 for lora in job.loras}, sort_keys=True)
+    if job.spec.trained_orders and brief.plan.order not in job.spec.trained_orders:
+        trained = " and ".join(job.spec.trained_orders)
+        yield Progress(f"this model was trained for {trained} order; in {brief.plan.order} order it may drift or jump")
+    families = families or Families()
+
+    def revision() -> Brief | None:
+        nonlocal brief
+        request = revised() if revised is not None else None
+        if request is None:
+            return None
+        brief = settle(request, job.spec, (brief.width, brief.height))
+        return brief
+
+    def attempt(leaner: int) -> Generator[Event]:
+        speed = Speed(brief.request.speed)
+        extent = extent_of(brief.plan.made, job.spec, brief.plan.grid.window, (brief.width, brief.height))
+        placed = place_model(
+            job.model, job.spec, extent, job.device, limit=memory.limit, leaner=leaner, eighth=speed is Speed.FAST
+        )
+        if said := _told(placed, job.device):
+            yield Progress(said)
+        kernels = kernels_for(job.model, job.spec, extent, job.device, placed.placement, speed)
+        family = families.open(job.model, job.spec, job.device, job.cache, placed.placement, job.loras, kernels)
+        with Account(placed, job.device) as account:
+            shot = Shot(
+                brief,
+                family,
+                folder,
+                model=model["weights"],
+                watched=watched,
+                revised=revision,
+                circumstances=lambda: {"memory": account.record(), "kernels": dataclasses.asdict(family.kernels)},
+                asked=asked,
+                cache=EncodingCache(cache_home() / "encodings", _encoders(job, model, placed)),
+            )
+            if shot.complete():
+                yield Finished(brief.request.frames, 0.0, folder.movie.name)
+            else:
+                yield from shot.events()
+        if save_latents is not None:
+            shot.export_latents(save_latents)
+
+    make_folder(folder.lock.parent)
+    with folder_lock(folder.lock, folder.root):
+        stored = folder.stored_request()
+        if stored is None:
+            folder.begin(brief.request, model, {sha256: picture.data for sha256, picture in pictures.items()})
+        else:
+            _require_same(folder, stored, brief.request, model, () if revised is None else AMENDABLE)
+            if stored[0] != brief.request:
+                folder.amend(brief.request)
+        try:
+            with memory_faults(job.device, "making the shot"):  # where nothing closer by says during what
+                yield from attempt(memory.leaner)
+            return
+        except EngineError as error:
+            if error.code is not Code.OUT_OF_MEMORY:
+                raise
+            log.warning("%s Trying once more.", error.line)
+            error.__traceback__ = None  # whoever threw it in may hold it, and with it all that its traceback does
+        # Here the error is gone, and with it everything that it held.
+        families.close()
+        yield Progress("out of memory; trying once more with less at a time")
+        with memory_faults(job.device, "making the shot"):
+            yield from attempt(memory.leaner + 1)
+
+
+def _size_of(request: ShotRequest, pictures: Mapping[str, BoardPicture], spec: ModelSpec) -> tuple[int, int]:
+    """The size that fits what the shot starts from: its board, its clip, or what the model makes best."""
+    starts = [*request.clip, *(board.image for board in request.boards if board.frame == 1)]
+    if not starts:
+        return spec.sizes[0]
+    start = pictures[starts[0]]
+    return fitting_size(start.width, start.height, spec.sizes, multiple=spec.size_multiple, limits=spec.side_limits)
+
+
+def _encoders(job: Job, model: Mapping[str, str], placed: Placed) -> str:
+    """Everything beside its content that decides how a prompt or board is encoded."""
+    return json.dumps([model, job.device.type, placed.placement.halved])
+
+
+def extent_of(sections: Sequence[PlannedSection], spec: ModelSpec, window: int, size: tuple[int, int]) -> Extent:
+    """How large the work on the largest of `sections` is, `window` latents each of `size` (width, height) pixels."""
+    columns, rows = (side // spec.spatial_compression for side in size)
+    context = max(
+        sum(block_tokens(Block(len(block.slots), block.kernel), rows, columns) for block in planned.layout.blocks)
+        for planned in sections
+    )
+    own = block_tokens(Block(window, FULL), rows, columns)
+    return Extent(*size, own + context, max(len(planned.decode.latents) for planned in sections))
+
+
+def _told(placed: Placed, device: torch.device) -> str:
+    """What the artist is told of where the model lives; nothing where all of it stays on the device."""
+    about = f"about {placed.peak / GIB:.1f} GB of memory"
+    if not placed.fits:
+        return f"{about} wanted, and less is free; a smaller picture needs less"
+    return f"{about} on {device}: {placed.placement.words}" if placed.placement.words else ""
+
+
+def _digest(spec: ModelSpec) -> str:
+    """A digest of everything a `shotpack.json` may change about how a shot is made."""
+    described = json.dumps(dataclasses.asdict(spec) | {"title": "", "licence": ""}, sort_keys=True)
+    return hashlib.sha256(described.encode()).hexdigest()
+
+
+def _require_same(
+    folder: ShotFolder,
+    stored: tuple[ShotRequest, dict[str, str]],
+    request: ShotRequest,
+    model: dict[str, str],
+    amendable: Collection[str],
+) -> None:
+    """Raise EngineError `resume_mismatch` naming the first thing that differs from what the folder was begun with.
+
+    The request's fields in `amendable` may differ.
+    """
+    # The same weights may lie elsewhere by now: their digest decides, not their name.
+    names = {"weights": "model", "settings": "model settings", "loras": "LoRA"}
+    was = to_json(stored[0]) | {name: stored[1].get(key) for key, name in names.items()}
+    now = to_json(request) | {name: model.get(key) for key, name in names.items()}
+    for name, before in was.items():
+        if before != now[name] and name not in amendable:
+            raise EngineError(
+                Code.RESUME_MISMATCH, path=str(folder.root), name=name, was=str(before), now=str(now[name])
+            )

@@ -1,0 +1,145 @@
+"""From decoded sections to files: each joined to its neighbours, written and committed; then the movie."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..framepack.plan import PlannedSection
+from ..framepack.seams import Seams
+from ..inference.family import Family
+from ..media.files import make_folder
+from ..media.frames import frame_name, write_frames
+from ..media.images import to_bytes
+from ..media.movie import movie_by_frames
+from ..protocol import Progress, Section
+from .record import shot_record
+from .resolve import Brief
+from .shot_folder import ShotFolder
+from .time_left import Clock
+
+_TELL_SECONDS = 1.0
+
+
+class Publisher:
+    """Writes the files of one shot; with `provisional` also the frames that the next section may still blend."""
+
+    def __init__(
+        self, brief: Brief, family: Family, folder: ShotFolder, model: str, clock: Clock, *, provisional: bool
+    ) -> None:
+        """`model` is the model's fingerprint."""
+        self._brief = brief
+        self._family = family
+        self._folder = folder
+        self._model = model
+        self._clock = clock
+        self._provisional = provisional
+
+    def missing(self, natives: range) -> bool:
+        """Whether a file is missing among the shot's frames that show the model's frames `natives`."""
+        return not all(path.exists() for path in self._paths(self._folder.frames, natives))
+
+    def publish(self, planned: PlannedSection, pixels: torch.Tensor, seams: Seams) -> Section:
+        """Join a section's decoded `pixels` (`Family.decode`) to its neighbours, write its frames and commit them."""
+        final: list[tuple[int, torch.Tensor]] = list(seams.join(planned.decode, pixels))
+        with self._clock.measure("disk"):
+            files = [path for first, frames in final for path in self._write(self._folder.frames, first, frames)]
+            waiting = self._folder.provisional / f"{planned.number:04d}"
+            make_folder(waiting)
+            provisional = [
+                path
+                for block in (planned.decode.provisional if self._provisional else ())
+                for path in self._write(waiting, block.start, seams.waiting[block.start])
+            ]
+            self._folder.commit_seam(planned.number, seams.waiting)
+        return self._section(planned, files, provisional)
+
+    def told_again(self, planned: PlannedSection, *, newest: bool) -> Section:
+        """The event of a section that an earlier run has made; only the newest one's seam can still be blended."""
+        files = [path for block in planned.decode.final for path in self._paths(self._folder.frames, block)]
+        waiting = self._folder.provisional / f"{planned.number:04d}"
+        blocks = planned.decode.provisional if newest else ()
+        provisional = [path for block in blocks for path in self._paths(waiting, block) if path.exists()]
+        return self._section(planned, files, provisional)
+
+    def _section(self, planned: PlannedSection, files: list[Path], provisional: list[Path]) -> Section:
+        changed = self._brief.frames_of(_span(planned))
+        return Section(
+            section=planned.section,
+            index=planned.number + 1,
+            of=len(self._brief.plan.made),
+            first=changed.start + 1,
+            count=len(changed),
+            files=tuple(path.relative_to(self._folder.root).as_posix() for path in files),
+            provisional=tuple(path.relative_to(self._folder.root).as_posix() for path in provisional),
+        )
+
+    def _paths(self, folder: Path, natives: range) -> list[Path]:
+        """The files in `folder` of the shot's frames that show the model's frames `natives`."""
+        wanted = self._brief.request.frames
+        return [folder / frame_name(frame + 1, wanted) for frame in self._brief.frames_of(natives)]
+
+    def _write(self, folder: Path, first: int, pixels: torch.Tensor) -> list[Path]:
+        """Write the model's frames from `first` on, (1, 3, F, H, W), as the shot's frames that show them."""
+        conform, wanted = self._brief.conform, self._brief.request.frames
+        shown = self._brief.frames_of(range(first, first + pixels.shape[2]))
+        picked = to_bytes(pixels[0, :, [conform.native_of(frame) - first for frame in shown]]) if shown else ()
+        named = ((frame_name(frame + 1, wanted), picture) for frame, picture in zip(shown, picked, strict=True))
+        return write_frames(folder, named, self._facts(first))
+
+    def _facts(self, native: int) -> dict[str, str]:
+        """What the PNGs of the section that holds the model's frame `native` say of its making, in all runs alike."""
+        request, plan = self._brief.request, self._brief.plan
+        made, _ = self._folder.facts(plan.by_section[plan.grid.owner(native)].number)
+        model = Path(request.model).name  # where it lies is nobody else's business
+        made_by = {"prompt": made.prompt, "seed": request.seed, "model": model, "model_sha256": self._model}
+        boards = {str(board.frame): board.image for board in request.boards}
+        settings = {"steps": made.steps, "solver": str(self._brief.solver), "schedule": request.schedule}
+        return {
+            "Software": "Shotpack",
+            "Description": made.prompt,
+            "shotpack": json.dumps({**made_by, **settings, "boards": boards}, ensure_ascii=False),
+        }
+
+    def finish(self, brief: Brief, circumstances: Mapping[str, Any], asked: Callable[[], bool]) -> Iterator[Progress]:
+        """Write the movie, and the record of the shot as `brief`, which may have been amended, made it.
+
+        `asked` is called after each frame of the movie: where somebody wants to be heard it is told at once how far it
+        is. Closed before its end, it leaves no movie, and no record.
+        """
+        yield from self._write_movie(asked)
+        family = self._family
+        model = {
+            "name": Path(self._brief.request.model).name,
+            "family": family.spec.family,
+            "sha256": self._model,
+        }
+        self._folder.finish(shot_record(brief, model, family.device, self._clock, self._folder, circumstances))
+
+    def _write_movie(self, asked: Callable[[], bool]) -> Iterator[Progress]:
+        yield Progress("writing the movie")
+        wanted = self._brief.request.frames
+        frames = [self._folder.frames / frame_name(frame, wanted) for frame in range(1, wanted + 1)]
+        told, percent = time.monotonic(), 0
+        with closing(movie_by_frames(self._folder.movie, frames, self._brief.exact_fps)) as writing:
+            while True:
+                with self._clock.measure("movie"):  # and not what passes while somebody else has the turn
+                    written = next(writing, None)
+                if written is None:
+                    return
+                now = 100 * written // wanted
+                if asked() or (now > percent and time.monotonic() - told >= _TELL_SECONDS):
+                    told, percent = time.monotonic(), now
+                    yield Progress(f"writing the movie, {percent} %")
+
+
+def _span(planned: PlannedSection) -> range:
+    """From the first to the last pixel frame that a section's decode set."""
+    blocks = [*planned.decode.final, *planned.decode.provisional]
+    return range(min(block.start for block in blocks), max(block.stop for block in blocks))

@@ -1,0 +1,48 @@
+"""`shot.json`: everything that made a shot, for provenance and for making it again."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from ..protocol import to_json
+from .resolve import Brief
+from .shot_folder import ShotFolder
+from .time_left import Clock
+
+_PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy", "pillow")
+
+
+def shot_record(
+    brief: Brief,
+    model: dict[str, str],
+    device: torch.device,
+    clock: Clock,
+    folder: ShotFolder,
+    circumstances: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The record of a finished shot; `model` holds name, family and fingerprint, `circumstances` memory and kernels.
+
+    Times are seconds, sizes bytes.
+    """
+    plan = brief.plan
+    sections = [
+        {**to_json(section), "latents": f"checkpoint/latents-{planned.number:04d}.safetensors"}
+        | {"decoded_latents": len(planned.decode.latents), "seconds": seconds}
+        | to_json(made)
+        for section, planned in zip(brief.section_plans(), plan.made, strict=True)
+        for made, seconds in (folder.facts(planned.number),)
+    ]
+    return {
+        "request": to_json(brief.request),
+        "model": model,
+        "plan": {"model_frames": plan.frames, "sections": sections},
+        "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
+        "device": str(device),
+        **circumstances,
+        "seconds": {kind: round(seconds, 3) for kind, seconds in clock.totals.items()},
+    }

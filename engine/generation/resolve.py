@@ -1,0 +1,315 @@
+"""From what the artist asked to what will be made: the model's defaults filled in, every value checked, the plan drawn.
+
+Nothing here touches a disk or a tensor; all faults are EngineErrors of exit code 2.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, dataclass, replace
+from fractions import Fraction
+from itertools import accumulate
+
+from ..errors import Code, EngineError
+from ..framepack.packing import Kernel, Order, Schedule, check_kernels, parse, with_window
+from ..framepack.plan import Grid, PlannedSection, ShotPlan, plan_shot
+from ..framepack.solvers.base import Solver
+from ..models.spec import ModelSpec, Speed
+from ..protocol import (
+    FPS_MAXIMUM,
+    FRAMES_MAXIMUM,
+    GUIDANCE_MAXIMUM,
+    SEED_MAXIMUM,
+    STEPS_MAXIMUM,
+    SectionPlan,
+    ShotRequest,
+    Start,
+)
+from .frame_rates import Conform, rate
+from .start_frames import lead_in, lead_pictures
+
+WINDOW_MAXIMUM = 33
+CONTEXT_MAXIMUM = 256
+
+
+@dataclass(frozen=True)
+class Directions:
+    """How one section is made: what an artist may still change before the section is begun."""
+
+    prompt: str
+    steps: int
+    guidance: float
+
+
+AMENDABLE = ("prompt", "prompts", "steps", "guidance")
+"""Fields of a request that may change while its shot is made; sections already made stay as they are."""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A request with nothing left open, and its plan. Frames in `plan` are the model's own, counted from 0."""
+
+    request: ShotRequest
+    width: int
+    height: int
+    steps: int
+    solver: Solver
+    guidance: float
+    fps: float
+    conform: Conform
+    plan: ShotPlan
+    board_images: dict[int, str]
+    """SHA-256 of the picture for every latent in `plan.boards`."""
+    start_images: tuple[str, ...]
+    """SHA-256 of the pictures behind `plan.lead`, in time order: the start board, or a clip at the model's own rate."""
+    prompts: tuple[str, ...]
+    """The prompt of every section, by its place in time."""
+
+    negative: str | None
+    """What is to be avoided; None where guidance is not classifier-free or does nothing."""
+
+    def directions(self, section: int) -> Directions:
+        """How the section at place `section` in time is to be made."""
+        return Directions(self.prompts[section], self.steps, self.guidance)
+
+    @property
+    def exact_fps(self) -> Fraction:
+        """The shot's frame rate as a fraction."""
+        return rate(self.fps)
+
+    def frames_of(self, natives: range) -> range:
+        """The shot's frames (from 0) that show the model's frames `natives`."""
+        return self.conform.frames_of(natives, self.request.frames)
+
+    def section_frames(self, section: int) -> range:
+        """The shot's frames (from 0) that section `section` adds; the first section's include the start board's."""
+        return self.frames_of(self.plan.grid.own_frames(section))
+
+    def section_plans(self) -> tuple[SectionPlan, ...]:
+        """The plan as events carry it: sections in the sequence of making, frames counted from 1."""
+        return tuple(self._section_plan(planned) for planned in self.plan.made)
+
+    def _section_plan(self, planned: PlannedSection) -> SectionPlan:
+        frames = self.section_frames(planned.section)
+        return SectionPlan(planned.section, frames.start + 1, frames.stop, self.prompts[planned.section])
+
+
+def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]) -> Brief:
+    """Fill in what `request` leaves open from `spec`, check every value and draw the plan.
+
+    `default_size` is the (width, height) that fits what the shot starts from. Raises EngineError naming the first
+    fault.
+    """
+    _whole("steps", request.steps, 1, STEPS_MAXIMUM)
+    _whole("seed", request.seed, 0, SEED_MAXIMUM)
+    _whole("window", request.window, 1, WINDOW_MAXIMUM)
+    _number("fps", request.fps, 1, FPS_MAXIMUM)
+    _number("guidance", request.guidance, 0, GUIDANCE_MAXIMUM)
+    _number("cfg", request.cfg, 1, GUIDANCE_MAXIMUM)
+    if not 1 <= request.frames <= FRAMES_MAXIMUM:
+        raise EngineError(Code.FRAMES_INVALID, frames=request.frames, maximum=FRAMES_MAXIMUM)
+    width, height = _size(request, spec, default_size)
+    solver = Solver(_choice("solver", request.solver or spec.solver, [*spec.solvers]))
+    _check_start(request, spec)
+    schedule = parse(_schedule(request, spec))
+    if schedule.order() not in spec.schedules:
+        raise EngineError(
+            Code.CHOICE_INVALID, name="order", value=schedule.order(), allowed=", ".join(sorted(spec.schedules))
+        )
+
+    _check_packing(schedule, spec)
+
+    fps = float(request.fps or spec.native_fps)
+    native = rate(spec.native_fps)
+    conform = Conform(rate(fps), native) if request.conform else Conform(Fraction(1), Fraction(1))
+    grid = Grid(schedule.window, spec.temporal_compression, spec.seam)
+    boards = _boards(request, spec, conform, grid)
+    pictures = lead_pictures(request, conform, grid, schedule)
+    plan = plan_shot(
+        conform.native_frames(request.frames),
+        grid=grid,
+        schedule=schedule,
+        boards=sorted(boards),
+        lead=lead_in(spec, grid, len(pictures), clip=bool(request.clip)),
+    )
+    steps = -(-(request.steps or spec.steps) // spec.stages) * spec.stages
+    speed = Speed(_choice("speed", request.speed, [*Speed]))
+    guidance = spec.guidance if request.guidance is None else request.guidance
+    settled = replace(
+        request,
+        fps=fps,
+        width=width,
+        height=height,
+        steps=steps,
+        order=str(plan.order),
+        schedule=str(schedule),
+        solver=str(solver),
+        window=grid.window,
+        guidance=guidance,
+        cache=request.cache or spec.caches.get(speed, "none"),
+        negative=request.negative or spec.negative,
+    )
+    by_latent = {latent: boards[frame] for latent, frame in _latent_frames(plan, sorted(boards))}
+    return Brief(
+        request=settled,
+        width=width,
+        height=height,
+        steps=steps,
+        solver=solver,
+        guidance=guidance,
+        fps=fps,
+        conform=conform,
+        plan=plan,
+        board_images=by_latent,
+        start_images=pictures,
+        prompts=_prompts(request, conform, grid, plan.sections),
+        negative=settled.negative if (guidance if spec.classifier_free else request.cfg) > 1 else None,
+    )
+
+
+def _schedule(request: ShotRequest, spec: ModelSpec) -> str:
+    if request.schedule is not None:
+        schedule = parse(request.schedule)
+        for name, asked, says in (
+            ("order", request.order, schedule.order()),
+            ("window", request.window, schedule.window),
+        ):
+            if asked is not None and str(asked) != str(says):
+                detail = f"--{name} {asked} was asked for as well, but it says {says}"
+                raise EngineError(Code.SCHEDULE_INVALID, schedule=request.schedule, detail=detail)
+        return request.schedule
+    order = Order(_choice("order", request.order or _own_order(request, spec), sorted(spec.schedules)))
+    return with_window(spec.schedules[order], request.window or spec.window)
+
+
+def _own_order(request: ShotRequest, spec: ModelSpec) -> Order:
+    """The model's own order; toward a later board the inverted one where it was trained for that as well.
+
+    In forward order no section sees a board that is still to come (`plan`): the shot would jump to it.
+    """
+    later = any(board.frame > 1 for board in request.boards)
+    both = spec.order is Order.FORWARD and Order.INVERTED in (spec.trained_orders or spec.schedules)
+    return Order.INVERTED if later and both else spec.order
+
+
+def _check_packing(schedule: Schedule, spec: ModelSpec) -> None:
+    """Refuse a schedule the weights have no kernels for, and one that leaves a kernel of theirs without frames."""
+    trained = spec.schedules[schedule.order()]
+    check_kernels(schedule, spec.kernels, trained)
+    blocks = (*schedule.before, *schedule.after)
+    idle = [
+        Kernel(*kernel).name for kernel in spec.kernels if kernel not in {astuple(block.kernel) for block in blocks}
+    ]
+    detail = ""
+    if idle:
+        detail = f"it gives the kernel {idle[0]} no frames"
+    elif schedule.anchor and schedule.endpoint:
+        detail = "it keeps frames at both ends"
+    elif schedule.window > WINDOW_MAXIMUM or sum(block.frames for block in blocks) > CONTEXT_MAXIMUM:
+        detail = f"it is longer than {WINDOW_MAXIMUM} frames in a section or {CONTEXT_MAXIMUM} in its context"
+    if detail:
+        raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=str(schedule), detail=detail, suggestion=trained)
+
+
+def _size(request: ShotRequest, spec: ModelSpec, default: tuple[int, int]) -> tuple[int, int]:
+    width, height = (request.width or default[0], request.height or default[1])
+    smallest, largest = spec.side_limits
+    multiple = spec.size_multiple
+    if any(side % multiple or not smallest <= side <= largest for side in (width, height)):
+        nearest = [min(largest, max(smallest, round(side / multiple) * multiple)) for side in (width, height)]
+        raise EngineError(
+            Code.SIZE_INVALID,
+            width=width,
+            height=height,
+            multiple=multiple,
+            minimum=smallest,
+            maximum=largest,
+            suggestion=f"{nearest[0]}x{nearest[1]}",
+        )
+    return width, height
+
+
+def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
+    """Refuse a start that the model has no way to begin from, and guidance it has not learnt."""
+    if request.start not in spec.starts:
+        words = {Start.BOARD: "a board", Start.TEXT: "words alone", Start.CLIP: "frames that precede it"}
+        raise EngineError(
+            Code.START_UNSUPPORTED, start=words[request.start], allowed=" or ".join(words[each] for each in spec.starts)
+        )
+    if request.clip and request.boards:
+        raise EngineError(
+            Code.BOARD_INVALID,
+            frame=request.boards[0].frame,
+            detail="the shot goes on from other frames",
+            advice="give a board or the frames before the shot, not both",
+        )
+    if spec.classifier_free and request.cfg > 1:
+        allowed = "1, since this model's guidance is classifier-free already: set guidance instead"
+        raise EngineError(Code.NUMBER_INVALID, name="cfg", value=request.cfg, allowed=allowed)
+
+
+def _boards(request: ShotRequest, spec: ModelSpec, conform: Conform, grid: Grid) -> dict[int, str]:
+    """Board pictures by the model's frame they lie at."""
+    boards: dict[int, str] = {}
+    taken: dict[int, int] = {}
+    for board in sorted(request.boards, key=lambda board: board.frame):
+        if not 1 <= board.frame <= request.frames:
+            raise EngineError(
+                Code.BOARD_INVALID,
+                frame=board.frame,
+                detail=f"the shot has frames 1 to {request.frames}",
+                advice="move it inside the shot",
+            )
+        if board.frame > 1 and not spec.boards_within:
+            raise EngineError(
+                Code.BOARD_INVALID,
+                frame=board.frame,
+                detail="this model takes a board at the start only",
+                advice="leave the others out, or use another model",
+            )
+        native = conform.native_of(board.frame - 1)
+        latent = grid.latent_of(native)
+        if latent in taken:
+            raise EngineError(
+                Code.BOARD_INVALID,
+                frame=board.frame,
+                detail=f"the board at frame {taken[latent]} is too near",
+                advice=f"keep boards at least {grid.compression} frames apart",
+            )
+        taken[latent] = board.frame
+        boards[native] = board.image
+    if request.boards and 0 not in boards:
+        raise EngineError(Code.BOARD_INVALID, frame=1, detail="it is missing", advice="give the start board")
+    return boards
+
+
+def _latent_frames(plan: ShotPlan, frames: list[int]) -> list[tuple[int, int]]:
+    """(latent, board frame) for every latent in `plan.boards`; an end board may stand at two latents."""
+    pairs = list(zip(plan.boards, frames, strict=False))
+    return [*pairs, (plan.boards[-1], frames[-1])] if len(plan.boards) > len(frames) else pairs
+
+
+def _prompts(request: ShotRequest, conform: Conform, grid: Grid, sections: int) -> tuple[str, ...]:
+    changes = {0: request.prompt}
+    for change in sorted(request.prompts, key=lambda change: change.frame):
+        if not 1 <= change.frame <= request.frames:
+            allowed = f"1 to {request.frames}"
+            raise EngineError(Code.NUMBER_INVALID, name="the frame of a prompt", value=change.frame, allowed=allowed)
+        changes[grid.section_of(conform.native_of(change.frame - 1), sections)] = change.text
+    return tuple(accumulate(range(1, sections), lambda said, section: changes.get(section, said), initial=changes[0]))
+
+
+def _whole(name: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise EngineError(Code.NUMBER_INVALID, name=name, value=value, allowed=f"a whole number from {least} to {most}")
+
+
+def _number(name: str, value: float | None, least: float, most: float) -> None:
+    if value is not None and not (math.isfinite(value) and least <= value <= most):
+        raise EngineError(Code.NUMBER_INVALID, name=name, value=value, allowed=f"a number from {least:g} to {most:g}")
+
+
+def _choice(name: str, value: str, allowed: list[str]) -> str:
+    if value not in allowed:
+        raise EngineError(Code.CHOICE_INVALID, name=name, value=value, allowed=", ".join(allowed))
+    return value

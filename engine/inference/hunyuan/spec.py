@@ -1,0 +1,76 @@
+"""Released FramePack on HunyuanVideo as data: what is released (template, layouts, sizes, defaults), with its source.
+
+Released code means github.com/lllyasviel/FramePack.
+"""
+
+from __future__ import annotations
+
+from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
+
+from ...framepack.packing import Order
+from ...framepack.plan import Seam
+from ...framepack.sigmas import FlowShift
+from ...framepack.solvers.base import Solver
+from ...models.spec import ModelSpec, Preview, Speed
+
+# The released latent-to-RGB map for previews (diffusers_helper/hunyuan.py), one row a latent channel.
+_PREVIEW = Preview(
+    matrix=(
+        (-0.0395, -0.0331, 0.0445),
+        (0.0696, 0.0795, 0.0518),
+        (0.0135, -0.0945, -0.0282),
+        (0.0108, -0.0250, -0.0765),
+        (-0.0209, 0.0032, 0.0224),
+        (-0.0804, -0.0254, -0.0639),
+        (-0.0991, 0.0271, -0.0669),
+        (-0.0646, -0.0422, -0.0400),
+        (-0.0696, -0.0595, -0.0894),
+        (-0.0799, -0.0208, -0.0375),
+        (0.1166, 0.1627, 0.0962),
+        (0.1165, 0.0432, 0.0407),
+        (-0.2315, -0.1920, -0.1355),
+        (-0.0270, 0.0401, -0.0821),
+        (-0.0616, -0.0997, -0.0727),
+        (0.0249, -0.0469, -0.1703),
+    ),
+    bias=(0.0259, -0.0192, -0.0761),
+)
+
+# The released size buckets (diffusers_helper/bucket_tools.py), key 640, as (width, height) in the released sequence.
+_WIDE = ((416, 960), (448, 864), (480, 832), (512, 768), (544, 704), (576, 672), (608, 640))
+_SIZES = tuple((width, height) for height, width in (*_WIDE, *((b, a) for a, b in reversed(_WIDE))))
+
+RELEASED = ModelSpec(
+    family="framepack-hunyuan",
+    title="FramePack on HunyuanVideo",
+    licence="unknown",
+    latent_channels=16,
+    spatial_compression=8,
+    temporal_compression=4,
+    patch=(1, 2, 2),
+    window=9,
+    seam=Seam.BLEND,
+    schedules={
+        Order.INVERTED: "f1k1_x_g9_f1k1f2k2f16k4_td",
+        Order.FORWARD: "f1k1_td_f16k4f2k2f1k1_g9",
+        Order.ENDPOINT: "td_f16k4f2k2f1k1_g9_x_f1k1",
+    },
+    kernels=((1, 2, 2), (2, 4, 4), (4, 8, 8)),
+    trained_orders=(),
+    size_multiple=16,
+    side_limits=(32, 2048),
+    sizes=_SIZES,
+    native_fps=30,
+    steps=25,
+    guidance=10.0,
+    order=Order.INVERTED,
+    solver=Solver.UNIPC,
+    solvers=(Solver.UNIPC, Solver.EULER),
+    shift=FlowShift(),
+    prompt_template=DEFAULT_PROMPT_TEMPLATE["template"],
+    prompt_crop=DEFAULT_PROMPT_TEMPLATE["crop_start"],
+    prompt_tokens=256,
+    preview=_PREVIEW,
+    # The released demo's own threshold; its authors say about 2.1x.
+    caches={Speed.BALANCED: "teacache:0.15", Speed.FAST: "teacache:0.25"},
+)

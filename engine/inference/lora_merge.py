@@ -1,0 +1,129 @@
+"""LoRA files into a transformer: read in the formats people have, renamed by diffusers, merged by peft.
+
+Three formats are met: diffusers' own, the original HunyuanVideo or Wan names, and Kohya's (musubi-tuner's) flattened
+names of either. Kohya's become one of the others here; diffusers' loader knows those. The layers are merged into the
+weights before those travel anywhere, so that a placement never sees them and a step costs what it costs without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from ..errors import Code, EngineError
+from ..models.lora_files import LoraFile
+
+_ADAPTER = "shotpack"
+_KOHYA = "lora_unet_"
+_PREFIXES = ("transformer.", "diffusion_model.")
+_HUNYUAN = (
+    (re.compile(r"(double_blocks)_(\d+)_((?:img|txt)_attn_(?:qkv|proj))"), r"\1.\2.\3"),
+    (re.compile(r"(double_blocks)_(\d+)_((?:img|txt)_mlp)_(fc[12])"), r"\1.\2.\3.\4"),
+    (re.compile(r"(double_blocks)_(\d+)_((?:img|txt)_mod)_(linear)"), r"\1.\2.\3.\4"),
+    (re.compile(r"(single_blocks)_(\d+)_(linear[12])"), r"\1.\2.\3"),
+    (re.compile(r"(single_blocks)_(\d+)_(modulation)_(linear)"), r"\1.\2.\3.\4"),
+)
+"""Flattened names of the original HunyuanVideo's layers, and the names, which diffusers knows."""
+_WAN = (
+    (re.compile(r"blocks_(\d+)_self_attn_([qkv])"), r"blocks.\1.attn1.to_\2"),
+    (re.compile(r"blocks_(\d+)_self_attn_o"), r"blocks.\1.attn1.to_out.0"),
+    (re.compile(r"blocks_(\d+)_cross_attn_([qkv])"), r"blocks.\1.attn2.to_\2"),
+    (re.compile(r"blocks_(\d+)_cross_attn_o"), r"blocks.\1.attn2.to_out.0"),
+    (re.compile(r"blocks_(\d+)_ffn_0"), r"blocks.\1.ffn.net.0.proj"),
+    (re.compile(r"blocks_(\d+)_ffn_2"), r"blocks.\1.ffn.net.2"),
+)
+"""Flattened names of the original Wan's layers, and diffusers', whose own reading wants every layer of a block."""
+
+
+def merge_loras(transformer: Any, loras: Sequence[LoraFile], reader: Any) -> None:
+    """Add `loras` to the weights of `transformer`, a diffusers transformer, each as much as it says.
+
+    `reader` is the class of diffusers whose `lora_state_dict` knows the names of its layers. Raises EngineError
+    `lora_invalid` for a file that is none, or was made for another model.
+    """
+    for lora in loras:
+        layers = _layers(lora, transformer, reader)
+        try:
+            transformer.load_lora_adapter(layers, adapter_name=_ADAPTER, prefix=None)
+        except (ValueError, RuntimeError, KeyError) as fault:
+            raise _invalid(lora, " ".join(str(fault).split())[:160]) from fault
+        transformer.set_adapters([_ADAPTER], [lora.weight])
+        transformer.fuse_lora(adapter_names=[_ADAPTER])
+        transformer.unload_lora()
+
+
+def _layers(lora: LoraFile, transformer: Any, reader: Any) -> dict[str, torch.Tensor]:
+    """The file's layers under the names of `transformer`'s modules: `MODULE.lora_A.weight`, `MODULE.lora_B.weight`."""
+    try:
+        tensors = load_file(lora.path)
+    except (OSError, SafetensorError) as fault:
+        raise _invalid(lora, str(fault)) from fault
+    modules = {name: module for name, module in transformer.named_modules() if isinstance(module, torch.nn.Linear)}
+    if any(name.startswith(_KOHYA) for name in tensors):
+        tensors = _from_kohya(lora, tensors, modules)
+    tensors = reader.lora_state_dict(_scaled(tensors))
+    layers = {_without_prefix(name): tensor for name, tensor in tensors.items()}
+    unknown = sorted({_module(name) for name in layers} - modules.keys())
+    if not layers or unknown:
+        detail = f"the model has no layer '{unknown[0]}'" if unknown else "it holds no layers"
+        raise _invalid(lora, detail)
+    for name, tensor in layers.items():
+        module = modules[_module(name)]
+        side = module.in_features if ".lora_A" in name else module.out_features
+        if tensor.shape[1 if ".lora_A" in name else 0] != side:
+            raise _invalid(lora, f"its layer '{_module(name)}' has another size than the model's")
+    return layers
+
+
+def _from_kohya(
+    lora: LoraFile, tensors: Mapping[str, torch.Tensor], modules: Mapping[str, Any]
+) -> dict[str, torch.Tensor]:
+    """Kohya's flattened names as plain ones: `lora_down` is A, `lora_up` is B, `alpha` stays."""
+    flattened = {name.replace(".", "_"): name for name in modules}
+    kinds = {"lora_down.weight": "lora_A.weight", "lora_up.weight": "lora_B.weight", "alpha": "alpha"}
+    plain = {}
+    for key, tensor in tensors.items():
+        flat, _, kind = key.removeprefix(_KOHYA).partition(".")
+        name = flattened.get(flat) or _original_name(flat)
+        if name is None or kind not in kinds:
+            raise _invalid(lora, f"the model has no layer '{flat}'" if name is None else f"it holds a '{kind}'")
+        plain[f"transformer.{name}.{kinds[kind]}"] = tensor
+    return plain
+
+
+def _original_name(flat: str) -> str | None:
+    for pattern, name in (*_HUNYUAN, *_WAN):
+        if found := pattern.fullmatch(flat):
+            return found.expand(name)
+    return None
+
+
+def _scaled(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Without alphas: B is multiplied by alpha over rank, which is what alpha means."""
+    alphas = {name.removesuffix(".alpha"): float(each) for name, each in tensors.items() if name.endswith(".alpha")}
+    scaled = {}
+    for name, tensor in tensors.items():
+        if name.endswith(".alpha"):
+            continue
+        module = _module(name)
+        if ".lora_B" in name and module in alphas:
+            tensor = tensor * (alphas[module] / tensor.shape[1])
+        scaled[name] = tensor
+    return scaled
+
+
+def _module(name: str) -> str:
+    return re.split(r"\.lora_[AB]\b", name)[0]
+
+
+def _without_prefix(name: str) -> str:
+    return next((name.removeprefix(prefix) for prefix in _PREFIXES if name.startswith(prefix)), name)
+
+
+def _invalid(lora: LoraFile, detail: str) -> EngineError:
+    return EngineError(Code.LORA_INVALID, lora=lora.name, detail=detail)

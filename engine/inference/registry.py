@@ -1,0 +1,162 @@
+"""From a model folder to a running family: which one it is, its spec with the folder's own facts, its device."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ..errors import Code, EngineError
+from ..models.checksums import fingerprint
+from ..models.folder import ModelFolder
+from ..models.lora_files import LoraFile
+from ..models.safetensors_headers import WeightsError
+from ..models.spec import ModelSpec, Speed
+from .family import Family
+from .helios.family import Helios
+from .helios.spec import HELIOS_BASE, HELIOS_DISTILLED, HELIOS_MID
+from .hunyuan.family import HunyuanFramePack
+from .hunyuan.spec import RELEASED
+from .memory.measure import measure_room
+from .memory.placement import Extent, Placed, Placement, place
+from .speed.kernels import AS_RELEASED, Kernels, choose_kernels
+from .speed.step_cache import StepCache
+from .speed.step_cache_choice import CacheChoice
+
+_SPECS = {spec.family: spec for spec in (RELEASED, HELIOS_BASE, HELIOS_MID, HELIOS_DISTILLED)}
+_PIPELINES = {"HeliosPipeline": HELIOS_BASE.family, "HeliosPyramidPipeline": HELIOS_MID.family}
+"""Whose weights a folder holds that names no family, where it is not released FramePack."""
+# What a folder's `shotpack.json` may say of its model, under the names that spec and facts share.
+_OVERRIDES = (
+    *("licence", "prompt_template", "prompt_crop", "prompt_tokens", "native_fps", "sizes", "side_limits"),
+    *("steps", "guidance", "shift", "far_shift", "order", "trained_orders", "preview", "caches", "mag_ratios"),
+)
+
+_FAMILIES: dict[str, Any] = {
+    RELEASED.family: HunyuanFramePack,
+    HELIOS_BASE.family: Helios,
+    HELIOS_MID.family: Helios,
+    HELIOS_DISTILLED.family: Helios,
+}
+
+
+def spec_of(folder: ModelFolder) -> ModelSpec:
+    """The family's spec with what the folder's `shotpack.json` says instead; without one the released values hold."""
+    facts = folder.facts
+    family = facts.family or _PIPELINES.get(folder.pipeline, RELEASED.family)
+    if family == HELIOS_MID.family and "is_distilled" in folder.flags:
+        family = HELIOS_DISTILLED.family
+    if family not in _SPECS:
+        detail = f"it names the family '{family}', which this version does not know"
+        raise EngineError(Code.MODEL_DAMAGED, path=str(folder.path), detail=detail, advice="update Shotpack")
+    said = {name: getattr(facts, name) for name in _OVERRIDES}
+    given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+    if facts.order:
+        given.setdefault("trained_orders", (facts.order,))
+    if family == HELIOS_MID.family and "is_cfg_zero_star" not in folder.flags:
+        given["traits"] = ()
+    return replace(_SPECS[family], title=facts.title or folder.name, starts=folder.starts, **given)
+
+
+class Families:
+    """Opens families, and keeps the last one: the next shot of the same model need not load it again.
+
+    `loading` is told which network is being loaded.
+    """
+
+    def __init__(self, loading: Callable[[str], None] = lambda _: None) -> None:
+        self._loading = loading
+        self._last: tuple[object, Family] | None = None
+
+    def open(
+        self,
+        folder: ModelFolder,
+        spec: ModelSpec,
+        device: torch.device,
+        cache: CacheChoice | None,
+        placement: Placement,
+        loras: tuple[LoraFile, ...] = (),
+        kernels: Kernels = AS_RELEASED,
+    ) -> Family:
+        """A family ready to run on `device`; its networks are loaded when first needed.
+
+        Other LoRAs or kernels mean another family: nothing of one job's is left in the next.
+        """
+        key = (fingerprint(folder), spec, device, cache, placement, loras, kernels)
+        if self._last is None or self._last[0] != key:
+            self.close()
+            step_cache = StepCache(cache, spec.mag_ratios) if cache else None
+            kind = _FAMILIES[spec.family]
+            family = kind(folder.components, spec, device, step_cache, placement, loras, self._loading, kernels)
+            self._last = key, family
+        return self._last[1]
+
+    @property
+    def last(self) -> Family | None:
+        """The family that is kept, if any."""
+        return self._last[1] if self._last else None
+
+    def close(self) -> None:
+        """Let go of the family that is kept, and of its memory."""
+        if self._last is None:
+            return
+        compiled = self._last[1].kernels.compiled
+        self._last = None
+        if compiled:
+            torch.compiler.reset()  # else what was compiled for this one counts against the next one's limit
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if torch.backends.mps.is_available():
+            torch.mps.empty_cache()
+
+
+def place_model(
+    folder: ModelFolder,
+    spec: ModelSpec,
+    extent: Extent,
+    device: torch.device,
+    *,
+    limit: int | None = None,
+    leaner: int = 0,
+    eighth: bool = False,
+) -> Placed:
+    """Where the model's networks are to live on `device` for sections of `extent`, using at most `limit` bytes of it.
+
+    `leaner` and `eighth` as in `place`. Raises EngineError `model_damaged`.
+    """
+    try:
+        demand = _FAMILIES[spec.family].demand(folder.components, spec, extent, device)
+    except (WeightsError, OSError, LookupError, TypeError, ValueError) as fault:
+        raise folder.damage(f"its parts cannot be measured ({' '.join(str(fault).split())[:160]})") from fault
+    return place(demand, measure_room(device, limit), leaner=leaner, eighth=eighth)
+
+
+def kernels_for(
+    folder: ModelFolder, spec: ModelSpec, extent: Extent, device: torch.device, placement: Placement, speed: Speed
+) -> Kernels:
+    """What the model's blocks are to run on at `speed`, where `place_model` has put it; may take a GPU a second or two.
+
+    Raises OSError, LookupError and ValueError for a folder that `place_model` would not have passed.
+    """
+    return choose_kernels(_FAMILIES[spec.family].attention(folder.components, spec, extent, device), speed, placement)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device `name` means: `auto` (the best there is), `cpu`, `cuda`, `cuda:N` or `mps`.
+
+    Raises EngineError `device_missing` with what there is.
+    """
+    available = [f"cuda:{n}" for n in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if torch.backends.mps.is_available():
+        available.append("mps")
+    available.append("cpu")
+    if name == "auto":
+        return torch.device(available[0])
+    wanted = "cuda:0" if name == "cuda" else name
+    if wanted not in available:
+        raise EngineError(Code.DEVICE_MISSING, device=name, available=" or ".join(["auto", *available]))
+    return torch.device(wanted)
