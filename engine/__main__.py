@@ -3,64 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import traceback
-from typing import NoReturn
 
+from . import command_line
 from .commands import doctor, generate, models, serve
-from .console import give_up, open_streams, say
-from .errors import Code, EngineError
-from .media.files import DISK_FULL
-from .quiet import quiet_libraries
-from .sketch import command as sketch
 
-_INTERRUPTED = 130
-
-
-class _Parser(argparse.ArgumentParser):
-    """One line for what is wrong, instead of the whole usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"shotpack: {message}; see '{self.prog} --help'.\n")
+_MOVED = "shotpack: 'sketch' is 'python -m training' now, in Shotpack's own repository; write that instead.\n"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the process's exit code: 0, 2 bad input, 3 model, 4 out of memory, 130 interrupted."""
-    open_streams()
-    parser = _Parser(prog="python -m engine", description="Shotpack's engine: boards and prompts to shots.")
-    parser.add_argument("--traceback", action="store_true", help="print where an error came from")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for command in (generate, serve, models, sketch, doctor):
+    """Run one command; returns the process's exit code, as `command_line.run` says."""
+    parser = command_line.Parser(prog="python -m engine", description="Shotpack's engine: boards and prompts to shots.")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=command_line.Parser)
+    for command in (generate, serve, models, doctor):
         command.add_parser(subparsers)
-    args = parser.parse_args(arguments)
-    quiet_libraries()
-    # A polite kill ends like Ctrl-C: finished sections are kept, and the exit code says so.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return int(args.run(args))
-    except EngineError as error:
-        if args.traceback:
-            traceback.print_exc()
-        say(f"shotpack: {error.line}")
-        return error.exit_code
-    except KeyboardInterrupt:
-        say("shotpack: Interrupted; finished sections are kept, go on with --resume.")
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell, and Python must not complain while closing stdout.
-        give_up(sys.stdout)
-        return _INTERRUPTED
-    except Exception as fault:
-        if isinstance(fault, OSError) and fault.errno in DISK_FULL:
-            full = EngineError(Code.DISK_FULL, path=str(fault.filename or "the place where the output goes"))
-            give_up(sys.stdout)  # it would be tried once more at the end
-            say(f"shotpack: {full.line}")
-            return full.exit_code
-        traceback.print_exc()
-        detail = f"{type(fault).__name__}: {fault}"
-        say(f"shotpack: {EngineError(Code.INTERNAL, detail=detail).line}")
-        return EngineError(Code.INTERNAL, detail=detail).exit_code
+    _add_what_moved(subparsers)
+    return command_line.run(parser, arguments)
+
+
+def _add_what_moved(subparsers: argparse._SubParsersAction[command_line.Parser]) -> None:
+    """0.1.0's command for the small model tells where it has gone."""
+    moved = subparsers.add_parser("sketch", add_help=False, prefix_chars="\0")
+    moved.add_argument("rest", nargs="*")
+    moved.set_defaults(run=lambda _: moved.exit(2, _MOVED))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ import numpy as np
 
 from engine.generation.job import prepare, run
 from engine.inference.registry import Families
+from engine.media.measures import psnr
 from engine.models.catalog import find_model
 from engine.protocol import Board, ShotRequest
-from engine.sketch.measures import psnr
-from engine.sketch.moves import CAMERA_MOVES
-from engine.sketch.trials import as_board, draw_trials, read_frames
 from tests.bench.table import Row
+from training.evaluation.trials import as_board, draw_trials, read_frames
+from training.scenes.moves import CAMERA_MOVES
 
 CACHES = ("first-block:0.05", "first-block:0.1", "first-block:0.2", "teacache:0.1", "teacache:0.15", "teacache:0.25")
 SPEEDS = ("balanced", "fast")

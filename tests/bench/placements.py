@@ -20,11 +20,11 @@ from engine.generation import job
 from engine.inference.memory.placement import SMALL_TILE, TILE, Placed, Placement
 from engine.inference.speed import quantize as eight_bits_module
 from engine.models.catalog import find_model
-from engine.sketch.data import random_clip
-from engine.sketch.moves import Motion, Move
-from engine.sketch.pictures import to_signed
-from engine.sketch.trials import HELD_OUT, as_board, draw_trials, shoot
 from tests.bench.table import Row
+from training.evaluation.trials import HELD_OUT, as_board, draw_trials, shoot
+from training.picture_bank import to_signed
+from training.scenes.clips import random_clip
+from training.scenes.moves import Motion, Move
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIZES = ("256x144", "512x288")

@@ -12,11 +12,11 @@ from diffusers import HunyuanVideoFramepackPipeline
 
 from engine.inference.hunyuan.spec import RELEASED
 from engine.models.catalog import find_model
-from engine.sketch.bank import ClipLatents, StillEncoder
-from engine.sketch.data import random_clip
-from engine.sketch.foresight import as_new, foresight
-from engine.sketch.moves import Motion, Move, Speed
-from engine.sketch.trials import SIZE
+from training.evaluation.foresight import as_new, foresight
+from training.evaluation.trials import SIZE
+from training.latent_bank import ClipLatents, StillEncoder
+from training.scenes.clips import random_clip
+from training.scenes.moves import Motion, Move, Speed
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from engine.inference.hunyuan.spec import RELEASED
-from engine.sketch.emphasis import emphasis
-from engine.sketch.train import train
 from tests.engine.test_sketch_training import CPU, SETTINGS, small_run
+from training.loss_weights import emphasis
+from training.train_transformer import train
 
 
 def board_and_shots() -> tuple[torch.Tensor, torch.Tensor]:

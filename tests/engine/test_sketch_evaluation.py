@@ -1,4 +1,4 @@
-"""`sketch eval` measured by what is known: shots that are the truth itself, and shots in which nothing moves."""
+"""`training eval` measured by what is known: shots that are the truth itself, and shots in which nothing moves."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from engine.models.catalog import find_model
-from engine.sketch import evaluate, evaluation, outside, trials
-from engine.sketch.data import Clip, Picture
-from engine.sketch.evaluation import Evaluation, Extent, Sources
-from engine.sketch.trials import Trial
+from training.evaluation import evaluation, outside, trials
+from training.evaluation import report as evaluate
+from training.evaluation.evaluation import Evaluation, Extent, Sources
+from training.evaluation.trials import Trial
+from training.scenes.clips import Clip, Picture
 
 PICTURES = Path(__file__).parents[1] / "fixtures" / "pictures"
 SHOTS = 8

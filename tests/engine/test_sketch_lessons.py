@@ -11,16 +11,16 @@ from diffusers import AutoencoderKLHunyuanVideo
 
 from engine.errors import EngineError
 from engine.inference.hunyuan.spec import RELEASED
-from engine.sketch import bank as banks
-from engine.sketch.architecture import new_vae
-from engine.sketch.bank import BankRecipe, ClipLatents, StillEncoder, extend_bank, read_bank
-from engine.sketch.data import random_clip
-from engine.sketch.finish import encode_pictures
-from engine.sketch.flat import flatten, inflate
-from engine.sketch.lessons import draw_lesson
-from engine.sketch.moves import Motion, Move
-from engine.sketch.pictures import to_signed
-from engine.sketch.train import Settings, by_size, draw_batch, practised
+from training import latent_bank as banks
+from training.export import encode_pictures
+from training.latent_bank import BankRecipe, ClipLatents, StillEncoder, extend_bank, read_bank
+from training.lessons import draw_lesson
+from training.networks.architecture import new_vae
+from training.networks.flat_vae import flatten, inflate
+from training.picture_bank import to_signed
+from training.scenes.clips import random_clip
+from training.scenes.moves import Motion, Move
+from training.train_transformer import Settings, by_size, draw_batch, practised
 
 CHANNELS = (8, 16, 16, 32)
 

@@ -18,23 +18,23 @@ from engine.framepack.sigmas import FlowShift
 from engine.inference.hunyuan.spec import RELEASED
 from engine.inference.registry import spec_of
 from engine.models.folder import open_folder
-from engine.sketch import loop, train_vae
-from engine.sketch import train as training
-from engine.sketch import velocity as velocities
-from engine.sketch.architecture import FAR_SHIFT, SHIFT, new_pipeline, new_transformer, new_vae
-from engine.sketch.bank import ClipLatents
-from engine.sketch.finish import encode_pictures, fit_preview, fold_scale, write_model
-from engine.sketch.flat import flatten, inflate, looks_at_present_only
-from engine.sketch.lessons import draw_lesson
-from engine.sketch.moves import COMPONENTS, Motion, Move
-from engine.sketch.pictures import ClipBank, PictureBank, drawn_pictures, to_signed
-from engine.sketch.start import start_linear
-from engine.sketch.start_motion import start_motion
-from engine.sketch.start_transformer import start_local
-from engine.sketch.train import Settings, train
-from engine.sketch.velocity import with_own_history
-from engine.sketch.words import RATE_UNIT
 from tests.engine.checkpoints import TINY
+from training import loop, train_vae
+from training import train_transformer as training
+from training import velocity as velocities
+from training.export import encode_pictures, fit_preview, fold_scale, write_model
+from training.latent_bank import ClipLatents
+from training.lessons import draw_lesson
+from training.networks.architecture import FAR_SHIFT, SHIFT, new_pipeline, new_transformer, new_vae
+from training.networks.flat_vae import flatten, inflate, looks_at_present_only
+from training.networks.linear_vae import start_linear
+from training.networks.local_heads import start_local
+from training.networks.motion_heads import start_motion
+from training.picture_bank import ClipBank, PictureBank, drawn_pictures, to_signed
+from training.scenes.moves import COMPONENTS, Motion, Move
+from training.train_text import RATE_UNIT
+from training.train_transformer import Settings, train
+from training.velocity import with_own_history
 
 CPU = torch.device("cpu")
 CHANNELS = (8, 16, 16, 32)

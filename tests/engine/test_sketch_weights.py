@@ -13,18 +13,18 @@ from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 from PIL import Image
 from safetensors import safe_open
 
+from engine.media.measures import psnr, sharpness
 from engine.models.catalog import find_model
 from engine.models.folder import FACTS, open_folder
-from engine.sketch.data import random_clip
-from engine.sketch.finish import encode_pictures
-from engine.sketch.flat import looks_at_present_only
-from engine.sketch.measures import psnr, sharpness
-from engine.sketch.moves import CAMERA_MOVES, Motion, Move
-from engine.sketch.pictures import drawn_pictures, to_signed
-from engine.sketch.recognise import dominant, recognise
-from engine.sketch.trials import HELD_OUT, Trial, draw_trials, shoot
-from engine.sketch.words import read_rightly, sentences
 from tests.engine.checkpoints import FIXTURES
+from training.evaluation.recognise import dominant, recognise
+from training.evaluation.trials import HELD_OUT, Trial, draw_trials, shoot
+from training.export import encode_pictures
+from training.networks.flat_vae import looks_at_present_only
+from training.picture_bank import drawn_pictures, to_signed
+from training.scenes.clips import random_clip
+from training.scenes.moves import CAMERA_MOVES, Motion, Move
+from training.train_text import read_rightly, sentences
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "engine" / "sketch" / "weights"
 PICTURES = FIXTURES / "pictures"

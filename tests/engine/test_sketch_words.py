@@ -11,9 +11,9 @@ import torch
 from diffusers import HunyuanVideoFramepackPipeline
 from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
 
-from engine.sketch import words
-from engine.sketch.architecture import new_pipeline, new_transformer, new_vae
-from engine.sketch.words import RATE_UNIT, correct_words, read_rightly, read_words, sentences, teach_words, write_words
+from training import train_text as words
+from training.networks.architecture import new_pipeline, new_transformer, new_vae
+from training.train_text import RATE_UNIT, correct_words, read_rightly, read_words, sentences, teach_words, write_words
 
 CPU = torch.device("cpu")
 BATCH = 32

@@ -8,7 +8,7 @@ from diffusers import HunyuanVideoFramepackTransformer3DModel
 
 from engine.__main__ import main
 from engine.models.catalog import find_model
-from engine.sketch.widen import widened
+from training.networks.widen import widened
 
 
 @pytest.fixture(scope="module")

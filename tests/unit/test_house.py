@@ -51,7 +51,7 @@ MAY_IMPORT = {
         *SHARED,
     ),
     "engine/media": ("engine.media", "engine.errors"),
-    "engine/sketch": ("engine.sketch", "engine.framepack", "engine.models", "engine.media", *SHARED),
+    "engine/sketch": ("training", "engine.framepack", "engine.models", "engine.media", *SHARED),
     "engine/commands": ("engine",),
     "engine/__main__.py": ("engine",),
     "engine/__init__.py": (),

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.sketch.data import Clip, random_clip, random_motion
-from engine.sketch.moves import CAMERA_MOVES, OBJECT_MOVES, Motion, Move, Speed
-from engine.sketch.pen import OVERSAMPLING
+from training.scenes.clips import Clip, random_clip, random_motion
+from training.scenes.moves import CAMERA_MOVES, OBJECT_MOVES, Motion, Move, Speed
+from training.scenes.pen import OVERSAMPLING
 
 SIZE = (128, 80)
 seeds = st.integers(0, 2**32 - 1)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.sketch.data import random_clip
-from engine.sketch.drift import MEASURES, drift
-from engine.sketch.fidelity import by_section
-from engine.sketch.measures import colour, likeness, likeness_anywhere, psnr, sharpness
-from engine.sketch.moves import CAMERA_MOVES, OBJECT_MOVES, Motion, Move, Speed
-from engine.sketch.recognise import dominant, flat_clip, recognise, telling_frames
+from engine.media.measures import colour, likeness, likeness_anywhere, psnr, sharpness
+from training.evaluation.drift import MEASURES, drift
+from training.evaluation.fidelity import by_section
+from training.evaluation.recognise import dominant, flat_clip, recognise, telling_frames
+from training.scenes.clips import random_clip
+from training.scenes.moves import CAMERA_MOVES, OBJECT_MOVES, Motion, Move, Speed
 
 SIZE = (128, 80)
 

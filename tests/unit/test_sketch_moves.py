@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.sketch.moves import CAMERA_MOVES, COMPONENTS, OBJECT_MOVES, Depth, Motion, Move, Speed
+from training.scenes.moves import CAMERA_MOVES, COMPONENTS, OBJECT_MOVES, Depth, Motion, Move, Speed
 
 TOP, RIGHT = np.array([0.0, -50.0, 1.0]), np.array([50.0, 0.0, 1.0])
 CENTRE = np.array([0.0, 0.0, 1.0])

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.sketch.drawings import THINGS
-from engine.sketch.moves import Motion, Move, Speed
-from engine.sketch.prompts import DROPOUT, describe, vocabulary, write_prompt
-from engine.sketch.scenes import PLACES
+from training.scenes.drawings import THINGS
+from training.scenes.moves import Motion, Move, Speed
+from training.scenes.prompts import DROPOUT, describe, vocabulary, write_prompt
+from training.scenes.scenes import PLACES
 
 SAYS = {
     Move.PAN_LEFT: ("pan|moves|slides", "left"),

@@ -18,7 +18,7 @@ from diffusers import HunyuanVideoFramepackTransformer3DModel
 from diffusers.models.attention_processor import Attention
 from torch import nn
 
-from .moves import COMPONENTS
+from ..scenes.moves import COMPONENTS
 
 GATE = 0.5
 """Where the gates of a modulation start."""

@@ -11,12 +11,13 @@ import torch
 from diffusers import AutoencoderKLHunyuanVideo, FlowMatchEulerDiscreteScheduler, HunyuanVideoFramepackPipeline
 from torch.nn import functional
 
-from ..framepack.packing import Order
-from ..media.files import write_whole
-from ..models.folder import FACTS
-from .architecture import FAR_SHIFT, SHIFT
-from .bank import SIZES
-from .pictures import drawn_pictures, to_signed
+from engine.framepack.packing import Order
+from engine.media.files import write_whole
+from engine.models.folder import FACTS
+
+from .latent_bank import SIZES
+from .networks.architecture import FAR_SHIFT, SHIFT
+from .picture_bank import drawn_pictures, to_signed
 
 _FIT_SEED = 21
 _FIT_PICTURES = 128

@@ -28,7 +28,7 @@ from transformers import (
     SiglipVisionModel,
 )
 
-from .prompts import vocabulary
+from ..scenes.prompts import vocabulary
 
 VISION_SIDE = 48
 """Side in pixels of the square picture that the image encoder sees."""

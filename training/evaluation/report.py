@@ -1,4 +1,4 @@
-"""`sketch eval`: what the model can do, as a table of numbers and contact sheets to look at.
+"""`training eval`: what the model can do, as a table of numbers and contact sheets to look at.
 
 Everything is held out: scenes from seeds that training never used, and pictures that no training code drew. Shots go
 through the engine, a part that was stopped goes on, and every part can be asked for alone.
@@ -18,24 +18,25 @@ import torch
 from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 from PIL import Image
 
-from ..errors import Code, EngineError
-from ..framepack.packing import RELEASED_FORWARD, RELEASED_INVERTED, Order
-from ..inference.registry import choose_device, spec_of
-from ..media.files import make_folder, write_whole
-from ..models.folder import ModelFolder
-from .bank import StillEncoder, read_bank
-from .data import Picture
+from engine.errors import Code, EngineError
+from engine.framepack.packing import RELEASED_FORWARD, RELEASED_INVERTED, Order
+from engine.inference.registry import choose_device, spec_of
+from engine.media.files import make_folder, write_whole
+from engine.media.measures import psnr, sharpness
+from engine.models.folder import ModelFolder
+
+from ..latent_bank import StillEncoder, read_bank
+from ..lessons import VANILLA
+from ..picture_bank import drawn_pictures, to_signed
+from ..scenes.clips import Picture
+from ..scenes.moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Move, Speed
+from .contact_sheets import contact_sheet
 from .drift import HOLD_STILL, MEASURES, drift, long_trials
 from .evaluation import Evaluation, Extent, Row, Sources, as_pictures, obeys
 from .fidelity import by_section, still_visible
 from .foresight import GROUPS, as_new, foresight, new_clips
-from .lessons import VANILLA
-from .measures import psnr, sharpness
-from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Move, Speed
 from .outside import measure_outside
-from .pictures import drawn_pictures, to_signed
 from .recognise import Recognised
-from .sheets import contact_sheet
 from .trials import HELD_OUT, Trial, draw_trials
 
 _FAR_MOVES = (Move.PAN_LEFT, Move.TILT_DOWN, Move.ZOOM_IN, Move.ZOOM_OUT, Move.PAN_RIGHT, Move.ROLL_CLOCKWISE)

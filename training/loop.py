@@ -18,8 +18,9 @@ from safetensors.torch import load_file, save
 from torch import nn
 from tqdm import tqdm
 
-from ..media.files import make_folder, write_whole
-from .curve import draw_curve
+from engine.media.files import make_folder, write_whole
+
+from .loss_curve import draw_curve
 
 CHECKPOINT = "training.safetensors"
 CURVE = "loss.png"

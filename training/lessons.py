@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..framepack.history import History, PackedContext
-from ..framepack.packing import Order, parse
-from ..framepack.plan import Grid, PlannedSection, ShotPlan, plan_shot
-from ..models.spec import ModelSpec
+from engine.framepack.history import History, PackedContext
+from engine.framepack.packing import Order, parse
+from engine.framepack.plan import Grid, PlannedSection, ShotPlan, plan_shot
+from engine.models.spec import ModelSpec
 
 VANILLA = "td_f16k4f2k2f1k1_g9"
 """Plain next-section prediction without the start in the context (arXiv 2504.12626 v3, sampling (a))."""

@@ -21,12 +21,13 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from ..media.files import write_whole
-from .data import random_motion
-from .drawings import THINGS
-from .moves import COMPONENTS, Motion, Move, Speed
-from .prompts import describe
-from .scenes import PLACES
+from engine.media.files import write_whole
+
+from .scenes.clips import random_motion
+from .scenes.drawings import THINGS
+from .scenes.moves import COMPONENTS, Motion, Move, Speed
+from .scenes.prompts import describe
+from .scenes.scenes import PLACES
 
 _RATE = 2e-3
 RATE_UNIT = 1.25

@@ -12,17 +12,18 @@ import numpy as np
 import torch
 from diffusers import HunyuanVideoFramepackPipeline
 
-from ..framepack.packing import Order, parse
-from ..framepack.plan import Grid, plan_shot
-from ..models.spec import ModelSpec
-from .bank import ClipLatents, StillEncoder
-from .data import random_clip
-from .lessons import Lesson
-from .moves import CAMERA_MOVES, LATENTS_PER_SECTION, OBJECT_MOVES, Motion, Move, Speed
-from .prompts import describe
-from .train import seen_by_encoder
+from engine.framepack.packing import Order, parse
+from engine.framepack.plan import Grid, plan_shot
+from engine.models.spec import ModelSpec
+
+from ..latent_bank import ClipLatents, StillEncoder
+from ..lessons import Lesson
+from ..scenes.clips import random_clip
+from ..scenes.moves import CAMERA_MOVES, LATENTS_PER_SECTION, OBJECT_MOVES, Motion, Move, Speed
+from ..scenes.prompts import describe
+from ..train_transformer import seen_by_encoder
+from ..velocity import Batch, read, velocity
 from .trials import HELD_OUT, SIZE
-from .velocity import Batch, read, velocity
 
 GROUPS: Mapping[str, tuple[Move, ...]] = {
     "pans, tilts, zooms, rolls": tuple(move for move in CAMERA_MOVES if not move.has_parallax),

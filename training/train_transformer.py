@@ -17,15 +17,16 @@ from peft import LoraConfig
 from torch import nn
 from torch.nn import functional
 
-from ..errors import Code, EngineError
-from ..framepack.sigmas import shift_mu, shifted
-from ..models.spec import ModelSpec
-from .bank import ClipLatents
-from .emphasis import emphasis
+from engine.errors import Code, EngineError
+from engine.framepack.sigmas import shift_mu, shifted
+from engine.models.spec import ModelSpec
+
+from .latent_bank import ClipLatents
 from .lessons import Lesson, draw_lesson
 from .loop import Course, Training
-from .moves import Motion, Move
-from .prompts import write_prompt
+from .loss_weights import emphasis
+from .scenes.moves import Motion, Move
+from .scenes.prompts import write_prompt
 from .velocity import Batch, read, velocity, what_words_change, with_own_history
 
 _MUON_RATE = 4e-3

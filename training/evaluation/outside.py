@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from engine.media.measures import psnr
+
+from ..scenes.moves import FLAT_MOVES, Motion, Speed
+from ..scenes.prompts import describe
 from .evaluation import Evaluation, Row, obeys
 from .fidelity import still_visible
-from .measures import psnr
-from .moves import FLAT_MOVES, Motion, Speed
-from .prompts import describe
 from .recognise import flat_clip
 from .trials import HELD_OUT, SIZE, Trial
 

@@ -23,11 +23,12 @@ from safetensors import safe_open
 from safetensors.torch import save
 from tqdm import tqdm
 
-from ..media.files import make_folder, write_whole
-from .data import Clip, random_clip, random_motion
-from .flat import looks_at_present_only, twin_of
-from .moves import FRAMES_PER_LATENT, LATENTS_PER_SECTION, Motion, Move, Speed
-from .pictures import to_signed
+from engine.media.files import make_folder, write_whole
+
+from .networks.flat_vae import looks_at_present_only, twin_of
+from .picture_bank import to_signed
+from .scenes.clips import Clip, random_clip, random_motion
+from .scenes.moves import FRAMES_PER_LATENT, LATENTS_PER_SECTION, Motion, Move, Speed
 
 SIZES = ((256, 144), (192, 192), (224, 160), (160, 224), (144, 256))
 """(width, height) of the clips: about the same area at the aspects that boards have."""

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from diffusers import HunyuanVideoFramepackTransformer3DModel
 
-from ..errors import Code, EngineError
-from .start_motion import CARRIERS
-from .start_transformer import GATE
+from engine.errors import Code, EngineError
+
+from .local_heads import GATE
+from .motion_heads import CARRIERS
 
 _WHISPER = 0.05
 """Standard deviation of new weights that write to new features."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..media.files import write_whole
+from engine.media.files import write_whole
 
 _WIDTH, _HEIGHT, _MARGIN = 900, 420, 50
 

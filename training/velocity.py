@@ -10,8 +10,9 @@ from dataclasses import astuple, dataclass
 import torch
 from diffusers import HunyuanVideoFramepackPipeline
 
-from ..framepack.history import PackedContext
-from ..models.spec import ModelSpec
+from engine.framepack.history import PackedContext
+from engine.models.spec import ModelSpec
+
 from .lessons import Lesson
 
 _WORDS = 40

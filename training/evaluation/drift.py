@@ -1,4 +1,4 @@
-"""Long shots, and how far they drift: what `sketch eval` compares sampling orders by (arXiv 2504.12626, section 4)."""
+"""Long shots, and how far they drift: what sampling orders are compared by (arXiv 2504.12626, section 4)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from itertools import islice
 
 import numpy as np
 
-from .data import Picture
-from .measures import colour, likeness, likeness_anywhere, sharpness
-from .moves import Motion, Move, Speed
+from engine.media.measures import colour, likeness, likeness_anywhere, sharpness
+
+from ..scenes.clips import Picture
+from ..scenes.moves import Motion, Move, Speed
 from .trials import Trial, draw_trials
 
 HOLD_STILL = "static shot"

@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKLHunyuanVideo
 
-from ..models.folder import ModelFolder
-from .bank import StillEncoder
-from .data import Clip, Picture
-from .moves import CAMERA_MOVES, Move
+from engine.models.folder import ModelFolder
+
+from ..latent_bank import StillEncoder
+from ..scenes.clips import Clip, Picture
+from ..scenes.moves import CAMERA_MOVES, Move
+from .contact_sheets import contact_sheet
 from .recognise import Recognised, dominant, recognise, telling_frames
-from .sheets import contact_sheet
 from .trials import Trial, shoot
 
 Row = tuple[str, str]

@@ -13,11 +13,11 @@ import torch
 from diffusers import AutoencoderKLHunyuanVideo
 from torch.nn import functional
 
-from .flat import flatten
 from .loop import Course, Training
-from .moves import FRAMES_PER_LATENT
-from .pictures import ClipBank, PictureBank
-from .start import start_linear
+from .networks.flat_vae import flatten
+from .networks.linear_vae import start_linear
+from .picture_bank import ClipBank, PictureBank
+from .scenes.moves import FRAMES_PER_LATENT
 
 PICTURE_SEED = 11
 CLIP_SEED = 12

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Picture, random_clip
+from .scenes.clips import Picture, random_clip
 
 PICTURE_SIZE = (256, 144)
 _CHUNK = 50

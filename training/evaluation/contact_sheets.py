@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..media.files import write_whole
-from .data import Picture
+from engine.media.files import write_whole
+
+from ..scenes.clips import Picture
 
 _BAND = 16
 

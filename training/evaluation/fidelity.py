@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Clip, Picture
-from .measures import psnr, sharpness
-from .moves import FRAMES_PER_SECTION
+from engine.media.measures import psnr, sharpness
+
+from ..scenes.clips import Clip, Picture
+from ..scenes.moves import FRAMES_PER_SECTION
 
 _EVERY = 4
 _LEAST_VISIBLE = 0.1

@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..media.boards import BoardPicture
-from ..models.folder import ModelFolder
-from ..protocol import Board, ShotRequest
-from .data import Clip, Picture, random_clip
-from .moves import FRAMES_PER_SECTION, Motion, Move, Speed
-from .prompts import describe
+from engine.media.boards import BoardPicture
+from engine.models.folder import ModelFolder
+from engine.protocol import Board, ShotRequest
+
+from ..scenes.clips import Clip, Picture, random_clip
+from ..scenes.moves import FRAMES_PER_SECTION, Motion, Move, Speed
+from ..scenes.prompts import describe
 
 HELD_OUT = 900_001
 """Seed of everything that is measured; training uses small ones."""
@@ -54,7 +55,7 @@ def draw_trials(
 
 def shoot(trial: Trial, model: ModelFolder, folder: Path, device: str) -> list[Picture]:
     """The frames of the trial's shot, each (H, W, 3) uint8, made by the engine or read back."""
-    from ..generation.job import prepare, run  # seconds of libraries, which those who only draw trials do without
+    from engine.generation.job import prepare, run  # seconds of libraries, which those who only draw trials do without
 
     board = as_board(trial.clip.first, trial.name)
     request = ShotRequest(

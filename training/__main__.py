@@ -1,33 +1,37 @@
-"""`python -m engine sketch train-vae | train | eval`: make Sketch, fine-tune any FramePack model, measure either."""
+"""`python -m training train-vae | train | eval`: make Sketch, fine-tune any FramePack model, measure either."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Code, EngineError
-from ..media.files import make_folder
-from ..models.catalog import find_model
+from engine import command_line
+from engine.errors import Code, EngineError
+from engine.media.files import make_folder
+from engine.models.catalog import find_model
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 
-    from ..models.spec import ModelSpec
+    from engine.models.spec import ModelSpec
 
 _WORD_STEPS = 400
 VAE_FOLDER, MODEL_FOLDER, LORA_FOLDER = "vae", "model", "lora"
 WORDS_FILE = "words.safetensors"
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the `sketch` command and its own commands to the command line."""
-    parser = subparsers.add_parser("sketch", help="train and measure the small model that ships with Shotpack")
-    actions = parser.add_subparsers(required=True, metavar="ACTION")
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the process's exit code, as `command_line.run` says."""
+    parser = command_line.Parser(
+        prog="python -m training", description="Train and measure the small model that ships with Shotpack."
+    )
+    actions = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=command_line.Parser)
 
     vae = actions.add_parser("train-vae", help="train the VAE on drawn pictures, then its decoder on clips")
     vae.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder; one begun goes on")
@@ -81,11 +85,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     measure.add_argument("--bank", type=Path, metavar="DIR", help="the run's bank, to set known scenes beside new ones")
     measure.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     measure.set_defaults(act=_eval)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=_run)
+    return command_line.run(parser, arguments)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Do what was asked; returns the exit code. Raises EngineError."""
+def _run(args: argparse.Namespace) -> int:
     args.act(args)
     return 0
 
@@ -94,11 +98,12 @@ def _train_vae(args: argparse.Namespace) -> None:
     import torch
     from diffusers import AutoencoderKLHunyuanVideo
 
-    from ..inference.registry import choose_device
-    from .architecture import new_vae
-    from .finish import fold_scale
-    from .flat import inflate
-    from .pictures import ClipBank, PictureBank
+    from engine.inference.registry import choose_device
+
+    from .export import fold_scale
+    from .networks.architecture import new_vae
+    from .networks.flat_vae import inflate
+    from .picture_bank import ClipBank, PictureBank
     from .train_vae import CLIP_SEED, PICTURE_SEED, picture_stage, time_stage
 
     device, workers = choose_device(args.device), os.cpu_count() or 1
@@ -119,12 +124,13 @@ def _train_vae(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from ..inference.registry import choose_device
-    from .architecture import VISION_SIDE
-    from .bank import BankRecipe, extend_bank, read_bank
-    from .finish import write_model
-    from .flat import looks_at_present_only
-    from .train import Settings, train
+    from engine.inference.registry import choose_device
+
+    from .export import write_model
+    from .latent_bank import BankRecipe, extend_bank, read_bank
+    from .networks.architecture import VISION_SIDE
+    from .networks.flat_vae import looks_at_present_only
+    from .train_transformer import Settings, train
 
     device = choose_device(args.device)
     pipeline, spec = _beginning(args)
@@ -165,14 +171,15 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     import torch
     from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 
-    from ..framepack.sigmas import FlowShift
-    from ..inference.hunyuan.spec import RELEASED
-    from ..inference.registry import spec_of
-    from .architecture import SHIFT, new_pipeline, new_transformer
-    from .start_motion import start_motion
-    from .start_transformer import start_local
-    from .widen import widened
-    from .words import RATE_UNIT, correct_words, teach_words
+    from engine.framepack.sigmas import FlowShift
+    from engine.inference.hunyuan.spec import RELEASED
+    from engine.inference.registry import spec_of
+
+    from .networks.architecture import SHIFT, new_pipeline, new_transformer
+    from .networks.local_heads import start_local
+    from .networks.motion_heads import start_motion
+    from .networks.widen import widened
+    from .train_text import RATE_UNIT, correct_words, teach_words
 
     if args.model:
         model = find_model(args.model)
@@ -198,8 +205,9 @@ def _learn_words(
     pipeline: HunyuanVideoFramepackPipeline, args: argparse.Namespace, teach: Callable[..., object]
 ) -> None:
     """Have `teach` train the text encoders, once for a run: a run that was stopped reads what they learned."""
-    from ..inference.registry import choose_device
-    from .words import read_words, write_words
+    from engine.inference.registry import choose_device
+
+    from .train_text import read_words, write_words
 
     words = args.out / WORDS_FILE
     if not words.is_file():
@@ -229,8 +237,8 @@ def _save_lora(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
 
 
 def _eval(args: argparse.Namespace) -> None:
-    from .evaluate import PARTS, evaluate
-    from .evaluation import Extent, Sources
+    from .evaluation.evaluation import Extent, Sources
+    from .evaluation.report import PARTS, evaluate
 
     try:
         extent = Extent(args.shots, tuple(int(length) for length in args.lengths.split(",")))
@@ -238,3 +246,7 @@ def _eval(args: argparse.Namespace) -> None:
         raise EngineError(Code.CHOICE_INVALID, name="lengths", value=args.lengths, allowed="such as 1,3") from fault
     parts = _names(args.only) or PARTS
     evaluate(find_model(args.model), args.out, parts, extent, Sources(args.pictures, args.bank), args.device)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

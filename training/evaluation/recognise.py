@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from .data import Clip, Picture
-from .moves import CAMERA_MOVES, Depth, Motion, Move
-from .pen import OVERSAMPLING
-from .scenes import Layer, Scene
+from ..scenes.clips import Clip, Picture
+from ..scenes.moves import CAMERA_MOVES, Depth, Motion, Move
+from ..scenes.pen import OVERSAMPLING
+from ..scenes.scenes import Layer, Scene
 
 RATES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 """Multiples of the normal rate that are tried."""
