@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine.client import stored
-from ..engine.client.names import is_id
+from ..engine.client import local_store
+from ..engine.client.safe_names import is_id
 from ..engine.client.shot import Shot
 from ..engine.errors import Code, EngineError
 from ..engine.protocol import FRAMES_MAXIMUM
@@ -109,7 +109,7 @@ def _look() -> float | None:
     Returns seconds where the store is to be looked into again, because somebody holds it just now.
     """
     if _unsure and not settings.preferences().remote:
-        found = stored.known(settings.home(), {shot.job for shot in _unsure.values()})
+        found = local_store.known(settings.home(), {shot.job for shot in _unsure.values()})
         if found is None:
             return _AGAIN_SECONDS
         for name in [name for name, shot in _unsure.items() if shot.job not in found]:

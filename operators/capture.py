@@ -14,8 +14,8 @@ from typing import Any
 
 import bpy
 
-from . import film, filming, render_result, strips
-from .film import CaptureError
+from . import render_clip, render_result, strip_scene, strips
+from .strip_scene import CaptureError
 
 __all__ = ["CaptureError", "at_frame", "blank", "from_camera", "from_render_result", "from_strip", "from_viewport"]
 
@@ -36,14 +36,14 @@ def from_strip(scene: Any, strip: Any, path: Path) -> None:
 
 def at_frame(scene: Any, strip: Any, frame: int, path: Path) -> None:
     """What is seen of `strip` at `frame`, without the view transform. Raises CaptureError."""
-    with _whole(path) as picture, film.of_strip(scene, strip, (frame,)) as shown, render_result.kept():
+    with _whole(path) as picture, strip_scene.of_strip(scene, strip, (frame,)) as shown, render_result.kept():
         # The Sequencer's own drawing: what the artist sees there, and Grease Pencil without its slow render.
         drawn = not bpy.app.background and any(each.type == "SCENE" for each in shown.sequence_editor.strips_all)
         if drawn:
             with bpy.context.temp_override(**_timeline_of(shown)):
-                filming.still(shown, picture, drawn=True)
+                render_clip.still(shown, picture, drawn=True)
         else:
-            filming.still(shown, picture)
+            render_clip.still(shown, picture)
 
 
 def blank(path: Path) -> None:
@@ -139,8 +139,8 @@ def _to_picture(scene: Any, changes: _Changes, picture: Path) -> None:
     _as_seen(scene, changes)
     changes.make(
         scene.render,
-        filepath=filming.literal(picture),
-        resolution_percentage=film.percentage(scene.render),
+        filepath=render_clip.literal(picture),
+        resolution_percentage=strip_scene.percentage(scene.render),
         use_sequencer=False,
         use_file_extension=False,
         use_overwrite=True,

@@ -9,9 +9,9 @@ from typing import Any
 
 import bpy
 
-from ..engine.client.desk import EngineState
-from ..engine.client.environment import EnvironmentState, state_of
-from ..engine.client.installer import Installation
+from ..engine.client.engine_client import EngineState
+from ..engine.client.install.environment import EnvironmentState, state_of
+from ..engine.client.install.installer import Installation
 from . import runtime, settings, timers
 
 installation: Installation | None = None

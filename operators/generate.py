@@ -11,11 +11,25 @@ from typing import Any
 
 import bpy
 
-from ..engine.client.film import FILM
+from ..engine.client.clip_render import FILM
 from ..engine.client.shot import Shot
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import capture, clip, engine, folders, handlers, loras, runtime, settings, stack, starts, strips, timeline, trust
-from .folders import STILL
+from . import (
+    capture,
+    engine,
+    handlers,
+    lead_clip,
+    loras,
+    runtime,
+    settings,
+    shot_folders,
+    start_sources,
+    strips,
+    timeline,
+    trust,
+    visible_strips,
+)
+from .shot_folders import STILL
 
 _AS_THEY_ARE = ("Standard", "Un-tone-mapped")
 """What colour configurations call a view that shows colours as they are."""
@@ -45,9 +59,9 @@ def intent(context: Any) -> Intent | str:
     wanted = scene.shotpack
     if not wanted.prompt.strip():
         return "Write what happens in the shot first."
-    if (unfit := starts.unfit(wanted)) is not None:
+    if (unfit := start_sources.unfit(wanted)) is not None:
         return unfit
-    strip = starts.strip_of(scene)
+    strip = start_sources.strip_of(scene)
     if wanted.source == "STRIP" and strip is None:
         return "Select a strip that shows the board, or put the playhead on one."
     if wanted.source == "CLIP" and strip is None:
@@ -56,7 +70,7 @@ def intent(context: Any) -> Intent | str:
         return f"{context.scene.name} has no camera; add one, or choose another board."
     fps = scene.render.fps / scene.render.fps_base
     board = strip if wanted.source == "STRIP" else None
-    start = starts.beginning(scene, strip)
+    start = start_sources.beginning(scene, strip)
     length = frames_wanted(wanted, board, fps, strips.frames_to_next(scene, start))
     if isinstance(length, str):
         return length
@@ -64,8 +78,8 @@ def intent(context: Any) -> Intent | str:
     below = board.channel if board else strip.channel - 1 if strip else 0
     channel = strips.free_channel(scene, start, length, below)
     end = strips.end_strip(scene, board) if board and wanted.use_end else None
-    for shown, frame in starts.pictures(scene, strip, end, start):
-        if (missing := stack.trouble(scene, shown, (frame,))) is not None:
+    for shown, frame in start_sources.pictures(scene, strip, end, start):
+        if (missing := visible_strips.trouble(scene, shown, (frame,))) is not None:
             return missing
     return Intent(scene, strip, end, timeline.Spot(start, length, channel), fps)
 
@@ -108,12 +122,12 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
         if engine.needs_install():
             self.report({"ERROR"}, "The engine is not installed yet; press Install Engine below.")
             return {"CANCELLED"}
-        if (shortage := folders.shortage(found.spot.length)) is not None:
+        if (shortage := shot_folders.shortage(found.spot.length)) is not None:
             self.report({"ERROR"}, shortage)
             return {"CANCELLED"}
         wanted = found.scene.shotpack
         try:
-            name, folder = folders.new_folder(_name(found, wanted.prompt))
+            name, folder = shot_folders.new_folder(_name(found, wanted.prompt))
         except OSError as fault:
             self.report({"ERROR"}, f"The shot's folder cannot be made: {fault.strerror or fault}.")
             return {"CANCELLED"}
@@ -170,7 +184,7 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
         if source == "CLIP":
             capture.at_frame(scene, found.strip, found.spot.start - 1, still)
             conform = scene.shotpack.rate == "CONFORM"
-            return [], clip.take(scene, found.strip, found.spot.start, folder, conform=conform)
+            return [], lead_clip.take(scene, found.strip, found.spot.start, folder, conform=conform)
         if source == "STRIP":
             capture.from_strip(scene, found.strip, still)
         elif source == "RENDER":

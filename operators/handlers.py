@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import adoption, folders, runtime, unexpected
+from . import adoption, runtime, shot_folders, unexpected
 
 _own_renders = 0
 """How many renders that run are boards of ours: the engine need not make room for them."""
@@ -45,8 +45,8 @@ def undone(_scene: Any, _more: Any = None) -> None:
 def will_save(file: Any, _more: Any = None) -> None:
     """Shots go with the file: their frames lie beside it from the first save on. No timer runs during a save."""
     if file and runtime.attended():
-        new = folders.move_beside(Path(file))
-        folders.stay_trusted(Path(file), new)
+        new = shot_folders.move_beside(Path(file))
+        shot_folders.stay_trusted(Path(file), new)
 
 
 @persistent

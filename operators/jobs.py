@@ -9,8 +9,8 @@ from bpy.props import StringProperty
 
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
-from . import adoption, engine, folders, problems, runtime, strips, timeline, trust
-from .folders import STILL
+from . import adoption, engine, problems, runtime, shot_folders, strips, timeline, trust
+from .shot_folders import STILL
 
 
 class _OnShot:
@@ -97,7 +97,7 @@ class SHOTPACK_OT_send_again(_OnShot, bpy.types.Operator):  # noqa: N801
         if shot is None:
             return {"CANCELLED"}
         try:
-            folder = folders.folder_anew(shot)
+            folder = shot_folders.folder_anew(shot)
         except OSError as fault:
             self.report({"ERROR"}, f"The shot's folder cannot be made: {fault.strerror or fault}.")
             return {"CANCELLED"}

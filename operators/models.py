@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..engine.client.shelf import Model, Shelf
+from ..engine.client.model_list import Model, Shelf
 from . import engine, runtime, settings, timers
 
 shelf: Shelf | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..engine.client.desk import EngineState
+from ..engine.client.engine_client import EngineState
 from ..engine.client.session import Job
 from ..engine.client.shot import Shot
 from ..engine.errors import Code, EngineError, error_of

@@ -11,7 +11,7 @@ import uuid
 
 import bpy
 
-from ..engine.client.desk import Desk, EngineState, Where
+from ..engine.client.engine_client import Desk, EngineState, Where
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
 from . import previews, settings, timeline, timers, trust, unexpected

@@ -16,7 +16,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..engine.client.environment import environment_python
+from ..engine.client.install.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, LORA_WEIGHT_MAXIMUM, STEPS_MAXIMUM
 
 ADDON = __package__.rpartition(".")[0]

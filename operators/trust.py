@@ -14,9 +14,9 @@ from pathlib import Path
 
 import bpy
 
-from ..engine.client.film import Films
-from ..engine.client.names import is_link, plain_name
-from . import clip, settings
+from ..engine.client.clip_render import Films
+from ..engine.client.safe_names import is_link, plain_name
+from . import lead_clip, settings
 
 SHOTS = "shots"
 """The folder of all shots, beside a file and in the user folder."""
@@ -55,7 +55,7 @@ def remember(folder: Path) -> None:
 
 def films() -> Films:
     """The films that this artist's Blenders have made, which are noted outside of any file, too."""
-    return Films(clip.filming(), settings.user_folder() / _FILMS)
+    return Films(lead_clip.filming(), settings.user_folder() / _FILMS)
 
 
 def plainly(path: Path | str) -> Path:

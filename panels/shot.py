@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, generate, loras, previews, problems, runtime, starts, strips
+from ..operators import engine, generate, loras, previews, problems, runtime, start_sources, strips
 from .install import draw_install
 from .text import draw_text
 
@@ -27,7 +27,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
     layout.use_property_split = True
     layout.use_property_decorate = False
     layout.prop(wanted, "source")
-    strip = starts.strip_of(scene)
+    strip = start_sources.strip_of(scene)
     if strip is not None:
         _draw_board(layout.box(), scene, strip)
     column = layout.column()

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from ..errors import EXPLANATIONS, Code, EngineError
 from ..protocol import ENGINE_FILE, PROTOCOL_VERSION
-from . import programs
+from . import subprocesses
 from .connection import Connection
 
 _READY_SECONDS = 30.0
@@ -140,7 +140,7 @@ def start(
                 stderr=errors,
                 encoding="utf-8",
                 errors="replace",
-                creationflags=programs.NO_WINDOW,
+                creationflags=subprocesses.NO_WINDOW,
             )
     except OSError as fault:
         raise EngineError(Code.ENGINE_START_FAILED, detail=fault.strerror or str(fault), log="") from fault
@@ -150,7 +150,7 @@ def start(
 
 def engine_environ(models: Path | None) -> dict[str, str]:
     """The environment of an engine, or of its commands, that looks for models in `models` where that is given."""
-    return programs.environ(**({} if models is None else {"SHOTPACK_HOME": str(models)}))
+    return subprocesses.environ(**({} if models is None else {"SHOTPACK_HOME": str(models)}))
 
 
 def _ready_line(process: subprocess.Popen[str], log: Path) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import Section, Started
-from .asked import agrees
 from .session import Job
+from .stored_request import agrees
 
 _FINAL = "frames/"
 _DRAFT = "-draft"

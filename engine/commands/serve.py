@@ -41,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to end; returns the exit code. Raises EngineError before it is ready."""
     from ..media.files import make_folder
     from ..media.lock import folder_lock
-    from ..server.guard import is_loopback
-    from ..server.lifeline import watch_pipe
-    from ..server.pool import LocalPool, parse_devices
+    from ..server.middleware import is_loopback
+    from ..server.workers.parent_process import watch_pipe
+    from ..server.workers.pool import LocalPool, parse_devices
 
     devices = parse_devices(args.device)
     loopback = is_loopback(args.host)
@@ -77,10 +77,10 @@ def _server(args: argparse.Namespace, pool: object, token: str, loopback: bool) 
     import uvicorn
 
     from ..server.app import create_app
-    from ..server.guard import Guard
-    from ..server.pool import LocalPool
-    from ..server.retention import Rule
+    from ..server.jobs.retention import Rule
+    from ..server.middleware import Guard
     from ..server.service import Service
+    from ..server.workers.pool import LocalPool
 
     assert isinstance(pool, LocalPool)
     listening = _listen(args.host, args.port)

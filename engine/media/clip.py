@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..errors import Code, EngineError
 from .boards import BoardPicture, decode_board, open_board
-from .footage import Movie, Shown, Span, check_side
+from .movie_reader import Movie, Shown, Span, check_side
 from .pictures import Animation, shrunk
 
 LONGEST_SIDE = 1280

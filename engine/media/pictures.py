@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from ..errors import Code, EngineError
-from . import light
-from .footage import SIDE_MAXIMUM, Shown, Span, check_side, frame_picture
+from . import color_transfer
+from .movie_reader import SIDE_MAXIMUM, Shown, Span, check_side, frame_picture
 
 _FORMATS = frozenset(
     {
@@ -165,7 +165,7 @@ def _read_floats(data: bytes, kind: str, name: str) -> Image.Image:
                 frame = next(file._container.decode(stream))
             except (av.FFmpegError, StopIteration) as fault:
                 raise OSError("it is damaged") from fault
-            frame.color_trc = light.LINEAR
+            frame.color_trc = color_transfer.LINEAR
             return frame_picture(frame, stream.sample_aspect_ratio or Fraction(1), SIDE_MAXIMUM, premultiplied=True)
 
 
@@ -193,11 +193,11 @@ def _one_channel(picture: Image.Image, bits: int, profile: bytes | None) -> Imag
     """A grey picture of 16 or 32 bits or of floats, scaled where Pillow would cut it off; floats are light itself."""
     values = np.asarray(picture)
     if picture.mode == "F":
-        grey = light.eight_bits(light.coded_srgb(values.astype(np.float32)))
+        grey = color_transfer.eight_bits(color_transfer.coded_srgb(values.astype(np.float32)))
     elif values.dtype == np.uint16 or bits == 16:
-        grey = light.eight_bits(values.clip(0, 65535).astype(np.uint16))
+        grey = color_transfer.eight_bits(values.clip(0, 65535).astype(np.uint16))
     else:
-        grey = light.eight_bits(values.view(np.uint32))
+        grey = color_transfer.eight_bits(values.view(np.uint32))
     clear = picture.info.get("transparency")
     if isinstance(clear, int):
         grey = np.where(values == clear, np.uint8(255), grey)

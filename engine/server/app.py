@@ -12,10 +12,9 @@ from fastapi import Path as InPath
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
 from ..protocol import FRAMES_MAXIMUM, PROTOCOL_VERSION
-from .events import stream
-from .foreman import KeyTakenError
+from .jobs.scheduler import KeyTakenError
+from .jobs.snapshot import snapshot
 from .metrics import metrics_text
-from .pictures import PictureShelf
 from .problems import Refused, add_handlers
 from .schemas import (
     DiskOut,
@@ -35,8 +34,9 @@ from .schemas import (
     WorkerOut,
 )
 from .service import Service
-from .snapshot import snapshot
-from .store import JobRecord, StoreError
+from .sse import stream
+from .storage.store import JobRecord, StoreError
+from .uploads import PictureShelf
 
 JobId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", pattern="^[A-Za-z0-9_-]{1,64}$")]

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .store import StoredEvent
+from .storage.store import StoredEvent
 
 _RECENT = 512
 

@@ -21,7 +21,7 @@ from ..protocol import (
     PromptAt,
     ShotRequest,
 )
-from .states import State
+from .storage.states import State
 
 Text = Annotated[str, Field(max_length=4000)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of a picture sent in before")]

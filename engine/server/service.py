@@ -15,14 +15,14 @@ from ..models.catalog import find_model, installed
 from ..models.lora_files import installed_loras
 from ..protocol import PromptAt, Start
 from .broker import Broker
-from .foreman import Foreman
-from .job_folders import JobFolders
-from .pictures import PictureShelf
-from .pool import Pool
-from .retention import Retention, Rule
+from .jobs.job_folders import JobFolders
+from .jobs.retention import Retention, Rule
+from .jobs.scheduler import Foreman
 from .schemas import Fault, JobChange, NewJob
-from .states import State
-from .store import JobRecord, JobStore, StoreError
+from .storage.states import State
+from .storage.store import JobRecord, JobStore, StoreError
+from .uploads import PictureShelf
+from .workers.pool import Pool
 
 _RECENT = 400
 _LEAST_BYTES = 2**20

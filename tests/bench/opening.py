@@ -10,11 +10,11 @@ import statistics
 import time
 from pathlib import Path
 
-from engine.client.desk import Desk, Where
+from engine.client.engine_client import Desk, Where
 from engine.client.shot import Shot
 from engine.protocol import Finished, Progress, Queued, Section, SectionPlan, ShotRequest, Started
-from engine.server.states import State
-from engine.server.store import JobStore
+from engine.server.storage.states import State
+from engine.server.storage.store import JobStore
 from tests.bench.table import Row
 from tests.engine.serving import ROOT, Serving, models_home
 

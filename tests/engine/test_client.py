@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from engine.client.connection import Connection
-from engine.client.desk import Desk, EngineState, Where
+from engine.client.engine_client import Desk, EngineState, Where
 from engine.client.launcher import Engine, adopt, find_or_start, start
 from engine.client.session import Session
 from engine.client.shot import Shot

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.shelf import Model, Shelf
+from engine.client.model_list import Model, Shelf
 from engine.errors import Code
 from engine.models.catalog import CATALOG
 from tests.engine.hub_server import HubServer, serve

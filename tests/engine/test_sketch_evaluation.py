@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.models.catalog import find_model
-from training.evaluation import evaluation, outside, trials
-from training.evaluation import report as evaluate
+from training.evaluation import evaluation, outside, report, trials
 from training.evaluation.evaluation import Evaluation, Extent, Sources
 from training.evaluation.trials import Trial
 from training.scenes.clips import Clip, Picture
@@ -55,7 +54,7 @@ def measured(
     def measure(made: Callable[[Trial], list[Picture]]) -> dict[str, str]:
         monkeypatch.setattr(evaluation, "shoot", lambda trial, *_: made(trial))
         parts = ("pictures", "obedience", "fidelity")
-        evaluate.evaluate(find_model("sketch"), tmp_path, parts, Extent(SHOTS, (1,)), Sources(drawn), "cpu")
+        report.evaluate(find_model("sketch"), tmp_path, parts, Extent(SHOTS, (1,)), Sources(drawn), "cpu")
         results = json.loads((tmp_path / "results.json").read_text())
         return {name: value for part in parts for name, value in results[part]}
 

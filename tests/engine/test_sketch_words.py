@@ -11,7 +11,7 @@ import torch
 from diffusers import HunyuanVideoFramepackPipeline
 from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
 
-from training import train_text as words
+from training import train_text
 from training.networks.architecture import new_pipeline, new_transformer, new_vae
 from training.train_text import RATE_UNIT, correct_words, read_rightly, read_words, sentences, teach_words, write_words
 
@@ -25,7 +25,7 @@ OPPOSITES = ["the camera pans left", "the camera pans right"]
 class Taught:
     """Where the words of a taught pipeline lie, the share of moves it names, and how alike opposites were before."""
 
-    words: Path
+    train_text: Path
     named: float
     alike_before: float
 
@@ -59,7 +59,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
     pipeline = small_pipeline(6)
     before = likeness(pipeline)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(words, "_BATCH", BATCH)
+        patched.setattr(train_text, "_BATCH", BATCH)
         named = teach_words(pipeline, steps=200, seed=1, device=CPU)
     file = tmp_path_factory.mktemp("words") / "words.safetensors"
     write_words(pipeline, file)
@@ -88,7 +88,7 @@ def test_words_for_moves_are_told_apart_before_training(taught: Taught) -> None:
 
 
 def test_what_is_misread_is_corrected_and_the_rest_stays(taught: Taught, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "_BATCH", BATCH)
+    monkeypatch.setattr(train_text, "_BATCH", BATCH)
     pipeline = pipeline_with(taught.words)
     prompts, motions = sentences(np.random.default_rng(900_001), 256)
     right, before = read_rightly(pipeline, prompts, motions), said(pipeline, prompts)

@@ -24,8 +24,12 @@ from engine.media.boards import open_board
 from engine.media.files import make_folder
 from engine.models.folder import open_folder
 from engine.protocol import Board, Event, Finished, Progress, ShotRequest
-from engine.server.foreman import Foreman
-from engine.server.orders import (
+from engine.server.jobs.scheduler import Foreman
+from engine.server.storage.states import State
+from engine.server.storage.store import JobStore
+from engine.server.workers.pool import LocalPool
+from engine.server.workers.worker import Worker
+from engine.server.workers.worker_messages import (
     Cancel,
     Happened,
     Make,
@@ -40,10 +44,6 @@ from engine.server.orders import (
     Resumed,
     Unpark,
 )
-from engine.server.pool import LocalPool
-from engine.server.states import State
-from engine.server.store import JobStore
-from engine.server.worker import Worker
 from tests.engine.checkpoints import BOARD, TINY
 
 LIMIT = 120.0

@@ -63,7 +63,7 @@ def saved(scene: Any, tmp_path: Path) -> Any:
 @pytest.fixture(params=["here", "elsewhere"])
 def streamed(saved: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The same, for tests of frames that come: from an engine whose folder is here, and from one that shares none."""
-    desk_module = studio.part("engine.client.desk")
+    desk_module = studio.part("engine.client.engine_client")
     source, following = desk_module.Source, studio.part("operators.runtime").the_desk()._following
 
     def share(home: Path | None) -> None:

@@ -380,7 +380,7 @@ def test_nothing_stays_changed_where_it_fails(timeline, monkeypatch):
 
     for place in ("_develop", "literal"):
         with monkeypatch.context() as patched:
-            patched.setattr(part("operators.filming"), place, fail)
+            patched.setattr(part("operators.render_clip"), place, fail)
             with pytest.raises(OSError, match="No space"):
                 timeline.board(strip)
         assert everything(scene) == before

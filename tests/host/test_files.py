@@ -70,7 +70,7 @@ def test_saved_elsewhere_it_still_shows_its_frames(saved, tmp_path):
 
 
 def test_saved_for_the_first_time_while_frames_are_on_their_way_none_is_lost(scene, tmp_path, monkeypatch):
-    gatherer, timeline = part("engine.client.gather").Gatherer, part("operators.timeline")
+    gatherer, timeline = part("engine.client.frame_fetcher").Gatherer, part("operators.timeline")
     fetch, held = gatherer.fetch, []
     monkeypatch.setattr(gatherer, "fetch", lambda *batch: held.append(batch))
     add_board(scene, length=37)
@@ -99,7 +99,7 @@ def test_saved_for_the_first_time_while_frames_are_on_their_way_none_is_lost(sce
 
 @pytest.mark.parametrize("name", ["film_4711_autosave.blend", "4711_autosave.blend", "quit.blend"])
 def test_the_shots_of_a_file_that_was_recovered_lie_where_nobody_clears_away(scene, tmp_path, name):
-    folders, timeline = part("operators.folders"), part("operators.timeline")
+    folders, timeline = part("operators.shot_folders"), part("operators.timeline")
     shot = stamped(scene, folders.new_folder("panel")[1])
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / name), copy=True)
     bpy.ops.wm.recover_auto_save(filepath=str(tmp_path / name))
@@ -116,7 +116,7 @@ def test_the_shots_of_a_file_that_was_recovered_lie_where_nobody_clears_away(sce
 
 
 def test_a_disk_that_refuses_leaves_the_shot_where_it_is_whole(scene, tmp_path, monkeypatch):
-    folders, timeline = part("operators.folders"), part("operators.timeline")
+    folders, timeline = part("operators.shot_folders"), part("operators.timeline")
     _, folder = folders.new_folder("panel")
     shot = stamped(scene, folder)
     (folder / "0001.png").write_bytes(b"a frame")
@@ -156,7 +156,7 @@ def full_after(files: int):
 def test_one_file_open_in_two_blenders_fills_one_folder(saved):
     add_board(saved, length=73)
     shot = generate(saved).shotpack.shot
-    runtime, desk_module = part("operators.runtime"), part("engine.client.desk")
+    runtime, desk_module = part("operators.runtime"), part("engine.client.engine_client")
     first = runtime.shot_of(shot)
     step_until(lambda: first.job)
     other = desk_module.Desk()

@@ -56,7 +56,7 @@ def test_registered_once_more_it_refuses_and_goes_on_as_it_was(extension):
 
 
 def test_a_name_that_windows_keeps_for_a_device_is_no_folders(scene, monkeypatch, tmp_path):
-    folders = part("operators.folders")
+    folders = part("operators.shot_folders")
     monkeypatch.setattr(folders, "_base", lambda: tmp_path)
     assert [folders.new_folder(wish)[0] for wish in ("Aux", "com1", "...", "Con fetti")] == [
         "shot-aux",
@@ -126,7 +126,7 @@ def test_a_full_disk_is_said_before_anything_is_begun(scene, monkeypatch):
     add_board(scene)
     scene.shotpack.prompt = "the camera pans left"
     usage = type("Usage", (), {"free": 5_000_000})
-    monkeypatch.setattr(part("operators.folders").shutil, "disk_usage", lambda _folder: usage)
+    monkeypatch.setattr(part("operators.shot_folders").shutil, "disk_usage", lambda _folder: usage)
     with pytest.raises(RuntimeError, match="5 MB free"):
         bpy.ops.shotpack.generate()
     assert not [strip for strip in scene.sequence_editor.strips if strip.type == "META"]

@@ -17,7 +17,9 @@ from tests.host.test_shot import frames_of
 @pytest.fixture
 def sent(saved, monkeypatch):
     """Every start is offered; what goes to the engine is kept, and its own answer is what comes back."""
-    monkeypatch.setattr(part("engine.client.desk").Desk, "starts", lambda _desk, _model: ("board", "text", "clip"))
+    monkeypatch.setattr(
+        part("engine.client.engine_client").Desk, "starts", lambda _desk, _model: ("board", "text", "clip")
+    )
     connection, jobs = part("engine.client.connection").Connection, []
     add_job = connection.add_job
 
@@ -264,7 +266,7 @@ def test_the_panel_says_what_the_model_cannot(saved, monkeypatch):
 
 
 def test_what_is_said_of_starts():
-    desk = part("engine.client.desk").Desk()
+    desk = part("engine.client.engine_client").Desk()
     try:
         assert desk.starts("") == ("board", "text", "clip")  # nothing is known yet
         desk.about = {"models": ["tiny"]}
@@ -288,7 +290,7 @@ def test_what_is_said_of_starts():
 )
 def test_which_frames(extension, there, fps, conform, first, count, different):
     """The first, and those of the last seconds up to the one before the shot, at frame 101."""
-    frames = part("operators.clip").frames_before(101, there, fps, conform=conform)
+    frames = part("operators.lead_clip").frames_before(101, there, fps, conform=conform)
     assert (frames[0], frames[-1]) == (first, 100)
     assert (len(frames), len(set(frames))) == (count, different)
     assert frames == sorted(frames)

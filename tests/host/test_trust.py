@@ -226,7 +226,7 @@ def test_a_film_that_comes_with_a_file_writes_nowhere_else(saved, tmp_path, name
     saved.timeline_markers.new("clip-0001.png", frame=1)
     saved.timeline_markers.new(str(mine) if name == "mine.png" else name, frame=2)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "clip.blend"), copy=True)
-    command = [*part("operators.clip").filming(), str(tmp_path / "clip.blend"), str(into)]
+    command = [*part("operators.lead_clip").filming(), str(tmp_path / "clip.blend"), str(into)]
     ran = subprocess.run(command, cwd=into, capture_output=True, text=True, check=False)
     assert ran.returncode
     assert "is not the name of a film's picture" in ran.stderr

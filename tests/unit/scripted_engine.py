@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from engine.client.connection import Connection, LineState, Told
-from engine.client.desk import Desk, EngineState, Where
+from engine.client.engine_client import Desk, EngineState, Where
 from engine.client.launcher import Engine
 from engine.client.shot import Shot
 from engine.errors import Code, EngineError
@@ -115,7 +115,7 @@ class Studio:
 
     def __init__(self, patch: pytest.MonkeyPatch, connection: ScriptedConnection) -> None:
         self.connection = connection
-        patch.setattr("engine.client.desk._engine", lambda _where: Engine(connection, {}))  # type: ignore[arg-type]
+        patch.setattr("engine.client.engine_client._engine", lambda _where: Engine(connection, {}))  # type: ignore[arg-type]
         self.desk = Desk()
 
     def connect(self) -> None:

@@ -8,9 +8,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import engine.server.pool
+import engine.server.workers.pool
 from engine.protocol import Cancelled, Event, Failed, Finished, Section, SectionPlan, Started, Step, to_json
-from engine.server.orders import (
+from engine.server.storage.store import JobStore
+from engine.server.workers.pool import Death, Listener, WorkerState
+from engine.server.workers.worker_messages import (
     Cancel,
     Happened,
     Make,
@@ -26,13 +28,11 @@ from engine.server.orders import (
     Resumed,
     Unpark,
 )
-from engine.server.pool import Death, Listener, WorkerState
-from engine.server.store import JobStore
 
 KILLED = Death("killed, most likely out of memory", "last words")
 SECTIONS = 2
 # By its name, so that this pool also drives a foreman of an earlier commit, which knows no such thing.
-TryAgainError: type[Exception] = getattr(engine.server.pool, "TryAgainError", RuntimeError)
+TryAgainError: type[Exception] = getattr(engine.server.workers.pool, "TryAgainError", RuntimeError)
 
 
 class FillingStore(JobStore):
@@ -83,7 +83,7 @@ class ScriptedPool:
 
 
 class WorkerProcess:
-    """One process of a worker, as `engine.server.worker` behaves; `act` does its next thing."""
+    """One process of a worker, as `engine.server.workers.worker` behaves; `act` does its next thing."""
 
     def __init__(self) -> None:
         self.inbox: collections.deque[Order] = collections.deque()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.server.carry import carry_over
+from engine.server.jobs.continuation import carry_over
 
 SETTLED = 1_700_000_000
 

@@ -12,8 +12,7 @@ import pytest
 
 from engine.errors import Code, EngineError
 from engine.framepack.packing import Order
-from engine.models import catalog
-from engine.models import paths as home
+from engine.models import catalog, paths
 from engine.models.catalog import CATALOG, Source, State, find_entry, find_model, installed, state
 from tests.unit.model_files import TEXTS, WEIGHTS, make_model
 
@@ -121,10 +120,10 @@ def test_homes(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(Path, "home", lambda: Path("/u"))
-    assert home.models_home() == Path(models)
-    assert home.cache_home() == Path(cache)
-    assert home.models_home(Path("/given")) == Path("/given/models")
-    assert home.cache_home(Path("/given")) == Path("/given/cache")
+    assert paths.models_home() == Path(models)
+    assert paths.cache_home() == Path(cache)
+    assert paths.models_home(Path("/given")) == Path("/given/models")
+    assert paths.cache_home(Path("/given")) == Path("/given/cache")
 
 
 def test_nothing_is_installed(own_home: Path) -> None:

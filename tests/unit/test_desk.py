@@ -11,9 +11,9 @@ import weakref
 
 import pytest
 
+from engine.client.background_calls import Errands
 from engine.client.connection import Connection
-from engine.client.desk import Desk, EngineState
-from engine.client.errands import Errands
+from engine.client.engine_client import Desk, EngineState
 from engine.client.launcher import Engine
 from engine.client.session import Session
 from engine.errors import Code, EngineError
@@ -48,7 +48,7 @@ def connection() -> ScriptedConnection:
 
 @pytest.fixture
 def studio(monkeypatch, connection):
-    monkeypatch.setattr("engine.client.gather._WAITS", (0.0,))
+    monkeypatch.setattr("engine.client.frame_fetcher._WAITS", (0.0,))
     studio = Studio(monkeypatch, connection)
     yield studio
     studio.desk.close()
@@ -113,7 +113,7 @@ def test_an_engine_whose_process_cannot_be_seen_from_here_is_there_while_it_answ
     def kill(_pid, _signal):
         raise unseen
 
-    monkeypatch.setattr("engine.client.desk._engine", adopted)
+    monkeypatch.setattr("engine.client.engine_client._engine", adopted)
     studio.connect()
     monkeypatch.setattr("engine.client.launcher.os.kill", kill)
     connection.tell(5001, Queued(1))
@@ -551,7 +551,7 @@ def test_an_engine_that_is_only_starting_is_ended_where_the_desk_is_closed_or_st
             go_on.wait(PATIENCE)
             return kind(connection, {})
 
-        monkeypatch.setattr("engine.client.desk._engine", slow)
+        monkeypatch.setattr("engine.client.engine_client._engine", slow)
         studio.desk.wake(WHERE)
         assert starting.wait(PATIENCE)
         end(studio.desk)
@@ -566,7 +566,9 @@ def test_an_engine_that_is_only_starting_is_ended_where_the_desk_is_closed_or_st
 
 def test_a_lease_that_is_asked_for_while_the_engine_starts_is_taken_without_a_tick(monkeypatch, studio, connection):
     go_on = threading.Event()
-    monkeypatch.setattr("engine.client.desk._engine", lambda _where: go_on.wait(PATIENCE) and Engine(connection, {}))
+    monkeypatch.setattr(
+        "engine.client.engine_client._engine", lambda _where: go_on.wait(PATIENCE) and Engine(connection, {})
+    )
     studio.desk.wake(WHERE)
     studio.desk.park(True)
     go_on.set()
@@ -591,7 +593,7 @@ def test_a_line_that_is_broken_just_then_does_not_keep_the_engine_on_the_device(
 
 
 def test_a_lease_is_renewed_until_it_is_given_back(monkeypatch, studio, connection):
-    monkeypatch.setattr("engine.client.lease.SECONDS", 0.003)
+    monkeypatch.setattr("engine.client.park_lease.SECONDS", 0.003)
     studio.connect()
     studio.desk.park(True)
     assert [connection.parked.get(timeout=PATIENCE)[0] for _ in range(5)] == [True] * 5
@@ -602,7 +604,7 @@ def test_a_lease_is_renewed_until_it_is_given_back(monkeypatch, studio, connecti
 
 
 def test_an_engine_of_release_0_1_0_is_parked_once_and_put_back(studio, connection, monkeypatch):
-    monkeypatch.setattr("engine.client.lease.SECONDS", 0.003)
+    monkeypatch.setattr("engine.client.park_lease.SECONDS", 0.003)
     connection.about = OLD
     studio.connect()
     studio.desk.park(True)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from engine.protocol import Board, Finished, ShotRequest, Step, to_json
-from engine.server import events
-from engine.server.events import COMMENT_SECONDS, stream
-from engine.server.orders import Happened
+from engine.server import sse
 from engine.server.service import Service
+from engine.server.sse import COMMENT_SECONDS, stream
+from engine.server.workers.worker_messages import Happened
 from tests.unit.scripted_pool import ScriptedPool
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)
@@ -47,7 +47,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     async def here(call: Callable[..., Any], *given: Any) -> Any:
         return call(*given)
 
-    monkeypatch.setattr(events, "run_in_threadpool", here)  # a thread's time is another
+    monkeypatch.setattr(sse, "run_in_threadpool", here)  # a thread's time is another
     made = Service(tmp_path, ScriptedPool(("cpu",)), "0")
     made.foreman.start()
     yield made

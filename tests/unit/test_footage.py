@@ -247,7 +247,7 @@ def test_only_the_end_of_a_long_movie_is_decoded(tmp_path: Path, monkeypatch: py
     options = {"crf": "20", "g": "10", "preset": "ultrafast"}
     path = write_movie(tmp_path / "long.mp4", [grey(10 + n // 2) for n in range(400)], options=options)
     decoded = []
-    monkeypatch.setattr("engine.media.footage.frame_picture", _counted(decoded))
+    monkeypatch.setattr("engine.media.movie_reader.frame_picture", _counted(decoded))
     clip = read_clip(path, 10)
     assert len(clip) == 1 + 101
     assert len(decoded) == 1 + 101, "only what is wanted is made a picture"
@@ -257,9 +257,9 @@ def test_only_the_end_of_a_long_movie_is_decoded(tmp_path: Path, monkeypatch: py
 
 
 def _counted(calls: list[Any]) -> Any:
-    from engine.media import footage
+    from engine.media import movie_reader
 
-    inner = footage.frame_picture
+    inner = movie_reader.frame_picture
 
     def counting(*args: Any, **kinds: Any) -> Image.Image:
         calls.append(args)

@@ -16,8 +16,10 @@ from engine.protocol import (
     Step,
     to_json,
 )
-from engine.server.foreman import Foreman
-from engine.server.orders import (
+from engine.server.jobs.scheduler import Foreman
+from engine.server.storage.states import State
+from engine.server.storage.store import JobStore, StoredEvent, StoreError
+from engine.server.workers.worker_messages import (
     Cancel,
     Happened,
     Make,
@@ -31,8 +33,6 @@ from engine.server.orders import (
     Resumed,
     Unpark,
 )
-from engine.server.states import State
-from engine.server.store import JobStore, StoredEvent, StoreError
 from tests.unit.scripted_pool import KILLED, ScriptedPool
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from engine.protocol import Failed, Finished, to_json
-from engine.server.foreman import Foreman
-from engine.server.orders import Beat, Happened, Make, Paused, Ready, Release, Released, Resumed
-from engine.server.states import State
-from engine.server.store import StoreError
+from engine.server.jobs.scheduler import Foreman
+from engine.server.storage.states import State
+from engine.server.storage.store import StoreError
+from engine.server.workers.worker_messages import Beat, Happened, Make, Paused, Ready, Release, Released, Resumed
 from tests.unit.scripted_pool import FillingStore, ScriptedPool
 from tests.unit.test_foreman import REQUEST, Shop
 
@@ -152,7 +152,7 @@ def test_a_copy_for_which_there_is_no_room_fails_its_job_once_that_can_be_stored
     (tmp_path / "jobs" / job / "made").touch()
     pool.listener.heard("cpu", Happened(job, to_json(Failed("internal"))))
     again = foreman.resume(job).id
-    monkeypatch.setattr("engine.server.job_folders.carry_over", _full)
+    monkeypatch.setattr("engine.server.jobs.job_folders.carry_over", _full)
     store.full = True
     copies.pop()()
     pool.listener.heard("cpu", Beat("idle", 0))

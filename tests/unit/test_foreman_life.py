@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from engine.protocol import Board, ShotRequest
-from engine.server.foreman import Foreman
-from engine.server.orders import Beat
-from engine.server.states import State
-from engine.server.store import StoreError
+from engine.server.jobs.scheduler import Foreman
+from engine.server.storage.states import State
+from engine.server.storage.store import StoreError
+from engine.server.workers.worker_messages import Beat
 from tests.unit.scripted_pool import FillingStore, LivingPool
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)

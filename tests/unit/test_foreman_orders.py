@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from engine.protocol import Cancelled, Finished, Progress, Step, to_json
-from engine.server.foreman import Foreman
-from engine.server.leases import Leases
-from engine.server.orders import Amend, Beat, Happened, Park, Unpark
-from engine.server.states import State
-from engine.server.store import JobStore, StoreError
+from engine.server.jobs.park_leases import Leases
+from engine.server.jobs.scheduler import Foreman
+from engine.server.storage.states import State
+from engine.server.storage.store import JobStore, StoreError
+from engine.server.workers.worker_messages import Amend, Beat, Happened, Park, Unpark
 from tests.unit.scripted_pool import KILLED, FillingStore, ScriptedPool, TryAgainError
 from tests.unit.test_foreman import REQUEST, Shop, plan
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client.gather import Gatherer, Source, place
+from engine.client.frame_fetcher import Gatherer, Source, place
 from engine.client.shot import wanted
 from engine.errors import Code, EngineError
 from tests.unit.scripted_engine import BREAK, PATIENCE, PICTURE, ScriptedConnection, wait_for
@@ -26,7 +26,7 @@ def connection() -> ScriptedConnection:
 
 @pytest.fixture
 def gatherer(monkeypatch):
-    monkeypatch.setattr("engine.client.gather._WAITS", (0.0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr("engine.client.frame_fetcher._WAITS", (0.0, 0.0, 0.0, 0.0))
     gatherer = Gatherer()
     yield gatherer
     gatherer.close()

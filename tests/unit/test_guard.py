@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from engine.server.guard import Guard
+from engine.server.middleware import Guard
 
 TOKEN = "the token"
 

@@ -36,7 +36,7 @@ MAY_IMPORT = {
         *("engine.server", "engine.media", "engine.models.catalog", "engine.models.lora_files", "engine.file_copies"),
         *SHARED,
     ),
-    "engine/server/worker.py": (
+    "engine/server/workers/worker.py": (
         *("engine.server", "engine.framepack", "engine.models", "engine.media"),
         *("engine.quiet", *SHARED),
     ),
@@ -60,7 +60,7 @@ MAY_IMPORT = {
 # Where a library may be used; one that is not named here may be used anywhere.
 BLENDER = ("__init__.py", "operators", "panels")
 TENSORS = (
-    *("engine/framepack", "engine/models", "engine/media", "engine/sketch", "engine/server/worker.py"),
+    *("engine/framepack", "engine/models", "engine/media", "engine/sketch", "engine/server/workers/worker.py"),
     "engine/commands/doctor.py",  # it reports versions and devices
 )
 USED_ONLY_UNDER = {
@@ -255,7 +255,11 @@ def test_file_keeps_the_house_rules(path: str) -> None:
         ("engine/client/session.py", "import httpx", "httpx is not in the standard library"),
         ("engine/server/jobs.py", "from ..framepack.plan import Grid", "engine.framepack.plan.Grid is not below"),
         ("engine/server/jobs.py", "from ..client import session", "engine.client.session is not below"),
-        ("engine/generation/sampling_loop.py", "from ..server import worker", "engine.server.worker is not below"),
+        (
+            "engine/generation/sampling_loop.py",
+            "from ..server import worker",
+            "engine.server.workers.worker is not below",
+        ),
         (
             "engine/generation/sampling_loop.py",
             "from ..commands import generate",
@@ -323,8 +327,8 @@ def test_rule_can_be_broken(path: str, source: str, fault: str) -> None:
             "operators/generate.py",
             "from ..engine.client.session import Session\nfrom ..engine.protocol import ShotRequest",
         ),
-        ("engine/client/installer.py", "import json\nimport requests\nfrom ..errors import Code"),
-        ("engine/server/worker.py", "import torch\nfrom ..framepack.job import run\nfrom .store import Store"),
+        ("engine/client/install/installer.py", "import json\nimport requests\nfrom ..errors import Code"),
+        ("engine/server/workers/worker.py", "import torch\nfrom ..framepack.job import run\nfrom .store import Store"),
         (
             "engine/inference/hunyuan/family.py",
             "from ..framepack.schedule import shift_mu\nfrom ..framepack import packing",

@@ -22,9 +22,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.client import installer, programs, uv
-from engine.client.environment import EnvironmentState, Place, environment_python, requirements_hash, state_of
-from engine.client.installer import Installation, InstallProgress, InstallResult, Stage
+from engine.client import subprocesses
+from engine.client.install import installer, uv
+from engine.client.install.environment import EnvironmentState, Place, environment_python, requirements_hash, state_of
+from engine.client.install.installer import Installation, InstallProgress, InstallResult, Stage
 from engine.errors import Code
 
 PYTHON = Path(sys.executable)
@@ -233,7 +234,7 @@ def test_uv_makes_an_environment_that_works_where_it_lies(
     assert names(folder.parent) == {"engine-env", "install.log"}
     place = str(environment_python(folder))
     program = "import sys, tiny; assert tiny.__file__.startswith(sys.prefix), tiny.__file__"
-    assert programs.run([place, "-c", program], uv.child_environ(folder, folder), folder, lambda line: None) == 0
+    assert subprocesses.run([place, "-c", program], uv.child_environ(folder, folder), folder, lambda line: None) == 0
 
 
 LOCKED = "import tiny, pure, torch; assert (tiny.VERSION, pure.VERSION, torch.VERSION) == ('1.0', '1.0', '2.0')"

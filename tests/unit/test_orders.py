@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.errors import EngineError
 from engine.protocol import Board, ShotRequest, Step, event_from_json, to_json
-from engine.server.orders import (
+from engine.server.workers.worker_messages import (
     Amend,
     Beat,
     Cancel,

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from engine.protocol import Board, ShotRequest
-from engine.server import pool
-from engine.server.orders import Beat, Make, Ready, Released, Report, to_line
-from engine.server.pool import Death, WorkerProcess
+from engine.server.workers import pool
+from engine.server.workers.pool import Death, WorkerProcess
+from engine.server.workers.worker_messages import Beat, Make, Ready, Released, Report, to_line
 
 LIMIT = 20.0
 """Seconds after which something that must come counts as never coming; nothing waits for it where all is well."""

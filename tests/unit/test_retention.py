@@ -17,12 +17,12 @@ from PIL import Image
 from engine.__main__ import main
 from engine.protocol import Board, Cancelled, Failed, Finished, Section, ShotRequest, to_json
 from engine.server.app import create_app
-from engine.server.job_folders import DOOMED
-from engine.server.orders import Happened, Make, Paused, Ready
-from engine.server.retention import DAMAGED_SECONDS, ORPHAN_SECONDS, YOUNG_SECONDS, Retention, Rule, limit_log
+from engine.server.jobs.job_folders import DOOMED
+from engine.server.jobs.retention import DAMAGED_SECONDS, ORPHAN_SECONDS, YOUNG_SECONDS, Retention, Rule, limit_log
 from engine.server.service import Service
-from engine.server.states import State
-from engine.server.store import StoreError
+from engine.server.storage.states import State
+from engine.server.storage.store import StoreError
+from engine.server.workers.worker_messages import Happened, Make, Paused, Ready
 from tests.unit.scripted_pool import ScriptedPool
 
 HOUR, DAY = 3600.0, 24 * 3600.0

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.client import film
-from engine.client.sending import queue
+from engine.client import clip_render
 from engine.client.shot import Shot
+from engine.client.submit import queue
 from engine.errors import Code, EngineError
 from engine.protocol import ShotRequest
-from engine.server.store import JobStore
+from engine.server.storage.store import JobStore
 
 PNG = b"\x89PNG\r\n\x1a\n, and more"
 ELSEWHERE = [
@@ -165,24 +165,24 @@ def filming(*names: str) -> list[str]:
 
 @pytest.fixture
 def folder(shot) -> Path:
-    (shot.folder / film.FILM).write_bytes(b"BLENDER")
+    (shot.folder / clip_render.FILM).write_bytes(b"BLENDER")
     return shot.folder
 
 
 @pytest.mark.parametrize("name", ["../moved.png", "clip.blend", "sub/clip-0001.jpg", "notes.txt"])
 def test_a_film_puts_nothing_but_pictures_into_the_shots_folder(folder, name):
     with pytest.raises(EngineError) as refused:
-        film.take(filming(name), folder, [name, "missing.jpg"])
+        clip_render.take(filming(name), folder, [name, "missing.jpg"])
     assert refused.value.code is Code.BAD_REQUEST
     assert sorted(path.name for path in folder.parent.rglob("*")) == ["board.png", "clip.blend", "panel"]
-    assert (folder / film.FILM).read_bytes() == b"BLENDER"
+    assert (folder / clip_render.FILM).read_bytes() == b"BLENDER"
 
 
 def test_a_film_overwrites_nothing(folder):
-    film.take(filming("board.png", "clip-0001.jpg"), folder, ["board.png", "clip-0001.jpg"])
+    clip_render.take(filming("board.png", "clip-0001.jpg"), folder, ["board.png", "clip-0001.jpg"])
     assert (folder / "board.png").read_bytes() == PNG
     assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
-    assert not film.to_take(folder, ["board.png", "clip-0001.jpg"])
+    assert not clip_render.to_take(folder, ["board.png", "clip-0001.jpg"])
 
 
 def test_what_a_film_is_taken_into_by_another_blender_stays(folder):
@@ -190,34 +190,34 @@ def test_what_a_film_is_taken_into_by_another_blender_stays(folder):
     beside.mkdir()
     stale.mkdir()
     os.utime(stale, (0, 0))
-    film.take(filming("clip-0001.jpg"), folder, ["clip-0001.jpg"])
+    clip_render.take(filming("clip-0001.jpg"), folder, ["clip-0001.jpg"])
     assert beside.is_dir()
     assert not stale.exists()
 
 
 def test_only_films_that_we_have_made_are_taken_as_long_as_they_are_as_we_made_them(folder, tmp_path):
-    films = film.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt")
+    films = clip_render.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt")
     for note in (lambda: None, lambda: (tmp_path / "own-films.txt").write_bytes(b"\xff\n\n")):
         note()
         with pytest.raises(EngineError) as refused:
             films.take(folder, ["clip-0001.jpg"])
         assert refused.value.code is Code.BAD_REQUEST
     (tmp_path / "own-films.txt").unlink()
-    films.note(folder / film.FILM)
-    (folder / film.FILM).write_bytes(b"BLENDER of somebody else")
+    films.note(folder / clip_render.FILM)
+    (folder / clip_render.FILM).write_bytes(b"BLENDER of somebody else")
     with pytest.raises(EngineError):
-        film.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
+        clip_render.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
     assert not (folder / "clip-0001.jpg").exists()
-    (folder / film.FILM).write_bytes(b"BLENDER")
-    film.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
+    (folder / clip_render.FILM).write_bytes(b"BLENDER")
+    clip_render.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
     assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
-    (folder / film.FILM).unlink()
+    (folder / clip_render.FILM).unlink()
     films.take(folder, ["clip-0001.jpg"])  # nothing is to be taken
 
 
 def test_a_film_that_nobody_waits_for_any_more_is_not_taken_to_its_end(folder, tmp_path):
-    films = film.Films([sys.executable, "-c", "import time; time.sleep(3600)"], tmp_path / "own")
-    films.note(folder / film.FILM)
+    films = clip_render.Films([sys.executable, "-c", "import time; time.sleep(3600)"], tmp_path / "own")
+    films.note(folder / clip_render.FILM)
     films.close()
     with pytest.raises(EngineError, match="nobody waits"):
         films.take(folder, ["clip-0001.jpg"])
@@ -226,7 +226,7 @@ def test_a_film_that_nobody_waits_for_any_more_is_not_taken_to_its_end(folder, t
 
 def test_nothing_in_the_shots_folder_becomes_part_of_the_filming_program(folder):
     (folder / "json.py").write_text("raise SystemExit('planted')")
-    film.take(
+    clip_render.take(
         [sys.executable, "-c", f"import json\n{_FILMING.format(names=('clip-0001.jpg',))}"], folder, ["clip-0001.jpg"]
     )
     assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
@@ -236,15 +236,15 @@ def test_nothing_in_the_shots_folder_becomes_part_of_the_filming_program(folder)
 def test_a_film_is_no_link_and_neither_are_its_pictures(folder, tmp_path):
     program = f"import os, sys; os.symlink({str(tmp_path / 'secret.png')!r}, sys.argv[2] + '/clip-0001.png')"
     with pytest.raises(EngineError) as refused:
-        film.take([sys.executable, "-c", program], folder, ["clip-0001.png"])
+        clip_render.take([sys.executable, "-c", program], folder, ["clip-0001.png"])
     assert refused.value.code is Code.IMAGE_UNREADABLE
-    (folder / film.FILM).rename(tmp_path / "elsewhere.blend")
-    (folder / film.FILM).symlink_to(tmp_path / "elsewhere.blend")
-    assert not film.to_take(folder, ["clip-0001.png"])
+    (folder / clip_render.FILM).rename(tmp_path / "elsewhere.blend")
+    (folder / clip_render.FILM).symlink_to(tmp_path / "elsewhere.blend")
+    assert not clip_render.to_take(folder, ["clip-0001.png"])
 
 
 def test_the_store_is_asked_for_jobs_without_an_engine(tmp_path):
-    from engine.client.stored import known
+    from engine.client.local_store import known
 
     assert known(tmp_path, {"0123456789abcdef"}) == frozenset()
     store = JobStore(tmp_path / "jobs.db")
@@ -257,7 +257,7 @@ def test_the_store_is_asked_for_jobs_without_an_engine(tmp_path):
 
 
 def test_a_store_that_cannot_be_read_says_so_or_knows_nothing(tmp_path):
-    from engine.client.stored import known
+    from engine.client.local_store import known
 
     JobStore(tmp_path / "jobs.db").close()
     with sqlite3.connect(tmp_path / "jobs.db", isolation_level=None) as held:

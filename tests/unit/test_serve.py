@@ -11,8 +11,8 @@ import pytest
 from engine.commands import serve
 from engine.errors import Code, EngineError
 from engine.protocol import ENGINE_FILE
-from engine.server.pool import LocalPool
 from engine.server.service import Service
+from engine.server.workers.pool import LocalPool
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from starlette.testclient import TestClient
 from engine.errors import Code, EngineError
 from engine.protocol import Board, Finished, ShotRequest, to_json
 from engine.server.app import create_app
-from engine.server.orders import Happened
 from engine.server.schemas import JobChange
 from engine.server.service import Service
-from engine.server.store import StoreError
+from engine.server.storage.store import StoreError
+from engine.server.workers.worker_messages import Happened
 from tests.unit.scripted_pool import ScriptedPool
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)

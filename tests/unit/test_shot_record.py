@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.client.background_calls import Errands
 from engine.client.connection import Connection
-from engine.client.errands import Errands
-from engine.client.gather import Gatherer, Source, place
-from engine.client.names import plain_name
+from engine.client.frame_fetcher import Gatherer, Source, place
+from engine.client.safe_names import plain_name
 from engine.client.session import Job
 from engine.client.shot import Shot, remove_drafts, wanted
 from engine.errors import Code, EngineError

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.protocol import Board, Cancelled, Failed, Finished, Progress, ShotRequest, Step
-from engine.server.migrations import MIGRATIONS
-from engine.server.states import MAY_BECOME, State
-from engine.server.store import JobStore, StoreError
+from engine.server.storage.migrations import MIGRATIONS
+from engine.server.storage.states import MAY_BECOME, State
+from engine.server.storage.store import JobStore, StoreError
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)
 ENDING = ("finished", "failed", "cancelled")
@@ -146,8 +146,8 @@ def test_a_killed_writer_loses_nothing_that_it_was_told_is_stored(tmp_path):
         import sys
         from pathlib import Path
         from engine.protocol import Step
-        from engine.server.states import State
-        from engine.server.store import JobStore
+        from engine.server.storage.states import State
+        from engine.server.storage.store import JobStore
         from tests.unit.test_store import REQUEST
         store = JobStore(Path(sys.argv[1]))
         job = store.add(REQUEST, "").id

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from engine.protocol import Board, Cancelled, Finished, ShotRequest, to_json
 from engine.server.app import create_app
-from engine.server.foreman import Foreman
-from engine.server.orders import Cancel, Happened, Make, Ready
+from engine.server.jobs.scheduler import Foreman
 from engine.server.service import Service
-from engine.server.states import State
-from engine.server.store import JobStore
+from engine.server.storage.states import State
+from engine.server.storage.store import JobStore
+from engine.server.workers.worker_messages import Cancel, Happened, Make, Ready
 from tests.unit.scripted_pool import ScriptedPool
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from engine.protocol import Event, Preview, Progress, Queued, Section, Started, Step
-from engine.server.activity import Activity
-from engine.server.orders import Stage, stage_named
-from engine.server.watch import Watch, Work, measure_work, patience_in
+from engine.server.workers.activity import Activity
+from engine.server.workers.progress_watch import Watch, Work, measure_work, patience_in
+from engine.server.workers.worker_messages import Stage, stage_named
 
 HOUR = 3600.0
 Measure = Callable[[int], Work | None]

@@ -18,7 +18,7 @@ from PIL import Image
 
 from engine.errors import Code, EngineError
 from engine.media.files import sweep_parts, whole_file, write_whole
-from engine.server.pictures import PictureShelf
+from engine.server.uploads import PictureShelf
 
 DAY = 24 * 3600.0
 

@@ -13,8 +13,9 @@ import pytest
 
 from engine.errors import Code, EngineError
 from engine.protocol import Board, Event, Finished, Progress, Section, ShotRequest, Step
-from engine.server import worker as worker_module
-from engine.server.orders import (
+from engine.server.workers import worker as worker_module
+from engine.server.workers.worker import Worker
+from engine.server.workers.worker_messages import (
     Amend,
     Beat,
     Cancel,
@@ -30,7 +31,6 @@ from engine.server.orders import (
     Resumed,
     to_line,
 )
-from engine.server.worker import Worker
 
 REQUEST = ShotRequest("sketch", "pan left", (Board(1, "a" * 64),), 37)
 A, B = "a" * 16, "b" * 16

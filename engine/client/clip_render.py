@@ -1,0 +1,136 @@
+"""The frames of a strip that lies in a shot's folder as a film: a program takes them, and all are there or none is.
+
+What the program is, and what a film is made of, Blender's side knows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..errors import Code, EngineError
+from . import subprocesses
+from .board_files import is_file, is_picture
+
+FILM = "clip.blend"
+"""The film's name in the shot's folder."""
+_PLACE = ".filming-"
+_STALE_SECONDS = 24 * 3600.0
+"""A film takes seconds: what is older is a closed Blender's, what is younger may be of one that films beside us."""
+_LAST_LINES = 3
+
+
+class Films:
+    """Takes the frames of films that this artist's Blenders have made, known by what is in them, and of no others.
+
+    A film that comes with somebody's file may show any picture of this machine's disk.
+    """
+
+    def __init__(self, command: Sequence[str] = (), notes: Path | None = None) -> None:
+        """`command` is the program, as `take` wants it; `notes` is a file, outside of any that is given away."""
+        self._command = tuple(command)
+        self._notes = notes
+        self._closed = threading.Event()
+
+    def note(self, film: Path) -> None:
+        """We have made this one. Raises OSError."""
+        if self._notes is not None:
+            # In one write: what another Blender notes at the same moment stays whole.
+            with self._notes.open("ab") as notes:
+                notes.write(f"{_digest(film)}\n".encode())
+
+    def take(self, folder: Path, names: Sequence[str]) -> None:
+        """As `take` does; `bad_request` for a film that we have not made."""
+        if to_take(folder, names) and not self._is_ours(folder / FILM):
+            detail = f"{FILM} was not made by this Blender, and may show anything on this machine"
+            raise EngineError(Code.BAD_REQUEST, detail=detail)
+        take(self._command, folder, names, self._closed)
+
+    def close(self) -> None:
+        """Take nothing more; a program that runs is killed."""
+        self._closed.set()
+
+    def _is_ours(self, film: Path) -> bool:
+        try:
+            return self._notes is not None and _digest(film) in self._notes.read_text(encoding="utf-8").split()
+        except (OSError, ValueError):
+            return False
+
+
+def to_take(folder: Path, names: Iterable[str]) -> bool:
+    """Whether pictures of these names are missing in `folder` that can be taken from its film."""
+    return is_file(folder / FILM) and not all(os.path.lexists(folder / name) for name in names)
+
+
+def take(command: Sequence[str], folder: Path, names: Sequence[str], closed: threading.Event | None = None) -> None:
+    """Have `command` take the pictures of the film in `folder`; waits for it. What is there already is left as it is.
+
+    The program is told the film and a folder for what it makes, after what `command` says already. Raises EngineError:
+    `bad_request` for names of anything but pictures beside each other, `image_unreadable` for the rest; once `closed`
+    is set, the program is killed.
+    """
+    odd = next((name for name in names if not is_picture(name)), None)
+    if odd is not None:
+        raise EngineError(Code.BAD_REQUEST, detail=f"{odd!r} is not a picture's plain file name")
+    if not to_take(folder, names):
+        return
+    _sweep(folder)
+    film, said = folder / FILM, deque[str](maxlen=_LAST_LINES)
+
+    def hear(line: str | None) -> None:
+        if closed is not None and closed.is_set():
+            raise EngineError(Code.IMAGE_UNREADABLE, path=str(film), detail="nobody waits for it any more")
+        if line:
+            said.append(line.strip())
+
+    try:
+        with tempfile.TemporaryDirectory(prefix=_PLACE, dir=folder) as place:
+            code = subprocesses.run(
+                [*command, str(film), place],
+                subprocesses.environ(),
+                Path(place),  # empty: nothing that lies in the shot's folder is taken for a part of the program
+                hear,
+            )
+            made = [Path(place) / name for name in dict.fromkeys(names)]
+            if code or not all(is_file(picture) for picture in made):
+                detail = " ".join(said) or f"Blender ended with exit code {code}"
+                raise EngineError(Code.IMAGE_UNREADABLE, path=str(film), detail=detail)
+            for picture in made:
+                _put(picture, folder / picture.name)
+    except OSError as fault:
+        raise EngineError(
+            Code.IMAGE_UNREADABLE, path=str(film), detail=fault.strerror or type(fault).__name__
+        ) from fault
+
+
+def _digest(film: Path) -> str:
+    with film.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _put(picture: Path, target: Path) -> None:
+    """Move a picture to where nothing lies yet, whole; what lies there stays."""
+    if os.path.lexists(target):
+        return
+    try:
+        os.link(picture, target)
+    except FileExistsError:
+        return
+    except OSError:  # a disk that knows no links; nobody else makes a picture of this name
+        picture.rename(target)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a Blender that was closed meanwhile has left."""
+    for place in folder.glob(f"{_PLACE}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - place.lstat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(place, ignore_errors=True)

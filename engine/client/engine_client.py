@@ -1,0 +1,349 @@
+"""Everything an artist's side keeps of its engine: the engine itself, the shots it makes, the frames that come.
+
+`poll` is called on one thread again and again and never waits; whatever takes time is an errand.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ..errors import Code, EngineError
+from ..protocol import Start
+from .background_calls import Errands
+from .clip_render import Films, to_take
+from .connection import Connection
+from .engine_info import understood
+from .engine_location import Where
+from .engine_location import engine_at as _engine
+from .frame_files import Source
+from .launcher import Engine
+from .park_lease import ParkLease
+from .safe_names import is_id
+from .session import Job, Session
+from .shot import Shot, Trouble, remove_drafts
+from .shot_tracker import Following
+from .stored_request import read
+from .submit import queue
+
+__all__ = ["Desk", "EngineState", "Where"]
+
+_NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFFLINE, Code.REQUESTS_BROKEN)
+
+
+class EngineState(StrEnum):
+    """How it stands with the engine."""
+
+    OFF = "off"
+    STARTING = "starting"
+    READY = "ready"
+    AWAY = "away"
+    """The line to it is broken; it is being called again."""
+    ENDED = "ended"
+    """It was there, and is not any more, or could not be started; `Desk.fault` says why."""
+
+
+class Desk:
+    """One engine and the shots that it makes for us."""
+
+    def __init__(self, films: Films | None = None) -> None:
+        """`films` takes a film's frames."""
+        self.state = EngineState.OFF
+        self.fault: EngineError | None = None
+        self.about: dict[str, Any] = {}
+        """What the engine said of itself: devices, memory, models, who keeps it parked."""
+        self.client = uuid.uuid4().hex
+        """Our name where the engine says who keeps it parked."""
+        self.news = False
+        """Whether the last poll brought anything, be it of the engine alone: what shows it is out of date."""
+        self._following = Following()
+        self.shots = self._following.shots
+        self._where: Where | None = None
+        self._wakings = 0
+        """An engine that comes for an earlier waking than this is not waited for any more."""
+        self._engine: Engine | None = None
+        self._session: Session | None = None
+        self._greetings = 0
+        """How often the session's line had come up when that was seen to last."""
+        self._asking: Session | None = None
+        """Whose engine is being asked what it has to say of itself."""
+        self._line: Connection | EngineError | None = None
+        """The engine as errands reach it, or why they cannot; only they touch it, so that those sent after `wake` find
+        it there."""
+        self._called: Engine | None = None
+        """The engine of the last waking; an errand sets it, and ends it."""
+        self._closed = threading.Event()
+        self._errands = Errands()
+        self._filming = Errands()
+        """Apart from the others: a film takes seconds, and a shot that is made may be cancelled meanwhile."""
+        self._films = films or Films()
+        self._lease = ParkLease(self.client)
+
+    def wake(self, where: Where) -> None:
+        """See to it that there is an engine; does nothing where there is one, or where one is just starting."""
+        if self._closed.is_set() or self.state in (EngineState.STARTING, EngineState.READY, EngineState.AWAY):
+            return
+        self.state, self.fault, self._where = EngineState.STARTING, None, where
+        self._wakings += 1
+        waking = self._wakings
+        self._errands.send(
+            lambda: self._call(where),
+            lambda found: self._connected(*found, where, waking),
+            lambda fault: self._failed(fault, waking),
+        )
+
+    def send(self, shot: Shot) -> None:
+        """Have `shot` made as its request says."""
+        if not shot.trusted:
+            return
+        self._following.keep(shot)
+        shot.fault = None
+        folder = shot.folder
+        try:
+            names = read(shot.request).clip  # a file may hold anything
+        except EngineError as fault:
+            self.refuse(shot, fault)
+            return
+        if to_take(folder, names):
+            self._filming.send(
+                lambda: self._films.take(folder, names),
+                lambda _: self._filmed(shot),
+                lambda fault: self.refuse(shot, fault),
+            )
+        else:
+            self._errands.send(
+                lambda: queue(self._connection(), shot),
+                lambda job: self._following.took(shot, str(job["id"])),
+                lambda fault: self.refuse(shot, fault),
+            )
+
+    def starts(self, model: str) -> tuple[str, ...]:
+        """What a shot of `model` (empty: the best one) may start from: `board`, `text`, `clip`.
+
+        All of them where the engine has said nothing of it: then it will say so when it is asked for the shot.
+        """
+        said: dict[str, list[str]] | None = self.about.get("starts")
+        if said is None:
+            return (Start.BOARD,) if self.about else tuple(Start)
+        name = model or next(iter(self.about.get("models", ())), "")
+        return tuple(said.get(name, Start))
+
+    def follow(self, shot: Shot) -> None:
+        """Go on with a shot: the engine is asked how far it is, where that is not known."""
+        self._following.keep(shot)
+        self._following.look_into(shot)
+
+    def forget(self) -> None:
+        """Follow no shot any more; the engine goes on with them."""
+        self._following.forget()
+
+    def refuse(self, shot: Shot, fault: EngineError) -> None:
+        """Say what keeps a shot from being sent."""
+        self._following.trouble(shot, Trouble.SENDING, fault)
+
+    def act(self, shot: Shot, action: str) -> None:
+        """`pause`, `resume` or `cancel`; resuming one that failed or was cancelled makes it go on as a new job."""
+        self._following.well(shot, Trouble.SENDING, Trouble.ORDER)
+        self._errands.send(
+            lambda: self._ordered(shot, action),
+            lambda job: self._following.took(shot, str(job["id"])),
+            lambda fault: self._following.trouble(shot, Trouble.ORDER, fault),
+        )
+
+    def ask(self) -> None:
+        """Hear anew what the engine has to say of itself; it is in `about` a moment later. One that is slow is asked
+        once at a time."""
+        if (session := self._session) is None or self._asking is session:
+            return
+        self._asking = session
+        self._following.questions.send(
+            session.connection.engine,
+            lambda about: self._answered(session, about),
+            lambda _fault: self._answered(session, None),
+        )
+
+    def park(self, away: bool) -> None:
+        """Let the engine take its weights off the device while somebody else needs it, and put them back.
+
+        One that is only starting, or away, does so as soon as it is there, if that is wanted still. Never waits.
+        """
+        self._lease.want(away)
+
+    def movie(self, shot: Shot) -> bytes:
+        """A finished shot's movie; waits for it. Raises EngineError."""
+        return self._connection().movie(shot.job)
+
+    def job(self, shot: Shot) -> Job | None:
+        """What the engine has told of a shot's job; None before it has told anything."""
+        return self._following.job(shot)
+
+    def poll(self, seconds: float) -> list[Shot]:
+        """Take in what has happened since, for about `seconds`; returns the shots that look different now."""
+        until = time.perf_counter() + seconds
+        before = self.state
+        handed = sum(errands.drain() for errands in (self._errands, self._filming, self._following.questions))
+        self._look_after_engine()
+        self.news = handed > 0 or self.state is not before
+        self._following.hear(lambda: time.perf_counter() < until)
+        self._following.receive()
+        return self._following.changed()
+
+    def retry(self, shot: Shot) -> None:
+        """Try once more whatever went wrong with a shot: sending it, asking for it, fetching its frames."""
+        if not shot.job:
+            self.send(shot)
+            return
+        self._following.keep(shot)
+        self._following.well(shot, *Trouble)
+        self._following.ask(shot)
+        self._following.fetch(shot)
+
+    def move(self, shot: Shot, folder: Path, carry: Callable[[Path, Path], None]) -> None:
+        """Let a shot's pictures lie in `folder` from now on: `carry(old, new)` puts there what there is.
+
+        No frame is placed meanwhile, and those that are on their way come to `folder`. What `carry` raises comes out,
+        and the folder stays the old one.
+        """
+        with shot.placing:
+            carry(shot.folder, folder)
+            shot.folder = folder
+        shot.revision += 1
+
+    def tidy(self, shot: Shot) -> None:
+        """Remove a complete shot's provisional frames, which no strip shows any more."""
+        if shot.trusted:
+            self._errands.send(lambda: remove_drafts(shot.folder), lambda _: None, lambda _fault: None)
+
+    def stop(self) -> None:
+        """End the engine if it is ours, also one that is just starting; its jobs go on with the next one."""
+        self._wakings += 1
+        self._let_go()
+        self.state, self.fault = EngineState.OFF, None
+
+    def close(self) -> None:
+        """Let go of everything, waiting for nothing: a thread sees to it that an engine of ours ends."""
+        self._closed.set()  # first: an errand that is just starting an engine sees it, or has told of it
+        self._wakings += 1
+        engine, session = self._called, self._session
+        self._engine = self._called = self._session = None
+        self.state = EngineState.OFF
+        self._lease.close()
+        self._errands.close()
+        self._films.close()
+        self._filming.close()
+        self._following.close()
+        if session is not None:
+            session.close(wait=False)
+        if engine is not None:
+            threading.Thread(target=engine.stop, name="shotpack's engine ends", daemon=True).start()
+
+    def _connection(self) -> Connection:
+        if isinstance(self._line, Connection):
+            return self._line
+        raise self._line or EngineError(Code.ENGINE_UNREACHABLE, url="this machine", detail="it is not running")
+
+    def _ordered(self, shot: Shot, action: str) -> dict[str, Any]:
+        """An errand: the engine's answer to an order."""
+        connection, job = self._connection(), shot.job
+        if not is_id(job) or not (shot.confirmed or shot.made_by(connection.job(job))):
+            raise EngineError(
+                Code.JOB_UNKNOWN, name=shot.name
+            )  # of another shot's job that a file names, nothing is changed
+        return connection.act(job, action)
+
+    def _call(self, where: Where) -> tuple[Engine, dict[str, Any]]:
+        """An errand: the engine, and what it says of itself."""
+        try:
+            engine = self._called = _engine(where)
+            about = engine.connection.engine()
+        except EngineError as fault:
+            self._hang_up(None)
+            self._line = fault
+            raise
+        if self._closed.is_set():
+            engine.stop()
+        self._line = engine.connection
+        self._lease.use(engine.connection)  # from here: a render may hold up the next poll until it is over
+        return engine, about
+
+    def _hang_up(self, session: Session | None) -> None:
+        """An errand: let go of the engine that is there by now."""
+        engine, self._called, self._line = self._called, None, None
+        self._lease.use(None)
+        if session is not None:
+            session.close()
+        if engine is not None:
+            engine.stop()
+
+    def _let_go(self) -> None:
+        session = self._session
+        self._engine = self._session = self._following.session = self._following.source = None
+        self._errands.send(lambda: self._hang_up(session), lambda _: None, lambda _fault: None)
+
+    def _connected(self, engine: Engine, about: dict[str, Any], where: Where, waking: int) -> None:
+        if waking != self._wakings:
+            return  # stopped meanwhile; an errand ends it
+        newest = about.get("newest")
+        self._engine, self.about, self._greetings = engine, understood(about), 0
+        # One of release 0.1.0 does not say how many events it has, and tells all of them.
+        self._session = Session(engine.connection, newest if type(newest) is int else 0, str(about.get("store", "")))
+        self._following.session = self._session
+        self._following.source = Source(engine.connection, None if where.remote else where.home)
+        self.state = EngineState.READY
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """The engine is there, for the first time or again: go on with all that waited for it."""
+        self._following.gatherer.line(True)
+        for shot in list(self.shots.values()):
+            fault = shot.fault_of(Trouble.SENDING)
+            if not shot.job and fault is not None and fault.code in _NO_ENGINE:
+                self.send(shot)
+            elif shot.job and not shot.complete:
+                if (order := shot.fault_of(Trouble.ORDER)) is not None and order.code in _NO_ENGINE:
+                    self._following.well(shot, Trouble.ORDER)
+                self._following.ask(shot)
+
+    def _answered(self, session: Session, about: dict[str, Any] | None) -> None:
+        if session is self._asking:
+            self._asking = None
+        if session is self._session and about is not None:
+            self.about = understood(about)
+            self._following.ask_again()
+
+    def _failed(self, fault: EngineError, waking: int) -> None:
+        if waking == self._wakings:
+            self.state, self.fault = EngineState.ENDED, fault
+
+    def _filmed(self, shot: Shot) -> None:
+        """Go on with sending, unless another file is open now; a shot whose folder has moved is filmed there again."""
+        if self.shots.get(shot.id) is shot:
+            self.send(shot)
+
+    def _look_after_engine(self) -> None:
+        if self._engine is None or self._session is None:
+            return
+        line, engine = self._session.line, self._engine
+        # One that somebody else has started may run where its process cannot be seen: only a broken line says more.
+        if not engine.alive and (engine.process is not None or (not line.up and line.detail)):
+            self._let_go()
+            fault = EngineError(Code.ENGINE_UNREACHABLE, url=engine.connection.url, detail="it has ended")
+            self._failed(fault, self._wakings)
+            if engine.process is None and self._where is not None:
+                self.wake(self._where)  # one that another Blender had started, and has taken with it
+            return
+        if not line.up and line.detail and self.state is EngineState.READY:
+            self.state = EngineState.AWAY
+            self._following.gatherer.line(False)
+        elif line.up and self._session.greetings > self._greetings:
+            # The first time, all that was there to do is being done since the engine was found.
+            expected = self._greetings == 0 and self.state is EngineState.READY and not line.anew
+            self.state, self._greetings = EngineState.READY, self._session.greetings
+            if not expected:
+                self._lease.use(engine.connection)
+                self._begin_anew()

@@ -1,0 +1,317 @@
+"""Installing the engine: an environment of its own in the user's folder, made on a thread while Blender goes on.
+
+Beside the environment lie install.log, what the last install did, and, after a failure, install-cache, so that the next
+try goes on with what was downloaded. What uv and pip keep elsewhere stays as it is.
+"""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import contextlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from ...errors import Code, EngineError
+from .. import subprocesses
+from . import uv
+from .environment import Place, environment_python, locks, remove, state_of
+
+CHECK = "import torch, diffusers, fastapi, uvicorn"
+NEEDED_BYTES = 8 * 2**30
+FITTING = ((3, 11), (3, 12), (3, 13))
+"""Versions of Python that the pinned packages come for; uv gets the first one where Blender has another."""
+LOG = "install.log"
+_LOG_LINES = 60
+
+
+class Stage(StrEnum):
+    """What goes on, in the artist's words."""
+
+    WAITING = "Waiting"
+    TOOL = "Getting the installer"
+    ENVIRONMENT = "Making a place for the engine"
+    PACKAGES = "Downloading packages"
+    CHECKING = "Checking that the engine works"
+    DONE = "The engine is installed"
+    CANCELLED = "Cancelled"
+    FAILED = "The engine is not installed"
+
+
+_BEGINS = {Stage.TOOL: 0.0, Stage.ENVIRONMENT: 0.04, Stage.PACKAGES: 0.05, Stage.CHECKING: 0.93, Stage.DONE: 1.0}
+"""Where on the bar each stage begins."""
+_TORCH_BEGINS = 0.2
+"""How much of the packages' part of the bar is for all but PyTorch, which is by far the largest."""
+_HASHED = ("--require-hashes", "--no-deps", "--only-binary", ":all:")
+"""Options, for uv as for pip, of an install that takes the locked files and nothing else."""
+
+
+@dataclass(frozen=True)
+class InstallProgress:
+    """How far an install is: `fraction` of the whole, 0 to 1, None where it can't be told; `detail` is one line."""
+
+    stage: Stage = Stage.WAITING
+    fraction: float | None = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class InstallResult:
+    """How an install ended: well, with an error, or cancelled."""
+
+    error: EngineError | None = None
+    cancelled: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the environment is ready."""
+        return self.error is None and not self.cancelled
+
+
+class _CancelledError(Exception):
+    """The artist asked to stop."""
+
+
+class Installation:
+    """One install of the engine's environment into `folder`, on a thread of its own.
+
+    `python` is what the environment is made of; `online` is Blender's leave to use the network. Nothing here raises
+    into Blender: how far it is stands in `progress`, how it ended in `result`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        requirements: Path,
+        python: Path,
+        *,
+        online: bool,
+        torch_backend: str = "auto",
+        index: str | None = None,
+        uv_program: Path | None = None,
+        check: str = CHECK,
+    ) -> None:
+        """`torch_backend` is uv's (cpu, cu128...; empty for the index's own); `uv_program` replaces the pinned one."""
+        self.folder, self.requirements, self.python, self._online = folder, requirements, python, online
+        self._torch_backend, self._index, self._uv_program, self._check = torch_backend, index, uv_program, check
+        self._place = Place(folder, requirements)
+        self._beside, self._log, self._cache = folder.parent, folder.parent / LOG, folder.parent / "install-cache"
+        self._progress = InstallProgress()
+        self._result: InstallResult | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="engine's installation", daemon=True)
+
+    @property
+    def progress(self) -> InstallProgress:
+        """The latest; may be read from any thread."""
+        return self._progress
+
+    @property
+    def result(self) -> InstallResult | None:
+        """None until it has ended."""
+        return self._result
+
+    def start(self) -> None:
+        """Begin."""
+        atexit.register(self._leave)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask it to stop: what runs is killed at once, and `result` comes when what it left is removed."""
+        self._stop.set()
+
+    def wait(self, seconds: float | None = None) -> InstallResult | None:
+        """Wait for the end of what was started; returns `result`."""
+        self._thread.join(seconds)
+        return self._result
+
+    def report(self) -> str:
+        """What to copy into an issue."""
+        return report(self.folder, self.requirements, f"{self._progress.stage} {self._progress.detail}".strip())
+
+    def _leave(self) -> None:
+        """Blender quits: leave no program behind."""
+        self.cancel()
+        self.wait(3.0)
+
+    def _run(self) -> None:
+        result, last = InstallResult(), InstallProgress(Stage.DONE, 1.0)
+        try:
+            if not self._online:
+                raise EngineError(Code.INSTALL_OFFLINE)
+            self._beside.mkdir(parents=True, exist_ok=True)
+            with self._place.held():
+                self._log.write_text("", encoding="utf-8")
+                self._install()
+        except _CancelledError:
+            result, last = InstallResult(cancelled=True), InstallProgress(Stage.CANCELLED)
+        except Exception as fault:
+            error = fault if isinstance(fault, EngineError) else uv.explained(str(fault) or type(fault).__name__)
+            result, last = InstallResult(error), InstallProgress(Stage.FAILED, detail=error.line)
+            if error is not fault:
+                self._say(traceback.format_exc())
+        self._say(f"{last.stage} {last.detail}")
+        self._progress, self._result = last, result
+        atexit.unregister(self._leave)
+
+    def _install(self) -> None:
+        self._place.clear()
+        self._require_space()
+        try:
+            program = self._get_uv()
+            self._tell(Stage.ENVIRONMENT)
+            self._place.begin()
+            self._make(program)
+            self._fill(program)
+            self._tell(Stage.CHECKING)
+            self._call([str(environment_python(self._place.new)), "-I", "-c", self._check])
+            self._place.finish()
+        finally:
+            with contextlib.suppress(OSError):  # what is left does not look whole, and the next install removes it
+                self._place.abandon()
+        with contextlib.suppress(OSError):
+            remove(self._cache)
+
+    def _require_space(self) -> None:
+        free = shutil.disk_usage(self._beside).free
+        if free < NEEDED_BYTES:
+            sizes = {"free": uv.readable_bytes(free), "needed": uv.readable_bytes(NEEDED_BYTES)}
+            raise EngineError(Code.DISK_SHORT, path=str(self._beside), model="the engine", **sizes)
+
+    def _get_uv(self) -> str | None:
+        """A uv that runs here; None where there is none to be had and pip must do."""
+        self._tell(Stage.TOOL)
+        try:
+            program = str(self._uv_program or uv.fetch(self._cache, self.python, self._call, index=self._index))
+        except uv.UvMissingError as missing:
+            reason = str(missing)
+        else:
+            try:
+                self._call([program, "--version"])
+                return program
+            except (EngineError, OSError) as fault:
+                reason = f"uv does not run here ({fault})"
+        # On Windows pip would take the PyTorch that knows no graphics card, and every shot would take for ever.
+        if platform.system() == "Windows" and shutil.which("nvidia-smi"):
+            raise uv.explained(reason)
+        self._say(f"{reason}; going on with pip")
+        return None
+
+    def _make(self, program: str | None) -> None:
+        if program is None:
+            self._call([str(self.python), "-m", "venv", str(self._place.new)])
+            return
+        command = [program, "venv", "--no-project", "--relocatable", "--allow-existing", str(self._place.new)]
+        if sys.version_info[:2] in FITTING:
+            try:
+                self._call([*command, "--python", str(self.python)])
+                return
+            except EngineError:
+                self._say(f"{self.python} will not do; uv looks for another Python")
+        self._call([*command, "--python", ".".join(map(str, FITTING[0]))])
+
+    def _fill(self, program: str | None) -> None:
+        """Install what is locked by its hashes, then PyTorch by its version: its wheel differs by machine."""
+        self._tell(Stage.PACKAGES)
+        backend = [f"--torch-backend={self._torch_backend}"] if self._torch_backend and program else []
+        packages, *torch = locks(self.requirements)
+        if not torch:  # an engine's folder of an earlier release
+            self._add(program, ["-r", str(packages), *backend], 0.0, 1.0)
+            return
+        self._add(program, [*_HASHED, "-r", str(packages)], 0.0, _TORCH_BEGINS)
+        self._add(program, ["-r", str(torch[0]), *backend], _TORCH_BEGINS, 1.0)
+
+    def _add(self, program: str | None, wanted: Sequence[str], begin: float, end: float) -> None:
+        """Have uv, or pip, install something; it takes the packages' part of the bar from `begin` to `end`."""
+        python = str(environment_python(self._place.new))
+        if program is None:
+            pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+            self._call([*pip, *wanted], lambda line: self._tell(Stage.PACKAGES, None, line) if line else None)
+            return
+        downloads, free = uv.Downloads(), shutil.disk_usage(self._beside).free
+
+        def heard(line: str | None) -> None:
+            downloads.read(line or "")
+            written = free - shutil.disk_usage(self._beside).free
+            within = begin + (end - begin) * downloads.fraction(written)
+            self._tell(Stage.PACKAGES, within, downloads.under_way())
+
+        self._call([program, "pip", "install", "--python", python, *wanted], heard)
+
+    def _call(self, command: Sequence[str], heard: subprocesses.Heard | None = None) -> None:
+        """Run a program with its output in the log. Raises EngineError `install_failed` in the program's own words."""
+        said: collections.deque[str] = collections.deque(maxlen=_LOG_LINES)
+
+        def hear(line: str | None) -> None:
+            self._go_on()
+            if line := (line or "").rstrip():
+                said.append(line)
+                self._say(line)
+            if heard is not None:
+                heard(line)
+
+        self._go_on()
+        self._say(f"> {subprocess.list2cmdline(command)}")
+        environ = uv.child_environ(self._cache, self._beside / "python")
+        if code := subprocesses.run(command, environ, self._beside, hear):
+            raise uv.explained("\n".join(said) or f"{Path(command[0]).name} ended with exit code {code}")
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise _CancelledError
+
+    def _tell(self, stage: Stage, within: float | None = 0.0, detail: str = "") -> None:
+        """Tell how far a stage is; the bar never goes back."""
+        fraction = None
+        if within is not None:
+            begin, end = _BEGINS[stage], min(later for later in _BEGINS.values() if later > _BEGINS[stage])
+            fraction = max(begin + (end - begin) * within, self._progress.fraction or 0.0)
+        self._progress = InstallProgress(stage, fraction, detail.strip())
+
+    def _say(self, line: str) -> None:
+        with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%H:%M:%S')} {line.rstrip()}\n")
+
+
+def report(folder: Path, requirements: Path, stage: str = "") -> str:
+    """What to copy into an issue: versions and the end of the last install's log, without the user's name."""
+    try:
+        log = (folder.parent / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        log = ["no log"]
+    lines_of = (line for file in locks(requirements) for line in file.read_text(encoding="utf-8").splitlines())
+    wanted = dict.fromkeys(line.split()[0] for line in lines_of if line[:1].isalnum())
+    lines = [
+        f"Stage: {stage or '-'}",
+        f"Environment: {state_of(folder, requirements)}, {folder}",
+        f"System: {platform.platform()}, {platform.machine()}",
+        f"Python: {platform.python_version()}, {sys.executable}",
+        f"uv: {uv.VERSION}",
+        f"Requirements: {', '.join(wanted)}",
+        "",
+        *log[-_LOG_LINES:],
+    ]
+    return _masked("\n".join(lines)) + "\n"
+
+
+def _masked(text: str) -> str:
+    """`text` without the home folder's path, the user's name, and what a URL holds before its host."""
+    home = Path.home()
+    text = re.sub(r"://[^/\s@]+@", "://***@", text)
+    if home.name:
+        for path in {str(home), home.as_posix(), str(home).replace("\\", "\\\\")}:
+            text = re.sub(rf"{re.escape(path)}(?!\w)", "~", text, flags=re.IGNORECASE)
+    for name in {home.name, *(os.environ.get(name, "") for name in ("USER", "USERNAME", "LOGNAME"))} - {""}:
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "USER", text, flags=re.IGNORECASE)
+    return text

@@ -1,0 +1,62 @@
+"""What a shot's request says: a job's body as it stands in a .blend, with pictures by their names in the shot's folder.
+
+Anybody may have written it: everything that is used of it here is looked at first, and the engine looks at the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import Code, EngineError
+from .board_files import is_picture
+
+_SAME = ("frames", "seed", "fps")
+"""What nobody changes of a job once it is there."""
+_DEFAULTS = {"seed": 0, "fps": None}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request: its pictures' names, and everything else as it goes to the engine."""
+
+    boards: tuple[tuple[int, str], ...]
+    """Frames, from 1, and the pictures that the shot shows there."""
+    clip: tuple[str, ...]
+    """The frames that it goes on from, in time order; a name may come more than once."""
+    rest: Mapping[str, Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every picture's name, each once."""
+        return tuple(dict.fromkeys([*(name for _, name in self.boards), *self.clip]))
+
+
+def read(request: str) -> Asked:
+    """What `request` asks for.
+
+    Raises EngineError `bad_request` where it is no request, or names anything but pictures beside each other.
+    """
+    try:
+        rest = json.loads(request)
+        boards = tuple((int(frame), name) for frame, name in rest.pop("boards"))
+        clip = tuple(rest.pop("clip", ()))
+        json.dumps(rest, allow_nan=False, ensure_ascii=False).encode()  # what cannot be sent is no request
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as fault:
+        raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it") from fault
+    asked = Asked(boards, clip, rest)
+    for name in (*(name for _, name in boards), *clip):
+        if not is_picture(name):
+            raise EngineError(Code.BAD_REQUEST, detail=f"{name!r} is not a picture's plain file name")
+    return asked
+
+
+def agrees(request: str, job: Mapping[str, Any]) -> bool:
+    """Whether the engine's `job` may have been made of `request`: its length, rate and seed are the same."""
+    try:
+        wanted, made = read(request).rest, job["request"]
+        return all(made.get(name, _DEFAULTS.get(name)) == wanted.get(name, _DEFAULTS.get(name)) for name in _SAME)
+    except (EngineError, KeyError, AttributeError):
+        return False

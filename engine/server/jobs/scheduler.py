@@ -1,0 +1,337 @@
+"""The foreman: gives queued jobs to idle workers, writes down what they report, deals with the death of any of them.
+
+Every change goes through the store first; what is not stored has not happened. What is ordered of a job is stored as
+well (`Wanted`), so that an order outlives the worker, and the engine, that it was given to. Calls come from the
+server's threads and from the pool's; one lock keeps them in sequence, and nothing slow is done under it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import EngineError
+from ...protocol import PAUSED, Cancelled, Failed, Progress, Queued, ShotRequest
+from ..storage.states import State, Wanted
+from ..storage.store import JobRecord, JobStore, StoredEvent, StoreError
+from ..workers.pool import Pool
+from ..workers.worker_messages import Amend, Cancel, Park, Pause, Resume, Unpark
+from .assignments import Assignments
+from .job_folders import JobFolders
+from .park_leases import Lease, Leases
+from .worker_reports import WorkerReports
+
+log = logging.getLogger("shotpack.foreman")
+
+
+class KeyTakenError(StoreError):
+    """Something else was sent under the same Idempotency-Key."""
+
+
+class Foreman:
+    """Runs the queue over a pool of workers. `happened` is called after every stored event, `passed` with every live
+    one and its job, from any thread."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        pool: Pool,
+        home: Path,
+        happened: Callable[[StoredEvent], None],
+        passed: Callable[[str, dict[str, Any]], None] = lambda job, event: None,
+        *,
+        leases: Leases | None = None,
+        folders: JobFolders | None = None,
+    ) -> None:
+        self._lock = threading.RLock()
+        self._folders = folders or JobFolders(home / "jobs")
+        self._assignments = Assignments(store, pool, home, self._folders, happened, passed)
+        self._reports = WorkerReports(self._lock, self._assignments, self._look_after)
+        self._store = store
+        self._pool = pool
+        self._leases = leases if leases is not None else Leases()
+        self._taken_up = False
+        self._copies: dict[str, EngineError | None] = {}
+        """What has come of filling jobs' folders, and is not stored yet."""
+
+    def start(self) -> None:
+        """Bring every job into a state that it can go on from, and set the workers going."""
+        with self._lock:
+            for record in self._store.jobs(State.QUEUED, State.RUNNING, State.PAUSED):
+                if record.continues is not None and not self.folder(record.id).exists():
+                    self._copy(record)
+            self._take_up()
+        self._pool.start(self._reports)
+
+    def stop(self) -> None:
+        """Begin nothing more; what is being copied is copied at the next start."""
+        self._folders.stop()
+
+    def folder(self, job: str) -> Path:
+        """The shot folder of a job; `job` is an id that the store made."""
+        return self._folders.of(self._store.job(job).id)
+
+    def image(self, sha256: str) -> Path:
+        """Where a board that was sent in lies."""
+        return self._assignments.image(sha256)
+
+    def submitted(self, job: str) -> None:
+        """A job has been added to the store: tell its place and see whether somebody is free."""
+        with self._lock:
+            self._assignments.tell(job, Queued(self._assignments.queued()))
+            self._assignments.hand_out()
+
+    def sent_before(self, key: str | None, body: str) -> JobRecord | None:
+        """The job that came under the same `key`. Raises KeyTakenError where that was something else.
+
+        `body` is a digest of what was sent.
+        """
+        sent = self._store.by_key(key) if key is not None else None
+        if sent is not None and sent.body != body:
+            raise KeyTakenError(f"another shot was sent under the key {key}")
+        return sent
+
+    def submit(self, request: ShotRequest, name: str, key: str | None = None, body: str = "") -> tuple[JobRecord, bool]:
+        """Queue a shot, unless it was `sent_before`; returns its job and whether that is new."""
+        with self._lock:
+            if (sent := self.sent_before(key, body)) is not None:
+                return sent, False
+            record = self._add(request, name, key=key, body=body)
+            self._assignments.hand_out()
+            return self._store.job(record.id), True
+
+    def pause(self, job: str) -> JobRecord:
+        """Stop a job after its present step, or keep it from beginning. Raises StoreError where it has ended."""
+        with self._lock:
+            record = self._alive(job)
+            worker = self._assignments.worker_of(job)
+            if worker is not None:
+                if record.wanted is not Wanted.PAUSE:
+                    self._assignments.want(worker, job, Wanted.PAUSE, Pause(job))
+            elif record.state is not State.PAUSED:
+                self._assignments.tell(job, Progress(PAUSED), State.PAUSED, Wanted.PAUSE)
+            return self._store.job(job)
+
+    def resume(self, job: str) -> JobRecord:
+        """Let a paused job go on: at once where it stands still on a worker, else in its place in the queue.
+
+        A job that failed or was cancelled has had its end told; a new one goes on with everything that it had made.
+        One that runs or waits already goes on doing so.
+        """
+        with self._lock:
+            record = self._store.job(job)
+            if record.state in (State.FAILED, State.CANCELLED):
+                return self._continue(record)
+            record = self._alive(job)
+            worker = self._assignments.worker_of(job)
+            if worker is not None:
+                if record.wanted is Wanted.PAUSE:
+                    self._assignments.want(worker, job, Wanted.GO_ON, Resume(job))
+            elif record.state is State.PAUSED:
+                self._assignments.tell(job, Queued(self._assignments.queued()), State.QUEUED, Wanted.GO_ON)
+                self._assignments.hand_out()
+            return self._store.job(job)
+
+    def cancel(self, job: str) -> JobRecord:
+        """Give a job up: after the present step where it runs. Raises StoreError where it has ended."""
+        with self._lock:
+            record = self._store.job(job)
+            if record.state.ended:
+                raise StoreError(f"job {job} has ended already")
+            worker = self._assignments.worker_of(job)
+            if worker is None:
+                self._assignments.tell(job, Cancelled(self._assignments.sections_made(job)))
+            elif record.wanted is not Wanted.CANCEL:
+                self._assignments.want(worker, job, Wanted.CANCEL, Cancel(job))
+            return self._store.job(job)
+
+    def change(
+        self,
+        job: str,
+        asked: dict[str, Any],
+        *,
+        name: str | None = None,
+        starred: bool | None = None,
+        place: Callable[[], object] = lambda: None,
+    ) -> JobRecord:
+        """Change all of this of a job or nothing; `asked` are fields of its request, as far as sections are not begun.
+
+        `place` moves it in the queue. Raises StoreError where it is too late, or as `place` does.
+        """
+        with self._lock:
+            with self._store.transaction():
+                record = self._store.job(job)
+                if asked:
+                    if record.state.ended or self._last_is_begun(job):
+                        raise StoreError("its last section is begun already")
+                    record = self._store.change(job, request=replace(record.request, **asked))
+                place()
+                record = self._store.change(job, name=name, starred=starred)
+            worker = self._assignments.worker_of(job)
+            if asked and worker is not None:
+                self._pool.order(worker, Amend(job, record.request))
+            return record
+
+    def remove(self, job: str, *, unless_needed: bool = False) -> None:
+        """Forget a job that has ended, and delete its folder. Raises StoreError where it has not.
+
+        With `unless_needed` also where it is starred, or where a job that has not ended goes on from it.
+        """
+        with self._folders.removal(job) as doomed, self._lock:
+            record = self._store.job(job)
+            if not record.state.ended:
+                raise StoreError(f"the job is {record.state}; cancel it first")
+            if any(held.job == job for held in self._assignments.busy.values()):
+                raise StoreError("a worker is just laying the job aside; try again in a moment")
+            if job in self._assignments.copying.values():
+                raise StoreError("a job that goes on from it is about to take what it needs; try again in a moment")
+            if unless_needed and (record.starred or self._store.goes_on(job)):
+                raise StoreError("it is starred, or another job goes on from it")
+            try:
+                doomed()
+            except OSError as fault:  # Windows removes nothing that is open
+                raise StoreError(
+                    f"its folder cannot be removed ({fault.strerror or fault}); try again later"
+                ) from fault
+            self._store.remove(job)
+            self._assignments.live.forget(job)
+
+    def step(self, job: str) -> dict[str, Any] | None:
+        """The newest step of a job that runs."""
+        with self._lock:
+            return self._assignments.live.step(job)
+
+    # The device is somebody else's for a while.
+
+    def leases(self) -> list[Lease]:
+        """Who keeps the engine parked; nobody where it is not."""
+        with self._lock:
+            self._follow_leases()
+            return self._leases.held()
+
+    def park(self, client: str = "", seconds: float | None = None) -> None:
+        """Take all weights off the devices and hold every job, until `unpark` or for so many seconds."""
+        with self._lock:
+            self._leases.take(client, seconds)
+            self._follow_leases()
+
+    def unpark(self, client: str = "") -> None:
+        """Put the weights back and go on, unless another client still has a lease."""
+        with self._lock:
+            self._leases.give_back(client)
+            self._follow_leases()
+
+    def _take_up(self) -> None:
+        """See to every job that no worker has: an engine before us had it. On a full disk that is done later on."""
+        held = {held.job for held in self._assignments.busy.values()}
+        try:
+            for record in self._store.jobs(State.RUNNING, State.PAUSED):
+                if record.id not in held:
+                    reason = "the engine was restarted; going on at the first unfinished section"
+                    self._reports.interrupted(record, reason)
+        except sqlite3.Error as fault:
+            log.warning("what ran when the last engine ended cannot be gone on with yet: %s", fault)
+            return
+        self._taken_up = True
+
+    def _look_after(self) -> None:
+        """What becomes due without a call: leases expire, and a disk that was full may have room."""
+        self._follow_leases()
+        if not self._taken_up:
+            self._take_up()
+            self._assignments.hand_out()
+        if self._copies:
+            self._take_copies()
+        if self._assignments.owed:
+            self._assignments.hand_out()
+
+    def _follow_leases(self) -> None:
+        """Park or unpark the workers as the leases say by now."""
+        wanted = bool(self._leases.held())
+        if wanted is not self._assignments.parked:
+            self._assignments.parked = wanted
+            for state in self._pool.workers():
+                self._pool.order(state.name, Park() if wanted else Unpark())
+            self._assignments.hand_out()
+
+    def _alive(self, job: str) -> JobRecord:
+        """A job that has not ended and is not to end. Raises StoreError for any other."""
+        record = self._store.job(job)
+        if record.state.ended:
+            raise StoreError(f"job {job} is {record.state}")
+        if record.wanted is Wanted.CANCEL:
+            raise StoreError(f"job {job} is being cancelled")
+        return record
+
+    def _last_is_begun(self, job: str) -> bool:
+        made = self._store.last_event(job, "section")
+        return self._assignments.live.last_is_begun(job) or (
+            made is not None and made.event["index"] >= made.event["of"]
+        )
+
+    def _add(
+        self, request: ShotRequest, name: str, continues: str | None = None, key: str | None = None, body: str = ""
+    ) -> JobRecord:
+        """Store a new job and its place in the queue, both or nothing: else one could be made that was refused."""
+        with self._store.transaction():
+            record = self._store.add(request, name, continues, key, body)
+            event = self._store.append(record.id, Queued(self._assignments.queued()))
+        self._assignments.announce(event)
+        return record
+
+    def _continue(self, ended: JobRecord) -> JobRecord:
+        """A job that begins with all that `ended` has on disk: a new one, or the one that does so already."""
+        newest = ended
+        while (later := self._store.continuation(newest.id)) is not None:
+            newest = later
+        if newest.state is State.FINISHED:
+            return newest
+        if not newest.state.ended:
+            return self.resume(newest.id)
+        record = self._add(newest.request, newest.name, continues=newest.id)
+        self._copy(record)
+        self._assignments.hand_out()
+        return self._store.job(record.id)
+
+    def _copy(self, record: JobRecord) -> None:
+        """Fill a new job's folder from the newest one before it that has a folder; until then it waits."""
+        source, seen = record, {record.id}
+        while source.continues is not None and source.continues not in seen:
+            seen.add(source.continues)
+            try:
+                source = self._store.job(source.continues)
+            except StoreError:  # removed meanwhile: the new one begins at its beginning
+                return
+            if self._folders.of(source.id).is_dir():
+                self._assignments.copying[record.id] = source.id
+                self._folders.copy(
+                    source.id,
+                    record.id,
+                    lambda: not self._store.has_ended(record.id),
+                    lambda fault: self._copied(record.id, fault),
+                )
+                return
+
+    def _copied(self, job: str, fault: EngineError | None) -> None:
+        with self._lock:
+            self._copies[job] = fault
+            self._take_copies()
+
+    def _take_copies(self) -> None:
+        """Let jobs go on whose folders are filled, and fail others; where that cannot be stored they still wait."""
+        for job, fault in list(self._copies.items()):
+            try:
+                if fault is not None:
+                    self._assignments.tell(job, Failed(fault.code, fault.params))
+            except StoreError as refused:  # it was given up, or removed
+                log.warning("job %s: %s", job, refused)
+            except sqlite3.Error as full:
+                log.warning("job %s waits to be told that it has failed: %s", job, full)
+                continue
+            del self._copies[job], self._assignments.copying[job]
+        self._assignments.hand_out()

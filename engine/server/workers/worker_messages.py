@@ -1,0 +1,198 @@
+"""What server and worker say to each other: orders down the worker's stdin, reports up its stdout, a JSON line each.
+
+Standard library only; both ends import it. Objects are frozen dataclasses like the protocol's, told apart by "say".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, get_args
+
+from ...errors import Code, EngineError
+from ...protocol import ShotRequest, from_json, to_json
+
+
+class Stage(StrEnum):
+    """What kind of work a worker is at: how long it may take differs (`watch.py`)."""
+
+    STARTING = "starting"
+    CHECKING = "checking"
+    LOADING = "loading"
+    ENCODING = "encoding"
+    SAMPLING = "sampling"
+    DECODING = "decoding"
+    WRITING = "writing"
+    RESTING = "resting"
+    """Idle, paused or parked: it waits for orders."""
+
+
+@dataclass(frozen=True)
+class Make:
+    """Make a job's shot in `folder`, or go on with it."""
+
+    say: ClassVar[str] = "make"
+    job: str
+    folder: str
+    request: ShotRequest
+    images: dict[str, str]
+    """SHA-256 of each board and each frame of the clip to the file it lies in."""
+    thrifty: bool = False
+    """Take less memory than the policy would: another worker has died on this job."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Stop after the present step and keep everything."""
+
+    say: ClassVar[str] = "pause"
+    job: str
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Go on with the paused job."""
+
+    say: ClassVar[str] = "resume"
+    job: str
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Give the job up after the present step; finished sections stay."""
+
+    say: ClassVar[str] = "cancel"
+    job: str
+
+
+@dataclass(frozen=True)
+class Amend:
+    """Make the sections not yet begun as `request` now says."""
+
+    say: ClassVar[str] = "amend"
+    job: str
+    request: ShotRequest
+
+
+@dataclass(frozen=True)
+class Release:
+    """Lay the paused job aside, for another; it goes on later at its first unfinished section.
+
+    `Released` follows; or `Resumed` where the job goes on already; or, where it has ended already, nothing.
+    """
+
+    say: ClassVar[str] = "release"
+    job: str
+
+
+@dataclass(frozen=True)
+class Park:
+    """Take all weights off the device after the present step, and stand still."""
+
+    say: ClassVar[str] = "park"
+
+
+@dataclass(frozen=True)
+class Unpark:
+    """Put the weights back and go on."""
+
+    say: ClassVar[str] = "unpark"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The worker has loaded its libraries and waits for work."""
+
+    say: ClassVar[str] = "ready"
+    device: str
+    name: str
+    memory_total: int
+    """Bytes the device has."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """The worker lives; sent every second, also while it computes."""
+
+    say: ClassVar[str] = "beat"
+    doing: str
+    memory_used: int
+    stage: str = ""
+    """A `Stage`; text, so that one which the reader does not know is no fault."""
+    mark: int = 0
+    """Counts what it has got done: events told, networks loaded, orders obeyed, frames of a movie written."""
+
+
+@dataclass(frozen=True)
+class Happened:
+    """An event of a job, as the protocol writes it."""
+
+    say: ClassVar[str] = "happened"
+    job: str
+    event: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The job stands still."""
+
+    say: ClassVar[str] = "paused"
+    job: str
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The job goes on."""
+
+    say: ClassVar[str] = "resumed"
+    job: str
+
+
+@dataclass(frozen=True)
+class Released:
+    """The job is laid aside, and the worker free."""
+
+    say: ClassVar[str] = "released"
+    job: str
+
+
+Order = Make | Pause | Resume | Cancel | Amend | Release | Park | Unpark
+Report = Ready | Beat | Happened | Paused | Resumed | Released
+_ORDERS: dict[str, Any] = {kind.say: kind for kind in get_args(Order)}
+_REPORTS: dict[str, Any] = {kind.say: kind for kind in get_args(Report)}
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of this name; for one that is not known, the one with the most patience of those that work."""
+    return Stage(name) if name in Stage.__members__.values() else Stage.SAMPLING
+
+
+def to_line(message: Order | Report) -> str:
+    """A message as one line of JSON, its line end included."""
+    return json.dumps({"say": message.say, **to_json(message)}) + "\n"
+
+
+def order_from_line(line: str) -> Order:
+    """The order in a line; keys that it does not have are ignored. Raises EngineError `bad_request` for nonsense."""
+    order: Order = _from_line(line, _ORDERS)
+    return order
+
+
+def report_from_line(line: str | bytes) -> Report:
+    """The report in a line; keys that it does not have are ignored. Raises EngineError `bad_request` for nonsense."""
+    report: Report = _from_line(line, _REPORTS)
+    return report
+
+
+def _from_line(line: str | bytes, kinds: dict[str, Any]) -> Any:
+    try:
+        data = json.loads(line)
+        kind = kinds[data.pop("say")]
+        known = {field.name for field in dataclasses.fields(kind)}
+        data = {name: value for name, value in data.items() if name in known}
+        # An event is JSON already, and is checked where it is stored.
+        return kind(**data) if kind is Happened else from_json(kind, data)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as fault:
+        raise EngineError(Code.BAD_REQUEST, detail="a line between server and worker makes no sense") from fault

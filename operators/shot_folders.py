@@ -1,0 +1,141 @@
+"""Where shots lie on disk: beside the .blend in //shots/NAME, in the user folder while the file has no place yet."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import bpy
+
+from ..engine.client.board_files import is_file
+from ..engine.client.clip_render import FILM
+from ..engine.client.safe_names import plain_name
+from ..engine.client.shot import Shot
+from ..engine.client.stored_request import read
+from ..engine.file_copies import copy_whole
+from . import adoption, runtime, settings, timeline, trust, unexpected
+
+STILL = "board.png"
+"""What a shot's strip shows before there is more: its board, the last frame of what it goes on from, or a blank."""
+_FRAME_BYTES = 1_500_000
+"""A frame as PNG at the models' sizes, and its provisional picture; noisy ones take the most."""
+_UNFIT = re.compile(r"[^0-9A-Za-z_-]+")
+_RECOVERED = re.compile(r"(.*_)?[0-9]+_autosave\.blend|quit\.blend")
+"""What Blender calls files that it saves by itself: they lie where the system clears away."""
+
+
+def shortage(frames: int) -> str | None:
+    """The sentence for the artist where the disk has no room for a shot of so many frames."""
+    base = _base()
+    try:
+        free = shutil.disk_usage(base).free
+    except OSError:
+        return None  # a file system that does not tell is tried, not refused
+    wanted = frames * _FRAME_BYTES
+    if free >= wanted:
+        return None
+    return f"{base} has {free / 1e6:.0f} MB free and the shot takes about {wanted / 1e6:.0f} MB; free some space."
+
+
+def new_folder(wish: str) -> tuple[str, Path]:
+    """A name like `wish` that no other shot here has, and its folder, which is made."""
+    base = _base()
+    stem = _UNFIT.sub("-", wish).strip("-")[:40].lower() or "shot"
+    stem = stem if plain_name(stem) else f"shot-{stem}"  # Windows keeps some names for devices
+    for number in range(1, 10_000):
+        name = stem if number == 1 else f"{stem}-{number}"
+        folder = base / trust.SHOTS / name
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        if not trust.trusted(folder):
+            trust.remember(folder)  # where the artist keeps all shots on another disk, by a link
+        return name, folder
+    raise FileExistsError(f"{base / trust.SHOTS} holds too many shots called {stem}")
+
+
+def folder_anew(shot: Shot) -> Path:
+    """A folder for a shot that is to be made once more: its own while that holds no frames, else a new one.
+
+    The pictures that it starts from are in it. What was made before stays where it is. Raises OSError, and EngineError
+    `bad_request` where the shot's request names anything but pictures beside each other.
+    """
+    asked = read(shot.request)
+    if not any(shot.folder.glob("[0-9]*.png")):
+        return shot.folder
+    _, folder = new_folder(shot.name)
+    for name in dict.fromkeys([STILL, FILM, *asked.names]):
+        if is_file(shot.folder / name):  # what is missing is said when the shot is sent
+            copy_whole(shot.folder / name, folder / name)
+    return folder
+
+
+def move_beside(file: Path) -> set[Path]:
+    """Before the file is saved for the first time: put its shots' pictures beside it, and let the strips show those.
+
+    The old ones stay until the user folder is cleared: an undo, or a save that fails, may need them. Where the disk
+    refuses, a shot stays where it is, whole. Returns the new folders.
+    """
+    if _has_place(bpy.data.filepath) or not _has_place(str(file)):
+        return set()  # Blender itself keeps relative paths right when a saved file is saved elsewhere
+    moved: dict[str, Path] = {}
+    for _, meta in list(timeline.stamped()):
+        name = meta.shotpack.shot
+        if name in moved:
+            continue
+        shot = runtime.shot_of(name) or adoption.record(meta)
+        if shot is None or not shot.folder.is_dir():
+            continue
+        moved[name] = shot.folder
+        try:
+            runtime.the_desk().move(shot, _new_beside(file, shot.folder.name), _copy)
+        except OSError as fault:
+            unexpected.report(fault)
+            continue
+        moved[name] = shot.folder
+        timeline.point_at(shot)
+    return {trust.plainly(folder) for folder in moved.values()}
+
+
+def stay_trusted(file: Path, new: set[Path]) -> None:
+    """Before a file is saved elsewhere, or a copy of it: its shots' folders are as good for that one as for this.
+
+    `new` are those that were just put beside the file, which may be no place for this one: where it is a copy.
+    """
+    for folder in {timeline.folder_of(meta) for _, meta in timeline.stamped()} - {None}:
+        if folder in new or (trust.trusted(folder) and not trust.trusted(folder, beside=str(file))):
+            trust.remember(folder)
+
+
+def _new_beside(file: Path, wish: str) -> Path:
+    """A folder beside `file` that is not there yet, like `wish`."""
+    base, number = file.parent / trust.SHOTS, 1
+    folder = base / wish
+    while os.path.lexists(folder):
+        number += 1
+        folder = base / f"{wish}-{number}"
+    return folder
+
+
+def _has_place(file: str) -> bool:
+    """Whether a file lies where the artist has put it: it was saved, and is none that was recovered."""
+    return bool(file) and _RECOVERED.fullmatch(Path(file).name) is None
+
+
+def _base() -> Path:
+    return Path(bpy.data.filepath).parent if _has_place(bpy.data.filepath) else settings.user_folder()
+
+
+def _copy(folder: Path, target: Path) -> None:
+    """All of `folder` in `target`, which is new; or nothing of it."""
+    target.mkdir(parents=True)
+    try:
+        for path in folder.iterdir():
+            if is_file(path) and not path.name.startswith("."):
+                copy_whole(path, target / path.name)
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
