@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from engine.framepack.grid import Grid
 from engine.framepack.history import History, PackedContext
 from engine.framepack.packing import Order, parse
-from engine.framepack.plan import Grid, PlannedSection, ShotPlan, plan_shot
+from engine.framepack.plan import PlannedSection, ShotPlan, plan_shot
 from engine.models.spec import ModelSpec
 
 VANILLA = "td_f16k4f2k2f1k1_g9"

@@ -9,7 +9,9 @@ from multiprocessing import get_context
 import numpy as np
 from numpy.typing import NDArray
 
-from .scenes.clips import Picture, random_clip
+from engine.media.measures import Picture
+
+from .scenes.clips import random_clip
 
 PICTURE_SIZE = (256, 144)
 _CHUNK = 50

@@ -11,87 +11,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cached_property
 
+from .grid import Grid, Seam
 from .layout import BOARD_LEAD, LeadIn, SectionLayout, from_past, padding, toward_anchor
 from .packing import Order, Schedule
-
-
-class Seam(StrEnum):
-    """How the pixels of neighbouring sections meet.
-
-    `BLEND`: neighbours are decoded together and blended linearly over a whole section (released FramePack); a section's
-    frames stay provisional until its neighbours are made. `CUT`: each section is decoded alone and is final at once.
-    """
-
-    BLEND = "blend"
-    CUT = "cut"
-
-
-@dataclass(frozen=True)
-class Grid:
-    """How latents, sections and pixel frames relate for one model.
-
-    `window` latent frames in a section and `compression` pixel frames in a latent, both at least 1. Source: released
-    recipe (`demo_gradio.py`, decoding): 9 and 4; 4T - 3 pixel frames from T latents, 33 of them blended.
-    """
-
-    window: int
-    compression: int
-    seam: Seam
-
-    @property
-    def lead(self) -> int:
-        """Pixel frames before the first section: the start board's own, where seams are blended."""
-        return 1 if self.seam is Seam.BLEND else 0
-
-    @property
-    def stride(self) -> int:
-        """Pixel frames that one more section adds: 36 for the released model; 33 where the same sections are cut."""
-        return self.compression * (self.window - 1) + (self.compression if self.seam is Seam.BLEND else 1)
-
-    def sections(self, frames: int) -> int:
-        """The fewest sections that reach `frames` pixel frames; both at least 1."""
-        return max(1, -(-(frames - self.lead) // self.stride))
-
-    def frames(self, sections: int) -> int:
-        """Pixel frames that `sections` sections give: 36n + 1 for the released model."""
-        return sections * self.stride + self.lead
-
-    def own_frames(self, section: int) -> range:
-        """The pixel frames that section `section` adds to a shot; the first section's include the start board's."""
-        return range(0 if section == 0 else self.frames(section), self.frames(section + 1))
-
-    def owner(self, frame: int) -> int:
-        """The section that adds pixel frame `frame` to a shot (`own_frames`)."""
-        return max(0, (frame - self.lead) // self.stride)
-
-    def section_of(self, frame: int, sections: int) -> int:
-        """The section, 0 .. `sections` - 1, whose first frame lies nearest to pixel frame `frame`.
-
-        Ties go to the later one; a frame outside the shot gives the first or the last section.
-        """
-        nearest = (2 * (frame - self.lead) + self.stride) // (2 * self.stride)
-        return min(sections - 1, max(0, nearest))
-
-    def latent_of(self, frame: int) -> int:
-        """The latent that pixel frame `frame` (from 0) is decoded from; frame 0 is the start board's latent 0."""
-        if self.seam is Seam.BLEND or frame == 0:
-            return -(-frame // self.compression)
-        section, rest = divmod(frame, self.stride)
-        return section * self.window + 1 - (-rest // self.compression)
-
-    def block(self, section: int) -> range:
-        """The pixel frames of section `section` that its neighbours blend, or all of them where sections are cut.
-
-        Blended: frames r(s*window + 1) .. r(s+1)window, 33 for the released model; the r - 1 frames between two blocks,
-        and those before the first, come from one decode only and are never blended.
-        """
-        if self.seam is Seam.CUT:
-            return range(section * self.stride, (section + 1) * self.stride)
-        first = self.compression * (section * self.window + 1)
-        return range(first, self.compression * (section + 1) * self.window + 1)
 
 
 @dataclass(frozen=True)

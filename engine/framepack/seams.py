@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from .plan import DecodePlan, Grid
+from .grid import Grid
+from .plan import DecodePlan
 
 
 def linear_blend(earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:

@@ -11,8 +11,9 @@ from fractions import Fraction
 from itertools import accumulate
 
 from ..errors import Code, EngineError
+from ..framepack.grid import Grid
 from ..framepack.packing import Kernel, Order, Schedule, check_kernels, parse, with_window
-from ..framepack.plan import Grid, PlannedSection, ShotPlan, plan_shot
+from ..framepack.plan import PlannedSection, ShotPlan, plan_shot
 from ..framepack.solvers.base import Solver
 from ..models.spec import ModelSpec, Speed
 from ..protocol import (

@@ -6,9 +6,9 @@ one history latent. A clip becomes whole windows of history, the newest ones, as
 
 from __future__ import annotations
 
+from ..framepack.grid import Grid
 from ..framepack.layout import BOARD_LEAD, NO_LEAD, LeadIn
 from ..framepack.packing import Schedule
-from ..framepack.plan import Grid
 from ..models.spec import ModelSpec
 from ..protocol import ShotRequest
 from .frame_rates import Conform

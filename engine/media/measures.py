@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.scenes.clips import Picture
+Picture = NDArray[np.uint8]
 
 _SMALL = (32, 18)
 _NEARER = (0.75, 0.87, 1.0, 1.15, 1.35, 1.6, 2.0)

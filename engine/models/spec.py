@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..framepack.grid import Seam
 from ..framepack.packing import Order
-from ..framepack.plan import Seam
 from ..framepack.sigmas import FlowShift
 from ..framepack.solvers.base import Solver
 from ..protocol import Start

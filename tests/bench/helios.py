@@ -17,10 +17,11 @@ import torch
 from diffusers import HeliosDMDScheduler, HeliosPyramidPipeline
 from safetensors.torch import load_file
 
+from engine.framepack.grid import Grid
 from engine.framepack.history import History
 from engine.framepack.layout import NO_LEAD
 from engine.framepack.packing import Order, parse
-from engine.framepack.plan import Grid, ShotPlan, plan_shot
+from engine.framepack.plan import ShotPlan, plan_shot
 from engine.framepack.solvers.base import Solver
 from engine.generation.job import extent_of, prepare, run
 from engine.inference.family import Denoising, TextCondition

@@ -20,9 +20,10 @@ from diffusers import FlowMatchEulerDiscreteScheduler, HunyuanVideoFramepackPipe
 from PIL import Image
 from transformers import SiglipImageProcessor, SiglipVisionConfig, SiglipVisionModel
 
+from engine.framepack.grid import Grid, Seam
 from engine.framepack.history import History
 from engine.framepack.packing import Order, parse
-from engine.framepack.plan import Grid, PlannedSection, Seam, plan_shot
+from engine.framepack.plan import PlannedSection, plan_shot
 from engine.generation.job import extent_of
 from engine.inference.family import Denoising, TextCondition
 from engine.inference.hunyuan.family import HunyuanFramePack

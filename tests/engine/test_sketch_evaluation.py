@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.media.measures import Picture
 from engine.models.catalog import find_model
 from training.evaluation import evaluation, outside, report, trials
 from training.evaluation.evaluation import Evaluation, Extent, Sources
 from training.evaluation.trials import Trial
-from training.scenes.clips import Clip, Picture
+from training.scenes.clips import Clip
 
 PICTURES = Path(__file__).parents[1] / "fixtures" / "pictures"
 SHOTS = 8

@@ -15,19 +15,20 @@ import pytest
 from requirements import lock
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = {"dev", "engine", "operators", "panels", "requirements", "samples", "tests"}
+OURS = {"dev", "engine", "operators", "panels", "requirements", "samples", "tests", "training"}
 
 # What code runs with each input's packages; the client's half of the engine runs in Blender's Python and in tests.
 RUNS_WITH = {
-    "engine": ("engine/**/*.py", "!engine/client/*.py"),
+    "engine": ("engine/**/*.py", "!engine/client/**/*.py"),
     "dev": (
         *("dev.py", "requirements/*.py", "tests/*.py", "tests/unit/**/*.py", "tests/engine/**/*.py"),
-        *("tests/bench/**/*.py", "tests/gpu/**/*.py", "tests/desktop/test_*.py", "engine/client/*.py"),
+        *("tests/bench/**/*.py", "tests/gpu/**/*.py", "tests/desktop/test_*.py"),
+        *("training/**/*.py", "engine/client/**/*.py"),
     ),
     **dict.fromkeys(
         ("blender-4.5", "blender-5.0"),
         (
-            *("*.py", "operators/*.py", "panels/*.py", "engine/client/*.py", "tests/*.py"),
+            *("*.py", "operators/*.py", "panels/*.py", "engine/client/**/*.py", "tests/*.py"),
             *("tests/host/*.py", "tests/desktop/storyboarding.py", "samples/*.py"),
         ),
     ),
@@ -40,6 +41,7 @@ NOT_IMPORTED = {
     "accelerate": "diffusers and transformers place weights with it",
     "ftfy": "diffusers mends prompts with it",
     "mypy": "a program",
+    "peft": "diffusers reads LoRAs and merges them with it",
     "pytest-xdist": "shares tests among processes",
     "ruff": "a program",
     "schemathesis": "a program",

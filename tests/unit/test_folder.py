@@ -65,9 +65,10 @@ def test_what_diffusers_wrote() -> None:
 
 
 def test_no_torch_and_no_network_library() -> None:
-    modules = "catalog, checksums, command, download, folder, hub"
+    modules = "catalog, checksums, download, folder, huggingface"
     heavy = "{'torch', 'diffusers', 'transformers', 'huggingface_hub', 'httpx2'}"
-    code = f"from engine.models import {modules}; import sys; print(sorted({heavy} & sys.modules.keys()))"
+    code = f"from engine.commands import models; from engine.models import {modules}; import sys; "
+    code += f"print(sorted({heavy} & sys.modules.keys()))"
     root = Path(__file__).resolve().parent.parent.parent
     ran = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import Code, EngineError
+from engine.framepack.grid import Grid, Seam
 from engine.framepack.layout import BOARD_LEAD, NO_LEAD, LeadIn
 from engine.framepack.packing import Order, parse
-from engine.framepack.plan import Grid, Seam, ShotPlan, plan_shot
+from engine.framepack.plan import ShotPlan, plan_shot
 from engine.generation.frame_rates import Conform, rate
 from engine.generation.resolve import Brief, settle
 from engine.generation.start_frames import lead_in, lead_pictures

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from engine.framepack.grid import Grid, Seam
 from engine.framepack.layout import PackedBlock, SectionLayout, padding
 from engine.framepack.packing import (
     PAPER_ENDPOINT,
@@ -20,7 +21,7 @@ from engine.framepack.packing import (
     parse,
     with_window,
 )
-from engine.framepack.plan import Grid, PlannedSection, Seam, ShotPlan, making_sequence, plan_shot
+from engine.framepack.plan import PlannedSection, ShotPlan, making_sequence, plan_shot
 from engine.framepack.token_counts import block_tokens, context_tokens, section_tokens
 
 SCHEDULES = {

@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from engine.media.files import write_whole
-
-from ..scenes.clips import Picture
+from engine.media.measures import Picture
 
 _BAND = 16
 

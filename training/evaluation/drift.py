@@ -7,9 +7,8 @@ from itertools import islice
 
 import numpy as np
 
-from engine.media.measures import colour, likeness, likeness_anywhere, sharpness
+from engine.media.measures import Picture, colour, likeness, likeness_anywhere, sharpness
 
-from ..scenes.clips import Picture
 from ..scenes.moves import Motion, Move, Speed
 from .trials import Trial, draw_trials
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKLHunyuanVideo
 
+from engine.media.measures import Picture
 from engine.models.folder import ModelFolder
 
 from ..latent_bank import StillEncoder
-from ..scenes.clips import Clip, Picture
+from ..scenes.clips import Clip
 from ..scenes.moves import CAMERA_MOVES, Move
 from .contact_sheets import contact_sheet
 from .recognise import Recognised, dominant, recognise, telling_frames

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.media.measures import psnr, sharpness
+from engine.media.measures import Picture, psnr, sharpness
 
-from ..scenes.clips import Clip, Picture
+from ..scenes.clips import Clip
 from ..scenes.moves import FRAMES_PER_SECTION
 
 _EVERY = 4

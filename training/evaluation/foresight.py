@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from diffusers import HunyuanVideoFramepackPipeline
 
+from engine.framepack.grid import Grid
 from engine.framepack.packing import Order, parse
-from engine.framepack.plan import Grid, plan_shot
+from engine.framepack.plan import plan_shot
 from engine.models.spec import ModelSpec
 
 from ..latent_bank import ClipLatents, StillEncoder

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from ..scenes.clips import Clip, Picture
+from engine.media.measures import Picture
+
+from ..scenes.clips import Clip
 from ..scenes.moves import CAMERA_MOVES, Depth, Motion, Move
 from ..scenes.pen import OVERSAMPLING
 from ..scenes.scenes import Layer, Scene

@@ -22,13 +22,12 @@ from engine.errors import Code, EngineError
 from engine.framepack.packing import RELEASED_FORWARD, RELEASED_INVERTED, Order
 from engine.inference.registry import choose_device, spec_of
 from engine.media.files import make_folder, write_whole
-from engine.media.measures import psnr, sharpness
+from engine.media.measures import Picture, psnr, sharpness
 from engine.models.folder import ModelFolder
 
 from ..latent_bank import StillEncoder, read_bank
 from ..lessons import VANILLA
 from ..picture_bank import drawn_pictures, to_signed
-from ..scenes.clips import Picture
 from ..scenes.moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, PAN, Move, Speed
 from .contact_sheets import contact_sheet
 from .drift import HOLD_STILL, MEASURES, drift, long_trials

@@ -16,10 +16,11 @@ import numpy as np
 from PIL import Image
 
 from engine.media.boards import BoardPicture
+from engine.media.measures import Picture
 from engine.models.folder import ModelFolder
 from engine.protocol import Board, ShotRequest
 
-from ..scenes.clips import Clip, Picture, random_clip
+from ..scenes.clips import Clip, random_clip
 from ..scenes.moves import FRAMES_PER_SECTION, Motion, Move, Speed
 from ..scenes.prompts import describe
 

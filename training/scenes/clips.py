@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from engine.media.measures import Picture
+
 from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, Affine, Depth, Motion, Move, Speed
 from .pen import OVERSAMPLING
 from .scenes import Layer, Scene, draw_scene
-
-Picture = NDArray[np.uint8]
 
 _KINDS: Mapping[tuple[Move, ...], float] = {CAMERA_MOVES: 0.62, OBJECT_MOVES: 0.28, (Move.STATIC,): 0.1}
 """What clips show where nothing is asked for, and its shares."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from ...framepack.grid import Seam
 from ...framepack.packing import Order
-from ...framepack.plan import Seam
 from ...framepack.sigmas import FlowShift
 from ...framepack.solvers.base import Solver
 from ...models.spec import ModelSpec, Preview

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
 
+from ...framepack.grid import Seam
 from ...framepack.packing import Order
-from ...framepack.plan import Seam
 from ...framepack.sigmas import FlowShift
 from ...framepack.solvers.base import Solver
 from ...models.spec import ModelSpec, Preview, Speed
