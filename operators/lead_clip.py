@@ -2,7 +2,7 @@
 
 Pictures of an image sequence that is shown as it is are copied. Anything else takes seconds to render, so it is not
 done here: what is seen of it goes into a small .blend in the shot's folder, from which another Blender takes the frames
-(`filming.py`) before the shot is sent. The artist's file holds nothing of that, whatever is undone or saved meanwhile.
+(`render_clip.py`) before the shot is sent. The artist's file holds nothing of that, whatever is undone or saved meanwhile.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def frames_before(start: int, there: int, fps: float, *, conform: bool) -> list[
 
 def filming() -> tuple[str, ...]:
     """The command that takes the frames of a film: this Blender once more, without a window."""
-    script = str(Path(__file__).with_name("filming.py"))
+    script = str(Path(__file__).with_name("render_clip.py"))
     if bpy.app.binary_path:
         return (bpy.app.binary_path, "--background", "--factory-startup", "--python", script, "--")
     return (sys.executable, script, "--")  # Blender as a module

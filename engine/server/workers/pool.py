@@ -232,7 +232,7 @@ class WorkerProcess:
         command = [sys.executable, "-m", "engine.server.workers.worker", "--device", self.device]
         if self.limit is not None:
             command += ["--memory-limit", str(self.limit)]
-        root = Path(__file__).resolve().parents[2]
+        root = Path(__file__).resolve().parents[3]
         self.log_file.parent.mkdir(parents=True, exist_ok=True)  # whoever wiped the engine's home took it along
         with self.log_file.open("ab") as errors:
             process = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
