@@ -2,7 +2,8 @@
 
 Pictures of an image sequence that is shown as it is are copied. Anything else takes seconds to render, so it is not
 done here: what is seen of it goes into a small .blend in the shot's folder, from which another Blender takes the frames
-(`render_clip.py`) before the shot is sent. The artist's file holds nothing of that, whatever is undone or saved meanwhile.
+(`render_clip.py`) before the shot is sent. The artist's file holds nothing of that, whatever is undone or saved
+meanwhile.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Takes the pictures of a film: here, for a board, and as a program for a Blender without a window, for a clip.
 
-`blender --background --factory-startup --python render_clip.py -- FILM FOLDER` renders, at every marker of the scene in the
-.blend FILM, a picture into FOLDER that bears the marker's name. What is rendered is set in the scene. It imports
+`blender --background --factory-startup --python render_clip.py -- FILM FOLDER` renders, at every marker of the scene in
+the .blend FILM, a picture into FOLDER that bears the marker's name. What is rendered is set in the scene. It imports
 nothing of the extension.
 """
 

@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     from ..media.files import make_folder
     from ..media.lock import folder_lock
     from ..server.middleware import is_loopback
+    from ..server.workers.local_pool import LocalPool, parse_devices
     from ..server.workers.parent_process import watch_pipe
-    from ..server.workers.pool import LocalPool, parse_devices
 
     devices = parse_devices(args.device)
     loopback = is_loopback(args.host)
@@ -80,7 +80,7 @@ def _server(args: argparse.Namespace, pool: object, token: str, loopback: bool) 
     from ..server.jobs.retention import Rule
     from ..server.middleware import Guard
     from ..server.service import Service
-    from ..server.workers.pool import LocalPool
+    from ..server.workers.local_pool import LocalPool
 
     assert isinstance(pool, LocalPool)
     listening = _listen(args.host, args.port)

@@ -27,7 +27,7 @@ from engine.protocol import Board, Event, Finished, Progress, ShotRequest
 from engine.server.jobs.scheduler import Foreman
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore
-from engine.server.workers.pool import LocalPool
+from engine.server.workers.local_pool import LocalPool
 from engine.server.workers.worker import Worker
 from engine.server.workers.worker_messages import (
     Cancel,

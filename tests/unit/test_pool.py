@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from engine.protocol import Board, ShotRequest
-from engine.server.workers import pool
-from engine.server.workers.pool import Death, WorkerProcess
+from engine.server.workers import local_pool
+from engine.server.workers.local_pool import WorkerProcess
+from engine.server.workers.pool import Death
 from engine.server.workers.worker_messages import Beat, Make, Ready, Released, Report, to_line
 
 LIMIT = 20.0
@@ -140,9 +141,9 @@ class Kept:
         self.process.tick = 0.01
         for name, value in settings.items():
             setattr(self.process, name, value)
-        patch.setattr(pool.subprocess, "Popen", self._popen)
-        patch.setattr(pool, "_RESTART_SECONDS", settings.pop("restarts", (0.0,)))
-        patch.setattr(pool, "_STOP_SECONDS", 0.1)
+        patch.setattr(local_pool.subprocess, "Popen", self._popen)
+        patch.setattr(local_pool, "_RESTART_SECONDS", settings.pop("restarts", (0.0,)))
+        patch.setattr(local_pool, "_STOP_SECONDS", 0.1)
         self.process.start(ear)
 
     def _popen(self, *args: Any, **kwargs: Any) -> Any:
@@ -378,7 +379,7 @@ def test_no_process_is_left_where_the_pool_is_stopped_meanwhile(
         go_on.wait(LIMIT)
         return script
 
-    monkeypatch.setattr(pool.subprocess, "Popen", popen)
+    monkeypatch.setattr(local_pool.subprocess, "Popen", popen)
     process = WorkerProcess("cpu", tmp_path / "worker.log")
     process.start(Ear())
     begun.wait(LIMIT)

@@ -12,7 +12,7 @@ from engine.commands import serve
 from engine.errors import Code, EngineError
 from engine.protocol import ENGINE_FILE
 from engine.server.service import Service
-from engine.server.workers.pool import LocalPool
+from engine.server.workers.local_pool import LocalPool
 
 
 @pytest.fixture
