@@ -17,7 +17,7 @@ import pytest
 from engine.protocol import Board, ShotRequest
 from engine.server.workers import local_pool
 from engine.server.workers.local_pool import WorkerProcess
-from engine.server.workers.pool import Death
+from engine.server.workers.pool import Death, TryAgainError
 from engine.server.workers.worker_messages import Beat, Make, Ready, Released, Report, to_line
 
 LIMIT = 20.0
@@ -276,7 +276,7 @@ def test_a_listener_that_fails_at_a_death_is_outlived(keep: Keep) -> None:
 
 def test_what_cannot_be_taken_in_now_is_told_again(keep: Keep) -> None:
     """A full disk: the same report until it is taken, none before it is, and the death just so."""
-    full = [pool.TryAgainError("the disk is full") for _ in range(8)]
+    full = [TryAgainError("the disk is full") for _ in range(8)]
     waits: list[float] = []
 
     def rest(seconds: float) -> bool:
@@ -295,7 +295,7 @@ def test_stopping_does_not_wait_for_a_listener_that_cannot_take_it_in(keep: Keep
     class Full(Ear):
         def heard(self, worker: str, report: Report) -> None:
             self.reports.put(report)
-            raise pool.TryAgainError("the disk is full")
+            raise TryAgainError("the disk is full")
 
     ear = Full()
     keep(ear, ScriptedProcess(RELEASED))
