@@ -76,7 +76,7 @@ def _adopt(meta: Any) -> None:
     """Follow one strip's shot, if an engine was ever asked for it; else it waits for a press."""
     shot = record(meta)
     if shot is not None and shot.job:
-        runtime.follow(shot)
+        runtime.follow(shot, from_file=True)
         if meta.shotpack.state not in ("failed", "cancelled"):
             _unsure[shot.id] = shot
 

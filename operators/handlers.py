@@ -51,6 +51,14 @@ def will_save(file: Any, _more: Any = None) -> None:
 
 @persistent
 @unexpected.outlived(None)
+def saved(file: Any, _more: Any = None) -> None:
+    """What the file does not show any more may go; a copy that is saved elsewhere is not the file."""
+    if file and Path(file) == Path(bpy.data.filepath):
+        runtime.saved()
+
+
+@persistent
+@unexpected.outlived(None)
 def will_render(_scene: Any, _more: Any = None) -> None:
     """Strips are read by the render's thread now, and the device is Blender's."""
     runtime.render_begins(ours=_own_renders > 0)
@@ -81,6 +89,7 @@ _HANDLERS = {
     "undo_post": undone,
     "redo_post": undone,
     "save_pre": will_save,
+    "save_post": saved,
     "render_init": will_render,
     "render_complete": rendered,
     "render_cancel": rendered,

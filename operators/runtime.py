@@ -35,6 +35,8 @@ _shown: dict[str, int] = {}
 """Which revision of a shot its strips show; nothing else of it is looked at before that has risen."""
 _finishing: set[str] = set()
 """Complete shots whose strips are being exchanged for the one of all frames."""
+_in_file: set[str] = set()
+"""Shots whose provisional frames the file on disk may show: they stay until it is saved without them."""
 _renders = 0
 """How many renders run, each within the one before (a strip's scene is rendered on its own): strips are left alone."""
 _pauses: dict[str, float] = {}
@@ -91,10 +93,24 @@ def send(shot: Shot) -> None:
     follow(shot)
 
 
-def follow(shot: Shot) -> None:
-    """Let the timeline follow a shot, from the next tick on."""
+def follow(shot: Shot, *, from_file: bool = False) -> None:
+    """Let the timeline follow a shot, from the next tick on; with `from_file` the file on disk shows it, too."""
     the_desk().follow(shot)
+    if from_file:
+        _in_file.add(shot.id)
     _look_at(shot)
+
+
+def saved() -> None:
+    """The file on disk shows shots as they stand now: of complete ones it needs no provisional frame any more."""
+    if desk is None:
+        return
+    for shot in desk.shots.values():
+        if not shot.complete or _shown.get(shot.id) != shot.revision:
+            _in_file.add(shot.id)
+        elif shot.id in _in_file:
+            _in_file.discard(shot.id)
+            desk.tidy(shot)
 
 
 def shot_of(shot: str) -> Shot | None:
@@ -105,7 +121,7 @@ def shot_of(shot: str) -> Shot | None:
 def forget() -> None:
     """Follow no shot any more: another file is open."""
     the_desk().forget()
-    for kept in (_waiting, _shown, _finishing, troubles, _pauses, _due):
+    for kept in (_waiting, _shown, _finishing, _in_file, troubles, _pauses, _due):
         kept.clear()
     previews.forget()
 
@@ -116,11 +132,13 @@ def step() -> float:
         return _SLEEPING
     if _renders:
         _look_for_render()
-    if _renders:
-        return _BUSY
     _hear_from_engine()
     for shot in _told(desk):
         _waiting[shot.id] = shot
+    if _renders:  # its thread reads strips; panels say what goes on, and that the engine is parked
+        if desk.news:
+            redraw()
+        return _BUSY
     until = time.perf_counter() + BUDGET / 2
     changed = False
     for name in [name for name, due in _due.items() if due <= time.monotonic() and name in desk.shots]:
@@ -189,7 +207,7 @@ def detach() -> None:
         desk.close()
         desk = None
     _parked, _renders = False, 0
-    for kept in (_waiting, _shown, _finishing, troubles, _pauses, _due):
+    for kept in (_waiting, _shown, _finishing, _in_file, troubles, _pauses, _due):
         kept.clear()
     previews.clear()
 
@@ -238,7 +256,8 @@ def _bring_strips_up(desk: Desk, shot: Shot) -> None:
     _shown[shot.id] = revision
     if shot.id in _finishing:
         _finishing.discard(shot.id)
-        desk.tidy(shot)
+        if shot.id not in _in_file:
+            desk.tidy(shot)
 
 
 def _may_touch_strips() -> bool:

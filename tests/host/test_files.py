@@ -32,15 +32,24 @@ def test_an_unsaved_files_shots_move_beside_it_when_it_is_saved(scene, tmp_path)
     assert all(path.is_file() for path in frames_of(strip))
 
 
-def test_saved_while_it_fills_and_opened_again_it_completes(streamed):
+def test_saved_while_it_fills_and_opened_again_it_completes(streamed, tmp_path):
     add_board(streamed, length=109)
     shot = generate(streamed).shotpack.shot
     step_until(lambda: of_role(part("operators.timeline").find(shot)[0], "section"))
     bpy.ops.wm.save_mainfile()
+    in_file = [path for strip in part("operators.timeline").find(shot)[0].strips for path in frames_of(strip)]
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     meta = step_until(lambda: finished(shot))
     assert len(meta.strips[0].elements) == 109
     assert all(path.is_file() for path in frames_of(meta.strips[0]))
+    for _ in range(20):
+        part("operators.runtime").step()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copy.blend"), copy=True)
+    part("operators.runtime").step()
+    assert any("draft" in path.name for path in in_file)
+    assert all(path.is_file() for path in in_file), "the file on disk shows them still, on a render farm say"
+    bpy.ops.wm.save_mainfile()
+    step_until(lambda: not list(in_file[0].parent.glob("*draft*")))
 
 
 def test_finished_while_the_file_was_closed_it_is_filled_in(streamed):

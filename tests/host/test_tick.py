@@ -276,6 +276,28 @@ def test_the_panel_says_that_the_engine_is_parked_and_by_whom(saved, desk, monke
     assert said in drawn.text
 
 
+def test_the_panel_says_so_while_blender_renders(saved, followed, monkeypatch):
+    runtime, handlers, drawn = part("operators.runtime"), part("operators.handlers"), Drawn()
+    alone, looked, redrawn = runtime.desk, [], []
+
+    def poll(_seconds: float) -> list:
+        alone.about = {"workers": [], "parked_by": [{"client": alone.client, "seconds_left": 20.0}]}
+        alone.news = True
+        return []
+
+    monkeypatch.setattr(runtime, "_look_for_render", lambda: None)  # one that has a window runs beside the tick
+    monkeypatch.setattr(alone, "poll", poll)
+    monkeypatch.setattr(alone, "state", "ready")
+    monkeypatch.setattr(part("operators.timeline"), "reconcile", lambda *_: looked.append(True))
+    monkeypatch.setattr(runtime, "redraw", lambda: redrawn.append(True))
+    handlers.will_render(bpy.context.scene)
+    runtime.step()
+    handlers.rendered(bpy.context.scene)
+    assert (looked, redrawn) == ([], [True])
+    part("panels.shot")._draw_engine(drawn, bpy.context)
+    assert "while Blender renders" in drawn.text
+
+
 def test_the_panel_says_what_was_never_sent_and_what_is_left_alone(saved, desk, tmp_path):  # noqa: F811
     stamped(saved, tmp_path / "shots" / "panel-1")
     stamped(saved, tmp_path / "shots" / "panel-2", name="panel-2")
