@@ -6,7 +6,8 @@ import argparse
 import signal
 import sys
 import traceback
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from .commands import doctor, generate, serve
 from .console import give_up, open_streams, say
@@ -25,6 +26,15 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"shotpack: {message}; see '{self.prog} --help'.\n")
 
+    def parse_known_args(  # type: ignore[override]  # its overloads say how one namespace's type becomes another's
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Refuse here what this command does not know: argparse would leave it to the parser of all commands."""
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the process's exit code: 0, 2 bad input, 3 model, 4 out of memory, 130 interrupted."""
@@ -36,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_parser(subparsers)
     args = parser.parse_args(arguments)
     quiet_libraries()
-    # A polite kill ends like Ctrl-C: finished sections are kept, and the exit code says so.
+    # A polite kill ends like Ctrl-C: what is finished is kept, and the exit code says so.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(args.run(args))
@@ -45,8 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
             traceback.print_exc()
         say(f"shotpack: {error.line}")
         return error.exit_code
-    except KeyboardInterrupt:
-        say("shotpack: Interrupted; finished sections are kept, go on with --resume.")
+    except KeyboardInterrupt as interrupt:  # a command that leaves something to go on with says so in it
+        say("; ".join(filter(None, ["shotpack: Interrupted", str(interrupt)])) + ".")
         return _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody to tell, and Python must not complain while closing stdout.

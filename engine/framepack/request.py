@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import accumulate
 
 from ..errors import Code, EngineError
-from ..models.spec import ModelSpec, Order, Solver, Speed
+from ..models.spec import ModelSpec, Order, Solver, Speed, start_unsupported
 from ..protocol import (
     FPS_MAXIMUM,
     FRAMES_MAXIMUM,
@@ -20,7 +20,6 @@ from ..protocol import (
     STEPS_MAXIMUM,
     SectionPlan,
     ShotRequest,
-    Start,
 )
 from .conform import Conform, rate
 from .lead import lead_in, lead_pictures
@@ -231,10 +230,7 @@ def _size(request: ShotRequest, spec: ModelSpec, default: tuple[int, int]) -> tu
 def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
     """Refuse a start that the model has no way to begin from, and guidance it has not learnt."""
     if request.start not in spec.starts:
-        words = {Start.BOARD: "a board", Start.TEXT: "words alone", Start.CLIP: "frames that precede it"}
-        raise EngineError(
-            Code.START_UNSUPPORTED, start=words[request.start], allowed=" or ".join(words[each] for each in spec.starts)
-        )
+        raise start_unsupported(request.start, spec.starts)
     if request.clip and request.boards:
         raise EngineError(
             Code.BOARD_INVALID,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from ..errors import Code, EngineError
 from ..protocol import Start
 
 if TYPE_CHECKING:
@@ -36,6 +37,18 @@ class Solver(StrEnum):
     UNIPC = "unipc"
     EULER = "euler"
     DMD = "dmd"
+
+
+START_WORDS = {Start.BOARD: "a board", Start.TEXT: "words alone", Start.CLIP: "frames that precede it"}
+"""What a shot starts from, for people."""
+
+
+def start_unsupported(start: Start, allowed: Sequence[Start], able: Sequence[str] | None = None) -> EngineError:
+    """The error of a model that starts from what is `allowed` only; `able` names installed ones that can, if known."""
+    words = {"start": START_WORDS[start], "allowed": " or ".join(START_WORDS[each] for each in allowed)}
+    if able is not None:
+        words["others"] = f", or use {' or '.join(able)}" if able else ", or install a model that can: none is here"
+    return EngineError(Code.START_UNSUPPORTED, **words)
 
 
 class Speed(StrEnum):
