@@ -222,10 +222,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.WORKER_DIED: Explanation(
         4,
         "The worker that made this shot ended twice: it was {reason}",
-        "resume it at a smaller size or with fewer boards; finished sections are kept",
+        "resume it with other programs closed, or begin another at a smaller size; finished sections are kept",
     ),
     Code.OUT_OF_MEMORY: Explanation(
-        4, "{device} ran out of memory while {stage}", "close other programs or use a smaller --size, then --resume"
+        4,
+        "{device} ran out of memory while {stage}",
+        "close other programs, then --resume, or begin another shot with a smaller --size",
     ),
     Code.INTERNAL: Explanation(1, "Something went wrong inside the engine: {detail}", "please report it with the log"),
 }

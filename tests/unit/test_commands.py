@@ -276,6 +276,15 @@ def test_an_error_of_an_earlier_release_is_still_read() -> None:
     assert error.line == "This model cannot start a shot from words alone; start it from a board, or use another model."
 
 
+def test_no_advice_is_what_resuming_refuses() -> None:
+    """A shot keeps its size: a smaller one is another shot's."""
+    for error in (
+        EngineError(Code.OUT_OF_MEMORY, device="cuda:0", stage="sampling"),
+        EngineError(Code.WORKER_DIED, reason="killed"),
+    ):
+        assert "another" in error.advice.partition("smaller")[0]
+
+
 def test_a_typing_error_leads_to_the_commands_own_help(tmp_path: Path, say: Say) -> None:
     for command in (["generate", "--out", tmp_path], ["models", "list"]):
         status, line = say(*command, "--nonsense")
