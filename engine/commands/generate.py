@@ -125,7 +125,8 @@ def _events(args: argparse.Namespace, folder: ShotFolder) -> Iterator[Event]:
     if folder.taken() and not args.resume:
         raise EngineError(Code.FOLDER_TAKEN, path=str(args.out))
     if stored is not None:
-        asked = stored_shot(args, folder, stored, model := find_model(args.model or stored[0].model))
+        model = find_model(args.model or stored[0].model or None)  # a server's job may name none: the best one
+        asked = stored_shot(args, folder, stored, model)
     else:
         model = find_model(args.model)
         if args.image is None and args.clip is None:

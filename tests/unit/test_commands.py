@@ -7,7 +7,7 @@ import shutil
 import sys
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +175,14 @@ def test_what_is_given_as_it_was_goes_on(begun: Begun, job: Job, say: Say) -> No
         assert job.pictures.pop().keys() == set(begun.request.pictures)
     say("generate", "--out", begun.out, "--resume", "--model", "mine", "--seconds", 145 / 30, "--fps", 30)
     assert job.asked.pop() == begun.request
+
+
+def test_a_servers_job_that_names_no_model_goes_on(begun: Begun, job: Job, say: Say) -> None:
+    folder = ShotFolder(begun.out)
+    folder.amend(replace(begun.request, model=""))
+    status, line = say("generate", "--out", begun.out, "--resume")
+    assert status == 0, line
+    assert job.asked == [replace(begun.request, model="")]
 
 
 def test_what_a_model_rounds_is_compared_with_the_model(begun: Begun, job: Job, say: Say) -> None:
