@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .console import give_up, open_streams, say
 from .errors import Code, EngineError
@@ -23,6 +23,15 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"shotpack: {message}; see '{self.prog} --help'.\n")
 
+    def parse_known_args(  # type: ignore[override]  # its overloads say how one namespace's type becomes another's
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Refuse here what this command does not know: argparse would leave it to the parser of all commands."""
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
+
 
 def run(parser: Parser, arguments: Sequence[str] | None) -> int:
     """Do what the arguments say: `parser` gives them `run`, a function of them that returns the exit code.
@@ -33,7 +42,7 @@ def run(parser: Parser, arguments: Sequence[str] | None) -> int:
     parser.add_argument("--traceback", action="store_true", help="print where an error came from")
     args = parser.parse_args(arguments)
     quiet_libraries()
-    # A polite kill ends like Ctrl-C: finished sections are kept, and the exit code says so.
+    # A polite kill ends like Ctrl-C: what is finished is kept, and the exit code says so.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(args.run(args))
@@ -42,8 +51,8 @@ def run(parser: Parser, arguments: Sequence[str] | None) -> int:
             traceback.print_exc()
         say(f"shotpack: {error.line}")
         return error.exit_code
-    except KeyboardInterrupt:
-        say("shotpack: Interrupted; finished sections are kept, go on with --resume.")
+    except KeyboardInterrupt as interrupt:  # a command that leaves something to go on with says so in it
+        say("; ".join(filter(None, ["shotpack: Interrupted", str(interrupt)])) + ".")
         return _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody to tell, and Python must not complain while closing stdout.

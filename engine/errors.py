@@ -13,7 +13,7 @@ terminal and in Blender (which adds its fix buttons in `operators/problems.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 Param = str | int | float
@@ -24,7 +24,9 @@ class Code(StrEnum):
 
     BAD_REQUEST = "bad_request"
     IMAGE_MISSING = "image_missing"
+    IMAGE_IS_FOLDER = "image_is_folder"
     IMAGE_UNREADABLE = "image_unreadable"
+    CLIP_MISSING = "clip_missing"
     CLIP_UNREADABLE = "clip_unreadable"
     IMAGE_TOO_SMALL = "image_too_small"
     IMAGE_TOO_LARGE = "image_too_large"
@@ -41,6 +43,7 @@ class Code(StrEnum):
     FOLDER_BUSY = "folder_busy"
     FOLDER_UNWRITABLE = "folder_unwritable"
     FOLDER_UNTRUSTED = "folder_untrusted"
+    SHOT_MISSING = "shot_missing"
     RESUME_MISMATCH = "resume_mismatch"
     CHECKPOINT_DAMAGED = "checkpoint_damaged"
     DISK_FULL = "disk_full"
@@ -79,14 +82,18 @@ class Explanation:
     exit_code: int
     sentence: str
     advice: str
+    usual: Mapping[str, Param] = field(default_factory=dict)
+    """What stands for a name that is not given: an engine of an earlier release does not say it."""
 
 
 EXPLANATIONS: dict[Code, Explanation] = {
     Code.BAD_REQUEST: Explanation(2, "The request is not valid: {detail}", "correct it and try again"),
     Code.IMAGE_MISSING: Explanation(2, "There is no image at {path}", "check the path"),
+    Code.IMAGE_IS_FOLDER: Explanation(2, "{path} is a folder and no picture", "name one of the pictures in it"),
     Code.IMAGE_UNREADABLE: Explanation(
         2, "{path} cannot be read as an image ({detail})", "save it again as PNG or JPEG"
     ),
+    Code.CLIP_MISSING: Explanation(2, "There is no movie and no folder at {path}", "check the path"),
     Code.CLIP_UNREADABLE: Explanation(
         2, "{path} cannot be read as a clip ({detail})", "save it again as MP4 in H.264, or as a folder of PNG pictures"
     ),
@@ -112,7 +119,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
         2, "This model cannot pack by '{schedule}': {detail}", "use {suggestion}, which it was trained with"
     ),
     Code.START_UNSUPPORTED: Explanation(
-        2, "This model cannot start a shot from {start}", "start it from {allowed}, or use another model"
+        2,
+        "This model cannot start a shot from {start}",
+        "start it from {allowed}{others}",
+        {"others": ", or use another model"},
     ),
     Code.CACHE_UNSUPPORTED: Explanation(2, "The step cache '{cache}' cannot be used: {detail}", "{advice}"),
     Code.FOLDER_TAKEN: Explanation(
@@ -127,6 +137,11 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.FOLDER_UNTRUSTED: Explanation(
         2, "The file says that this shot's pictures lie in {path}", "use that folder only if you know it"
     ),
+    Code.SHOT_MISSING: Explanation(
+        2,
+        "There is no shot in {path} that can be gone on with",
+        "check --out, or begin one: say what it starts from, such as --image FILE",
+    ),
     Code.RESUME_MISMATCH: Explanation(
         2,
         "The shot in {path} was made with another {name} ({was}, now {now})",
@@ -136,12 +151,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
         2, "The checkpoint {path} is damaged ({detail})", "delete that file and resume; its section is made again"
     ),
     Code.DISK_FULL: Explanation(
-        2, "The disk is full at {path}", "free some space and resume; finished sections are kept"
+        2, "The disk is full at {path}", "free some space, then resume or run it again; what is finished is kept"
     ),
     Code.DISK_SHORT: Explanation(
         2,
         "{path} has {free} free and {model} still needs {needed}",
-        "free some space, or set SHOTPACK_HOME to a folder on a larger disk",
+        "free some space, or use a folder on a larger disk: by SHOTPACK_HOME for models, --out for a shot",
     ),
     Code.DEVICE_MISSING: Explanation(2, "There is no device '{device}' here", "use {available}"),
     Code.MODEL_MISSING: Explanation(
@@ -165,7 +180,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
         3, "{model} comes under: {licences}", "read them, then add --accept-licence to agree"
     ),
     Code.OFFLINE: Explanation(
-        3, "{model} is not on this machine and downloads are off", "go online, or drop --offline"
+        3,
+        "{model} is not on this machine and downloads are off",
+        "{cure} to go online",
+        {"cure": "drop --offline"},
     ),
     Code.DOWNLOAD_FAILED: Explanation(
         3, "The download of {file} stopped: {detail}", "run the same command again; it goes on where it stopped"
@@ -204,10 +222,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.WORKER_DIED: Explanation(
         4,
         "The worker that made this shot ended twice: it was {reason}",
-        "resume it at a smaller size or with fewer boards; finished sections are kept",
+        "resume it with other programs closed, or begin another at a smaller size; finished sections are kept",
     ),
     Code.OUT_OF_MEMORY: Explanation(
-        4, "{device} ran out of memory while {stage}", "close other programs or use a smaller --size, then --resume"
+        4,
+        "{device} ran out of memory while {stage}",
+        "close other programs, then --resume, or begin another shot with a smaller --size",
     ),
     Code.INTERNAL: Explanation(1, "Something went wrong inside the engine: {detail}", "please report it with the log"),
 }
@@ -216,15 +236,17 @@ EXPLANATIONS: dict[Code, Explanation] = {
 class EngineError(Exception):
     """A fault with a stable code and the numbers and names that fill its sentence.
 
-    `params` must hold every name the code's templates use; a missing one raises KeyError here, where the programmer
-    sees it, and not later in front of the artist.
+    `params` must hold every name the code's templates use and have nothing usual for; a missing one raises KeyError
+    here, where the programmer sees it, and not later in front of the artist.
     """
 
     def __init__(self, code: Code, **params: Param) -> None:
         self.code = code
         self.params = params
-        self.sentence = EXPLANATIONS[code].sentence.format(**params)
-        self.advice = EXPLANATIONS[code].advice.format(**params)
+        explanation = EXPLANATIONS[code]
+        filled = {**explanation.usual, **params}
+        self.sentence = explanation.sentence.format(**filled)
+        self.advice = explanation.advice.format(**filled)
         super().__init__(self.line)
 
     @property

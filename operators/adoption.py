@@ -44,6 +44,11 @@ def adopt_again() -> None:
         timers.begin(_look, _AGAIN_SECONDS)
 
 
+def adopt_soon() -> None:
+    """The same in a moment; panels may call it while they draw. An undo may bring back what was taken off the list."""
+    timers.begin(_again, 0.05)
+
+
 def record(meta: Any) -> Shot | None:
     """A shot's record from what its strip remembers; None where it must be left alone: `left_alone` says why."""
     name = meta.shotpack.shot
@@ -128,10 +133,14 @@ def attach() -> None:
 
 def detach() -> None:
     """Forget it all."""
-    timers.end(_first, _look)
+    timers.end(_first, _again, _look)
     left_alone.clear()
     _unsure.clear()
 
 
 def _first() -> None:
     adopt()
+
+
+def _again() -> None:
+    adopt_again()

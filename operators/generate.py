@@ -173,6 +173,19 @@ def request_of(
     return asked if wanted.order == "AUTO" else {**asked, "order": wanted.order}
 
 
+def chosen_now(request: str, wanted: Any) -> str:
+    """The same request with the model and the LoRAs that are chosen now; one that cannot be read as it is."""
+    try:
+        asked = dict(json.loads(request))
+    except (ValueError, TypeError, RecursionError):
+        return request
+    asked.pop("loras", None)
+    asked["model"] = settings.model_of(wanted)
+    if chosen := loras.asked(wanted):
+        asked["loras"] = chosen
+    return json.dumps(asked)
+
+
 def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int, str]], list[str]]:
     """Put what the shot starts from into its folder, and what its strip shows meanwhile; returns boards and clip."""
     scene, still = found.scene, folder / STILL

@@ -9,7 +9,7 @@ from bpy.props import StringProperty
 
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
-from . import adoption, engine, problems, runtime, shot_folders, strips, timeline, trust
+from . import adoption, engine, generate, problems, runtime, shot_folders, strips, timeline, trust
 from .shot_folders import STILL
 
 
@@ -87,7 +87,7 @@ class SHOTPACK_OT_cancel(_Order, bpy.types.Operator):  # noqa: N801
 
 
 class SHOTPACK_OT_send_again(_OnShot, bpy.types.Operator):  # noqa: N801
-    """Send the shot to the engine once more, as it was asked for"""
+    """Send the shot once more, as it was asked for; where its model or a LoRA was refused, with the panel's own now"""
 
     bl_idname = "shotpack.send_again"
     bl_label = "Send Again"
@@ -104,8 +104,10 @@ class SHOTPACK_OT_send_again(_OnShot, bpy.types.Operator):  # noqa: N801
         except EngineError as fault:
             self.report({"ERROR"}, fault.line)
             return {"CANCELLED"}
-        key = runtime.new_id()
-        again = Shot(shot.id, shot.name, folder, shot.frames, request=shot.request, key=key)
+        request = shot.request
+        if problems.of_the_choice(shot, runtime.the_desk().job(shot)):
+            request = generate.chosen_now(request, strips.scene_of(context).shotpack)
+        again = Shot(shot.id, shot.name, folder, shot.frames, request=request, key=runtime.new_id())
         timeline.begin_again(again, folder / STILL)
         runtime.send(again)
         return {"FINISHED"}
@@ -172,6 +174,20 @@ class SHOTPACK_OT_put_back(_OnShot, bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
+class SHOTPACK_OT_forget(_OnShot, bpy.types.Operator):  # noqa: N801
+    """Take a shot that is on no timeline off this list; its frames and what the engine has of it stay"""
+
+    bl_idname = "shotpack.forget"
+    bl_label = "Take off This List"
+
+    def execute(self, context: Any) -> set[str]:
+        shot = runtime.shot_of(self.shot)
+        if shot is None or timeline.find(self.shot):
+            return {"CANCELLED"}
+        runtime.the_desk().forget(shot)
+        return {"FINISHED"}
+
+
 class SHOTPACK_OT_fetch_again(_OnShot, bpy.types.Operator):  # noqa: N801
     """Try once more to bring the shot's frames to its folder"""
 
@@ -228,6 +244,7 @@ CLASSES = (
     SHOTPACK_OT_send_unsent,
     SHOTPACK_OT_use_folder,
     SHOTPACK_OT_put_back,
+    SHOTPACK_OT_forget,
     SHOTPACK_OT_fetch_again,
     SHOTPACK_OT_select,
     SHOTPACK_OT_reveal,

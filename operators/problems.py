@@ -12,7 +12,7 @@ from ..engine.client.engine_client import EngineState
 from ..engine.client.session import Job
 from ..engine.client.shot import Shot
 from ..engine.errors import Code, EngineError, error_of
-from . import runtime
+from . import runtime, settings
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,26 @@ _START = Fix("shotpack.start_engine", "Start Engine", of_shot=False)
 _INSTALL = Fix("shotpack.install_engine", "Install Engine", of_shot=False)
 _LOG = Fix("shotpack.open_log", "Open Log", of_shot=False)
 
+_CHOOSE = "Download it, or choose another under Advanced or in the preferences, then send the shot again."
+_CHOOSE_ABLE = "Choose a model that can under Advanced and send the shot again, or generate it from something else."
+_TAKE_OUT = "Put it into the engine's LoRA folder or take it out under Advanced, then send the shot again."
+
+_CHOSEN = (
+    *(Code.MODEL_MISSING, Code.MODEL_NOT_INSTALLED, Code.MODEL_UNKNOWN, Code.MODEL_FOLDER_INVALID, Code.MODEL_DAMAGED),
+    *(Code.LORA_UNKNOWN, Code.LORA_INVALID, Code.START_UNSUPPORTED),
+)
+"""What is wrong with the model and the LoRAs that are chosen in the panel: sent again as it was, a shot fails again."""
+_ONCE_MORE = "Send it again; if it is refused again, generate the shot anew."
+_FIELDS = {"model": _CHOOSE, "loras": _TAKE_OUT, "boards": _CHOOSE_ABLE}
+"""The same by the field of the request that the engine refuses; without a number, `boards` is how the shot starts."""
+
 _ADVICE: dict[Code, tuple[str, Fix | None]] = {
     Code.ENGINE_UNREACHABLE: ("Finished sections are kept; start it and the shots go on.", _START),
     Code.ENGINE_START_FAILED: ("Its log says more; installing it anew often helps.", _LOG),
-    Code.OUT_OF_MEMORY: ("Close other programs or choose a smaller size, then resume.", _RESUME),
+    Code.OUT_OF_MEMORY: (
+        "Close other programs, then resume; if that is not enough, generate it anew with a smaller model.",
+        _RESUME,
+    ),
     Code.WORKER_DIED: ("Finished sections are kept; resume with other programs closed.", _RESUME),
     Code.DISK_FULL: ("Free some space, then resume; finished sections are kept.", _RESUME),
     Code.DISK_SHORT: ("Free some space on that disk, and try again.", None),
@@ -55,12 +71,14 @@ _ADVICE: dict[Code, tuple[str, Fix | None]] = {
     Code.FOLDER_UNTRUSTED: ("If you know it, let the shot use it; until then nothing there is touched.", _USE),
     Code.BAD_REQUEST: ("Generate the shot anew.", None),
     Code.NOT_SHOWN: ("It is tried again by itself; please report it if that lasts.", None),
-    Code.START_UNSUPPORTED: ("Generate it anew from something else, or with another model under Advanced.", None),
-    Code.MODEL_MISSING: ("Choose or download a model in the preferences.", _AGAIN),
-    Code.MODEL_NOT_INSTALLED: ("Choose or download a model in the preferences, then send the shot again.", _AGAIN),
-    Code.MODEL_UNKNOWN: ("Choose an installed model in the preferences, then send the shot again.", _AGAIN),
-    Code.LORA_UNKNOWN: ("Put it into the engine's LoRA folder or take it out of the panel, then send again.", _AGAIN),
-    Code.LORA_INVALID: ("Take it out of the panel, then send the shot again.", _AGAIN),
+    Code.START_UNSUPPORTED: (_CHOOSE_ABLE, _AGAIN),
+    Code.MODEL_MISSING: ("Choose or download a model in the preferences, then send the shot again.", _AGAIN),
+    Code.MODEL_NOT_INSTALLED: (_CHOOSE, _AGAIN),
+    Code.MODEL_UNKNOWN: (_CHOOSE, _AGAIN),
+    Code.MODEL_FOLDER_INVALID: (_CHOOSE, _AGAIN),
+    Code.MODEL_DAMAGED: (_CHOOSE, _AGAIN),
+    Code.LORA_UNKNOWN: (_TAKE_OUT, _AGAIN),
+    Code.LORA_INVALID: ("Take it out under Advanced, then send the shot again.", _AGAIN),
     Code.JOB_UNKNOWN: ("Send it again; the frames that were made stay in their folder.", _AGAIN),
     Code.INTERNAL: ("Please report it with the log; resuming may help.", _RESUME),
 }
@@ -112,7 +130,37 @@ def of_engine() -> Problem | None:
 def of_error(error: EngineError, fix: Fix | None = None) -> Problem:
     """An error in words; `fix` is offered where its code names no other."""
     advice, named = _ADVICE.get(error.code, (_sentence(error.advice), None))
+    if error.code is Code.ENGINE_START_FAILED and not error.params.get("log"):
+        advice, named = _not_begun()
+    if error.code is Code.REFUSED and error.params.get("status") == 422 and fix is _AGAIN:
+        advice = next((_FIELDS[field] for field in _refused(error)), _ONCE_MORE)
     return Problem(_sentence(error.sentence), advice, named or fix)
+
+
+def _not_begun() -> tuple[str, Fix | None]:
+    """An engine that has written nothing has no log to look into: mostly, it was not there to be started."""
+    chosen = settings.preferences()
+    if chosen.python or chosen.engine_folder or chosen.home:
+        return "Correct its path in the preferences, or leave it empty there: then it is Shotpack's own.", _START
+    return "Install it anew.", _INSTALL
+
+
+def of_the_choice(shot: Shot, job: Job | None) -> bool:
+    """Whether the shot was refused for its model or its LoRAs: those that are chosen now are another matter."""
+    fault = shot.fault
+    if fault is None and job is not None and job.failure is not None and job.state == "failed":
+        fault = error_of(job.failure.code, job.failure.detail)
+    return fault is not None and (fault.code in _CHOSEN or bool(_refused(fault)))
+
+
+def _refused(error: EngineError) -> list[str]:
+    """Which of `_FIELDS` the engine has refused."""
+    named = str(error.params.get("fields", "")).split() if error.code is Code.REFUSED else []
+    return [
+        field
+        for field in _FIELDS
+        if any(where == field or (field == "loras" and where.startswith("loras.")) for where in named)
+    ]
 
 
 def _sentence(text: str) -> str:

@@ -144,8 +144,9 @@ class PreferenceProperties:
         subtype="DIR_PATH",
     )
     home: StringProperty(
-        name="Cache Folder",
-        description="Where jobs, logs and models are kept; empty: Shotpack's user folders",
+        name="Engine Data Folder",
+        description="Where the engine keeps its shots, with all that they go on from, its logs, and models: none of it "
+        "comes back by itself when it is deleted; empty: Shotpack's user folders",
         subtype="DIR_PATH",
     )
     device: EnumProperty(name="Device", items=DEVICES)
@@ -160,15 +161,15 @@ class PreferenceProperties:
     keep_days: IntProperty(
         name="Keep Shots (Days)",
         description="The engine removes shots that ended longer ago, with its own copies of their frames, from its "
-        "next start on; 0: never. Starred shots stay, and so do the frames beside your file",
+        "next start on; 0: never. The frames beside your file stay",
         min=0,
         soft_max=365,
         max=36500,
     )
     keep_gigabytes: IntProperty(
         name="Keep Shots (GB)",
-        description="The engine removes its oldest shots while its folder takes more, from its next start on; 0: "
-        "never. Starred shots stay, and so do the frames beside your file",
+        description="The engine removes its oldest shots while they take more, from its next start on, but none that "
+        "ended less than a day ago; 0: never. The frames beside your file stay",
         min=0,
         soft_max=1000,
         max=1_000_000,

@@ -60,7 +60,7 @@ def begin_again(shot: Shot, board: Path) -> None:
             placeholder.directory = f"{_blender_path(board.parent)}/"
         for strip in old:
             meta.strips.remove(strip)
-        meta.shotpack.job, meta.shotpack.key = "", shot.key
+        meta.shotpack.job, meta.shotpack.key, meta.shotpack.request = "", shot.key, shot.request
 
 
 def stamped() -> Iterator[tuple[Any, Any]]:
@@ -155,6 +155,8 @@ def _stamp(meta: Any, shot: Shot, state: str) -> bool:
         stamp.job, changed = shot.job, True
     if stamp.key != shot.key and shot.key:
         stamp.key, changed = shot.key, True
+    if stamp.request != shot.request and shot.request:
+        stamp.request, changed = shot.request, True
     if stamp.state != state:
         stamp.state, meta.color_tag, changed = state, _COLOURS.get(state, _WAITING_COLOUR), True
     return changed

@@ -21,6 +21,7 @@ _GERMAN_OPERATORS = {
     "Send Them": "Alle senden",
     "Use This Folder": "Diesen Ordner verwenden",
     "Put Back on Timeline": "Zurück auf die Zeitleiste",
+    "Take off This List": "Aus dieser Liste nehmen",
     "Fetch Frames Again": "Bilder erneut holen",
     "Select Shot": "Einstellung auswählen",
     "Open Frames Folder": "Bilderordner öffnen",
@@ -127,6 +128,10 @@ _GERMAN = {
     "Parked while another program uses the device.": "Macht Platz, solange ein anderes Programm das Gerät braucht.",
     "Parked until somebody unparks it.": "Macht Platz, bis es jemand zurückholt.",
     "No shots yet.": "Noch keine Einstellungen.",
+    "Being cancelled …": "Wird abgebrochen …",
+    "Being paused …": "Wird angehalten …",
+    "Engine Data Folder": "Datenordner des Rechenwerks",
+    "With 0 in both, shots are kept for ever.": "Mit 0 in beiden bleiben Einstellungen für immer.",
     "Waiting for its turn.": "Wartet, bis sie an der Reihe ist.",
     "Write what happens in the shot first.": "Beschreibe zuerst, was geschieht.",
     "Select a strip that shows the board, or put the playhead on one.": (

@@ -11,6 +11,7 @@ from ..operators import runtime
 from ..operators.settings import ADDON, PreferenceProperties
 from .install import draw_install
 from .models import draw_models
+from .text import draw_text
 
 
 class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
@@ -30,8 +31,11 @@ class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
         column.prop(self, "home")
         column.prop(self, "keep_days")
         column.prop(self, "keep_gigabytes")
-        for line in kept_lines(runtime.desk.about if runtime.desk else {}):
-            column.label(text=line)
+        own = "An engine on another machine has a rule of its own."
+        draw_text(column, own if self.remote else "With 0 in both, shots are kept for ever.")
+        desk = runtime.desk
+        for line in kept_lines(desk.about if desk and desk.state in ("ready", "away") else {}, self):
+            draw_text(column, line)
         header, body = layout.panel("shotpack_remote", default_closed=True)
         header.label(text="Engine on Another Machine")
         if body:
@@ -44,20 +48,37 @@ class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
             body.prop(self, "engine_folder")
 
 
-def kept_lines(about: Mapping[str, Any]) -> Iterator[str]:
-    """What the engine's folder takes, and what goes from it by itself; nothing where the engine says nothing of it."""
+def kept_lines(about: Mapping[str, Any], chosen: Any) -> Iterator[str]:
+    """What the engine's shots take, what goes from them by itself, and what will from its next start on.
+
+    `about` is what the running engine says of itself, empty without one; `chosen` are the preferences, which are no
+    matter of an engine on another machine.
+    """
     disk, keeps = about.get("disk"), about.get("keeps")
     if disk:
-        frames, latents = _gigabytes(disk["frames"]), _gigabytes(disk["latents"])
-        yield f"The engine's folder takes {_gigabytes(disk['total'])}: {frames} frames, {latents} to go on from"
-    if keeps:
-        limits = [f"that ended {keeps['days']:g} days ago"] if keeps["days"] else []
-        limits += [f"while it takes more than {_gigabytes(keeps['bytes'])}"] if keeps["bytes"] else []
-        yield f"Shots {' or '.join(limits)} go, the oldest first" if limits else "Shots are kept until you remove them"
+        frames, latents = _size(disk["frames"]), _size(disk["latents"])
+        yield f"The engine's data takes {_size(disk['total'])}: {frames} frames, {latents} to go on from."
+    now = (keeps["days"] or 0, keeps["bytes"] or 0) if keeps else None
+    soon = (chosen.keep_days, chosen.keep_gigabytes * 2**30)
+    if now is not None:
+        yield f"Now: {_rule(*now)}."
+    if not chosen.remote and soon != (now or (0, 0)):
+        yield f"From the engine's next start on: {_rule(*soon)}."
 
 
-def _gigabytes(size: float) -> str:
-    return f"{size / 2**30:.1f} GB"
+def _rule(days: float, size: float) -> str:
+    """Which shots the engine removes by itself."""
+    limits = [f"shots that ended more than {days:g} {'day' if days == 1 else 'days'} ago go"] if days else []
+    limits += [f"the oldest go while its data takes more than {_size(size)}"] if size else []
+    return "; ".join(limits) or "shots are kept for ever"
+
+
+def _size(size: float) -> str:
+    """Bytes as an artist reads them, in the units of the limit."""
+    megabytes = round(size / 2**20)
+    if megabytes >= 2**10:
+        return f"{size / 2**30:.1f} GB"
+    return f"{megabytes} MB" if megabytes or not size else "under 1 MB"
 
 
 CLASSES = (ShotpackPreferences,)

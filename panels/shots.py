@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import bpy
@@ -87,8 +87,11 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
     box = layout.box()
     row = box.row(align=True)
     row.operator("shotpack.select", text=stamp.name, icon=_ICONS.get(state, "SEQUENCE"), emboss=False).shot = stamp.shot
-    for action, icon in _actions(state) if stamp.shot not in adoption.left_alone else ():
-        row.operator(f"shotpack.{action}", text="", icon=icon).shot = stamp.shot
+    problem = problems.of_shot(shot, job) if shot else None
+    if stamp.shot not in adoption.left_alone:
+        # What would fail again as it is gets no button for that beside the one that helps.
+        again = problem is not None and problem.fix is not None and problem.fix.operator == "shotpack.send_again"
+        _draw_actions(row, shot, stamp.shot, () if again else _actions(state))
     if stamp.shot not in adoption.left_alone:
         row.operator("shotpack.reveal", text="", icon="FILE_FOLDER").shot = stamp.shot
     if shot is None:
@@ -98,7 +101,10 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
             row = box.row()
             row.label(text="Never sent.")
             row.operator("shotpack.send_unsent").shot = stamp.shot
+        elif stamp.state != "finished":
+            adoption.adopt_soon()
         return
+    _draw_ordered(box, shot)
     if state in ("running", "paused") and job is not None:
         box.progress(factor=job.done, text=_progress(job))
         icon_id = previews.icon(shot.id)
@@ -110,9 +116,25 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
         box.label(text="Waiting for its turn.")
     for notice in job.notices if job is not None else ():
         draw_text(box, f"{notice[:1].upper()}{notice[1:]}.", "INFO")
-    problem = problems.of_shot(shot, job)
     if problem is not None:
         draw_problem(box, problem, stamp.shot)
+
+
+def _draw_actions(row: Any, shot: Any, name: str, actions: Iterable[tuple[str, str]]) -> None:
+    """Buttons for orders; those that an order on its way leaves nothing to do for are grey."""
+    ordered = shot.ordered if shot is not None else ""
+    for action, icon in actions:
+        part = row.row(align=True)
+        part.enabled = ordered == "" or (ordered, action) == ("pause", "cancel")
+        part.operator(f"shotpack.{action}", text="", icon=icon).shot = name
+
+
+def _draw_ordered(layout: Any, shot: Any) -> None:
+    """What was ordered and is not so yet: the engine makes the present step first."""
+    if shot.ordered == "cancel":
+        layout.label(text="Being cancelled …")
+    elif shot.ordered == "pause":
+        layout.label(text="Being paused …")
 
 
 def _draw_homeless(layout: Any, shot: Any) -> None:
@@ -122,7 +144,10 @@ def _draw_homeless(layout: Any, shot: Any) -> None:
     row.operator("shotpack.put_back", text="", icon="LOOP_BACK").shot = shot.id
     job = runtime.desk.job(shot) if runtime.desk else None
     if job is not None and not job.ended:
-        row.operator("shotpack.cancel", text="", icon="X").shot = shot.id
+        _draw_actions(row, shot, shot.id, (("cancel", "X"),))
+    elif shot.job or shot.fault is not None:  # not while it is on its way to the engine
+        row.operator("shotpack.forget", text="", icon="REMOVE").shot = shot.id
+    _draw_ordered(box, shot)
 
 
 def _actions(state: str) -> tuple[tuple[str, str], ...]:

@@ -286,11 +286,15 @@ def _of(job: str) -> str:
 
 
 def _refusal(answer: requests.Response) -> EngineError:
-    """The engine's problem document as an error: every fault that it names, else its title."""
-    detail, problem_code = f"the engine answers {answer.status_code}", ""
+    """The engine's problem document as an error: every fault that it names, else its title.
+
+    `fields` has the request's fields that they are about, such as `model loras.0.name`.
+    """
+    detail, problem_code, fields = f"the engine answers {answer.status_code}", "", ""
     with contextlib.suppress(ValueError, AttributeError, TypeError, KeyError):
         problem = answer.json()
         problem_code = str(problem.get("code", ""))
-        faults = [f"{fault['where'].removeprefix('body.')}: {fault['what']}" for fault in problem.get("faults", [])]
-        detail = "; ".join(faults) or problem["title"]
-    return EngineError(Code.REFUSED, detail=detail, status=answer.status_code, problem=problem_code)
+        named = [(fault["where"].removeprefix("body."), fault["what"]) for fault in problem.get("faults", [])]
+        detail = "; ".join(f"{where}: {what}" for where, what in named) or problem["title"]
+        fields = " ".join(where for where, _ in named)
+    return EngineError(Code.REFUSED, detail=detail, status=answer.status_code, problem=problem_code, fields=fields)

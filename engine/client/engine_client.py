@@ -138,9 +138,9 @@ class Desk:
         self._following.keep(shot)
         self._following.look_into(shot)
 
-    def forget(self) -> None:
-        """Follow no shot any more; the engine goes on with them."""
-        self._following.forget()
+    def forget(self, shot: Shot | None = None) -> None:
+        """Follow a shot no more, or none any more; the engine goes on with them."""
+        self._following.let_go(shot) if shot is not None else self._following.forget()
 
     def refuse(self, shot: Shot, fault: EngineError) -> None:
         """Say what keeps a shot from being sent."""
@@ -149,6 +149,7 @@ class Desk:
     def act(self, shot: Shot, action: str) -> None:
         """`pause`, `resume` or `cancel`; resuming one that failed or was cancelled makes it go on as a new job."""
         self._following.well(shot, Trouble.SENDING, Trouble.ORDER)
+        shot.ordered = "" if action == "resume" else action
         self._errands.send(
             lambda: self._ordered(shot, action),
             lambda job: self._following.took(shot, str(job["id"])),

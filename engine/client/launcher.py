@@ -122,7 +122,8 @@ def start(
     memory: float = 0.0,
     options: Sequence[str] = (),
 ) -> Engine:
-    """Start an engine of our own; it ends with us. Raises EngineError `engine_start_failed`."""
+    """Start an engine of our own; it ends with us. Raises EngineError `engine_start_failed`, without a log where there
+    was nothing to begin."""
     log = home / "logs" / "server.log"
     command = [str(python), "-m", "engine", "serve", "--home", str(home), "--device", device]
     if memory:
@@ -143,7 +144,9 @@ def start(
                 creationflags=subprocesses.NO_WINDOW,
             )
     except OSError as fault:
-        raise EngineError(Code.ENGINE_START_FAILED, detail=fault.strerror or str(fault), log="") from fault
+        raise EngineError(
+            Code.ENGINE_START_FAILED, detail=subprocesses.why_not(python, folder, fault), log=""
+        ) from fault
     ready = _ready_line(process, log)
     return Engine(Connection(ready["url"], ready["token"]), ready, process)
 

@@ -146,7 +146,8 @@ class Shelf:
         try:
             code = subprocesses.run([*self._command, *arguments], self._environ, self._folder, hear)
         except OSError as fault:
-            raise EngineError(Code.ENGINE_START_FAILED, detail=fault.strerror or str(fault), log="") from fault
+            detail = subprocesses.why_not(Path(self._command[0]), self._folder, fault)
+            raise EngineError(Code.ENGINE_START_FAILED, detail=detail, log="") from fault
         if code:
             words = " ".join("".join(said[-_LAST_LINES:]).split()) or f"it ended with exit code {code}"
             raise told[-1] if told else EngineError(Code.INTERNAL, detail=words)

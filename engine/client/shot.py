@@ -23,6 +23,11 @@ _DRAFT = "-draft"
 _DRAFT_NAME = re.compile(rf"[0-9]+{_DRAFT}[0-9]+\.png")
 _PART_NAME = re.compile(rf"\.[0-9]+({_DRAFT}[0-9]+)?\.png\.([0-9-]+\.)?part")
 _PART_SECONDS = 3600.0
+_CARRIED_OUT = {
+    "pause": ("paused", "finished", "failed", "cancelled"),
+    "cancel": ("finished", "failed", "cancelled"),
+}
+"""The states of a job in which an order has nothing left to do."""
 _PATH = re.compile(r"(?:frames|provisional/([0-9]{1,9}))/([0-9]{1,9})\.png")
 
 
@@ -75,6 +80,8 @@ class Shot:
     (`made_by`)."""
     trusted: bool = True
     """Whether its folder may be read and written: False while it is not where shots of this file lie."""
+    ordered: str = ""
+    """`pause` or `cancel`, from the order until the engine says that it is so: after the present step."""
     pictures: dict[int, str] = field(default_factory=dict)
     finals: set[int] = field(default_factory=set)
     complete: bool = False
@@ -119,6 +126,8 @@ class Shot:
         """Something went wrong."""
         self._faults.pop(trouble, None)
         self._faults[trouble] = fault
+        if trouble is Trouble.ORDER or fault.code is Code.JOB_UNKNOWN:
+            self.ordered = ""
         self.revision += 1
 
     def healed(self, *troubles: Trouble) -> bool:
@@ -142,6 +151,11 @@ class Shot:
         if key := job.get("key"):
             return key in (self.key, self.id)
         return agrees(self.request, job)
+
+    def stands(self, state: str) -> None:
+        """The engine says how the shot's job stands: an order may be carried out with that."""
+        if state in _CARRIED_OUT.get(self.ordered, ()):
+            self.ordered = ""
 
     def missing(self, job: Job) -> list[Wanted]:
         """The frames that `job` has and that nobody has asked for yet; they count as asked for now.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import Event, Finished, Preview, Section, Step
+from ..protocol import PAUSED, Cancelled, Event, Failed, Finished, Preview, Progress, Section, Step
 from .background_calls import Errands, as_error
 from .frame_fetcher import Arrival, Gatherer, passes
 from .frame_files import Source
@@ -52,6 +52,14 @@ class Following:
             self._hear_no_more(old)
         self.shots[shot.id] = shot
         self._hear_of(shot)
+
+    def let_go(self, shot: Shot) -> None:
+        """Follow a shot no more."""
+        if self.shots.get(shot.id) is shot:
+            self._hear_no_more(shot)
+            del self.shots[shot.id]
+            self._unanswered.discard(shot.id)
+            self._touched.discard(shot.id)
 
     def forget(self) -> None:
         """Follow no shot any more."""
@@ -170,6 +178,7 @@ class Following:
                 self._touched.add(shot.id)
                 if not isinstance(event, (Step, Preview)):
                     shot.revision += 1
+                    shot.stands(_state_told(event))
                     if isinstance(event, (Section, Finished)):
                         self._guarded(shot, lambda shot=shot: self.fetch(shot))  # type: ignore[misc]
 
@@ -195,6 +204,7 @@ class Following:
                 raise EngineError(Code.JOB_UNKNOWN, name=shot.name)
             shot.confirmed = True
         shot.revision += 1
+        shot.stands(str(said.get("state")))
         self._touched.add(shot.id)
         self.well(shot, Trouble.STATE)
         self._heard(told)
@@ -218,6 +228,13 @@ class Following:
         except Exception as fault:
             log.warning("the shot %s", shot.name, exc_info=True)
             self.trouble(shot, Trouble.FRAMES, as_error(fault))
+
+
+def _state_told(event: Event) -> str:
+    """The state that an event brings a job into, as far as that ends an order."""
+    if isinstance(event, (Finished, Failed, Cancelled)):
+        return event.event
+    return event.stage if isinstance(event, Progress) and event.stage == PAUSED else ""
 
 
 def _is_unknown_job(fault: EngineError) -> bool:

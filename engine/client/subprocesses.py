@@ -56,6 +56,15 @@ def run(command: Sequence[str], environ: Mapping[str, str], cwd: Path, heard: He
         raise
 
 
+def why_not(program: Path, folder: Path, fault: OSError) -> str:
+    """What kept `program` from being begun in `folder`, with the name of what is in the way."""
+    # Windows names nothing; a folder to begin in that is not there looks like a program that is not.
+    place = Path(fault.filename or (program if folder.is_dir() else folder))
+    if isinstance(fault, (FileNotFoundError, NotADirectoryError)) and not os.path.lexists(place):
+        return f"there is no {place}"
+    return f"{place} cannot be used ({fault.strerror or fault})"
+
+
 def _pump(pipe: IO[str], lines: queue.Queue[str | None]) -> None:
     try:
         with pipe:

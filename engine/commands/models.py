@@ -151,6 +151,8 @@ def _download(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps({"failed": error.code, "detail": error.params}), flush=True)
         raise
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt("run the same command again to go on with the download") from interrupt
     finally:
         bar.close()
     print(json.dumps({"installed": str(folder.path)}) if args.json else f"{entry.name} is installed in {folder.path}")
@@ -160,21 +162,26 @@ def _download(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> int:
     folder = find_model(args.name, args.home, check=False)
     bar = ProgressBar()
-    damaged = 0
-    checked = 0
+    damaged = checked = unrecorded = 0
     for file in inspect(folder, bar.show if sys.stderr.isatty() else None):
         bar.close()
         checked += 1
         damaged += file.problem is not None
+        unrecorded += not file.recorded
         note = "" if file.recorded else " (no checksum recorded)"
         print(f"damaged  {file.name}: {file.problem}" if file.problem else f"ok       {file.name}{note}", flush=True)
-    print(_verdict(args.name, folder, checked, damaged))
+    print(_verdict(args.name, folder, checked, damaged, unrecorded))
     return _DAMAGED if damaged else 0
 
 
-def _verdict(name: str, folder: ModelFolder, checked: int, damaged: int) -> str:
-    if not damaged:
+def _verdict(name: str, folder: ModelFolder, checked: int, damaged: int, unrecorded: int) -> str:
+    if not damaged and not unrecorded:
         return f"{folder.name}: {checked} files, all sound"
+    if not damaged:
+        found = f"{folder.name}: {checked} files, no damage found"
+        return (
+            f"{found}; {unrecorded} of them have no recorded checksum to compare with, so only their form was checked"
+        )
     known = any(entry.name == name for entry in CATALOG)
     cure = f"run 'python -m engine models download {name}'" if known else "copy the damaged files again"
     return f"{folder.name}: {damaged} of {checked} files are damaged; {cure}"

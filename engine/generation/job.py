@@ -16,7 +16,7 @@ from ..errors import Code, EngineError
 from ..framepack.packing import Block
 from ..framepack.plan import PlannedSection
 from ..framepack.token_counts import FULL, block_tokens
-from ..inference.memory.measure import Account, base_memory
+from ..inference.memory.measure import Account, base_memory, measure_room
 from ..inference.memory.out_of_memory import memory_faults
 from ..inference.memory.placement import GIB, Extent, Placed
 from ..inference.registry import Families, choose_device, kernels_for, place_model, spec_of
@@ -137,7 +137,7 @@ def run(
         placed = place_model(
             job.model, job.spec, extent, job.device, limit=memory.limit, leaner=leaner, eighth=speed is Speed.FAST
         )
-        if said := _told(placed, job.device):
+        if said := _told(placed, job.device, memory.limit):
             yield Progress(said)
         kernels = kernels_for(job.model, job.spec, extent, job.device, placed.placement, speed)
         family = families.open(job.model, job.spec, job.device, job.cache, placed.placement, job.loras, kernels)
@@ -210,11 +210,13 @@ def extent_of(sections: Sequence[PlannedSection], spec: ModelSpec, window: int, 
     return Extent(*size, own + context, max(len(planned.decode.latents) for planned in sections))
 
 
-def _told(placed: Placed, device: torch.device) -> str:
+def _told(placed: Placed, device: torch.device, limit: int | None) -> str:
     """What the artist is told of where the model lives; nothing where all of it stays on the device."""
     about = f"about {placed.peak / GIB:.1f} GB of memory"
     if not placed.fits:
-        return f"{about} wanted, and less is free; a smaller picture needs less"
+        limited = limit is not None and limit < measure_room(device).free
+        why = f"the limit is {limit / GIB:.4g} GB" if limit and limited else "less is free"
+        return f"{about} wanted, and {why}; a smaller picture needs less"
     return f"{about} on {device}: {placed.placement.words}" if placed.placement.words else ""
 
 
@@ -239,8 +241,4 @@ def _require_same(
     names = {"weights": "model", "settings": "model settings", "loras": "LoRA"}
     was = to_json(stored[0]) | {name: stored[1].get(key) for key, name in names.items()}
     now = to_json(request) | {name: model.get(key) for key, name in names.items()}
-    for name, before in was.items():
-        if before != now[name] and name not in amendable:
-            raise EngineError(
-                Code.RESUME_MISMATCH, path=str(folder.root), name=name, was=str(before), now=str(now[name])
-            )
+    folder.require_same(was, {name: now[name] for name in was if name not in amendable})

@@ -15,7 +15,7 @@ from ..framepack.grid import Grid
 from ..framepack.packing import Kernel, Order, Schedule, check_kernels, parse, with_window
 from ..framepack.plan import PlannedSection, ShotPlan, plan_shot
 from ..framepack.solvers.base import Solver
-from ..models.spec import ModelSpec, Speed
+from ..models.spec import ModelSpec, Speed, start_unsupported
 from ..protocol import (
     FPS_MAXIMUM,
     FRAMES_MAXIMUM,
@@ -24,7 +24,6 @@ from ..protocol import (
     STEPS_MAXIMUM,
     SectionPlan,
     ShotRequest,
-    Start,
 )
 from .frame_rates import Conform, rate
 from .start_frames import lead_in, lead_pictures
@@ -233,10 +232,7 @@ def _size(request: ShotRequest, spec: ModelSpec, default: tuple[int, int]) -> tu
 def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
     """Refuse a start that the model has no way to begin from, and guidance it has not learnt."""
     if request.start not in spec.starts:
-        words = {Start.BOARD: "a board", Start.TEXT: "words alone", Start.CLIP: "frames that precede it"}
-        raise EngineError(
-            Code.START_UNSUPPORTED, start=words[request.start], allowed=" or ".join(words[each] for each in spec.starts)
-        )
+        raise start_unsupported(request.start, spec.starts)
     if request.clip and request.boards:
         raise EngineError(
             Code.BOARD_INVALID,

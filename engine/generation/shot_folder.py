@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ import safetensors
 
 from ..errors import Code, EngineError
 from ..media.files import disk_faults, make_folder, sweep_parts, whole_file, write_whole
+from ..models.download import readable_bytes
 from ..protocol import ShotRequest, from_json, to_json
 from .resolve import Directions
 
@@ -78,6 +80,11 @@ class ShotFolder:
         with disk_faults(self.record):
             return self._request.exists() or self.record.exists() or any(self.frames.glob("*.png"))
 
+    def begun(self) -> bool:
+        """Whether a shot is here that can be gone on with. Raises as `taken` does."""
+        with disk_faults(self.record):
+            return self._request.exists()
+
     def begin(self, request: ShotRequest, model: Mapping[str, str], boards: Mapping[str, bytes]) -> None:
         """Make the folder for a new shot; `model` holds digests of weights and settings, `boards` pictures by SHA-256.
 
@@ -97,14 +104,22 @@ class ShotFolder:
     def stored_request(self) -> tuple[ShotRequest, dict[str, str]] | None:
         """The request and the model's digests this folder was begun with; None where no shot was begun."""
         try:
-            with disk_faults(self.record):
-                stored = self._request.read_bytes() if self._request.exists() else None
-            if stored is None:
+            if not self.begun():
                 return None
+            with disk_faults(self.record):
+                stored = self._request.read_bytes()
             data = json.loads(stored)
             return from_json(ShotRequest, data["request"]), dict(data["model"])
         except (ValueError, KeyError, TypeError) as fault:
             raise _damaged(self._request, fault) from fault
+
+    def require_same(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        """Raise EngineError `resume_mismatch` for the first of `now` that `was`, what was begun with, has otherwise."""
+        for name, value in now.items():
+            if was[name] != value:
+                raise EngineError(
+                    Code.RESUME_MISMATCH, path=str(self.root), name=name, was=str(was[name]), now=str(value)
+                )
 
     def tidy(self) -> None:
         """Remove what a killed process left half-written, and make what may have been tidied away meanwhile."""
@@ -236,12 +251,19 @@ class ShotFolder:
 
 
 def require_space(folder: Path, needed: int) -> None:
-    """Raise EngineError `disk_full` where fewer than `needed` bytes are free at `folder` or its nearest parent."""
+    """Raise EngineError `disk_short` where fewer than `needed` bytes are free at `folder` or its nearest parent.
+
+    Where nobody can write at all, or the file system does not tell, nothing is raised: making the folder says why.
+    """
     existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
-    with contextlib.suppress(OSError):  # a file system that does not tell is tried, not refused
-        if shutil.disk_usage(existing).free >= needed:
-            return
-        raise EngineError(Code.DISK_FULL, path=str(folder))
+    try:
+        disk = shutil.disk_usage(existing)
+    except OSError:
+        return
+    # One of no size, such as /proc, holds no files of ours.
+    if disk.free < needed and disk.total and os.access(existing, os.W_OK):
+        sizes = {"free": readable_bytes(disk.free), "needed": readable_bytes(needed)}
+        raise EngineError(Code.DISK_SHORT, path=str(folder), model="the shot", **sizes)
 
 
 def _save(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +31,16 @@ class BoardPicture:
 def open_board(path: Path) -> BoardPicture:
     """Read and check a picture file without trusting it.
 
-    Raises EngineError `image_missing`, `image_unreadable`, `image_too_small` (a side under 16 px) or `image_too_large`
-    (a side over 16,384 px, refused from the header alone, before any pixel is decoded).
+    Raises EngineError `image_missing`, `image_is_folder`, `image_unreadable`, `image_too_small` (a side under 16 px) or
+    `image_too_large` (a side over 16,384 px, refused from the header alone, before any pixel is decoded).
     """
     try:
         data = path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError) as fault:
+    except FileNotFoundError as fault:
         raise EngineError(Code.IMAGE_MISSING, path=str(path)) from fault
     except OSError as fault:
+        if isinstance(fault, IsADirectoryError) or (os.name == "nt" and path.is_dir()):  # there it is a lack of rights
+            raise EngineError(Code.IMAGE_IS_FOLDER, path=str(path)) from fault
         raise EngineError(Code.IMAGE_UNREADABLE, path=str(path), detail=(fault.strerror or "").lower()) from fault
     return check_board(data, str(path))
 

@@ -60,14 +60,14 @@ def read_clip(path: Path, fps: float, longest: int = LONGEST_SIDE) -> list[Board
 
     `path` is a movie, or a folder whose pictures, by name, are the frames at `fps`. A frame that is shown for longer
     comes more than once, as the same picture. Their longer sides are `longest` pixels at most, so that however large
-    and long a clip is, what is held of it is not. Raises EngineError `image_missing` or `clip_unreadable`, and as
+    and long a clip is, what is held of it is not. Raises EngineError `clip_missing` or `clip_unreadable`, and as
     `open_board` does.
     """
     try:
         if path.is_dir():
             return _folder(path, fps, longest)
         if not path.is_file():
-            raise EngineError(Code.IMAGE_MISSING, path=str(path))
+            raise EngineError(Code.CLIP_MISSING, path=str(path))
     except OSError as fault:  # a folder on the way that may not be looked into, a name that is too long
         raise EngineError(Code.CLIP_UNREADABLE, path=str(path), detail=(fault.strerror or "").lower()) from fault
     source: Source = Movie(path)
@@ -117,7 +117,7 @@ def _folder(folder: Path, fps: float, longest: int) -> list[BoardPicture]:
     found = [file for file in folder.iterdir() if file.suffix.lower() in _ENDINGS and not file.name.startswith(".")]
     files = sorted(found, key=lambda file: _naturally(file.name))
     if not files:
-        raise EngineError(Code.IMAGE_MISSING, path=str(folder))
+        raise EngineError(Code.CLIP_UNREADABLE, path=str(folder), detail="the folder holds no pictures")
     last = len(files) - 1
     chosen = [files[last - back] for back in _backward((last - 0.5) / fps, fps)]
     boards = {file: _small_board(file, longest) for file in dict.fromkeys([files[0], *chosen])}

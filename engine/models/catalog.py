@@ -7,6 +7,7 @@ Several models share the text encoders, VAE and image encoder; each repository a
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from pathlib import Path
 
 from ..errors import Code, EngineError
 from ..framepack.packing import Order
+from ..protocol import Start
 from .folder import FACTS, INDEX, ModelFolder, open_folder
 from .paths import PARTS, cache_home, models_home
+from .spec import start_unsupported
 
 __all__ = [
     "CATALOG",
@@ -31,6 +34,7 @@ __all__ = [
     "find_model",
     "installed",
     "models_home",
+    "require_start",
     "state",
 ]
 
@@ -269,6 +273,18 @@ def find_model(name_or_folder: str | Path | None, home: Path | None = None, *, c
         words = "only partly downloaded" if partial else "not installed"
         raise EngineError(Code.MODEL_NOT_INSTALLED, model=text, state=words)
     raise EngineError(Code.MODEL_UNKNOWN, model=text, known=_known(home))
+
+
+def require_start(model: ModelFolder, start: Start, home: Path | None = None) -> None:
+    """Raise EngineError `start_unsupported`, naming installed models that can, where `model` cannot start so."""
+    if start in model.starts:
+        return
+    able = []
+    for name, path in installed(home):
+        with contextlib.suppress(EngineError):  # a damaged model is passed over
+            if start in open_folder(path, name=name, home=home, check=False).starts:
+                able.append(name)
+    raise start_unsupported(start, model.starts, able)
 
 
 def _known(home: Path | None = None) -> str:

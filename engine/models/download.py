@@ -21,7 +21,7 @@ from ..media.lock import folder_lock
 from .catalog import Entry, Licence, Part, Source, State, find_model, state
 from .checksums import Progress, file_sha256, remember, require_intact
 from .folder import FACTS, INDEX, ModelFolder, open_folder
-from .huggingface import Hub, RemoteFile, Snapshot, matches, offline_wanted, partial_bytes
+from .huggingface import Hub, RemoteFile, Snapshot, matches, offline_variable, partial_bytes
 from .paths import models_home
 
 _LICENCES = "licences.json"
@@ -58,9 +58,11 @@ def download(
     `progress` is told (file, bytes here, bytes in all), over all files. Raises EngineError `offline`,
     `licence_not_accepted`, `disk_short`, `disk_full`, `folder_unwritable`, `download_failed` or `model_damaged`.
     """
-    if offline or offline_wanted():
+    forbidden_by = offline_variable()
+    if offline or forbidden_by:
         if state(entry, home) is not State.INSTALLED:
-            raise EngineError(Code.OFFLINE, model=entry.name)
+            cure = " and ".join([*["drop --offline"] * offline, *[f"unset {forbidden_by}"] * bool(forbidden_by)])
+            raise EngineError(Code.OFFLINE, model=entry.name, cure=cure)
         folder = find_model(entry.name, home)
         require_intact(folder)
         return folder

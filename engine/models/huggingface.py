@@ -48,10 +48,10 @@ class Snapshot:
     files: tuple[RemoteFile, ...]
 
 
-def offline_wanted() -> bool:
-    """Whether the environment forbids going online, as huggingface_hub understands it, read anew at each call."""
-    values = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
-    return any(value.upper() in {"1", "ON", "YES", "TRUE"} for value in values)
+def offline_variable() -> str | None:
+    """The variable of the environment that forbids going online, as huggingface_hub understands it, read anew."""
+    names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    return next((name for name in names if os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"}), None)
 
 
 class Hub:
@@ -161,7 +161,9 @@ def _hub_faults(file: str) -> Iterator[None]:
     try:
         yield
     except OfflineModeIsEnabled as fault:
-        raise EngineError(Code.OFFLINE, model=file) from fault
+        # It read the environment when it was imported, and only that can have forbidden it.
+        cure = f"unset {offline_variable() or 'HF_HUB_OFFLINE'}"
+        raise EngineError(Code.OFFLINE, model=file, cure=cure) from fault
     except GatedRepoError as fault:
         detail = "the hub wants its terms accepted on the repository's page, and 'hf auth login' here"
         raise EngineError(Code.DOWNLOAD_FAILED, file=file, detail=detail) from fault

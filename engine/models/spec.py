@@ -10,11 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..errors import Code, EngineError
 from ..framepack.grid import Seam
 from ..framepack.packing import Order
 from ..framepack.sigmas import FlowShift
 from ..framepack.solvers.base import Solver
 from ..protocol import Start
+
+START_WORDS = {Start.BOARD: "a board", Start.TEXT: "words alone", Start.CLIP: "frames that precede it"}
+"""What a shot starts from, for people."""
+
+
+def start_unsupported(start: Start, allowed: Sequence[Start], able: Sequence[str] | None = None) -> EngineError:
+    """The error of a model that starts from what is `allowed` only; `able` names installed ones that can, if known."""
+    words = {"start": START_WORDS[start], "allowed": " or ".join(START_WORDS[each] for each in allowed)}
+    if able is not None:
+        words["others"] = f", or use {' or '.join(able)}" if able else ", or install a model that can: none is here"
+    return EngineError(Code.START_UNSUPPORTED, **words)
 
 
 class Speed(StrEnum):

@@ -65,7 +65,7 @@ def png(path: Path, size: tuple[int, int]) -> Path:
 
 def test_image_missing(generate: Generate, out: Path, tmp_path: Path) -> None:
     expect_one_line(generate(image=tmp_path / "no.png"), 2, "There is no image at", "no.png", "check the path")
-    expect_one_line(generate(image=tmp_path), 2, "There is no image at")
+    expect_one_line(generate(image=tmp_path), 2, "is a folder and no picture")
     expect_one_line(generate(image=None), 2, "--image is missing")
     assert not out.exists()
 
@@ -97,7 +97,7 @@ def test_image_of_no_use(generate: Generate, out: Path, tmp_path: Path) -> None:
 
 def test_a_clip_without_a_size(generate: Generate, out: Path, tmp_path: Path) -> None:
     given = {"image": None, "size": None}
-    expect_one_line(generate(**given, clip=tmp_path / "no.mp4"), 2, "There is no image at", "no.mp4")
+    expect_one_line(generate(**given, clip=tmp_path / "no.mp4"), 2, "There is no movie and no folder at", "no.mp4")
     shutil.copy(BOARD, tmp_path / "still.png")
     expect_one_line(generate(**given, clip=tmp_path / "still.png"), 2, "cannot start a shot from")
     assert not out.exists()
@@ -240,7 +240,7 @@ def test_full_disk(tmp_path: Path, out: Path) -> None:
     environment = os.environ | {"SHOTPACK_HOME": str(tmp_path / "home")}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, preexec_fn=limit)
     expect_one_line(
-        Ended(ended.returncode, ended.stdout, ended.stderr), 2, "The disk is full", "free some space and resume"
+        Ended(ended.returncode, ended.stdout, ended.stderr), 2, "The disk is full", "free some space, then resume"
     )
     assert not list(out.rglob("*.part*"))
     finished = subprocess.run([*command, "--resume"], cwd=ROOT, env=environment, capture_output=True, text=True)

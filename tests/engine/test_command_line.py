@@ -64,7 +64,7 @@ def test_a_limit_of_memory_is_kept_to(warm_engine: WarmEngine, tmp_path: Path) -
     ended = warm_engine.run(command, tmp_path / "log")
     assert ended.status == 0
     said = [json.loads(line).get("stage", "") for line in ended.stdout.splitlines()]
-    assert any(stage.endswith("a smaller picture needs less") for stage in said), said
+    assert any(stage.endswith("the limit is 0.05 GB; a smaller picture needs less") for stage in said), said
     memory = json.loads((out / "shot.json").read_text())["memory"]
     assert memory["placement"].startswith("one network at a time")
 

@@ -435,6 +435,6 @@ def test_space_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(EngineError) as caught:
         make(tmp_path / "another")
-    assert caught.value.code is Code.DISK_FULL
+    assert caught.value.code is Code.DISK_SHORT
     assert not (tmp_path / "another").exists()
     assert make(tmp_path / "shot", resume=True)[-1].event == "finished"

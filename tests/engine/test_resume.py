@@ -189,6 +189,13 @@ def test_other_settings_are_not_mixed_in(
     ended = warm_engine.run(arguments(out, "--resume", "--seed", "8"), tmp_path / "log")
     assert ended.status == 2
     assert "another seed (0, now 8)" in ended.stderr
+    for option, value, difference in (
+        ("--frames", "100", "frames (145, now 100)"),
+        ("--steps", "2", "steps (4, now 2)"),
+    ):
+        ended = warm_engine.run(["generate", "--out", str(out), "--resume", option, value], tmp_path / "log")
+        assert ended.status == 2, "without --image as well"
+        assert f"another {difference}" in ended.stderr
     ended = warm_engine.run(arguments(out), tmp_path / "log")
     assert ended.status == 2
     assert "already holds a shot" in ended.stderr

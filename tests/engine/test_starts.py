@@ -135,8 +135,8 @@ def test_what_is_no_clip_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "words.mp4").write_text("no movie")
     for name, code in (
-        ("empty", Code.IMAGE_MISSING),
-        ("absent", Code.IMAGE_MISSING),
+        ("empty", Code.CLIP_UNREADABLE),
+        ("absent", Code.CLIP_MISSING),
         ("words.mp4", Code.CLIP_UNREADABLE),
     ):
         with pytest.raises(EngineError) as caught:

@@ -132,11 +132,17 @@ def test_a_file_of_an_earlier_version_keeps_its_loras(saved, monkeypatch):
     ]
     assert json.loads(part("operators.runtime").shot_of(shot).request)["speed"] == "balanced"
     assert "'ink 2' is not here" in problem(shot).sentence
+    before = part("operators.timeline").find(shot)[0].shotpack.key
     saved.shotpack.speed, saved.shotpack.loras = "exact", ""
     odd = part("operators.loras").in_words("ink nan, haze 1e999", ["ink"])
     assert odd == [("ink nan", 1.0), ("haze 1e999", 1.0)]  # neither is how much of anything
     if "lora_choices" in saved.shotpack.bl_rna.properties:
         saved.shotpack.lora_choices.clear()
+    # They are taken out of the panel, and so Send Again asks for none of them.
+    assert bpy.ops.shotpack.send_again(shot=shot) == {"FINISHED"}
+    meta = finished(shot)
+    assert meta.shotpack.key != before
+    assert "loras" not in json.loads(meta.shotpack.request)
 
 
 def test_select_and_reveal(saved):

@@ -8,16 +8,17 @@ import queue
 import sys
 import threading
 import weakref
+from types import SimpleNamespace
 
 import pytest
 
 from engine.client.background_calls import Errands
-from engine.client.connection import Connection
+from engine.client.connection import Connection, _refusal
 from engine.client.engine_client import Desk, EngineState
 from engine.client.launcher import Engine
 from engine.client.session import Session
 from engine.errors import Code, EngineError
-from engine.protocol import Failed, Finished, Preview, Queued, Step, to_json
+from engine.protocol import PAUSED, Cancelled, Failed, Finished, Preview, Progress, Queued, Step, to_json
 from tests.unit.scripted_engine import (
     BREAK,
     JOB,
@@ -697,3 +698,84 @@ def test_a_tick_costs_what_is_new_and_not_what_the_shots_have(monkeypatch, tmp_p
         measured.set()
         studio.desk.close()
     assert costs[1] < 1.2 * costs[0]
+
+
+# Orders that take until the end of the present step, and shots that are let go of.
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        ("cancel", Cancelled(0)),
+        ("cancel", Finished(4, 1.0, "shot.mp4")),
+        ("pause", Progress(PAUSED)),
+        ("pause", Failed("internal", {"detail": "it broke"})),
+    ],
+)
+def test_an_order_is_on_its_way_until_the_engine_says_that_it_is_so(studio, connection, tmp_path, action, told):
+    connection.known[JOB] = snapshot(5000)
+    studio.connect()
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.until(lambda: studio.desk.job(shot))
+    studio.desk.act(shot, action)
+    assert shot.ordered == action  # at once
+    connection.tell(5001, Progress("decoding"))
+    studio.until(lambda: studio.desk.job(shot).number == 5001)
+    assert shot.ordered == action  # its answer is no more than that it was heard
+    connection.tell(5002, told)
+    studio.until(lambda: studio.desk.job(shot).number == 5002)
+    assert shot.ordered == ""
+
+
+def test_an_order_that_could_not_be_given_is_not_on_its_way(studio, connection, tmp_path):
+    connection.known[JOB] = snapshot(5000)
+    studio.connect()
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.until(lambda: studio.desk.job(shot))
+    connection.act = lambda *_: (_ for _ in ()).throw(BREAK)
+    studio.desk.act(shot, "cancel")
+    assert shot.ordered == "cancel"
+    studio.until(lambda: shot.fault)
+    assert shot.ordered == ""
+
+
+def test_an_order_that_was_carried_out_while_nobody_heard_is_over(studio, connection, tmp_path):
+    connection.known[JOB] = snapshot(5000)
+    studio.connect()
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.until(lambda: studio.desk.job(shot))
+    studio.desk.act(shot, "cancel")
+    connection.line(up=False)
+    studio.until(lambda: studio.desk.state is EngineState.AWAY)
+    connection.known[JOB] = snapshot(5003, "cancelled")
+    connection.line(up=True)
+    studio.until(lambda: studio.desk.job(shot).state == "cancelled")
+    assert shot.ordered == ""
+
+
+def test_a_shot_that_is_let_go_of_is_not_sent_when_the_line_is_back(studio, connection, tmp_path):
+    connection.accepts = BREAK
+    studio.connect()
+    gone, kept = (shot_of(tmp_path, id=name, job="", key=name, request=REQUEST) for name in ("gone", "kept"))
+    for shot in (gone, kept):
+        studio.desk.send(shot)
+    studio.until(lambda: gone.fault and kept.fault)
+    studio.desk.forget(gone)
+    assert list(studio.desk.shots) == ["kept"]
+    connection.line(up=False)
+    studio.until(lambda: studio.desk.state is EngineState.AWAY)
+    connection.accepts, connection.sent = {"id": JOB}, []
+    connection.line(up=True)
+    studio.until(lambda: kept.job)
+    assert [key for _, key in connection.sent] == ["kept"]
+
+
+def test_a_refusal_says_which_fields_it_is_about():
+    faults = [{"where": "body.model", "what": "it is not here"}, {"where": "body.loras.0.name", "what": "nor is it"}]
+    answer = SimpleNamespace(status_code=422, json=lambda: {"code": "bad_request", "title": "No", "faults": faults})
+    assert _refusal(answer).params["fields"] == "model loras.0.name"
+    answer.json = lambda: {"title": "No"}
+    assert _refusal(answer).params["fields"] == ""

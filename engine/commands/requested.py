@@ -1,0 +1,162 @@
+"""What a command line asks of a shot: a request out of the options that are given, the rest as stored or by default.
+
+Of a shot that is gone on with, an option that is not given is what the shot was begun with, and one that is given must
+be the same: it is refused here, and what only the model can compare (`BY_MODEL`) in `framepack/job.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..console import readable
+from ..errors import Code, EngineError
+from ..protocol import FPS_MAXIMUM, Board, PromptAt, ShotRequest, to_json
+
+if TYPE_CHECKING:
+    from ..generation.shot_folder import ShotFolder
+    from ..media.boards import BoardPicture
+    from ..models.folder import ModelFolder
+
+T = TypeVar("T")
+_AS_GIVEN = (
+    *("prompt", "fps", "steps", "seed", "order", "schedule", "solver", "window", "guidance", "cfg", "negative"),
+    *("speed", "cache", "conform"),
+)
+"""Options that are a request's fields of the same name; None where one is not given."""
+BY_MODEL = ("steps", "negative", "model")
+"""Fields whose value a model rounds, fills in or is known by."""
+_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, and the pictures that it names."""
+
+    request: ShotRequest
+    pictures: Sequence[BoardPicture]
+
+
+def new_shot(args: argparse.Namespace, model: ModelFolder) -> Asked:
+    """The shot that the options ask for. Raises EngineError for pictures and lengths that are of no use."""
+    frames = _frames(args, model.native_fps)
+    frames = _frames_of(_SECONDS, args.fps or model.native_fps) if frames is None else frames
+    boards = _boards(args, frames)
+    clip = _clip(args, args.fps or model.native_fps, args.size or ())
+    given = _given(args) | {"boards": _placed(boards), "clip": _named(clip)}
+    blank = ShotRequest(_model_name(args.model, model), "", (), frames)
+    return Asked(replace(blank, **given), [*boards.values(), *clip])
+
+
+def stored_shot(
+    args: argparse.Namespace, folder: ShotFolder, stored: tuple[ShotRequest, Mapping[str, str]], model: ModelFolder
+) -> Asked:
+    """The shot that `folder` was begun with. Raises EngineError `resume_mismatch` for an option that says otherwise."""
+    from ..media.boards import open_board
+    from ..models.checksums import fingerprint
+
+    begun, made_with = stored
+    if args.model is not None:
+        folder.require_same({"model": made_with.get("weights")}, {"model": fingerprint(model)})
+    fps = begun.fps or model.native_fps
+    given = _given(args)
+    if (frames := _frames(args, fps)) is not None:
+        given["frames"] = frames
+    boards = _boards(args, given.get("frames", begun.frames))
+    given["boards"] = _among(_placed(boards), begun.boards)
+    clip = _clip_again(args, args.fps or fps, begun)
+    given["clip"] = _named(clip) or begun.clip
+    given["prompts"] = _among(given.get("prompts", ()), begun.prompts)
+    given["loras"] = _among(given.get("loras", ()), begun.loras)
+    request = replace(begun, **given)
+    was = to_json(begun)
+    # In the sequence of a request's fields: what a person set comes before what follows from it.
+    folder.require_same(was, {name: now for name, now in to_json(request).items() if name not in BY_MODEL})
+    here = {picture.sha256: picture for picture in (*boards.values(), *clip)}
+    return Asked(request, [here.get(sha256) or open_board(folder.boards / sha256) for sha256 in begun.pictures])
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    """A request's fields as far as the options say them; without frames, boards and clip, which want more."""
+    from ..framepack.packing import parse
+
+    given = {name: value for name in _AS_GIVEN if (value := getattr(args, name)) is not None}
+    if args.schedule is not None:
+        given["schedule"] = str(parse(args.schedule))
+    if args.size is not None:
+        given["width"], given["height"] = args.size
+    if args.prompt_at is not None:
+        given["prompts"] = tuple(PromptAt(frame, readable(text)) for frame, text in args.prompt_at)
+    if args.lora is not None:
+        given["loras"] = tuple(args.lora)
+    return given
+
+
+def _among(given: tuple[T, ...], stored: tuple[T, ...]) -> tuple[T, ...]:
+    """What is stored where all that is given is part of it, else what is given."""
+    return stored if set(given) <= set(stored) else given
+
+
+def _placed(boards: Mapping[int, BoardPicture]) -> tuple[Board, ...]:
+    return tuple(Board(frame, picture.sha256) for frame, picture in sorted(boards.items()))
+
+
+def _boards(args: argparse.Namespace, frames: int) -> dict[int, BoardPicture]:
+    """The boards that are given, by frame, in a shot of so many frames."""
+    from ..media.boards import open_board
+
+    places = [(frame, Path(name)) for frame, name in args.board or ()]
+    if args.end_image is not None:
+        places.append((frames, args.end_image))
+    boards = {1: open_board(args.image)} if args.image is not None else {}
+    for frame, path in places:
+        if frame == 1 or frame in boards:
+            detail = "another board lies there already"
+            raise EngineError(
+                Code.BOARD_INVALID, frame=frame, detail=detail, advice="give each board a frame of its own"
+            )
+        boards[frame] = open_board(path)
+    return boards
+
+
+def _clip(args: argparse.Namespace, fps: float, sides: Sequence[int]) -> list[BoardPicture]:
+    """The frames that the shot goes on from at `fps`, no larger than a shot with such sides wants them."""
+    from ..media.clip import LONGEST_SIDE, read_clip
+
+    return read_clip(args.clip, fps, max((LONGEST_SIDE, *sides))) if args.clip is not None else []
+
+
+def _clip_again(args: argparse.Namespace, fps: float, begun: ShotRequest) -> list[BoardPicture]:
+    """The clip as the shot's own command may have read it: its size may have been given then or not."""
+    clip = _clip(args, fps, args.size or ())
+    return clip if _named(clip) == begun.clip else _clip(args, fps, (begun.width or 0, begun.height or 0))
+
+
+def _named(clip: Sequence[BoardPicture]) -> tuple[str, ...]:
+    return tuple(picture.sha256 for picture in clip)
+
+
+def _model_name(given: str | None, model: ModelFolder) -> str:
+    """What a resumed shot finds the model by: a catalog name, or a folder's full path, wherever it is resumed from."""
+    return str(Path(given).resolve()) if given and Path(given).is_dir() else given or model.name
+
+
+def _frames(args: argparse.Namespace, native_fps: float) -> int | None:
+    """The length that is given, in frames at `--fps` or else at `native_fps`."""
+    fps = native_fps if args.fps is None else args.fps
+    if not (math.isfinite(fps) and 1 <= fps <= FPS_MAXIMUM):
+        raise EngineError(Code.NUMBER_INVALID, name="fps", value=fps, allowed=f"a number from 1 to {FPS_MAXIMUM}")
+    if args.seconds is None:
+        return None if args.frames is None else int(args.frames)
+    if not (math.isfinite(args.seconds) and 0 < args.seconds <= 3600):
+        allowed = "a number above 0, up to 3600"
+        raise EngineError(Code.NUMBER_INVALID, name="--seconds", value=args.seconds, allowed=allowed)
+    return _frames_of(args.seconds, fps)
+
+
+def _frames_of(seconds: float, fps: float) -> int:
+    return max(1, round(seconds * fps))

@@ -1,0 +1,311 @@
+"""What the panels say and offer: advice that can be followed, and buttons that do what it says."""
+
+from __future__ import annotations
+
+import json
+import types
+
+import pytest
+
+from tests.host.studio import ADDON, bpy, configure, part
+from tests.host.test_tick import Drawn, followed  # noqa: F401  `followed` is a fixture
+from tests.host.test_trust import JOB, strip
+
+ADVANCED = {"model": "other", "loras": [{"name": "haze", "weight": 0.5}]}
+
+
+class Panel(Drawn):
+    """A layout that keeps which of its buttons are grey as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enabled, self.grey = True, []
+
+    def operator(self, name, **more):
+        if not self.enabled:
+            self.grey.append(name)
+        return super().operator(name, **more)
+
+    def row(self, **_):
+        inside = Panel()
+        inside.said, inside.buttons, inside.grey = self.said, self.buttons, self.grey
+        return inside
+
+    box = column = row
+
+    def prop(self, *_, **__):
+        pass
+
+    def panel(self, *_, **__):
+        return self, None
+
+    def progress(self, **_):
+        pass
+
+    def template_icon(self, *_, **__):
+        pass
+
+
+def drawn():
+    panel = Panel()
+    part("panels.shots")._Shots.draw(types.SimpleNamespace(layout=panel), bpy.context)
+    return panel
+
+
+def asleep(monkeypatch):
+    """Nothing starts an engine."""
+    monkeypatch.setattr(part("operators.runtime"), "wake", lambda: None)
+
+
+def choose(scene):
+    scene.shotpack.model = ADVANCED["model"]
+    choice = scene.shotpack.lora_choices.add()
+    choice.name, choice.weight = "haze", 0.5
+
+
+def error(code, **said):
+    errors = part("engine.errors")
+    return errors.EngineError(errors.Code(code), **said)
+
+
+def refused(*fields):
+    return error("refused", detail="it is not here", status=422, problem="bad_request", fields=" ".join(fields))
+
+
+CHOSEN = {
+    "lora_invalid": {"lora": "ink", "detail": "it is for another model"},
+    "lora_unknown": {"lora": "ink", "path": "/loras", "known": "haze"},
+    "model_unknown": {"model": "tiny", "known": "other"},
+    "model_not_installed": {"model": "tiny", "state": "not installed"},
+    "model_missing": {"suggestion": "tiny"},
+    "model_damaged": {"path": "/tiny", "detail": "it is short", "advice": "get it again"},
+    "model_folder_invalid": {"path": "/tiny", "detail": "it is empty", "advice": "get it again"},
+    "start_unsupported": {"start": "a clip", "allowed": "a board"},
+}
+
+
+@pytest.mark.parametrize("code", CHOSEN)
+def test_a_shot_that_failed_for_its_model_or_lora_is_sent_again_with_those_that_are_chosen_now(
+    saved,
+    followed,  # noqa: F811
+    monkeypatch,
+    code,
+):
+    asleep(monkeypatch)
+    shot, runtime = followed[0], part("operators.runtime")
+    failure = part("engine.protocol").Failed(code, CHOSEN[code])
+    job = part("engine.client.session").Job(JOB, "failed", failure=failure)
+    monkeypatch.setattr(runtime.desk, "job", lambda asked: job if asked.job else None)
+    strip(shot.id).shotpack.state = "failed"
+    panel = drawn()
+    assert "send the shot again" in panel.text
+    assert panel.buttons.count("shotpack.send_again") == 2  # both shots are of that job
+    assert "shotpack.resume" not in panel.buttons  # it would fail again
+    choose(saved)
+    asked = json.loads(shot.request)
+    assert bpy.ops.shotpack.send_again(shot=shot.id) == {"FINISHED"}
+    again = runtime.shot_of(shot.id)
+    assert json.loads(again.request) == asked | ADVANCED
+    assert again.key != shot.key
+    stamp = strip(shot.id).shotpack
+    assert json.loads(stamp.request) == asked | ADVANCED  # a file that is closed now sends that, too
+
+
+@pytest.mark.parametrize("fields", [("model",), ("loras.0.name",), ("loras",), ("boards",), ("name", "loras.3.weight")])
+def test_a_shot_that_was_never_taken_in_is_sent_again_with_what_is_chosen_now(saved, followed, monkeypatch, fields):  # noqa: F811
+    asleep(monkeypatch)
+    shot = followed[0]
+    shot.job, shot.fault = "", refused(*fields)
+    assert "send the shot again" in drawn().text
+    choose(saved)
+    asked = json.loads(shot.request)
+    assert bpy.ops.shotpack.send_again(shot=shot.id) == {"FINISHED"}
+    assert json.loads(part("operators.runtime").shot_of(shot.id).request) == asked | ADVANCED
+
+
+@pytest.mark.parametrize("field", ["steps", "boards.0.image", ""])
+def test_a_shot_that_was_refused_for_something_else_is_sent_as_it_was_asked_for(saved, followed, monkeypatch, field):  # noqa: F811
+    asleep(monkeypatch)
+    shot = followed[0]
+    shot.job, shot.fault = "", refused(field) if field else error("job_unknown", name="one")
+    assert "again" in drawn().text
+    choose(saved)
+    assert bpy.ops.shotpack.send_again(shot=shot.id) == {"FINISHED"}
+    assert part("operators.runtime").shot_of(shot.id).request == shot.request
+    assert strip(shot.id).shotpack.request == shot.request
+
+
+def test_an_undo_that_brings_the_old_request_back_loses_nothing(saved, followed, monkeypatch):  # noqa: F811
+    asleep(monkeypatch)
+    shot = followed[0]
+    shot.job, shot.fault = "", refused("model")
+    choose(saved)
+    bpy.ops.shotpack.send_again(shot=shot.id)
+    strip(shot.id).shotpack.request = shot.request  # as an undo would
+    part("operators.timeline").reconcile(part("operators.runtime").shot_of(shot.id), None)
+    assert json.loads(strip(shot.id).shotpack.request)["model"] == "other"
+
+
+def test_out_of_memory_advises_what_there_is(scene):
+    problem = part("operators.problems").of_error(error("out_of_memory", device="cuda:0", stage="decoding"))
+    assert "size" not in problem.advice
+    assert "smaller model" in problem.advice
+
+
+@pytest.fixture
+def kept(extension, monkeypatch):
+    """What the preferences say under Keep Shots, by what the engine says of itself and what is set."""
+
+    def said(about, state="ready", **chosen):
+        monkeypatch.setattr(part("operators.runtime"), "desk", types.SimpleNamespace(about=about, state=state))
+        monkeypatch.setattr(part("panels.preferences"), "draw_models", lambda _layout: None)
+        panel = Panel()
+        wanted = {"keep_days": 0, "keep_gigabytes": 0, "remote": ""} | chosen
+        shown = types.SimpleNamespace(layout=panel, **wanted)
+        part("panels.preferences").ShotpackPreferences.draw(shown, bpy.context)
+        return panel.text.partition(" Engine on Another Machine")[0]
+
+    return said
+
+
+GB, MB = 2**30, 2**20
+FOR_EVER = {"days": None, "bytes": None}
+WEEK = "shots that ended more than 7 days ago go."
+SOON = "From the engine's next start on: "
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(0, "0 MB"), (9, "under 1 MB"), (7 * MB, "7 MB"), (GB - 9, "1.0 GB"), (1000 * MB, "1000 MB"), (3 * GB, "3.0 GB")],
+)
+def test_a_size_is_said_in_units_that_show_it(kept, size, said):
+    text = kept({"disk": {"frames": size, "latents": 0, "total": size}})
+    assert f" takes {said}: {said} frames, 0 MB to go on from" in text
+
+
+@pytest.mark.parametrize(
+    ("about", "chosen", "said"),
+    [
+        ({"keeps": FOR_EVER}, {}, "Now: shots are kept for ever."),
+        ({"keeps": {"days": 7.0, "bytes": None}}, {"keep_days": 7}, f"Now: {WEEK}"),
+        ({"keeps": FOR_EVER}, {"keep_days": 7}, f"Now: shots are kept for ever. {SOON}{WEEK}"),
+        ({"keeps": FOR_EVER}, {"keep_days": 1}, f"{SOON}shots that ended more than 1 day ago go."),
+        (
+            {"keeps": {"days": 7.0, "bytes": 200 * GB}},
+            {},
+            "ago go; the oldest go while its data takes more than 200.0 GB. " + f"{SOON}shots are kept for ever.",
+        ),
+        # Another machine's engine has a rule of its own.
+        ({"keeps": FOR_EVER}, {"keep_days": 7, "remote": "http://studio"}, "Now: shots are kept for ever."),
+        # What one has said that has ended holds no more.
+        ({"keeps": FOR_EVER}, {"keep_days": 7, "state": "ended"}, SOON + WEEK),
+    ],
+)
+def test_what_goes_is_said_of_the_running_engine_and_of_the_next(kept, about, chosen, said):
+    text = kept(about, **chosen)
+    assert text.endswith(said)
+    assert ("With 0 in both, shots are kept for ever." in text) == ("remote" not in chosen)
+    assert (SOON in text) == (SOON in said)
+    assert ("Now: " in text) == (chosen.get("state") != "ended")
+
+
+def test_the_preferences_promise_nothing_that_blender_has_no_button_for(extension):
+    properties = bpy.types.AddonPreferences.bl_rna_get_subclass_py("ShotpackPreferences").bl_rna.properties
+    words = " ".join(f"{each.name} {each.description}" for each in properties).lower()
+    assert "starred" not in words
+    assert "cache" not in words
+    assert properties["home"].name == "Engine Data Folder"
+
+
+@pytest.mark.parametrize("typed", ["python", "engine_folder", "neither"])
+def test_an_engine_that_is_not_there_sends_nobody_to_an_empty_log(extension, typed):
+    preferences = bpy.context.preferences.addons[ADDON].preferences
+    try:
+        preferences.python = ""
+        if typed != "neither":
+            setattr(preferences, typed, "/typed/wrongly")
+        problem = part("operators.problems").of_error(
+            error("engine_start_failed", detail="there is no /typed/wrongly", log="")
+        )
+    finally:
+        preferences.engine_folder = ""
+        configure()
+    assert "/typed/wrongly" in problem.sentence
+    assert "log" not in problem.advice
+    assert ("in the preferences" in problem.advice) == (typed != "neither")
+    assert problem.fix.operator == ("shotpack.install_engine" if typed == "neither" else "shotpack.start_engine")
+    told = part("operators.problems").of_error(error("engine_start_failed", detail="it ended", log="it is too old"))
+    assert told.fix.operator == "shotpack.open_log"
+
+
+@pytest.mark.parametrize("job", [JOB, ""])
+def test_a_shot_on_no_timeline_can_be_taken_off_the_list(saved, followed, monkeypatch, job):  # noqa: F811
+    runtime, timeline = part("operators.runtime"), part("operators.timeline")
+    shot, began = followed[0], []
+    meta = strip(shot.id)
+    shot.job = meta.shotpack.job = job
+    meta.shotpack.state = "failed" if job else "sending"
+    shot.fault = error("engine_start_failed", detail="it is not there", log="")
+    assert bpy.ops.shotpack.forget(shot=shot.id) == {"CANCELLED"}  # it has a strip
+    bpy.ops.ed.undo_push(message="before")
+    saved.sequence_editor.strips.remove(timeline.find(shot.id)[0])
+    bpy.ops.ed.undo_push(message="Delete")
+    panel = drawn()
+    assert "one is not on the timeline" in panel.text
+    assert panel.buttons.count("shotpack.forget") == 1
+    files = sorted(shot.folder.iterdir())
+    assert bpy.ops.shotpack.forget(shot=shot.id) == {"FINISHED"}
+    assert "one is not on the timeline" not in drawn().text
+    assert sorted(shot.folder.iterdir()) == files
+    bpy.ops.ed.undo()
+    # The strip is there again, and so is what can be done with it.
+    monkeypatch.setattr(part("operators.timers"), "begin", lambda timer, *_, **__: began.append(timer))
+    panel = drawn()
+    if not job:
+        assert "Never sent." in panel.text
+        return
+    for timer in began:
+        timer()
+    assert runtime.shot_of(shot.id).job == JOB
+    assert strip(shot.id).shotpack.state == "failed"
+
+
+def test_a_shot_that_is_being_made_or_sent_is_not_taken_off_the_list(saved, followed, monkeypatch):  # noqa: F811
+    runtime, session = part("operators.runtime"), part("engine.client.session")
+    monkeypatch.setattr(runtime.desk, "job", lambda shot: session.Job(JOB, "running") if shot.job else None)
+    followed[1].job = ""
+    for shot in followed:
+        saved.sequence_editor.strips.remove(strip(shot.id))
+    panel = drawn()
+    assert panel.text.count("is not on the timeline") == 2
+    assert "shotpack.forget" not in panel.buttons
+    assert panel.buttons.count("shotpack.cancel") == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "said", "grey"),
+    [
+        ("cancel", "Being cancelled", ["shotpack.pause", "shotpack.cancel"]),
+        ("pause", "Being paused", ["shotpack.pause"]),
+    ],
+)
+@pytest.mark.parametrize("there", [True, False])
+def test_an_order_shows_at_once_and_its_button_is_grey(saved, followed, monkeypatch, action, said, grey, there):  # noqa: F811
+    asleep(monkeypatch)
+    runtime, job = part("operators.runtime"), part("engine.client.session").Job(JOB, "running")
+    monkeypatch.setattr(runtime.desk, "job", lambda shot: job if shot is followed[0] else None)
+    saved.sequence_editor.strips.remove(strip(followed[1].id))
+    assert said not in drawn().text
+    assert drawn().grey == []
+    assert getattr(bpy.ops.shotpack, action)(shot=followed[0].id) == {"FINISHED"}
+    if not there:
+        saved.sequence_editor.strips.remove(strip(followed[0].id))
+        grey = ["shotpack.cancel"] if action == "cancel" else []
+    panel = drawn()
+    assert said in panel.text
+    assert panel.grey == grey
+    job.state = "cancelled" if action == "cancel" else "paused"
+    followed[0].stands(job.state)
+    panel = drawn()
+    assert said not in panel.text
+    assert panel.grey == []
