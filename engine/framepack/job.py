@@ -14,7 +14,7 @@ import torch
 
 from ..errors import Code, EngineError
 from ..media.boards import BoardPicture, fitting_size
-from ..media.files import make_folder
+from ..media.files import make_folder, require_space
 from ..media.lock import folder_lock
 from ..models.cache_choice import CacheChoice, parse_cache
 from ..models.checksums import fingerprint, require_intact
@@ -26,7 +26,7 @@ from ..models.memory import GIB, Placed
 from ..models.room import Account, base_memory, measure_room
 from ..models.spec import Extent, ModelSpec, Speed
 from ..protocol import Event, Finished, Progress, ShotRequest, to_json
-from .checkpoint import ShotFolder, require_space
+from .checkpoint import ShotFolder
 from .encoding_cache import EncodingCache
 from .generate import Shot
 from .memory_faults import memory_faults
@@ -81,7 +81,7 @@ def prepare(
     chosen = choose_device(device)
     folder = ShotFolder(out)
     if not folder.taken():  # a shot that is resumed has taken some of its space already
-        require_space(out, brief.request.frames * brief.width * brief.height * _BYTES_PER_PIXEL)
+        require_space(out, brief.request.frames * brief.width * brief.height * _BYTES_PER_PIXEL, "the shot")
     return Job(brief, model, spec, chosen, cache, folder, find_loras(request.loras))
 
 
