@@ -46,7 +46,7 @@ def adopt_again() -> None:
 
 def adopt_soon() -> None:
     """The same in a moment; panels may call it while they draw. An undo may bring back what was taken off the list."""
-    timers.begin(_again, 0.05)
+    timers.begin(adopt_again, 0.05)
 
 
 def record(meta: Any) -> Shot | None:
@@ -133,14 +133,10 @@ def attach() -> None:
 
 def detach() -> None:
     """Forget it all."""
-    timers.end(_first, _again, _look)
+    timers.end(_first, adopt_again, _look)
     left_alone.clear()
     _unsure.clear()
 
 
 def _first() -> None:
     adopt()
-
-
-def _again() -> None:
-    adopt_again()

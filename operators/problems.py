@@ -99,9 +99,8 @@ def of_shot(shot: Shot, job: Job | None) -> Problem | None:
     if shot.fault is not None:
         again = _while_ready(shot, shot.fault)
         return again or of_error(shot.fault, _AGAIN if not shot.job else _RESUME)
-    if job is not None and job.failure is not None and job.state == "failed":
-        return of_error(error_of(job.failure.code, job.failure.detail), _RESUME)
-    return None
+    failure = _failure(job)
+    return of_error(failure, _RESUME) if failure is not None else None
 
 
 def _while_ready(shot: Shot, fault: EngineError) -> Problem | None:
@@ -147,10 +146,15 @@ def _not_begun() -> tuple[str, Fix | None]:
 
 def of_the_choice(shot: Shot, job: Job | None) -> bool:
     """Whether the shot was refused for its model or its LoRAs: those that are chosen now are another matter."""
-    fault = shot.fault
-    if fault is None and job is not None and job.failure is not None and job.state == "failed":
-        fault = error_of(job.failure.code, job.failure.detail)
+    fault = shot.fault or _failure(job)
     return fault is not None and (fault.code in _CHOSEN or bool(_refused(fault)))
+
+
+def _failure(job: Job | None) -> EngineError | None:
+    """What a job has failed of."""
+    if job is None or job.failure is None or job.state != "failed":
+        return None
+    return error_of(job.failure.code, job.failure.detail)
 
 
 def _refused(error: EngineError) -> list[str]:

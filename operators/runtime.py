@@ -121,8 +121,7 @@ def shot_of(shot: str) -> Shot | None:
 def forget() -> None:
     """Follow no shot any more: another file is open."""
     the_desk().forget()
-    for kept in (_waiting, _shown, _finishing, _in_file, troubles, _pauses, _due):
-        kept.clear()
+    _clear()
     previews.forget()
 
 
@@ -207,9 +206,14 @@ def detach() -> None:
         desk.close()
         desk = None
     _parked, _renders = False, 0
+    _clear()
+    previews.clear()
+
+
+def _clear() -> None:
+    """Let go of all that is known of shots."""
     for kept in (_waiting, _shown, _finishing, _in_file, troubles, _pauses, _due):
         kept.clear()
-    previews.clear()
 
 
 def _told(desk: Desk) -> list[Shot]:

@@ -133,7 +133,7 @@ def _other(name: str, path: Path, home: Path | None) -> dict[str, Any]:
 
 
 def _size(row: dict[str, Any]) -> str:
-    from ..models.download import readable_bytes
+    from ..media.files import readable_bytes
 
     return "" if row["bytes"] is None else readable_bytes(row["bytes"])
 

@@ -22,7 +22,7 @@ from ..inference.memory.placement import GIB, Extent, Placed
 from ..inference.registry import Families, choose_device, kernels_for, place_model, spec_of
 from ..inference.speed.step_cache_choice import CacheChoice, parse_cache
 from ..media.boards import BoardPicture, fitting_size
-from ..media.files import make_folder
+from ..media.files import make_folder, require_space
 from ..media.lock import folder_lock
 from ..models.checksums import fingerprint, require_intact
 from ..models.folder import ModelFolder
@@ -33,7 +33,7 @@ from ..protocol import Event, Finished, Progress, ShotRequest, to_json
 from .encoding_cache import EncodingCache
 from .resolve import AMENDABLE, Brief, settle
 from .sampling_loop import Shot
-from .shot_folder import ShotFolder, require_space
+from .shot_folder import ShotFolder
 
 _BYTES_PER_PIXEL = 2
 """Disk a frame's pixel takes at most in practice: a PNG, its provisional copy and its share of the latents."""
@@ -81,7 +81,7 @@ def prepare(
     chosen = choose_device(device)
     folder = ShotFolder(out)
     if not folder.taken():  # a shot that is resumed has taken some of its space already
-        require_space(out, brief.request.frames * brief.width * brief.height * _BYTES_PER_PIXEL)
+        require_space(out, brief.request.frames * brief.width * brief.height * _BYTES_PER_PIXEL, "the shot")
     return Job(brief, model, spec, chosen, cache, folder, find_loras(request.loras))
 
 

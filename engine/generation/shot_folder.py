@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ import safetensors
 
 from ..errors import Code, EngineError
 from ..media.files import disk_faults, make_folder, sweep_parts, whole_file, write_whole
-from ..models.download import readable_bytes
 from ..protocol import ShotRequest, from_json, to_json
 from .resolve import Directions
 
@@ -248,22 +246,6 @@ class ShotFolder:
 
     def _seams(self) -> list[Path]:
         return list(self._checkpoint.glob("seam-*.safetensors"))
-
-
-def require_space(folder: Path, needed: int) -> None:
-    """Raise EngineError `disk_short` where fewer than `needed` bytes are free at `folder` or its nearest parent.
-
-    Where nobody can write at all, or the file system does not tell, nothing is raised: making the folder says why.
-    """
-    existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
-    try:
-        disk = shutil.disk_usage(existing)
-    except OSError:
-        return
-    # One of no size, such as /proc, holds no files of ours.
-    if disk.free < needed and disk.total and os.access(existing, os.W_OK):
-        sizes = {"free": readable_bytes(disk.free), "needed": readable_bytes(needed)}
-        raise EngineError(Code.DISK_SHORT, path=str(folder), model="the shot", **sizes)
 
 
 def _save(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:

@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,32 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, "permission denied")
+
+
+def require_space(folder: Path, needed: int, what: str) -> None:
+    """Raise EngineError `disk_short` where fewer than `needed` bytes are free for `what` at `folder`.
+
+    Its nearest parent that is there is looked at. Where nobody can write at all, or the file system does not tell,
+    nothing is raised: making the folder says why.
+    """
+    existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
+    try:
+        disk = shutil.disk_usage(existing)
+    except OSError:
+        return
+    # One of no size, such as /proc, holds no files of ours.
+    if disk.free < needed and disk.total and os.access(existing, os.W_OK):
+        sizes = {"free": readable_bytes(disk.free), "needed": readable_bytes(needed)}
+        raise EngineError(Code.DISK_SHORT, path=str(folder), model=what, **sizes)
+
+
+def readable_bytes(count: float) -> str:
+    """A number of bytes as the hub and disks count them: `1.5 GB` is 1.5e9."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
 
 
 def sweep_parts(folder: Path, spared_seconds: float = 0.0) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..media.files import make_folder, write_whole
+from ..media.files import make_folder, require_space, write_whole
 from ..media.lock import folder_lock
 from .catalog import Entry, Licence, Part, Source, State, find_model, state
 from .checksums import Progress, file_sha256, remember, require_intact
@@ -61,7 +60,8 @@ def download(
     forbidden_by = offline_variable()
     if offline or forbidden_by:
         if state(entry, home) is not State.INSTALLED:
-            cure = " and ".join([*["drop --offline"] * offline, *[f"unset {forbidden_by}"] * bool(forbidden_by)])
+            cures = ("drop --offline" if offline else "", f"unset {forbidden_by}" if forbidden_by else "")
+            cure = " and ".join(filter(None, cures))
             raise EngineError(Code.OFFLINE, model=entry.name, cure=cure)
         folder = find_model(entry.name, home)
         require_intact(folder)
@@ -185,23 +185,8 @@ def _here(each: _Wanted) -> str | None:
 
 
 def _require_space(entry: Entry, missing: list[_Wanted], root: Path) -> None:
-    needed = sum(each.file.size - partial_bytes(each.path, each.file) for each in missing)
-    try:
-        free = shutil.disk_usage(root).free
-    except OSError:  # a file system that does not tell is tried, not refused
-        return
-    if needed and free < needed + _SPARE_BYTES:
-        sizes = {"free": readable_bytes(free), "needed": readable_bytes(needed + _SPARE_BYTES)}
-        raise EngineError(Code.DISK_SHORT, path=str(root), model=entry.name, **sizes)
-
-
-def readable_bytes(count: float) -> str:
-    """A number of bytes as the hub and disks count them: `1.5 GB` is 1.5e9."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
+    if needed := sum(each.file.size - partial_bytes(each.path, each.file) for each in missing):
+        require_space(root, needed + _SPARE_BYTES, entry.name)
 
 
 def _compose(

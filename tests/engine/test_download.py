@@ -23,7 +23,6 @@ from engine.commands import models as command
 from engine.errors import Code, EngineError
 from engine.framepack.packing import Order
 from engine.models import catalog
-from engine.models import download as downloading
 from engine.models.catalog import Entry, Licence, Part, Source, State, find_model, state
 from engine.models.checksums import require_intact
 from engine.models.download import accepted_licences, download
@@ -333,13 +332,13 @@ def test_not_a_hub(install: Install, hub: HubServer, monkeypatch: pytest.MonkeyP
 
 def test_too_little_space(install: Install, hub: HubServer, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = collections.namedtuple("usage", "total used free")
-    monkeypatch.setattr(downloading.shutil, "disk_usage", lambda path: usage(10**9, 0, 400_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, 400_000_000))
     error = refused(Code.DISK_SHORT, install)
     assert error.exit_code == 2
     assert "400 MB free" in error.line
     assert "SHOTPACK_HOME" in error.line
     assert not hub.bodies()
-    monkeypatch.setattr(downloading.shutil, "disk_usage", lambda path: usage(10**9, 0, 600_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, 600_000_000))
     install()
 
 

@@ -18,11 +18,11 @@ from engine.__main__ import main
 from engine.commands import doctor
 from engine.errors import Code, EngineError
 from engine.generation.resolve import settle
-from engine.generation.shot_folder import ShotFolder, require_space
+from engine.generation.shot_folder import ShotFolder
 from engine.inference.hunyuan.spec import RELEASED
 from engine.media.boards import open_board
 from engine.media.clip import read_clip
-from engine.media.files import make_folder
+from engine.media.files import make_folder, require_space
 from engine.models import download
 from engine.models.checksums import fingerprint
 from engine.models.folder import open_folder
@@ -233,9 +233,9 @@ def test_sections_are_said_to_be_kept_only_where_a_shot_was_begun(
 def test_a_shot_without_room_says_how_much_it_wants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
-    require_space(tmp_path / "shot", 1_000_000)
+    require_space(tmp_path / "shot", 1_000_000, "the shot")
     with pytest.raises(EngineError) as caught:
-        require_space(tmp_path / "shot", 40_000_000)
+        require_space(tmp_path / "shot", 40_000_000, "the shot")
     assert caught.value.code is Code.DISK_SHORT
     assert f"{tmp_path / 'shot'} has 1 MB free and the shot still needs 40 MB" in caught.value.line
     assert "kept" not in caught.value.line
@@ -243,7 +243,7 @@ def test_a_shot_without_room_says_how_much_it_wants(tmp_path: Path, monkeypatch:
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="a file system without room for files is Linux's")
 def test_a_folder_that_cannot_be_made_is_no_full_disk() -> None:
-    require_space(Path("/proc/foo"), 40_000_000)
+    require_space(Path("/proc/foo"), 40_000_000, "the shot")
     with pytest.raises(EngineError, match="/proc/foo cannot be written to"):
         make_folder(Path("/proc/foo/checkpoint"))
 

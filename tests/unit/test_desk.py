@@ -703,6 +703,16 @@ def test_a_tick_costs_what_is_new_and_not_what_the_shots_have(monkeypatch, tmp_p
 # Orders that take until the end of the present step, and shots that are let go of.
 
 
+def being_made(studio, connection, tmp_path):
+    """A shot that is followed and of whose job the engine has told."""
+    connection.known[JOB] = snapshot(5000)
+    studio.connect()
+    shot = shot_of(tmp_path)
+    studio.desk.follow(shot)
+    studio.until(lambda: studio.desk.job(shot))
+    return shot
+
+
 @pytest.mark.parametrize(
     ("action", "told"),
     [
@@ -713,11 +723,7 @@ def test_a_tick_costs_what_is_new_and_not_what_the_shots_have(monkeypatch, tmp_p
     ],
 )
 def test_an_order_is_on_its_way_until_the_engine_says_that_it_is_so(studio, connection, tmp_path, action, told):
-    connection.known[JOB] = snapshot(5000)
-    studio.connect()
-    shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
-    studio.until(lambda: studio.desk.job(shot))
+    shot = being_made(studio, connection, tmp_path)
     studio.desk.act(shot, action)
     assert shot.ordered == action  # at once
     connection.tell(5001, Progress("decoding"))
@@ -729,11 +735,7 @@ def test_an_order_is_on_its_way_until_the_engine_says_that_it_is_so(studio, conn
 
 
 def test_an_order_that_could_not_be_given_is_not_on_its_way(studio, connection, tmp_path):
-    connection.known[JOB] = snapshot(5000)
-    studio.connect()
-    shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
-    studio.until(lambda: studio.desk.job(shot))
+    shot = being_made(studio, connection, tmp_path)
     connection.act = lambda *_: (_ for _ in ()).throw(BREAK)
     studio.desk.act(shot, "cancel")
     assert shot.ordered == "cancel"
@@ -742,11 +744,7 @@ def test_an_order_that_could_not_be_given_is_not_on_its_way(studio, connection, 
 
 
 def test_an_order_that_was_carried_out_while_nobody_heard_is_over(studio, connection, tmp_path):
-    connection.known[JOB] = snapshot(5000)
-    studio.connect()
-    shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
-    studio.until(lambda: studio.desk.job(shot))
+    shot = being_made(studio, connection, tmp_path)
     studio.desk.act(shot, "cancel")
     connection.line(up=False)
     studio.until(lambda: studio.desk.state is EngineState.AWAY)
