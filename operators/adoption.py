@@ -119,7 +119,7 @@ def _look() -> float | None:
             return _AGAIN_SECONDS
         for name in [name for name, shot in _unsure.items() if shot.job not in found]:
             shot = _unsure.pop(name)
-            runtime.the_desk().refuse(shot, EngineError(Code.JOB_UNKNOWN, name=shot.name))
+            runtime.the_client().refuse(shot, EngineError(Code.JOB_UNKNOWN, name=shot.name))
     if _unsure:
         runtime.wake()
     _unsure.clear()

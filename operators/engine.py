@@ -54,7 +54,7 @@ class SHOTPACK_OT_install_engine(bpy.types.Operator):  # noqa: N801
 
     def execute(self, _context: Any) -> set[str]:
         global installation
-        runtime.the_desk().stop()  # Windows cannot replace files that are in use
+        runtime.the_client().stop()  # Windows cannot replace files that are in use
         installation = Installation(
             settings.environment(), settings.requirements(), Path(sys.executable), online=bpy.app.online_access
         )
@@ -102,9 +102,9 @@ class SHOTPACK_OT_start_engine(bpy.types.Operator):  # noqa: N801
         if needs_install():
             self.report({"ERROR"}, "The engine is not installed yet; press Install Engine.")
             return {"CANCELLED"}
-        desk = runtime.the_desk()
-        if desk.state is EngineState.AWAY:
-            desk.stop()
+        client = runtime.the_client()
+        if client.state is EngineState.AWAY:
+            client.stop()
         runtime.wake()
         return {"FINISHED"}
 
@@ -116,7 +116,7 @@ class SHOTPACK_OT_stop_engine(bpy.types.Operator):  # noqa: N801
     bl_label = "Stop Engine"
 
     def execute(self, _context: Any) -> set[str]:
-        runtime.the_desk().stop()
+        runtime.the_client().stop()
         return {"FINISHED"}
 
 

@@ -134,7 +134,7 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
         try:
             boards, before = _pictures(context, found, folder)
             if (folder / FILM).is_file():
-                trust.films().note(folder / FILM)  # or it would not be taken: others come with files
+                trust.clip_renderer().note(folder / FILM)  # or it would not be taken: others come with files
         except (capture.CaptureError, RuntimeError, OSError) as fault:
             shutil.rmtree(folder, ignore_errors=True)
             self.report({"ERROR"}, _said(fault))

@@ -58,7 +58,7 @@ class _Order(_OnShot):
             self.report({"WARNING"}, "The engine has not begun with this shot; wait a moment.")  # type: ignore[attr-defined]
             return {"CANCELLED"}
         runtime.wake()
-        runtime.the_desk().act(shot, self.action)
+        runtime.the_client().act(shot, self.action)
         return {"FINISHED"}
 
 
@@ -105,7 +105,7 @@ class SHOTPACK_OT_send_again(_OnShot, bpy.types.Operator):  # noqa: N801
             self.report({"ERROR"}, fault.line)
             return {"CANCELLED"}
         request = shot.request
-        if problems.of_the_choice(shot, runtime.the_desk().job(shot)):
+        if problems.of_the_choice(shot, runtime.the_client().job(shot)):
             request = generate.chosen_now(request, strips.scene_of(context).shotpack)
         again = Shot(shot.id, shot.name, folder, shot.frames, request=request, key=runtime.new_id())
         timeline.begin_again(again, folder / STILL)
@@ -184,7 +184,7 @@ class SHOTPACK_OT_forget(_OnShot, bpy.types.Operator):  # noqa: N801
         shot = runtime.shot_of(self.shot)
         if shot is None or timeline.find(self.shot):
             return {"CANCELLED"}
-        runtime.the_desk().forget(shot)
+        runtime.the_client().forget(shot)
         return {"FINISHED"}
 
 
@@ -199,7 +199,7 @@ class SHOTPACK_OT_fetch_again(_OnShot, bpy.types.Operator):  # noqa: N801
         if shot is None:
             return {"CANCELLED"}
         runtime.wake()
-        runtime.the_desk().retry(shot)
+        runtime.the_client().retry(shot)
         return {"FINISHED"}
 
 

@@ -14,8 +14,8 @@ from . import runtime, strips
 
 def here() -> list[str] | None:
     """The names of the LoRAs that the engine has; None before it has been heard."""
-    desk = runtime.desk
-    names = desk.about.get("loras") if desk is not None else None
+    client = runtime.client
+    names = client.about.get("loras") if client is not None else None
     return None if names is None else [str(name) for name in names]
 
 
@@ -89,13 +89,13 @@ class SHOTPACK_OT_look_for_loras(bpy.types.Operator):  # noqa: N801
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
-        if runtime.desk is None or runtime.desk.state != "ready":
+        if runtime.client is None or runtime.client.state != "ready":
             cls.poll_message_set("The engine is not running; start it first.")
             return False
         return True
 
     def execute(self, _context: Any) -> set[str]:
-        runtime.desk.ask()
+        runtime.client.ask()
         return {"FINISHED"}
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..engine.client.model_list import Model, Shelf
+from ..engine.client.model_list import Model, ModelList
 from . import engine, runtime, settings, timers
 
-shelf: Shelf | None = None
+model_list: ModelList | None = None
 """What is known of models; None before anybody wanted to know."""
 _TICK = 0.25
 _DIALOG_WIDTH = 520
@@ -19,21 +19,21 @@ _DIALOG_WIDTH = 520
 
 def look_soon() -> None:
     """Have the models looked up if they never were; panels may call it while they draw."""
-    if shelf is None and not engine.missing():
+    if model_list is None and not engine.missing():
         timers.begin(_look, 0.05)
 
 
 def known(name: str) -> Model | None:
     """What is known of a model."""
-    return next((model for model in shelf.models if model.name == name), None) if shelf else None
+    return next((model for model in model_list.models if model.name == name), None) if model_list else None
 
 
 def _look() -> None:
-    global shelf
-    if shelf is None or not shelf.busy:
-        where = runtime.where()
-        shelf = Shelf(where.python, where.folder, where.models)
-        shelf.look()
+    global model_list
+    if model_list is None or not model_list.busy:
+        where = runtime.engine_location()
+        model_list = ModelList(where.python, where.folder, where.models)
+        model_list.look()
         _watch_soon()
 
 
@@ -43,7 +43,7 @@ def _watch_soon() -> None:
 
 def _watch() -> float | None:
     runtime.redraw()
-    return _TICK if shelf is not None and shelf.busy else None
+    return _TICK if model_list is not None and model_list.busy else None
 
 
 class SHOTPACK_OT_look_for_models(bpy.types.Operator):  # noqa: N801
@@ -54,7 +54,7 @@ class SHOTPACK_OT_look_for_models(bpy.types.Operator):  # noqa: N801
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
-        return not (shelf is not None and shelf.busy)
+        return not (model_list is not None and model_list.busy)
 
     def execute(self, _context: Any) -> set[str]:
         if engine.needs_install():
@@ -75,7 +75,7 @@ class SHOTPACK_OT_download_model(bpy.types.Operator):  # noqa: N801
 
     @classmethod
     def poll(cls, _context: Any) -> bool:
-        if shelf is None or shelf.busy:
+        if model_list is None or model_list.busy:
             cls.poll_message_set("A model is being downloaded or looked for.")
             return False
         if not bpy.app.online_access:
@@ -104,13 +104,13 @@ class SHOTPACK_OT_download_model(bpy.types.Operator):  # noqa: N801
 
     def execute(self, _context: Any) -> set[str]:
         model = known(self.name)
-        if model is None or shelf is None:
+        if model is None or model_list is None:
             self.report({"ERROR"}, "There is no such model; look for models anew.")
             return {"CANCELLED"}
         if model.terms and not self.agreed:
             self.report({"ERROR"}, "The model is downloaded only once its terms are agreed to.")
             return {"CANCELLED"}
-        shelf.fetch(model.name, agreed=self.agreed)
+        model_list.fetch(model.name, agreed=self.agreed)
         _watch_soon()
         return {"FINISHED"}
 
@@ -122,8 +122,8 @@ class SHOTPACK_OT_cancel_download(bpy.types.Operator):  # noqa: N801
     bl_label = "Stop Download"
 
     def execute(self, _context: Any) -> set[str]:
-        if shelf is not None:
-            shelf.cancel()
+        if model_list is not None:
+            model_list.cancel()
         return {"FINISHED"}
 
 
@@ -158,12 +158,12 @@ def attach() -> None:
 
 def detach() -> None:
     """Leave nothing running."""
-    global shelf
+    global model_list
     timers.end(_watch, _look)
-    if shelf is not None:
-        shelf.cancel()
-        shelf.wait(3.0)
-        shelf = None
+    if model_list is not None:
+        model_list.cancel()
+        model_list.wait(3.0)
+        model_list = None
 
 
 CLASSES = (

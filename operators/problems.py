@@ -105,7 +105,7 @@ def of_shot(shot: Shot, job: Job | None) -> Problem | None:
 
 def _while_ready(shot: Shot, fault: EngineError) -> Problem | None:
     """What helps where the engine is there and a shot still is not: starting the engine, or resuming, does nothing."""
-    if runtime.desk is None or runtime.desk.state is not EngineState.READY:
+    if runtime.client is None or runtime.client.state is not EngineState.READY:
         return None
     # An engine that refuses because of a trouble of its own (5xx) may have taken the shot in all the same.
     code = Code.INTERNAL if fault.code is Code.REFUSED and int(fault.params.get("status", 0)) >= 500 else fault.code
@@ -118,12 +118,12 @@ def _while_ready(shot: Shot, fault: EngineError) -> Problem | None:
 
 def of_engine() -> Problem | None:
     """What is wrong with the engine, if anything is."""
-    desk = runtime.desk
-    if desk is None:
+    client = runtime.client
+    if client is None:
         return None
-    if desk.state is EngineState.AWAY:
+    if client.state is EngineState.AWAY:
         return Problem("The engine does not answer; it is being called again.", "Start it anew if that lasts.", _START)
-    return of_error(desk.fault, _START) if desk.fault is not None else None
+    return of_error(client.fault, _START) if client.fault is not None else None
 
 
 def of_error(error: EngineError, fix: Fix | None = None) -> Problem:

@@ -1,4 +1,4 @@
-"""The one timer: it lets the desk take in what has happened, and the timeline follow. Nothing else calls them.
+"""The one timer: it lets the client take in what has happened, and the timeline follow. Nothing else calls them.
 
 Strips are left alone while Blender renders or plays ahead; what was to be done then is done afterwards. What goes wrong
 with one shot's strips is shown as that shot's problem and tried again, less and less often; the others go on.
@@ -11,13 +11,13 @@ import uuid
 
 import bpy
 
-from ..engine.client.engine_client import Desk, EngineState, Where
+from ..engine.client.engine_client import EngineClient, EngineLocation, EngineState
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
 from . import previews, settings, timeline, timers, trust, unexpected
 
 BUDGET = 0.004
-"""Seconds of a tick, of which the desk may take half; a single shot's strips may take longer."""
+"""Seconds of a tick, of which the client may take half; a single shot's strips may take longer."""
 _BUSY, _IDLE, _SLEEPING = 0.1, 0.5, 1.0
 
 _HEAR_SECONDS = 5.0
@@ -25,7 +25,7 @@ _TRY_AGAIN = (0.5, 60.0)
 """Seconds until strips that went wrong are tried again: at first, each time twice as many, and at most."""
 
 _heard = 0.0
-desk: Desk | None = None
+client: EngineClient | None = None
 """There while the extension is registered; made on first use."""
 troubles: dict[str, EngineError] = {}
 """Why a shot's strips are not as they should be; they are tried again."""
@@ -46,23 +46,23 @@ _parked = False
 """Whether the engine makes room for a render of Blender's."""
 
 
-def the_desk() -> Desk:
-    """The desk, made on first use."""
-    global desk
-    if desk is None:
-        desk = Desk(trust.films())
-    return desk
+def the_client() -> EngineClient:
+    """The client, made on first use."""
+    global client
+    if client is None:
+        client = EngineClient(trust.clip_renderer())
+    return client
 
 
 def attended() -> bool:
     """Whether anything may be done by itself: in a Blender without a window, only once a script has asked for it."""
-    return not bpy.app.background or desk is not None
+    return not bpy.app.background or client is not None
 
 
-def where() -> Where:
+def engine_location() -> EngineLocation:
     """The engine that the preferences name."""
     chosen = settings.preferences()
-    return Where(
+    return EngineLocation(
         python=settings.python(),
         folder=settings.engine_folder(),
         home=settings.home(),
@@ -78,7 +78,7 @@ def where() -> Where:
 
 def wake() -> None:
     """See to it that there is the engine that the preferences name."""
-    the_desk().wake(where())
+    the_client().wake(engine_location())
 
 
 def new_id() -> str:
@@ -89,13 +89,13 @@ def new_id() -> str:
 def send(shot: Shot) -> None:
     """Have a shot made by the engine that the preferences name."""
     wake()
-    the_desk().send(shot)
+    the_client().send(shot)
     follow(shot)
 
 
 def follow(shot: Shot, *, from_file: bool = False) -> None:
     """Let the timeline follow a shot, from the next tick on; with `from_file` the file on disk shows it, too."""
-    the_desk().follow(shot)
+    the_client().follow(shot)
     if from_file:
         _in_file.add(shot.id)
     _look_at(shot)
@@ -103,58 +103,58 @@ def follow(shot: Shot, *, from_file: bool = False) -> None:
 
 def saved() -> None:
     """The file on disk shows shots as they stand now: of complete ones it needs no provisional frame any more."""
-    if desk is None:
+    if client is None:
         return
-    for shot in desk.shots.values():
+    for shot in client.shots.values():
         if not shot.complete or _shown.get(shot.id) != shot.revision:
             _in_file.add(shot.id)
         elif shot.id in _in_file:
             _in_file.discard(shot.id)
-            desk.tidy(shot)
+            client.tidy(shot)
 
 
 def shot_of(shot: str) -> Shot | None:
     """The record of a shot that is followed."""
-    return desk.shots.get(shot) if desk else None
+    return client.shots.get(shot) if client else None
 
 
 def forget() -> None:
     """Follow no shot any more: another file is open."""
-    the_desk().forget()
+    the_client().forget()
     _clear()
     previews.forget()
 
 
 def step() -> float:
     """One tick; returns the seconds until the next. Tests call it where Blender's timers do not run."""
-    if desk is None:
+    if client is None:
         return _SLEEPING
     if _renders:
         _look_for_render()
     _hear_from_engine()
-    for shot in _told(desk):
+    for shot in _told(client):
         _waiting[shot.id] = shot
     if _renders:  # its thread reads strips; panels say what goes on, and that the engine is parked
-        if desk.news:
+        if client.news:
             redraw()
         return _BUSY
     until = time.perf_counter() + BUDGET / 2
     changed = False
-    for name in [name for name, due in _due.items() if due <= time.monotonic() and name in desk.shots]:
+    for name in [name for name, due in _due.items() if due <= time.monotonic() and name in client.shots]:
         del _due[name]
-        _waiting[name] = desk.shots[name]
+        _waiting[name] = client.shots[name]
     for name in _waiting.keys() & _due.keys():
         del _waiting[name]  # it is looked at when it is due
     while _waiting and _may_touch_strips():
         name = next(iter(_waiting))
-        _catch_up(desk, _waiting.pop(name))
+        _catch_up(client, _waiting.pop(name))
         changed = True
         if time.perf_counter() > until:
             break
-    if changed or desk.news or desk.state is EngineState.STARTING:
+    if changed or client.news or client.state is EngineState.STARTING:
         redraw()
-    unfinished = bool(_waiting) or any(not shot.complete for shot in desk.shots.values())
-    return _BUSY if unfinished or desk.state is EngineState.STARTING else _IDLE
+    unfinished = bool(_waiting) or any(not shot.complete for shot in client.shots.values())
+    return _BUSY if unfinished or client.state is EngineState.STARTING else _IDLE
 
 
 def redraw() -> None:
@@ -169,9 +169,9 @@ def render_begins(*, ours: bool) -> None:
     """Leave strips alone, which the render's thread reads, and make room on the device unless the render is ours."""
     global _parked, _renders
     _renders += 1
-    if desk is not None and not ours:
+    if client is not None and not ours:
         _parked = True
-        desk.park(True)
+        client.park(True)
 
 
 def render_ends() -> None:
@@ -181,16 +181,16 @@ def render_ends() -> None:
     if _renders:
         return
     parked, _parked = _parked, False
-    if desk is not None and parked:
-        desk.park(False)
+    if client is not None and parked:
+        client.park(False)
 
 
 def look_again() -> None:
     """The file has changed under us (undo, redo): every shot's strips may be out of date."""
     _due.clear()
     _shown.clear()
-    if desk is not None:
-        _waiting.update(desk.shots)
+    if client is not None:
+        _waiting.update(client.shots)
 
 
 def attach() -> None:
@@ -200,11 +200,11 @@ def attach() -> None:
 
 def detach() -> None:
     """Stop the timer and let go of the engine: it ends when its pipe closes."""
-    global desk, _parked, _renders
+    global client, _parked, _renders
     timers.end(_tick)
-    if desk is not None:
-        desk.close()
-        desk = None
+    if client is not None:
+        client.close()
+        client = None
     _parked, _renders = False, 0
     _clear()
     previews.clear()
@@ -216,10 +216,10 @@ def _clear() -> None:
         kept.clear()
 
 
-def _told(desk: Desk) -> list[Shot]:
-    """The shots that look different now. A desk that goes wrong is asked again at the next tick; the rest goes on."""
+def _told(client: EngineClient) -> list[Shot]:
+    """The shots that look different now. A client that goes wrong is asked again at the next tick; the rest goes on."""
     try:
-        return desk.poll(BUDGET / 2)
+        return client.poll(BUDGET / 2)
     except Exception as fault:
         unexpected.report(fault)
         return []
@@ -231,11 +231,11 @@ def _look_at(shot: Shot) -> None:
     _waiting[shot.id] = shot
 
 
-def _catch_up(desk: Desk, shot: Shot) -> None:
+def _catch_up(client: EngineClient, shot: Shot) -> None:
     """Bring what shows one shot up to date; what goes wrong with its strips is its own trouble."""
     try:
         if _shown.get(shot.id) != shot.revision:
-            _bring_strips_up(desk, shot)
+            _bring_strips_up(client, shot)
         troubles.pop(shot.id, None)
         _pauses.pop(shot.id, None)
     except Exception as fault:
@@ -245,14 +245,14 @@ def _catch_up(desk: Desk, shot: Shot) -> None:
         _pauses[shot.id] = min(most, 2 * _pauses.get(shot.id, first / 2))
         _due[shot.id] = time.monotonic() + _pauses[shot.id]
     try:
-        previews.show(shot.id, desk.job(shot))
+        previews.show(shot.id, client.job(shot))
     except Exception as fault:
         unexpected.report(fault)  # a shot without a small picture is still a shot
 
 
-def _bring_strips_up(desk: Desk, shot: Shot) -> None:
+def _bring_strips_up(client: EngineClient, shot: Shot) -> None:
     revision = shot.revision
-    differed = timeline.reconcile(shot, desk.job(shot))
+    differed = timeline.reconcile(shot, client.job(shot))
     if shot.complete and differed:
         _waiting[shot.id] = shot  # until there is nothing left to do
         _finishing.add(shot.id)
@@ -261,7 +261,7 @@ def _bring_strips_up(desk: Desk, shot: Shot) -> None:
     if shot.id in _finishing:
         _finishing.discard(shot.id)
         if shot.id not in _in_file:
-            desk.tidy(shot)
+            client.tidy(shot)
 
 
 def _may_touch_strips() -> bool:
@@ -283,9 +283,9 @@ def _look_for_render() -> None:
 def _hear_from_engine() -> None:
     """What the engine says of its memory is shown, and changes."""
     global _heard
-    if desk is not None and desk.state is EngineState.READY and time.monotonic() > _heard + _HEAR_SECONDS:
+    if client is not None and client.state is EngineState.READY and time.monotonic() > _heard + _HEAR_SECONDS:
         _heard = time.monotonic()
-        desk.ask()
+        client.ask()
 
 
 @unexpected.outlived(_SLEEPING)

@@ -91,7 +91,7 @@ def move_beside(file: Path) -> set[Path]:
             continue
         moved[name] = shot.folder
         try:
-            runtime.the_desk().move(shot, _new_beside(file, shot.folder.name), _copy)
+            runtime.the_client().move(shot, _new_beside(file, shot.folder.name), _copy)
         except OSError as fault:
             unexpected.report(fault)
             continue

@@ -25,10 +25,10 @@ _NONE_CAN = {
 def unfit(wanted: Any) -> str | None:
     """The sentence for the artist where the model cannot start so. Before the engine has spoken all is well."""
     start = _NEEDS.get(wanted.source, "board")
-    desk = runtime.desk
-    if desk is None or start in desk.starts(settings.model_of(wanted)):
+    client = runtime.client
+    if client is None or start in client.starts(settings.model_of(wanted)):
         return None
-    able = [model for model in desk.about.get("models", ()) if start in desk.starts(model)]
+    able = [model for model in client.about.get("models", ()) if start in client.starts(model)]
     translated = bpy.app.translations.pgettext_iface
     return translated(_CANNOT[start]).format(models=", ".join(able)) if able else translated(_NONE_CAN[start])
 

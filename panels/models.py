@@ -18,27 +18,27 @@ def draw_models(layout: Any) -> None:
     header.operator("shotpack.look_for_models", text="", icon="FILE_REFRESH", emboss=False)
     if body is None:
         return
-    shelf = models.shelf
+    model_list = models.model_list
     if engine.missing():
         body.label(text="Models are listed here once the engine is installed.")
-    elif shelf is None or not shelf.models:
+    elif model_list is None or not model_list.models:
         body.label(text="Looking for models …")
     else:
-        for model in shelf.models:
-            _draw_model(body, shelf, model)
-    if shelf is not None and shelf.fault is not None:
-        problem = problems.of_error(shelf.fault)
+        for model in model_list.models:
+            _draw_model(body, model_list, model)
+    if model_list is not None and model_list.fault is not None:
+        problem = problems.of_error(model_list.fault)
         draw_text(body, problem.sentence, "ERROR")
         draw_text(body, problem.advice)
 
 
-def _draw_model(layout: Any, shelf: Any, model: Any) -> None:
+def _draw_model(layout: Any, model_list: Any, model: Any) -> None:
     used = settings.preferences().model == model.name
     row = layout.row()
     words = ", ".join(filter(None, (model.title, models.size_of(model), _STATES.get(model.state, model.state))))
     row.label(text=words, icon="CHECKMARK" if used else "BLANK1", translate=False)
-    if shelf.fetching == model.name:
-        share = shelf.done / shelf.total if shelf.total else 0.0
+    if model_list.fetching == model.name:
+        share = model_list.done / model_list.total if model_list.total else 0.0
         row.progress(factor=share, text=f"{share:.0%}")
         row.operator("shotpack.cancel_download", text="", icon="CANCEL")
     elif model.state == "installed":

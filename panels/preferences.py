@@ -33,8 +33,8 @@ class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
         column.prop(self, "keep_gigabytes")
         own = "An engine on another machine has a rule of its own."
         draw_text(column, own if self.remote else "With 0 in both, shots are kept for ever.")
-        desk = runtime.desk
-        for line in kept_lines(desk.about if desk and desk.state in ("ready", "away") else {}, self):
+        client = runtime.client
+        for line in kept_lines(client.about if client and client.state in ("ready", "away") else {}, self):
             draw_text(column, line)
         header, body = layout.panel("shotpack_remote", default_closed=True)
         header.label(text="Engine on Another Machine")

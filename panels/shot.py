@@ -113,8 +113,8 @@ def _draw_engine(layout: Any, _context: Any) -> None:
     if engine.missing() or engine.installing():
         draw_install(layout)
         return
-    desk = runtime.desk
-    state = desk.state if desk else "off"
+    client = runtime.client
+    state = client.state if client else "off"
     row = layout.row()
     row.label(text=_ENGINE_WORDS[state], icon=_ENGINE_ICONS[state])
     row.operator("shotpack.open_log", text="", icon="TEXT")
@@ -122,10 +122,10 @@ def _draw_engine(layout: Any, _context: Any) -> None:
         row.operator("shotpack.stop_engine", text="", icon="PANEL_CLOSE")
     else:
         row.operator("shotpack.start_engine", text="", icon="PLAY")
-    parked = _parked(desk) if desk and state == "ready" else ""
+    parked = _parked(client) if client and state == "ready" else ""
     if parked:
         draw_text(layout, parked, "PAUSE")
-    for worker in desk.about.get("workers", []) if desk and state == "ready" else ():
+    for worker in client.about.get("workers", []) if client and state == "ready" else ():
         if not worker["ready"]:
             layout.label(text=f"{worker['device']}: loading …", translate=False)
             continue
@@ -136,14 +136,14 @@ def _draw_engine(layout: Any, _context: Any) -> None:
         draw_problem(layout, problem, "")
 
 
-def _parked(desk: Any) -> str:
+def _parked(client: Any) -> str:
     """Who keeps the engine's weights off the device, in one sentence; empty where nobody does."""
-    clients = [each.get("client", "") for each in desk.about.get("parked_by") or ()]
-    if desk.client in clients:
+    clients = [each.get("client", "") for each in client.about.get("parked_by") or ()]
+    if client.client in clients:
         return "Parked while Blender renders."
     if any(clients):
         return "Parked while another program uses the device."
-    return "Parked until somebody unparks it." if clients or desk.about.get("parked") else ""
+    return "Parked until somebody unparks it." if clients or client.about.get("parked") else ""
 
 
 def draw_problem(layout: Any, problem: problems.Problem, shot: str) -> None:

@@ -34,7 +34,7 @@ class _Shots(Sidebar):
             if stamp.shot not in drawn:
                 drawn.add(stamp.shot)
                 _draw_guarded(layout, stamp)
-        for shot in list(runtime.desk.shots.values()) if runtime.desk else ():
+        for shot in list(runtime.client.shots.values()) if runtime.client else ():
             if shot.id not in drawn and not timeline.find(shot.id):
                 _draw_homeless(layout, shot)
                 drawn.add(shot.id)
@@ -82,7 +82,7 @@ def _draw_guarded(layout: Any, stamp: Any) -> None:
 
 def _draw_stamped(layout: Any, stamp: Any) -> None:
     shot = runtime.shot_of(stamp.shot)
-    job = runtime.desk.job(shot) if runtime.desk and shot else None
+    job = runtime.client.job(shot) if runtime.client and shot else None
     state = job.state if job else stamp.state
     box = layout.box()
     row = box.row(align=True)
@@ -141,7 +141,7 @@ def _draw_homeless(layout: Any, shot: Any) -> None:
     row = box.row(align=True)
     row.label(text=f"{shot.name} is not on the timeline", icon="QUESTION", translate=False)
     row.operator("shotpack.put_back", text="", icon="LOOP_BACK").shot = shot.id
-    job = runtime.desk.job(shot) if runtime.desk else None
+    job = runtime.client.job(shot) if runtime.client else None
     if job is not None and not job.ended:
         _draw_actions(row, shot, shot.id, (("cancel", "X"),))
     elif shot.job or shot.fault is not None:  # not while it is on its way to the engine

@@ -80,10 +80,10 @@ def _film(out: Path) -> int:
     (meta,) = timeline.find(shot)
     frames = timeline.pictures(meta)
     record = runtime.shot_of(shot)
-    (out / "shot.mp4").write_bytes(runtime.desk.movie(record))
+    (out / "shot.mp4").write_bytes(runtime.client.movie(record))
     bpy.ops.wm.save_mainfile()
     contact_sheet(frames, out / "contact-sheet.png")
-    engine = runtime.desk._engine
+    engine = runtime.client._engine
     bpy.ops.preferences.addon_disable(module=ADDON)
     engine.process.wait(30)
     say(f"made {len(frames)} frames in {time.monotonic() - begun:.0f} s; they take Panel 1's place on channel 2")
@@ -103,7 +103,7 @@ def _follow(shot: str, begun: float) -> bool:
     while time.monotonic() - begun < LIMIT_SECONDS:
         runtime.step()
         record = runtime.shot_of(shot)
-        job = runtime.desk.job(record)
+        job = runtime.client.job(record)
         if record.complete:
             draw_bar(1.0, "done", last=True)
             return True

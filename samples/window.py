@@ -73,7 +73,7 @@ def told(meta: bpy.types.Strip) -> dict[str, object]:
     runtime, timeline = part("runtime"), part("timeline")
     shown = part("strips").span(meta)
     shot = runtime.shot_of(meta.shotpack.shot)
-    job = runtime.desk.job(shot) if shot else None
+    job = runtime.client.job(shot) if shot else None
     problem = (part("problems").of_shot(shot, job) if shot else None) or part("problems").of_engine()
     return {
         "state": meta.shotpack.state,

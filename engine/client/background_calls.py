@@ -17,17 +17,17 @@ Then = Callable[[Any], None]
 log = logging.getLogger(__name__)
 
 
-class Errands:
+class BackgroundCalls:
     """Work in turn on a thread; what comes of it is handed over by `drain`, on the thread that calls it.
 
-    An errand that raises EngineError hands it to `failed`; anything else that it raises becomes one of `internal`. So
+    A call that raises EngineError hands it to `failed`; anything else that it raises becomes one of `internal`. So
     does what `then` raises: neither the thread nor who drains is ended by it, and no other result is lost.
     """
 
     def __init__(self) -> None:
         self._todo: queue.Queue[tuple[Callable[[], Any], Then, Then] | None] = queue.Queue()
         self._done: queue.Queue[tuple[Then, Then, Any]] = queue.Queue()
-        self._thread = threading.Thread(target=self._run, name="shotpack errands", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="shotpack background calls", daemon=True)
         self._thread.start()
 
     def send(self, work: Callable[[], T], then: Callable[[T], None], failed: Callable[[EngineError], None]) -> None:
@@ -52,13 +52,13 @@ class Errands:
         self._todo.put(None)
 
     def _run(self) -> None:
-        while (errand := self._todo.get()) is not None:
-            work, then, failed = errand
+        while (call := self._todo.get()) is not None:
+            work, then, failed = call
             try:
                 self._done.put((then, failed, work()))
             except Exception as fault:
                 self._done.put((failed, failed, as_error(fault)))
-            del errand, work, then, failed  # nothing is kept alive by having been done last
+            del call, work, then, failed  # nothing is kept alive by having been done last
 
 
 def hand_over(then: Then, failed: Then, result: Any) -> None:

@@ -28,7 +28,7 @@ _STALE_SECONDS = 24 * 3600.0
 _LAST_LINES = 3
 
 
-class Films:
+class ClipRenderer:
     """Takes the frames of films that this artist's Blenders have made, known by what is in them, and of no others.
 
     A film that comes with somebody's file may show any picture of this machine's disk.

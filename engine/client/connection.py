@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Told:
+class NumberedEvent:
     """An event as the engine numbered it."""
 
     number: int
@@ -125,7 +125,7 @@ class Connection:
         """A finished job's movie."""
         return self._call("GET", f"{_of(job)}/movie").content
 
-    def listen(self, inbox: queue.Queue[Told | LineState], after: int = 0, store: str = "") -> Listener:
+    def listen(self, inbox: queue.Queue[NumberedEvent | LineState], after: int = 0, store: str = "") -> Listener:
         """Start a thread that puts every event after number `after` of the database `store` into `inbox`."""
         return Listener(self.url, self._token, inbox, after, store)
 
@@ -166,7 +166,9 @@ class Connection:
 class Listener:
     """The reading thread of one connection; `stop` ends it, and nothing else does."""
 
-    def __init__(self, url: str, token: str, inbox: queue.Queue[Told | LineState], after: int, store: str = "") -> None:
+    def __init__(
+        self, url: str, token: str, inbox: queue.Queue[NumberedEvent | LineState], after: int, store: str = ""
+    ) -> None:
         self._url = url
         self._token = token
         self._inbox = inbox
@@ -239,7 +241,7 @@ class Listener:
         """Pass an event on; what is none is that line's trouble, and the next one may be whole again."""
         try:
             event = json.loads(data)
-            told = Told(event.pop("number"), event.pop("job"), event)
+            told = NumberedEvent(event.pop("number"), event.pop("job"), event)
             if type(told.number) is not int or not isinstance(told.job, str):
                 raise TypeError("its number or job is none")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:

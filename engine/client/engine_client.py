@@ -1,6 +1,6 @@
 """Everything an artist's side keeps of its engine: the engine itself, the shots it makes, the frames that come.
 
-`poll` is called on one thread again and again and never waits; whatever takes time is an errand.
+`poll` is called on one thread again and again and never waits; whatever takes time is a background call.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import Start
-from .background_calls import Errands
-from .clip_render import Films, to_take
+from .background_calls import BackgroundCalls
+from .clip_render import ClipRenderer, to_take
 from .connection import Connection
 from .engine_info import understood
-from .engine_location import Where
+from .engine_location import EngineLocation
 from .engine_location import engine_at as _engine
 from .frame_files import Source
 from .launcher import Engine
@@ -27,11 +27,11 @@ from .park_lease import ParkLease
 from .safe_names import is_id
 from .session import Job, Session
 from .shot import Shot, Trouble, remove_drafts
-from .shot_tracker import Following
+from .shot_tracker import ShotTracker
 from .stored_request import read
 from .submit import queue
 
-__all__ = ["Desk", "EngineState", "Where"]
+__all__ = ["EngineClient", "EngineLocation", "EngineState"]
 
 _NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFFLINE, Code.REQUESTS_BROKEN)
 
@@ -45,14 +45,14 @@ class EngineState(StrEnum):
     AWAY = "away"
     """The line to it is broken; it is being called again."""
     ENDED = "ended"
-    """It was there, and is not any more, or could not be started; `Desk.fault` says why."""
+    """It was there, and is not any more, or could not be started; `EngineClient.fault` says why."""
 
 
-class Desk:
+class EngineClient:
     """One engine and the shots that it makes for us."""
 
-    def __init__(self, films: Films | None = None) -> None:
-        """`films` takes a film's frames."""
+    def __init__(self, clip_renderer: ClipRenderer | None = None) -> None:
+        """`clip_renderer` takes a film's frames."""
         self.state = EngineState.OFF
         self.fault: EngineError | None = None
         self.about: dict[str, Any] = {}
@@ -61,9 +61,9 @@ class Desk:
         """Our name where the engine says who keeps it parked."""
         self.news = False
         """Whether the last poll brought anything, be it of the engine alone: what shows it is out of date."""
-        self._following = Following()
-        self.shots = self._following.shots
-        self._where: Where | None = None
+        self._tracker = ShotTracker()
+        self.shots = self._tracker.shots
+        self._where: EngineLocation | None = None
         self._wakings = 0
         """An engine that comes for an earlier waking than this is not waited for any more."""
         self._engine: Engine | None = None
@@ -73,25 +73,25 @@ class Desk:
         self._asking: Session | None = None
         """Whose engine is being asked what it has to say of itself."""
         self._line: Connection | EngineError | None = None
-        """The engine as errands reach it, or why they cannot; only they touch it, so that those sent after `wake` find
-        it there."""
+        """The engine as background calls reach it, or why they cannot; only they touch it, so that those sent after
+        `wake` find it there."""
         self._called: Engine | None = None
-        """The engine of the last waking; an errand sets it, and ends it."""
+        """The engine of the last waking; a background call sets it, and ends it."""
         self._closed = threading.Event()
-        self._errands = Errands()
-        self._filming = Errands()
+        self._background_calls = BackgroundCalls()
+        self._filming = BackgroundCalls()
         """Apart from the others: a film takes seconds, and a shot that is made may be cancelled meanwhile."""
-        self._films = films or Films()
+        self._clip_renderer = clip_renderer or ClipRenderer()
         self._lease = ParkLease(self.client)
 
-    def wake(self, where: Where) -> None:
+    def wake(self, where: EngineLocation) -> None:
         """See to it that there is an engine; does nothing where there is one, or where one is just starting."""
         if self._closed.is_set() or self.state in (EngineState.STARTING, EngineState.READY, EngineState.AWAY):
             return
         self.state, self.fault, self._where = EngineState.STARTING, None, where
         self._wakings += 1
         waking = self._wakings
-        self._errands.send(
+        self._background_calls.send(
             lambda: self._call(where),
             lambda found: self._connected(*found, where, waking),
             lambda fault: self._failed(fault, waking),
@@ -101,7 +101,7 @@ class Desk:
         """Have `shot` made as its request says."""
         if not shot.trusted:
             return
-        self._following.keep(shot)
+        self._tracker.keep(shot)
         shot.fault = None
         folder = shot.folder
         try:
@@ -111,14 +111,14 @@ class Desk:
             return
         if to_take(folder, names):
             self._filming.send(
-                lambda: self._films.take(folder, names),
+                lambda: self._clip_renderer.take(folder, names),
                 lambda _: self._filmed(shot),
                 lambda fault: self.refuse(shot, fault),
             )
         else:
-            self._errands.send(
+            self._background_calls.send(
                 lambda: queue(self._connection(), shot),
-                lambda job: self._following.took(shot, str(job["id"])),
+                lambda job: self._tracker.took(shot, str(job["id"])),
                 lambda fault: self.refuse(shot, fault),
             )
 
@@ -135,25 +135,25 @@ class Desk:
 
     def follow(self, shot: Shot) -> None:
         """Go on with a shot: the engine is asked how far it is, where that is not known."""
-        self._following.keep(shot)
-        self._following.look_into(shot)
+        self._tracker.keep(shot)
+        self._tracker.look_into(shot)
 
     def forget(self, shot: Shot | None = None) -> None:
         """Follow a shot no more, or none any more; the engine goes on with them."""
-        self._following.let_go(shot) if shot is not None else self._following.forget()
+        self._tracker.let_go(shot) if shot is not None else self._tracker.forget()
 
     def refuse(self, shot: Shot, fault: EngineError) -> None:
         """Say what keeps a shot from being sent."""
-        self._following.trouble(shot, Trouble.SENDING, fault)
+        self._tracker.trouble(shot, Trouble.SENDING, fault)
 
     def act(self, shot: Shot, action: str) -> None:
         """`pause`, `resume` or `cancel`; resuming one that failed or was cancelled makes it go on as a new job."""
-        self._following.well(shot, Trouble.SENDING, Trouble.ORDER)
+        self._tracker.well(shot, Trouble.SENDING, Trouble.ORDER)
         shot.ordered = "" if action == "resume" else action
-        self._errands.send(
+        self._background_calls.send(
             lambda: self._ordered(shot, action),
-            lambda job: self._following.took(shot, str(job["id"])),
-            lambda fault: self._following.trouble(shot, Trouble.ORDER, fault),
+            lambda job: self._tracker.took(shot, str(job["id"])),
+            lambda fault: self._tracker.trouble(shot, Trouble.ORDER, fault),
         )
 
     def ask(self) -> None:
@@ -162,7 +162,7 @@ class Desk:
         if (session := self._session) is None or self._asking is session:
             return
         self._asking = session
-        self._following.questions.send(
+        self._tracker.questions.send(
             session.connection.engine,
             lambda about: self._answered(session, about),
             lambda _fault: self._answered(session, None),
@@ -181,28 +181,31 @@ class Desk:
 
     def job(self, shot: Shot) -> Job | None:
         """What the engine has told of a shot's job; None before it has told anything."""
-        return self._following.job(shot)
+        return self._tracker.job(shot)
 
     def poll(self, seconds: float) -> list[Shot]:
         """Take in what has happened since, for about `seconds`; returns the shots that look different now."""
         until = time.perf_counter() + seconds
         before = self.state
-        handed = sum(errands.drain() for errands in (self._errands, self._filming, self._following.questions))
+        handed = sum(
+            background_calls.drain()
+            for background_calls in (self._background_calls, self._filming, self._tracker.questions)
+        )
         self._look_after_engine()
         self.news = handed > 0 or self.state is not before
-        self._following.hear(lambda: time.perf_counter() < until)
-        self._following.receive()
-        return self._following.changed()
+        self._tracker.hear(lambda: time.perf_counter() < until)
+        self._tracker.receive()
+        return self._tracker.changed()
 
     def retry(self, shot: Shot) -> None:
         """Try once more whatever went wrong with a shot: sending it, asking for it, fetching its frames."""
         if not shot.job:
             self.send(shot)
             return
-        self._following.keep(shot)
-        self._following.well(shot, *Trouble)
-        self._following.ask(shot)
-        self._following.fetch(shot)
+        self._tracker.keep(shot)
+        self._tracker.well(shot, *Trouble)
+        self._tracker.ask(shot)
+        self._tracker.fetch(shot)
 
     def move(self, shot: Shot, folder: Path, carry: Callable[[Path, Path], None]) -> None:
         """Let a shot's pictures lie in `folder` from now on: `carry(old, new)` puts there what there is.
@@ -218,7 +221,7 @@ class Desk:
     def tidy(self, shot: Shot) -> None:
         """Remove a complete shot's provisional frames, which no strip shows any more."""
         if shot.trusted:
-            self._errands.send(lambda: remove_drafts(shot.folder), lambda _: None, lambda _fault: None)
+            self._background_calls.send(lambda: remove_drafts(shot.folder), lambda _: None, lambda _fault: None)
 
     def stop(self) -> None:
         """End the engine if it is ours, also one that is just starting; its jobs go on with the next one."""
@@ -228,16 +231,16 @@ class Desk:
 
     def close(self) -> None:
         """Let go of everything, waiting for nothing: a thread sees to it that an engine of ours ends."""
-        self._closed.set()  # first: an errand that is just starting an engine sees it, or has told of it
+        self._closed.set()  # first: a background call that is just starting an engine sees it, or has told of it
         self._wakings += 1
         engine, session = self._called, self._session
         self._engine = self._called = self._session = None
         self.state = EngineState.OFF
         self._lease.close()
-        self._errands.close()
-        self._films.close()
+        self._background_calls.close()
+        self._clip_renderer.close()
         self._filming.close()
-        self._following.close()
+        self._tracker.close()
         if session is not None:
             session.close(wait=False)
         if engine is not None:
@@ -249,7 +252,7 @@ class Desk:
         raise self._line or EngineError(Code.ENGINE_UNREACHABLE, url="this machine", detail="it is not running")
 
     def _ordered(self, shot: Shot, action: str) -> dict[str, Any]:
-        """An errand: the engine's answer to an order."""
+        """A background call: the engine's answer to an order."""
         connection, job = self._connection(), shot.job
         if not is_id(job) or not (shot.confirmed or shot.made_by(connection.job(job))):
             raise EngineError(
@@ -257,8 +260,8 @@ class Desk:
             )  # of another shot's job that a file names, nothing is changed
         return connection.act(job, action)
 
-    def _call(self, where: Where) -> tuple[Engine, dict[str, Any]]:
-        """An errand: the engine, and what it says of itself."""
+    def _call(self, where: EngineLocation) -> tuple[Engine, dict[str, Any]]:
+        """A background call: the engine, and what it says of itself."""
         try:
             engine = self._called = _engine(where)
             about = engine.connection.engine()
@@ -273,7 +276,7 @@ class Desk:
         return engine, about
 
     def _hang_up(self, session: Session | None) -> None:
-        """An errand: let go of the engine that is there by now."""
+        """A background call: let go of the engine that is there by now."""
         engine, self._called, self._line = self._called, None, None
         self._lease.use(None)
         if session is not None:
@@ -283,39 +286,39 @@ class Desk:
 
     def _let_go(self) -> None:
         session = self._session
-        self._engine = self._session = self._following.session = self._following.source = None
-        self._errands.send(lambda: self._hang_up(session), lambda _: None, lambda _fault: None)
+        self._engine = self._session = self._tracker.session = self._tracker.source = None
+        self._background_calls.send(lambda: self._hang_up(session), lambda _: None, lambda _fault: None)
 
-    def _connected(self, engine: Engine, about: dict[str, Any], where: Where, waking: int) -> None:
+    def _connected(self, engine: Engine, about: dict[str, Any], where: EngineLocation, waking: int) -> None:
         if waking != self._wakings:
-            return  # stopped meanwhile; an errand ends it
+            return  # stopped meanwhile; a background call ends it
         newest = about.get("newest")
         self._engine, self.about, self._greetings = engine, understood(about), 0
         # One of release 0.1.0 does not say how many events it has, and tells all of them.
         self._session = Session(engine.connection, newest if type(newest) is int else 0, str(about.get("store", "")))
-        self._following.session = self._session
-        self._following.source = Source(engine.connection, None if where.remote else where.home)
+        self._tracker.session = self._session
+        self._tracker.source = Source(engine.connection, None if where.remote else where.home)
         self.state = EngineState.READY
         self._begin_anew()
 
     def _begin_anew(self) -> None:
         """The engine is there, for the first time or again: go on with all that waited for it."""
-        self._following.gatherer.line(True)
+        self._tracker.fetcher.line(True)
         for shot in list(self.shots.values()):
             fault = shot.fault_of(Trouble.SENDING)
             if not shot.job and fault is not None and fault.code in _NO_ENGINE:
                 self.send(shot)
             elif shot.job and not shot.complete:
                 if (order := shot.fault_of(Trouble.ORDER)) is not None and order.code in _NO_ENGINE:
-                    self._following.well(shot, Trouble.ORDER)
-                self._following.ask(shot)
+                    self._tracker.well(shot, Trouble.ORDER)
+                self._tracker.ask(shot)
 
     def _answered(self, session: Session, about: dict[str, Any] | None) -> None:
         if session is self._asking:
             self._asking = None
         if session is self._session and about is not None:
             self.about = understood(about)
-            self._following.ask_again()
+            self._tracker.ask_again()
 
     def _failed(self, fault: EngineError, waking: int) -> None:
         if waking == self._wakings:
@@ -340,7 +343,7 @@ class Desk:
             return
         if not line.up and line.detail and self.state is EngineState.READY:
             self.state = EngineState.AWAY
-            self._following.gatherer.line(False)
+            self._tracker.fetcher.line(False)
         elif line.up and self._session.greetings > self._greetings:
             # The first time, all that was there to do is being done since the engine was found.
             expected = self._greetings == 0 and self.state is EngineState.READY and not line.anew

@@ -9,7 +9,7 @@ _Fits = Callable[[Any], bool]
 
 
 def understood(said: Mapping[str, Any]) -> dict[str, Any]:
-    """The engine's answer without what panels and the desk could not use; what they do not know of stays."""
+    """The engine's answer without what panels and the client could not use; what they do not know of stays."""
     return {name: value for name, value in said.items() if name not in _SHAPES or _SHAPES[name](value)}
 
 

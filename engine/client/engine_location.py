@@ -13,7 +13,7 @@ from .requests_library import library
 
 
 @dataclass(frozen=True)
-class Where:
+class EngineLocation:
     """Which engine to use: the one at `remote`, else one on this machine."""
 
     python: Path
@@ -32,7 +32,7 @@ class Where:
     """More options of a new engine, as `serve` takes them."""
 
 
-def engine_at(where: Where) -> Engine:
+def engine_at(where: EngineLocation) -> Engine:
     """The engine to use; waits for it. Raises EngineError."""
     library()  # or an engine would be started that cannot be called
     if not where.remote:

@@ -19,7 +19,7 @@ from pathlib import Path
 from ..errors import Code, EngineError
 from .background_calls import as_error
 from .frame_files import Destination, FixedFolder, Source, bring
-from .shot import Wanted
+from .shot import RemoteFrame
 
 _HANDS = 4
 """Frames under way at once: few connections, which stay open."""
@@ -36,8 +36,8 @@ class Arrival:
     """What became of one batch: frames that are there now, and why others are not."""
 
     shot: str
-    frames: tuple[Wanted, ...]
-    failed: tuple[Wanted, ...] = ()
+    frames: tuple[RemoteFrame, ...]
+    failed: tuple[RemoteFrame, ...] = ()
     fault: EngineError | None = None
     source: Source | None = None
     to: Destination | None = None
@@ -47,7 +47,7 @@ class Arrival:
 class _Batch:
     source: Source
     job: str
-    frames: Sequence[Wanted]
+    frames: Sequence[RemoteFrame]
     left: int
     there: set[str] = field(default_factory=set)
     fault: EngineError | None = None
@@ -55,11 +55,11 @@ class _Batch:
 
 @dataclass(eq=False)
 class _Turn:
-    """What is to come for one shot. It is looked at and changed under the gatherer's lock."""
+    """What is to come for one shot. It is looked at and changed under the fetcher's lock."""
 
     shot: str
     to: Destination
-    todo: deque[tuple[_Batch, Wanted]] = field(default_factory=deque)
+    todo: deque[tuple[_Batch, RemoteFrame]] = field(default_factory=deque)
     underway: int = 0
     trouble: EngineError | None = None
     """Why no more is begun; it is seen to once nothing is under way."""
@@ -69,7 +69,7 @@ class _Turn:
     """When it may be tried again."""
 
 
-class Gatherer:
+class FrameFetcher:
     """Fetches frames; `drain` tells what has come."""
 
     def __init__(self, waits: Sequence[float] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -82,7 +82,9 @@ class Gatherer:
         self._hands = 0
         self._closed = False
 
-    def fetch(self, source: Source, shot: str, job: str, folder: Path | Destination, frames: Sequence[Wanted]) -> None:
+    def fetch(
+        self, source: Source, shot: str, job: str, folder: Path | Destination, frames: Sequence[RemoteFrame]
+    ) -> None:
         """Bring `frames` of `job` to `folder`, which may be exchanged meanwhile where it is a Destination."""
         to = FixedFolder(folder) if isinstance(folder, Path) else folder
         with self._changed:
@@ -144,7 +146,7 @@ class Gatherer:
             self._done(turn, batch, wanted, fault)
             del task, turn, batch
 
-    def _next(self) -> tuple[_Turn, _Batch, Wanted] | None:
+    def _next(self) -> tuple[_Turn, _Batch, RemoteFrame] | None:
         """The next frame to bring, of the shot whose turn it is; waits for one. None: nothing more."""
         with self._changed:
             while not self._closed:
@@ -168,7 +170,7 @@ class Gatherer:
             return False
         return self._line_up or turn.todo[0][0].source.home is not None
 
-    def _done(self, turn: _Turn, batch: _Batch, wanted: Wanted, fault: EngineError | None) -> None:
+    def _done(self, turn: _Turn, batch: _Batch, wanted: RemoteFrame, fault: EngineError | None) -> None:
         with self._changed:
             turn.underway -= 1
             if fault is not None and _of_all(fault):
@@ -223,6 +225,6 @@ def _of_all(fault: EngineError) -> bool:
     return fault.code is not Code.REFUSED or passes(fault) or fault.params.get("problem") == "job_unknown"
 
 
-def place(source: Source, job: str, wanted: Wanted, target: Path) -> None:
+def place(source: Source, job: str, wanted: RemoteFrame, target: Path) -> None:
     """Put one frame at `target`, whole. Raises EngineError."""
-    bring(source, job, Wanted(wanted.frame, wanted.path, target.name), FixedFolder(target.parent))
+    bring(source, job, RemoteFrame(wanted.frame, wanted.path, target.name), FixedFolder(target.parent))

@@ -18,7 +18,7 @@ from ..errors import Code, EngineError
 from ..file_copies import copy_to, whole_beside
 from .connection import Connection
 from .safe_names import is_id, is_link
-from .shot import Wanted
+from .shot import RemoteFrame
 
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 _DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -47,7 +47,7 @@ class FixedFolder:
     placing: threading.Lock = field(default_factory=threading.Lock)
 
 
-def bring(source: Source, job: str, wanted: Wanted, to: Destination) -> None:
+def bring(source: Source, job: str, wanted: RemoteFrame, to: Destination) -> None:
     """Put one frame of `job` where `to` has its folder then.
 
     Raises EngineError: `folder_unwritable`, `disk_full`, or as the connection does.
@@ -60,7 +60,7 @@ def bring(source: Source, job: str, wanted: Wanted, to: Destination) -> None:
             _write(to.folder, wanted.name, found)
 
 
-def _found(source: Source, job: str, wanted: Wanted) -> BinaryIO:
+def _found(source: Source, job: str, wanted: RemoteFrame) -> BinaryIO:
     """The frame's file in the engine's home, else what comes over HTTP, which takes its time."""
     if source.home is not None and is_id(job):
         with contextlib.suppress(OSError):

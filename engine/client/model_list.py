@@ -46,7 +46,7 @@ class _StoppedError(Exception):
     """The artist asked to stop, or Blender quits."""
 
 
-class Shelf:
+class ModelList:
     """What `python -m engine models` knows; `models` and `fault` are the latest, and may be read from any thread."""
 
     def __init__(self, python: Path, folder: Path, models_home: Path | None = None) -> None:

@@ -28,7 +28,7 @@ from ..protocol import (
     Step,
     event_from_json,
 )
-from .connection import Connection, LineState, Told
+from .connection import Connection, LineState, NumberedEvent
 
 E = TypeVar("E", Section, Started, Step, Failed)
 
@@ -85,9 +85,9 @@ class Session:
         """How often the line has come up."""
         self.resets = 0
         """How often it led to another database, and all that was known was forgotten."""
-        self._inbox: queue.Queue[Told | LineState] = queue.Queue()
+        self._inbox: queue.Queue[NumberedEvent | LineState] = queue.Queue()
         self._last = after
-        self._awaited: dict[str, list[Told]] = {}
+        self._awaited: dict[str, list[NumberedEvent]] = {}
         """What events have told of jobs whose state is being asked for."""
         self._listener = connection.listen(self._inbox, after, store)
 
@@ -153,7 +153,7 @@ class Session:
             for told in self._awaited.values():
                 told.clear()
 
-    def _take(self, told: Told) -> list[tuple[str, Event]]:
+    def _take(self, told: NumberedEvent) -> list[tuple[str, Event]]:
         if told.job in self._awaited:
             if not told.live:  # the answer has the newest step, and the next preview comes soon
                 self._awaited[told.job].append(told)

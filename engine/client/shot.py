@@ -43,7 +43,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RemoteFrame:
     """A frame that should come to the shot's folder: what the engine has, and what it is to be called here."""
 
     frame: int
@@ -67,7 +67,7 @@ class Shot:
     id: str
     name: str
     folder: Path
-    """Changed by `Desk.move` alone while the shot is followed: frames are placed in it from other threads."""
+    """Changed by `EngineClient.move` alone while the shot is followed: frames are placed in it from other threads."""
     frames: int
     job: str = ""
     """The engine's name for it; empty until the engine has accepted it."""
@@ -93,7 +93,7 @@ class Shot:
     _faults: dict[Trouble, EngineError] = field(default_factory=dict, repr=False)
     _asked: set[str] = field(default_factory=set, repr=False)
     _asked_finals: set[int] = field(default_factory=set, repr=False)
-    _owed: dict[str, Wanted] = field(default_factory=dict, repr=False)
+    _owed: dict[str, RemoteFrame] = field(default_factory=dict, repr=False)
     """Named by the engine, and not on their way here."""
     _sections: Mapping[int, Section] = field(default_factory=dict, repr=False)
     """The job's, of which `_told` have been looked at."""
@@ -157,7 +157,7 @@ class Shot:
         if state in _CARRIED_OUT.get(self.ordered, ()):
             self.ordered = ""
 
-    def missing(self, job: Job) -> list[Wanted]:
+    def missing(self, job: Job) -> list[RemoteFrame]:
         """The frames that `job` has and that nobody has asked for yet; they count as asked for now.
 
         Raises EngineError `bad_request` where the engine names a frame by a path that is none of this shot's, once for
@@ -179,7 +179,7 @@ class Shot:
         owed, self._owed = self._owed, {}
         return [each for each in owed.values() if each.final or each.frame not in self._asked_finals]
 
-    def arrived(self, picture: Wanted) -> None:
+    def arrived(self, picture: RemoteFrame) -> None:
         """A picture lies in the folder now; it is shown unless its frame is final already."""
         if picture.frame in self.finals:
             return
@@ -190,7 +190,7 @@ class Shot:
         self.pictures[picture.frame] = picture.name
         self.revision += 1
 
-    def not_arrived(self, picture: Wanted) -> None:
+    def not_arrived(self, picture: RemoteFrame) -> None:
         """It could not be had; `missing` names it again."""
         if picture.final or picture.frame not in self._asked_finals:
             self._owed[picture.path] = picture
@@ -222,7 +222,7 @@ class Shot:
                 continue
             self._asked.add(path)
             try:
-                found = wanted(path)
+                found = remote_frame(path)
             except EngineError:
                 wrong.append(path)
                 continue
@@ -243,7 +243,7 @@ class Shot:
         self._runs[section] = min(first, frame), max(last, frame), count + 1
 
 
-def wanted(path: str) -> Wanted:
+def remote_frame(path: str) -> RemoteFrame:
     """A frame by the path that the engine gives it, such as frames/0007.png or provisional/0002/0041.png.
 
     A provisional frame gets a name of its own here: a picture that a strip may hold open is not rewritten. Raises
@@ -254,7 +254,7 @@ def wanted(path: str) -> Wanted:
         raise EngineError(Code.BAD_REQUEST, detail=f"{path!r} is not a frame's path")
     section, frame = found.groups()
     name = f"{frame}.png" if section is None else f"{frame}{_DRAFT}{section}.png"
-    return Wanted(int(frame), path, name)
+    return RemoteFrame(int(frame), path, name)
 
 
 def remove_drafts(folder: Path) -> None:

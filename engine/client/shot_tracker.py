@@ -11,8 +11,8 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import PAUSED, Cancelled, Event, Failed, Finished, Preview, Progress, Section, Step
-from .background_calls import Errands, as_error
-from .frame_fetcher import Arrival, Gatherer, passes
+from .background_calls import BackgroundCalls, as_error
+from .frame_fetcher import Arrival, FrameFetcher, passes
 from .frame_files import Source
 from .safe_names import is_id
 from .session import Job, Session
@@ -24,16 +24,16 @@ _ARRIVALS_AT_ONCE = 8
 log = logging.getLogger(__name__)
 
 
-class Following:
-    """Everything here runs on the thread that polls; questions are an errand, frames come by the gatherer."""
+class ShotTracker:
+    """Everything here runs on the thread that polls; questions are a background call, frames come by the fetcher."""
 
     def __init__(self) -> None:
         self.shots: dict[str, Shot] = {}
         self.session: Session | None = None
         self.source: Source | None = None
-        self.gatherer = Gatherer()
-        self.questions = Errands()
-        """Apart from other errands: an upload takes its time, and what the engine knows is shown meanwhile."""
+        self.fetcher = FrameFetcher()
+        self.questions = BackgroundCalls()
+        """Apart from other background_calls: an upload takes its time, and what the engine knows is shown meanwhile."""
         self._by_job: dict[str, list[Shot]] = {}
         """Usually one each: a strip that names another shot's job keeps no event from that."""
         self._unanswered: set[str] = set()
@@ -65,14 +65,14 @@ class Following:
         """Follow no shot any more."""
         for known in (self.shots, self._by_job, self._unanswered, self._touched):
             known.clear()
-        self.gatherer.forget()
+        self.fetcher.forget()
 
     def close(self) -> None:
         """Let go of everything; waits for nothing."""
         self.forget()
         self.session = self.source = None
         self.questions.close()
-        self.gatherer.close()
+        self.fetcher.close()
 
     def look_into(self, shot: Shot) -> None:
         """Ask for a shot's state where it is not known; fetch what is missing where it is."""
@@ -138,7 +138,7 @@ class Following:
             self.trouble(shot, Trouble.STATE, fault)  # that of its frames is over when the others have come
             missing = shot.missing(job)
         if missing:
-            self.gatherer.fetch(self.source, shot.id, shot.job, shot, missing)
+            self.fetcher.fetch(self.source, shot.id, shot.job, shot, missing)
 
     def hear(self, has_time: Callable[[], bool]) -> None:
         """Take in what the engine has told, as long as there is time."""
@@ -147,7 +147,7 @@ class Following:
 
     def receive(self) -> None:
         """Take in what has become of frames."""
-        for arrival in self.gatherer.drain(_ARRIVALS_AT_ONCE):
+        for arrival in self.fetcher.drain(_ARRIVALS_AT_ONCE):
             shot = self.shots.get(arrival.shot)
             if shot is not None and arrival.to is shot:
                 self._guarded(shot, lambda shot=shot, arrival=arrival: self._arrived(shot, arrival))  # type: ignore[misc]

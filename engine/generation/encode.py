@@ -19,7 +19,7 @@ from ..media.boards import decode_board
 from ..media.images import fit
 from ..protocol import NOT_ALL, Event, Progress
 from .encoding_cache import EncodingCache
-from .resolve import Brief
+from .resolve import ResolvedRequest
 from .shot_folder import ShotFolder
 from .time_left import Clock
 
@@ -38,16 +38,22 @@ class Encodings:
 
 
 class Encoder:
-    """Encodes what a brief names, as far as the shot's folder does not hold it yet."""
+    """Encodes what a resolved request names, as far as the shot's folder does not hold it yet."""
 
     def __init__(
-        self, brief: Brief, family: Family, folder: ShotFolder, model: str, clock: Clock, cache: EncodingCache
+        self,
+        resolved: ResolvedRequest,
+        family: Family,
+        folder: ShotFolder,
+        model: str,
+        clock: Clock,
+        cache: EncodingCache,
     ) -> None:
         """`model` is the model's fingerprint: another model's encodings are never taken for this one's.
 
-        `brief` may be exchanged between two calls of `encode`.
+        `resolved` may be exchanged between two calls of `encode`.
         """
-        self.brief = brief
+        self.resolved = resolved
         self._family = family
         self._folder = folder
         self._model = model
@@ -58,9 +64,9 @@ class Encoder:
 
     def encode(self) -> Generator[Event, None, Encodings]:
         """Encode all prompts together, then the boards; says what it is doing before each."""
-        brief = self.brief
+        resolved = self.resolved
         yield from self._cut()
-        wanted = dict.fromkeys([*brief.prompts, *([brief.negative] if brief.negative is not None else [])])
+        wanted = dict.fromkeys([*resolved.prompts, *([resolved.negative] if resolved.negative is not None else [])])
         missing = [text for text in wanted if not self._known(self._text_key(text), "text", text)]
         if missing:
             yield Progress("encoding the prompt")
@@ -68,12 +74,12 @@ class Encoder:
                 for text, condition in zip(missing, self._family.encode_texts(missing), strict=True):
                     self._folder.keep_encoding(self._text_key(text), condition.tensors)
                     self._cache.keep(condition.tensors, "text", text)
-        images = list(dict.fromkeys(brief.board_images.values()))
-        seen = images if self._family.spec.sees else []
+        images = list(dict.fromkeys(resolved.board_images.values()))
+        seen = images if self._family.spec.uses_image_encoder else []
         unseen = [image for image in seen if not self._known(self._key(*self._seen(image)), *self._seen(image))]
-        keys = [self._latent_key(image) for image in self._boards()] + [self._start_key()] * bool(brief.start_images)
+        keys = [self._latent_key(image) for image in self._boards()] + [self._start_key()] * bool(resolved.start_images)
         if unseen or not all(map(self._folder.has_encoding, keys)):
-            yield Progress("encoding the frames before it" if brief.request.clip else "encoding the boards")
+            yield Progress("encoding the frames before it" if resolved.request.clip else "encoding the boards")
         with self._clock.measure("encode"):
             if unseen:
                 pictures = [self._picture(image) for image in unseen]
@@ -91,13 +97,13 @@ class Encoder:
 
     def _cut(self) -> Iterator[Progress]:
         """Tell of each prompt that is longer than the model reads, once, whether it is encoded now or was before."""
-        brief = self.brief
-        prompts = {brief.request.prompt: "the prompt"}
-        for change in sorted(brief.request.prompts, key=lambda change: change.frame):
+        resolved = self.resolved
+        prompts = {resolved.request.prompt: "the prompt"}
+        for change in sorted(resolved.request.prompts, key=lambda change: change.frame):
             prompts.setdefault(change.text, f"the prompt at frame {change.frame}")
-        labels = {text: label for text, label in prompts.items() if text in brief.prompts}
-        if brief.negative is not None:
-            labels.setdefault(brief.negative, "the negative prompt")
+        labels = {text: label for text, label in prompts.items() if text in resolved.prompts}
+        if resolved.negative is not None:
+            labels.setdefault(resolved.negative, "the negative prompt")
         for text in [text for text in labels if text not in self._looked_at]:
             self._looked_at.add(text)
             if words := told(labels[text], self._family.unread(text)):
@@ -105,19 +111,19 @@ class Encoder:
 
     def start(self) -> torch.Tensor | None:
         """The latents of what precedes the shot: (1, C, T, H, W) float32; None where nothing does."""
-        if not self.brief.start_images:
+        if not self.resolved.start_images:
             return None
         key = self._start_key()
         if not self._folder.has_encoding(key):
-            pictures = {image: self._picture(image) for image in self.brief.start_images}
-            start = self._family.encode_start([pictures[image] for image in self.brief.start_images])
+            pictures = {image: self._picture(image) for image in self.resolved.start_images}
+            start = self._family.encode_start([pictures[image] for image in self.resolved.start_images])
             self._folder.keep_encoding(key, {"latent": start})
         return self._folder.encoding(key)["latent"]
 
     def _boards(self) -> list[str]:
         """The pictures of the boards beside the start."""
-        plan = self.brief.plan
-        return [image for latent, image in self.brief.board_images.items() if latent not in plan.lead.latents]
+        plan = self.resolved.plan
+        return [image for latent, image in self.resolved.board_images.items() if latent not in plan.lead.latents]
 
     def _latent(self, image: str) -> torch.Tensor:
         """The latent of the board whose picture has the SHA-256 `image`: (1, C, 1, H, W) float32."""
@@ -138,24 +144,24 @@ class Encoder:
     def _picture(self, image: str) -> torch.Tensor:
         """A board as the model sees it: (1, 3, H, W) in [-1, 1]."""
         data = (self._folder.boards / image).read_bytes()
-        return fit(decode_board(data, f"board {image[:8]}"), self.brief.width, self.brief.height)
+        return fit(decode_board(data, f"board {image[:8]}"), self.resolved.width, self.resolved.height)
 
     def _text_key(self, text: str) -> str:
         return self._key("text", text)
 
     def _seen(self, image: str) -> tuple[str, ...]:
         """What decides how the image encoder sees a board."""
-        return ("vision", image, str(self.brief.width), str(self.brief.height))
+        return ("vision", image, str(self.resolved.width), str(self.resolved.height))
 
     def _latent_key(self, image: str) -> str:
-        return self._key("latent", image, str(self.brief.width), str(self.brief.height))
+        return self._key("latent", image, str(self.resolved.width), str(self.resolved.height))
 
     def _start_key(self) -> str:
         """A start board keeps the key of a board: a shot begun by an earlier version goes on with its latent."""
-        images = self.brief.start_images
-        if len(images) == 1 and not self._family.spec.first_apart:
+        images = self.resolved.start_images
+        if len(images) == 1 and not self._family.spec.separate_first_latent:
             return self._latent_key(images[0])
-        return self._key("start", *images, str(self.brief.width), str(self.brief.height))
+        return self._key("start", *images, str(self.resolved.width), str(self.resolved.height))
 
     def _key(self, *content: str) -> str:
         described = json.dumps([self._model, self._family.device.type, *content])

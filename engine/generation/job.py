@@ -31,12 +31,20 @@ from ..models.paths import cache_home
 from ..models.spec import ModelSpec, Speed
 from ..protocol import Event, Finished, Progress, ShotRequest, to_json
 from .encoding_cache import EncodingCache
-from .resolve import AMENDABLE, Brief, settle
+from .resolve import AMENDABLE, ResolvedRequest, resolve
 from .sampling_loop import Shot
 from .shot_folder import ShotFolder
 
 _BYTES_PER_PIXEL = 2
 """Disk a frame's pixel takes at most in practice: a PNG, its provisional copy and its share of the latents."""
+
+_STORED_NAMES = {
+    "uses_image_encoder": "sees",
+    "separate_first_latent": "first_apart",
+    "pyramid_stages": "stages",
+    "variant": "traits",
+}
+"""What fields of `ModelSpec` were called when the first shots were begun: their folders hold a digest with these."""
 
 log = logging.getLogger("shotpack.job")
 
@@ -47,7 +55,7 @@ class Memory:
 
     limit: int | None = None
     """Bytes it may take at most; None: all that is free."""
-    leaner: int = 0
+    retry: int = 0
     """How often memory ran out on this job before."""
 
 
@@ -58,7 +66,7 @@ ALL_THERE_IS = Memory()
 class Job:
     """A request that passed every check and may run: nothing is on disk yet."""
 
-    brief: Brief
+    resolved: ResolvedRequest
     model: ModelFolder
     spec: ModelSpec
     device: torch.device
@@ -76,13 +84,13 @@ def prepare(
     or disk.
     """
     spec = spec_of(model)
-    brief = settle(request, spec, _size_of(request, pictures, spec))
-    cache = parse_cache(brief.request.cache or "none", spec)
+    resolved = resolve(request, spec, _size_of(request, pictures, spec))
+    cache = parse_cache(resolved.request.cache or "none", spec)
     chosen = choose_device(device)
     folder = ShotFolder(out)
     if not folder.taken():  # a shot that is resumed has taken some of its space already
-        require_space(out, brief.request.frames * brief.width * brief.height * _BYTES_PER_PIXEL, "the shot")
-    return Job(brief, model, spec, chosen, cache, folder, find_loras(request.loras))
+        require_space(out, resolved.request.frames * resolved.width * resolved.height * _BYTES_PER_PIXEL, "the shot")
+    return Job(resolved, model, spec, chosen, cache, folder, find_loras(request.loras))
 
 
 def run(
@@ -109,7 +117,7 @@ def run(
     Where memory runs out, the job is tried once more with the next leaner placement; finished sections stay then too.
     An error thrown into the iterator counts as one that happened inside.
     """
-    folder, brief = job.folder, job.brief
+    folder, resolved = job.folder, job.resolved
     if folder.taken() and not resume:
         raise EngineError(Code.FOLDER_TAKEN, path=str(folder.root))
     base_memory()  # what the process holds before any network is loaded
@@ -118,24 +126,26 @@ def run(
     model = {"weights": fingerprint(job.model), "settings": _digest(job.spec)}
     if job.loras:
         model["loras"] = json.dumps({lora.name: lora.sha256 for lora in job.loras}, sort_keys=True)
-    if job.spec.trained_orders and brief.plan.order not in job.spec.trained_orders:
+    if job.spec.trained_orders and resolved.plan.order not in job.spec.trained_orders:
         trained = " and ".join(job.spec.trained_orders)
-        yield Progress(f"this model was trained for {trained} order; in {brief.plan.order} order it may drift or jump")
+        yield Progress(
+            f"this model was trained for {trained} order; in {resolved.plan.order} order it may drift or jump"
+        )
     families = families or Families()
 
-    def revision() -> Brief | None:
-        nonlocal brief
+    def revision() -> ResolvedRequest | None:
+        nonlocal resolved
         request = revised() if revised is not None else None
         if request is None:
             return None
-        brief = settle(request, job.spec, (brief.width, brief.height))
-        return brief
+        resolved = resolve(request, job.spec, (resolved.width, resolved.height))
+        return resolved
 
-    def attempt(leaner: int) -> Generator[Event]:
-        speed = Speed(brief.request.speed)
-        extent = extent_of(brief.plan.made, job.spec, brief.plan.grid.window, (brief.width, brief.height))
+    def attempt(retry: int) -> Generator[Event]:
+        speed = Speed(resolved.request.speed)
+        extent = extent_of(resolved.plan.made, job.spec, resolved.plan.grid.window, (resolved.width, resolved.height))
         placed = place_model(
-            job.model, job.spec, extent, job.device, limit=memory.limit, leaner=leaner, eighth=speed is Speed.FAST
+            job.model, job.spec, extent, job.device, limit=memory.limit, retry=retry, int8_weights=speed is Speed.FAST
         )
         if said := _told(placed, job.device, memory.limit):
             yield Progress(said)
@@ -143,7 +153,7 @@ def run(
         family = families.open(job.model, job.spec, job.device, job.cache, placed.placement, job.loras, kernels)
         with Account(placed, job.device) as account:
             shot = Shot(
-                brief,
+                resolved,
                 family,
                 folder,
                 model=model["weights"],
@@ -154,7 +164,7 @@ def run(
                 cache=EncodingCache(cache_home() / "encodings", _encoders(job, model, placed)),
             )
             if shot.complete():
-                yield Finished(brief.request.frames, 0.0, folder.movie.name)
+                yield Finished(resolved.request.frames, 0.0, folder.movie.name)
             else:
                 yield from shot.events()
         if save_latents is not None:
@@ -164,14 +174,14 @@ def run(
     with folder_lock(folder.lock, folder.root):
         stored = folder.stored_request()
         if stored is None:
-            folder.begin(brief.request, model, {sha256: picture.data for sha256, picture in pictures.items()})
+            folder.begin(resolved.request, model, {sha256: picture.data for sha256, picture in pictures.items()})
         else:
-            _require_same(folder, stored, brief.request, model, () if revised is None else AMENDABLE)
-            if stored[0] != brief.request:
-                folder.amend(brief.request)
+            _require_same(folder, stored, resolved.request, model, () if revised is None else AMENDABLE)
+            if stored[0] != resolved.request:
+                folder.amend(resolved.request)
         try:
             with memory_faults(job.device, "making the shot"):  # where nothing closer by says during what
-                yield from attempt(memory.leaner)
+                yield from attempt(memory.retry)
             return
         except EngineError as error:
             if error.code is not Code.OUT_OF_MEMORY:
@@ -182,7 +192,7 @@ def run(
         families.close()
         yield Progress("out of memory; trying once more with less at a time")
         with memory_faults(job.device, "making the shot"):
-            yield from attempt(memory.leaner + 1)
+            yield from attempt(memory.retry + 1)
 
 
 def _size_of(request: ShotRequest, pictures: Mapping[str, BoardPicture], spec: ModelSpec) -> tuple[int, int]:
@@ -196,7 +206,7 @@ def _size_of(request: ShotRequest, pictures: Mapping[str, BoardPicture], spec: M
 
 def _encoders(job: Job, model: Mapping[str, str], placed: Placed) -> str:
     """Everything beside its content that decides how a prompt or board is encoded."""
-    return json.dumps([model, job.device.type, placed.placement.halved])
+    return json.dumps([model, job.device.type, placed.placement.half_precision])
 
 
 def extent_of(sections: Sequence[PlannedSection], spec: ModelSpec, window: int, size: tuple[int, int]) -> Extent:
@@ -221,9 +231,14 @@ def _told(placed: Placed, device: torch.device, limit: int | None) -> str:
 
 
 def _digest(spec: ModelSpec) -> str:
-    """A digest of everything a `shotpack.json` may change about how a shot is made."""
-    described = json.dumps(dataclasses.asdict(spec) | {"title": "", "licence": ""}, sort_keys=True)
-    return hashlib.sha256(described.encode()).hexdigest()
+    """A digest of everything a `shotpack.json` may change about how a shot is made, as 0.1.0 made it."""
+    described = dataclasses.asdict(spec) | {"title": "", "licence": ""}
+    described = {_STORED_NAMES.get(name, name): value for name, value in described.items()}
+    if (times := described.pop("first_section_steps")) in (1, 2):
+        described["first_twice"] = times == 2
+    else:
+        described["first_section_steps"] = times
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def _require_same(

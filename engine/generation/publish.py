@@ -20,7 +20,7 @@ from ..media.images import to_bytes
 from ..media.movie import movie_by_frames
 from ..protocol import Progress, Section
 from .record import shot_record
-from .resolve import Brief
+from .resolve import ResolvedRequest
 from .shot_folder import ShotFolder
 from .time_left import Clock
 
@@ -31,10 +31,17 @@ class Publisher:
     """Writes the files of one shot; with `provisional` also the frames that the next section may still blend."""
 
     def __init__(
-        self, brief: Brief, family: Family, folder: ShotFolder, model: str, clock: Clock, *, provisional: bool
+        self,
+        resolved: ResolvedRequest,
+        family: Family,
+        folder: ShotFolder,
+        model: str,
+        clock: Clock,
+        *,
+        provisional: bool,
     ) -> None:
         """`model` is the model's fingerprint."""
-        self._brief = brief
+        self._resolved = resolved
         self._family = family
         self._folder = folder
         self._model = model
@@ -60,7 +67,7 @@ class Publisher:
             self._folder.commit_seam(planned.number, seams.waiting)
         return self._section(planned, files, provisional)
 
-    def told_again(self, planned: PlannedSection, *, newest: bool) -> Section:
+    def replay_section(self, planned: PlannedSection, *, newest: bool) -> Section:
         """The event of a section that an earlier run has made; only the newest one's seam can still be blended."""
         files = [path for block in planned.decode.final for path in self._paths(self._folder.frames, block)]
         waiting = self._folder.provisional / f"{planned.number:04d}"
@@ -69,11 +76,11 @@ class Publisher:
         return self._section(planned, files, provisional)
 
     def _section(self, planned: PlannedSection, files: list[Path], provisional: list[Path]) -> Section:
-        changed = self._brief.frames_of(_span(planned))
+        changed = self._resolved.frames_of(_span(planned))
         return Section(
             section=planned.section,
             index=planned.number + 1,
-            of=len(self._brief.plan.made),
+            of=len(self._resolved.plan.made),
             first=changed.start + 1,
             count=len(changed),
             files=tuple(path.relative_to(self._folder.root).as_posix() for path in files),
@@ -82,33 +89,35 @@ class Publisher:
 
     def _paths(self, folder: Path, natives: range) -> list[Path]:
         """The files in `folder` of the shot's frames that show the model's frames `natives`."""
-        wanted = self._brief.request.frames
-        return [folder / frame_name(frame + 1, wanted) for frame in self._brief.frames_of(natives)]
+        wanted = self._resolved.request.frames
+        return [folder / frame_name(frame + 1, wanted) for frame in self._resolved.frames_of(natives)]
 
     def _write(self, folder: Path, first: int, pixels: torch.Tensor) -> list[Path]:
         """Write the model's frames from `first` on, (1, 3, F, H, W), as the shot's frames that show them."""
-        conform, wanted = self._brief.conform, self._brief.request.frames
-        shown = self._brief.frames_of(range(first, first + pixels.shape[2]))
+        conform, wanted = self._resolved.conform, self._resolved.request.frames
+        shown = self._resolved.frames_of(range(first, first + pixels.shape[2]))
         picked = to_bytes(pixels[0, :, [conform.native_of(frame) - first for frame in shown]]) if shown else ()
         named = ((frame_name(frame + 1, wanted), picture) for frame, picture in zip(shown, picked, strict=True))
         return write_frames(folder, named, self._facts(first))
 
     def _facts(self, native: int) -> dict[str, str]:
         """What the PNGs of the section that holds the model's frame `native` say of its making, in all runs alike."""
-        request, plan = self._brief.request, self._brief.plan
+        request, plan = self._resolved.request, self._resolved.plan
         made, _ = self._folder.facts(plan.by_section[plan.grid.owner(native)].number)
         model = Path(request.model).name  # where it lies is nobody else's business
         made_by = {"prompt": made.prompt, "seed": request.seed, "model": model, "model_sha256": self._model}
         boards = {str(board.frame): board.image for board in request.boards}
-        settings = {"steps": made.steps, "solver": str(self._brief.solver), "schedule": request.schedule}
+        settings = {"steps": made.steps, "solver": str(self._resolved.solver), "schedule": request.schedule}
         return {
             "Software": "Shotpack",
             "Description": made.prompt,
             "shotpack": json.dumps({**made_by, **settings, "boards": boards}, ensure_ascii=False),
         }
 
-    def finish(self, brief: Brief, circumstances: Mapping[str, Any], asked: Callable[[], bool]) -> Iterator[Progress]:
-        """Write the movie, and the record of the shot as `brief`, which may have been amended, made it.
+    def finish(
+        self, resolved: ResolvedRequest, circumstances: Mapping[str, Any], asked: Callable[[], bool]
+    ) -> Iterator[Progress]:
+        """Write the movie, and the record of the shot as `resolved`, which may have been amended, made it.
 
         `asked` is called after each frame of the movie: where somebody wants to be heard it is told at once how far it
         is. Closed before its end, it leaves no movie, and no record.
@@ -116,18 +125,18 @@ class Publisher:
         yield from self._write_movie(asked)
         family = self._family
         model = {
-            "name": Path(self._brief.request.model).name,
+            "name": Path(self._resolved.request.model).name,
             "family": family.spec.family,
             "sha256": self._model,
         }
-        self._folder.finish(shot_record(brief, model, family.device, self._clock, self._folder, circumstances))
+        self._folder.finish(shot_record(resolved, model, family.device, self._clock, self._folder, circumstances))
 
     def _write_movie(self, asked: Callable[[], bool]) -> Iterator[Progress]:
         yield Progress("writing the movie")
-        wanted = self._brief.request.frames
+        wanted = self._resolved.request.frames
         frames = [self._folder.frames / frame_name(frame, wanted) for frame in range(1, wanted + 1)]
         told, percent = time.monotonic(), 0
-        with closing(movie_by_frames(self._folder.movie, frames, self._brief.exact_fps)) as writing:
+        with closing(movie_by_frames(self._folder.movie, frames, self._resolved.exact_fps)) as writing:
             while True:
                 with self._clock.measure("movie"):  # and not what passes while somebody else has the turn
                     written = next(writing, None)

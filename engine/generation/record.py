@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..protocol import to_json
-from .resolve import Brief
+from .resolve import ResolvedRequest
 from .shot_folder import ShotFolder
 from .time_left import Clock
 
@@ -18,7 +18,7 @@ _PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy", "pill
 
 
 def shot_record(
-    brief: Brief,
+    resolved: ResolvedRequest,
     model: dict[str, str],
     device: torch.device,
     clock: Clock,
@@ -29,16 +29,16 @@ def shot_record(
 
     Times are seconds, sizes bytes.
     """
-    plan = brief.plan
+    plan = resolved.plan
     sections = [
         {**to_json(section), "latents": f"checkpoint/latents-{planned.number:04d}.safetensors"}
         | {"decoded_latents": len(planned.decode.latents), "seconds": seconds}
         | to_json(made)
-        for section, planned in zip(brief.section_plans(), plan.made, strict=True)
+        for section, planned in zip(resolved.section_plans(), plan.made, strict=True)
         for made, seconds in (folder.facts(planned.number),)
     ]
     return {
-        "request": to_json(brief.request),
+        "request": to_json(resolved.request),
         "model": model,
         "plan": {"model_frames": plan.frames, "sections": sections},
         "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},

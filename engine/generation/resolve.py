@@ -33,7 +33,7 @@ CONTEXT_MAXIMUM = 256
 
 
 @dataclass(frozen=True)
-class Directions:
+class SectionSettings:
     """How one section is made: what an artist may still change before the section is begun."""
 
     prompt: str
@@ -46,7 +46,7 @@ AMENDABLE = ("prompt", "prompts", "steps", "guidance")
 
 
 @dataclass(frozen=True)
-class Brief:
+class ResolvedRequest:
     """A request with nothing left open, and its plan. Frames in `plan` are the model's own, counted from 0."""
 
     request: ShotRequest
@@ -68,9 +68,9 @@ class Brief:
     negative: str | None
     """What is to be avoided; None where guidance is not classifier-free or does nothing."""
 
-    def directions(self, section: int) -> Directions:
+    def section_settings(self, section: int) -> SectionSettings:
         """How the section at place `section` in time is to be made."""
-        return Directions(self.prompts[section], self.steps, self.guidance)
+        return SectionSettings(self.prompts[section], self.steps, self.guidance)
 
     @property
     def exact_fps(self) -> Fraction:
@@ -94,7 +94,7 @@ class Brief:
         return SectionPlan(planned.section, frames.start + 1, frames.stop, self.prompts[planned.section])
 
 
-def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]) -> Brief:
+def resolve(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]) -> ResolvedRequest:
     """Fill in what `request` leaves open from `spec`, check every value and draw the plan.
 
     `default_size` is the (width, height) that fits what the shot starts from. Raises EngineError naming the first
@@ -132,10 +132,10 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
         boards=sorted(boards),
         lead=lead_in(spec, grid, len(pictures), clip=bool(request.clip)),
     )
-    steps = -(-(request.steps or spec.steps) // spec.stages) * spec.stages
+    steps = -(-(request.steps or spec.steps) // spec.pyramid_stages) * spec.pyramid_stages
     speed = Speed(_choice("speed", request.speed, [*Speed]))
     guidance = spec.guidance if request.guidance is None else request.guidance
-    settled = replace(
+    complete = replace(
         request,
         fps=fps,
         width=width,
@@ -150,8 +150,8 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
         negative=request.negative or spec.negative,
     )
     by_latent = {latent: boards[frame] for latent, frame in _latent_frames(plan, sorted(boards))}
-    return Brief(
-        request=settled,
+    return ResolvedRequest(
+        request=complete,
         width=width,
         height=height,
         steps=steps,
@@ -163,7 +163,7 @@ def settle(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int])
         board_images=by_latent,
         start_images=pictures,
         prompts=_prompts(request, conform, grid, plan.sections),
-        negative=settled.negative if (guidance if spec.classifier_free else request.cfg) > 1 else None,
+        negative=complete.negative if (guidance if spec.classifier_free else request.cfg) > 1 else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The generation loop: a brief in, typed events out, section by section, committed as it goes.
+"""The generation loop: a resolved request in, typed events out, section by section, committed as it goes.
 
 A generator: nothing happens between two events but the work that leads to the next one, so whoever reads the events
 pauses by not asking and cancels by closing. Killed at any instant, the same call goes on at the first unfinished
@@ -25,7 +25,7 @@ from .encode import Encoder, Encodings
 from .encoding_cache import EncodingCache
 from .preview import section_jpeg
 from .publish import Publisher
-from .resolve import Brief
+from .resolve import ResolvedRequest
 from .shot_folder import SampledSection, ShotFolder
 from .time_left import Clock
 
@@ -33,17 +33,17 @@ _PREVIEW_INTERVAL_S = 0.5
 
 
 class Shot:
-    """One shot in the making: its brief, its model and its folder, which must have been begun."""
+    """One shot in the making: its request, its model and its folder, which must have been begun."""
 
     def __init__(
         self,
-        brief: Brief,
+        resolved: ResolvedRequest,
         family: Family,
         folder: ShotFolder,
         *,
         model: str,
         watched: bool = True,
-        revised: Callable[[], Brief | None] = lambda: None,
+        revised: Callable[[], ResolvedRequest | None] = lambda: None,
         circumstances: Callable[[], Mapping[str, Any]] = dict,
         asked: Callable[[], bool] = lambda: False,
         cache: EncodingCache,
@@ -52,23 +52,23 @@ class Shot:
         end, what the shot's record says of its memory and kernels.
 
         `watched` says that somebody looks on while the shot is made: then there are Preview events, at most two a
-        second, and provisional frames on disk. `revised` is asked before each section for a brief that differs in what
+        second, and provisional frames on disk. `revised` is asked before each section for one that differs in what
         may change (`AMENDABLE`), or None. `asked` tells, after each of the movie's frames, whether somebody wants to be
         heard.
         """
-        self._brief = brief
-        self._plan = brief.plan
+        self._resolved = resolved
+        self._plan = resolved.plan
         self._family = family
         self._folder = folder
         self._watched = watched
         self._revised = revised
         self._circumstances = circumstances
         self._asked = asked
-        self._aside: tuple[PlannedSection, Future[torch.Tensor]] | None = None
+        self._decoding: tuple[PlannedSection, Future[torch.Tensor]] | None = None
         """The section that is decoded while the next one is sampled."""
         self.clock = Clock()
-        self._encoder = Encoder(brief, family, folder, model, self.clock, cache)
-        self._publisher = Publisher(brief, family, folder, model, self.clock, provisional=watched)
+        self._encoder = Encoder(resolved, family, folder, model, self.clock, cache)
+        self._publisher = Publisher(resolved, family, folder, model, self.clock, provisional=watched)
 
     @torch.inference_mode()
     def events(self) -> Iterator[Event]:
@@ -81,11 +81,11 @@ class Shot:
         done = self._done()
         yield self._started(done)
         for planned in plan.made[:done]:
-            yield self._publisher.told_again(planned, newest=planned.number == done - 1)
+            yield self._publisher.replay_section(planned, newest=planned.number == done - 1)
         with memory_faults(self._family.device, "encoding the prompt and boards"):
             encodings = yield from self._encoder.encode()
         yield Progress("loading the transformer")
-        generator = torch.Generator("cpu").manual_seed(self._brief.request.seed)
+        generator = torch.Generator("cpu").manual_seed(self._resolved.request.seed)
         boards = self._boards(encodings, generator)
         history = self._history(boards)
         self._restore(history, done, generator)
@@ -96,17 +96,17 @@ class Shot:
                     sampled = folder.load_latents(planned.number)
                     generator.set_state(sampled.generator_state)
                 else:
-                    if (brief := self._revised()) is not None:
-                        encodings = yield from self._take_up(brief)
+                    if (resolved := self._revised()) is not None:
+                        encodings = yield from self._amended(resolved)
                     sampled = yield from self._sample(planned, encodings, history, generator)
                 history.add(planned, sampled.latents)
-                yield from self._settle(wanted=True)
+                yield from self._publish_decoded(wanted=True)
                 yield from self._decode(planned, history)
         finally:
-            if self._aside is not None:
-                wait([self._aside[1]])  # the memory it takes must be free before anybody goes on
-        yield from self._publisher.finish(self._brief, self._circumstances(), self._asked)
-        yield Finished(self._brief.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
+            if self._decoding is not None:
+                wait([self._decoding[1]])  # the memory it takes must be free before anybody goes on
+        yield from self._publisher.finish(self._resolved, self._circumstances(), self._asked)
+        yield Finished(self._resolved.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
 
     def complete(self) -> bool:
         """Whether the shot is finished and every frame of it is still there."""
@@ -114,28 +114,28 @@ class Shot:
 
     def export_latents(self, path: Path) -> None:
         """Save all latents of the finished shot, untrimmed (`ShotFolder.export_latents`)."""
-        lead = self._lead(self._encoder.start(), torch.Generator("cpu").manual_seed(self._brief.request.seed))
+        lead = self._lead(self._encoder.start(), torch.Generator("cpu").manual_seed(self._resolved.request.seed))
         by_time = sorted(self._plan.made, key=lambda planned: planned.section)
         start = [lead[latent] for latent in self._plan.lead.history]
         self._folder.export_latents(path, start, [planned.number for planned in by_time])
 
-    def _take_up(self, brief: Brief) -> Generator[Event, None, Encodings]:
-        """Go on by another brief: from now on, also after a kill."""
-        self._folder.amend(brief.request)
-        self._brief = self._encoder.brief = brief
+    def _amended(self, resolved: ResolvedRequest) -> Generator[Event, None, Encodings]:
+        """Go on by another request: from now on, also after a kill."""
+        self._folder.amend(resolved.request)
+        self._resolved = self._encoder.resolved = resolved
         with memory_faults(self._family.device, "encoding the prompt and boards"):
             return (yield from self._encoder.encode())
 
     def _started(self, done: int) -> Started:
-        brief = self._brief
+        resolved = self._resolved
         return Started(
             order=self._plan.order,
-            sections=brief.section_plans(),
-            frames=brief.request.frames,
-            width=brief.width,
-            height=brief.height,
-            fps=brief.fps,
-            steps=brief.steps,
+            sections=resolved.section_plans(),
+            frames=resolved.request.frames,
+            width=resolved.width,
+            height=resolved.height,
+            fps=resolved.fps,
+            steps=resolved.steps,
             done=done,
         )
 
@@ -156,17 +156,17 @@ class Shot:
         """
         latents = history.clip(planned.decode.latents)
         history.forget(planned)
-        if self._family.decodes_aside and planned is not self._plan.made[-1]:
-            self._aside = planned, self._family.decode_aside(latents)
+        if self._family.decodes_async and planned is not self._plan.made[-1]:
+            self._decoding = planned, self._family.decode_async(latents)
             return
         yield self._published(planned, lambda: self._family.decode(latents))
 
-    def _settle(self, *, wanted: bool) -> Iterator[Event]:
+    def _publish_decoded(self, *, wanted: bool) -> Iterator[Event]:
         """Publish the section that was decoded aside, if there is one: once it is done, or where it is `wanted` now."""
-        if self._aside is None or not (wanted or self._aside[1].done()):
+        if self._decoding is None or not (wanted or self._decoding[1].done()):
             return
-        planned, decoding = self._aside
-        self._aside = None
+        planned, decoding = self._decoding
+        self._decoding = None
         yield self._published(planned, decoding.result)
 
     def _published(self, planned: PlannedSection, decoded: Callable[[], torch.Tensor]) -> Event:
@@ -181,17 +181,17 @@ class Shot:
         """The latents before the shot by their number, as its sections see them."""
         if start is None:
             return {}
-        frames = torch.split(self._family.take_up(start, generator), 1, dim=2)
+        frames = torch.split(self._family.prepare_start(start, generator), 1, dim=2)
         return dict(zip(self._plan.lead.latents, frames, strict=True))
 
     def _boards(self, encodings: Encodings, generator: torch.Generator) -> dict[int, torch.Tensor]:
         """All latents that are given and not made, by their number."""
         lead = self._lead(encodings.start, generator)
-        images = self._brief.board_images.items()
+        images = self._resolved.board_images.items()
         return lead | {latent: encodings.latents[image] for latent, image in images if latent not in lead}
 
     def _history(self, boards: Mapping[int, torch.Tensor]) -> History:
-        shape = self._family.spec.latent_shape(1, self._brief.height, self._brief.width)
+        shape = self._family.spec.latent_shape(1, self._resolved.height, self._resolved.width)
         return History(self._plan, boards, torch.zeros(shape))
 
     def _restore(self, history: History, done: int, generator: torch.Generator) -> None:
@@ -226,41 +226,41 @@ class Shot:
         generator: torch.Generator,
     ) -> Generator[Event, None, SampledSection]:
         """Denoise one section and commit its latents."""
-        brief, family = self._brief, self._family
-        made = brief.directions(planned.section)
+        resolved, family = self._resolved, self._family
+        made = resolved.section_settings(planned.section)
         began = time.monotonic()
-        shape = family.spec.latent_shape(self._plan.grid.window, brief.height, brief.width)
+        shape = family.spec.latent_shape(self._plan.grid.window, resolved.height, resolved.width)
         noise = torch.randn(shape, generator=generator, dtype=torch.float32)
         first = self._plan.own_latents(planned).start
         denoising = Denoising(
             context=history.context(planned),
             text=encodings.texts[made.prompt],
-            negative=encodings.texts[brief.negative] if brief.negative is not None else None,
-            vision=None if planned.anchor is None else encodings.visions.get(brief.board_images[planned.anchor]),
+            negative=encodings.texts[resolved.negative] if resolved.negative is not None else None,
+            vision=None if planned.anchor is None else encodings.visions.get(resolved.board_images[planned.anchor]),
             guidance=made.guidance,
-            cfg=brief.request.cfg,
+            cfg=resolved.request.cfg,
             number=planned.number,
             beside_board=self._plan.beside_board(planned),
-            solver=brief.solver,
-            steps=brief.steps,
-            pins={latent - first: encodings.latents[brief.board_images[latent]] for latent in planned.pins},
+            solver=resolved.solver,
+            steps=resolved.steps,
+            pins={latent - first: encodings.latents[resolved.board_images[latent]] for latent in planned.pins},
         )
         with memory_faults(family.device, "loading the transformer"):
             steps = family.denoise(denoising, noise, generator)
-        of = family.spec.steps_of(planned.number, brief.steps)
+        of = family.spec.steps_of(planned.number, resolved.steps)
         latents = noise
         shown = 0.0
         for _ in range(of):
             with memory_faults(family.device, "sampling"), self.clock.measure("step"):
                 denoised = next(steps)
             latents = denoised.latents
-            steps_left = of - denoised.step + brief.steps * (len(self._plan.made) - planned.number - 1)
+            steps_left = of - denoised.step + resolved.steps * (len(self._plan.made) - planned.number - 1)
             left = self.clock.seconds_left(steps_left, len(self._plan.made) - planned.number)
             yield Step(planned.section, denoised.step, of, left)
             if self._watched and time.monotonic() - shown >= _PREVIEW_INTERVAL_S:
                 shown = time.monotonic()
                 yield Preview(planned.section, denoised.step, section_jpeg(denoised.estimate, family.spec.preview))
-            yield from self._settle(wanted=False)
+            yield from self._publish_decoded(wanted=False)
         sampled = SampledSection(latents.cpu(), generator.get_state(), made, time.monotonic() - began)
         with self.clock.measure("disk"):
             self._folder.commit_latents(planned.number, sampled)

@@ -30,7 +30,7 @@ import safetensors
 from ..errors import Code, EngineError
 from ..media.files import disk_faults, make_folder, sweep_parts, whole_file, write_whole
 from ..protocol import ShotRequest, from_json, to_json
-from .resolve import Directions
+from .resolve import SectionSettings
 
 if TYPE_CHECKING:  # whether a folder is taken is asked before torch is there, which takes seconds
     import torch
@@ -46,7 +46,7 @@ class SampledSection:
     """(1, C, window, H, W) float32."""
     generator_state: torch.Tensor
     """State of the noise generator after this section's draw, uint8."""
-    made: Directions
+    made: SectionSettings
     """How it was made; the shot's request may have changed since."""
     seconds: float
     """What sampling took."""
@@ -168,13 +168,13 @@ class ShotFolder:
         tensors = _load(self._latents(number))
         return SampledSection(tensors["latents"], tensors["generator"], *self.facts(number))
 
-    def facts(self, number: int) -> tuple[Directions, float]:
+    def facts(self, number: int) -> tuple[SectionSettings, float]:
         """How section `number` was made, and what sampling took in seconds; its tensors are not read."""
         path = self._latents(number)
         with _opened(path) as file:
             metadata = file.metadata() or {}
         try:
-            return from_json(Directions, json.loads(metadata["made"])), float(metadata["seconds"])
+            return from_json(SectionSettings, json.loads(metadata["made"])), float(metadata["seconds"])
         except (KeyError, ValueError, EngineError) as fault:
             raise _damaged(path, fault) from fault
 

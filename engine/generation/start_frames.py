@@ -38,4 +38,4 @@ def lead_in(spec: ModelSpec, grid: Grid, pictures: int, *, clip: bool) -> LeadIn
     if clip:
         latents = (pictures - 1) // grid.stride * grid.window
         return LeadIn(-latents, range(1 - latents, 1))
-    return LeadIn(-1, range(0, 1)) if spec.first_apart else BOARD_LEAD
+    return LeadIn(-1, range(0, 1)) if spec.separate_first_latent else BOARD_LEAD

@@ -47,16 +47,16 @@ class NetworkFamily(ABC):
         self._loras = loras
         self._decoding = ThreadPoolExecutor(1, "decode")
         self._stream: torch.cuda.Stream | None = None
-        if placement.aside and device.type == "cuda":
+        if placement.async_decode and device.type == "cuda":
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._networks = Networks(components, device, placement, loading)
 
     @property
-    def decodes_aside(self) -> bool:
+    def decodes_async(self) -> bool:
         """Whether a section is to be decoded while the next one is sampled."""
-        return self._placement.aside
+        return self._placement.async_decode
 
-    def decode_aside(self, latents: torch.Tensor) -> Future[torch.Tensor]:
+    def decode_async(self, latents: torch.Tensor) -> Future[torch.Tensor]:
         """`decode` in a thread and, on a graphics card, a stream of its own; one at a time."""
         self._vae()  # two threads must not load at once
         if self._stream is not None:
@@ -97,7 +97,7 @@ class NetworkFamily(ABC):
 
     def _speed_up(self, transformer: Any, blocks: Sequence[Any]) -> None:
         """Let the transformer, whose repeated blocks are `blocks`, run as placement and kernels say."""
-        if self._placement.eighth:
+        if self._placement.int8_weights:
             from .speed.quantize import (
                 store_in_eight_bits,  # its library takes a while to import, and few cards need it
             )

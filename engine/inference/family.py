@@ -76,12 +76,12 @@ class Family(Protocol):
     def encode_start(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
         """Encode what precedes a shot, a board or a clip's frames in time order, each as for `encode_latent`.
 
-        (1, C, T, H/s, W/s) float32: the first frame's latent, then the history's (`ModelSpec.first_apart`); a single
-        one where the board is both.
+        (1, C, T, H/s, W/s) float32: the first frame's latent, then the history's (`ModelSpec.separate_first_latent`);
+        a single one where the board is both.
         """
         ...
 
-    def take_up(self, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def prepare_start(self, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """What the sections see of an encoded start, which a family may noise with `generator`: shaped like it."""
         ...
 
@@ -97,11 +97,11 @@ class Family(Protocol):
         ...
 
     @property
-    def decodes_aside(self) -> bool:
+    def decodes_async(self) -> bool:
         """Whether memory allows that a section is decoded while the next one is sampled."""
         ...
 
-    def decode_aside(self, latents: torch.Tensor) -> Future[torch.Tensor]:
+    def decode_async(self, latents: torch.Tensor) -> Future[torch.Tensor]:
         """`decode`, while the caller goes on; one at a time, and to be waited for before the family is let go."""
         ...
 

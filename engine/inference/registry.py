@@ -57,7 +57,7 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
     if facts.order:
         given.setdefault("trained_orders", (facts.order,))
     if family == HELIOS_MID.family and "is_cfg_zero_star" not in folder.flags:
-        given["traits"] = ()
+        given["variant"] = ()
     return replace(_SPECS[family], title=facts.title or folder.name, starts=folder.starts, **given)
 
 
@@ -121,18 +121,18 @@ def place_model(
     device: torch.device,
     *,
     limit: int | None = None,
-    leaner: int = 0,
-    eighth: bool = False,
+    retry: int = 0,
+    int8_weights: bool = False,
 ) -> Placed:
     """Where the model's networks are to live on `device` for sections of `extent`, using at most `limit` bytes of it.
 
-    `leaner` and `eighth` as in `place`. Raises EngineError `model_damaged`.
+    `retry` and `int8_weights` as in `place`. Raises EngineError `model_damaged`.
     """
     try:
         demand = _FAMILIES[spec.family].demand(folder.components, spec, extent, device)
     except (WeightsError, OSError, LookupError, TypeError, ValueError) as fault:
         raise folder.damage(f"its parts cannot be measured ({' '.join(str(fault).split())[:160]})") from fault
-    return place(demand, measure_room(device, limit), leaner=leaner, eighth=eighth)
+    return place(demand, measure_room(device, limit), retry=retry, int8_weights=int8_weights)
 
 
 def kernels_for(

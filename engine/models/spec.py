@@ -104,27 +104,27 @@ class ModelSpec:
 
     # Where families differ from released FramePack.
     starts: tuple[Start, ...] = (Start.BOARD,)
-    first_apart: bool = False
+    separate_first_latent: bool = False
     """The first frame has a latent of its own, beside the history's: a board is a still clip that has just ended."""
     boards_within: bool = True
     """Whether boards may lie anywhere in a shot, or only at its start."""
-    sees: bool = True
+    uses_image_encoder: bool = True
     """Whether an image encoder looks at the boards."""
     classifier_free: bool = False
     """`guidance` is classifier-free: away from the negative prompt, at twice the time where it is above 1. Else it is
     distilled into the weights, and `cfg` stands beside it."""
     negative: str = ""
     """The negative prompt where the artist gives none and guidance wants one."""
-    stages: int = 1
+    pyramid_stages: int = 1
     """Resolutions that a section is denoised at, one after the other; steps are shared evenly."""
-    first_twice: bool = False
-    """The section made first takes twice the steps."""
-    traits: tuple[str, ...] = ()
+    first_section_steps: int = 1
+    """How many times the steps of any other the section made first takes."""
+    variant: tuple[str, ...] = ()
     """What else the family's own file must know of these weights."""
 
     def steps_of(self, number: int, steps: int) -> int:
         """Steps of the section that is made as number `number` (from 0), where a section takes `steps`."""
-        return 2 * steps if self.first_twice and number == 0 else steps
+        return self.first_section_steps * steps if number == 0 else steps
 
     def shift_of(self, *, beside_board: bool) -> FlowShift:
         """The shift of a section's noise levels, by whether a board lies in it or beside it."""

@@ -1,4 +1,4 @@
-"""The HTTP application: every call of design section 5, each a few lines over store and foreman."""
+"""The HTTP application: every call of design section 5, each a few lines over store and scheduler."""
 
 # No postponed annotations here: FastAPI reads those of functions inside `create_app`, where it could not look up names.
 
@@ -36,7 +36,7 @@ from .schemas import (
 from .service import Service
 from .sse import stream
 from .storage.store import JobRecord, StoreError
-from .uploads import PictureShelf
+from .uploads import Uploads
 
 JobId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", pattern="^[A-Za-z0-9_-]{1,64}$")]
@@ -77,7 +77,7 @@ def create_app(service: Service) -> FastAPI:
     def engine() -> EngineOut:
         """Version, devices and memory, models, and how many jobs are in each state."""
         counts = {str(state): count for state, count in service.store.counts().items()}
-        leases = service.foreman.leases()
+        leases = service.scheduler.leases()
         workers = [WorkerOut(**vars(state) | {"pid": None}) for state in service.pool.workers()]
         return EngineOut(
             version=service.version,
@@ -102,15 +102,15 @@ def create_app(service: Service) -> FastAPI:
         A lease by client, begun anew by asking again; it ends by itself. Without a body: until `unpark` without one.
         """
         if lease is None:
-            service.foreman.park()
+            service.scheduler.park()
         else:
-            service.foreman.park(lease.client, lease.seconds)
+            service.scheduler.park(lease.client, lease.seconds)
         return engine()
 
     @app.post("/v1/engine/unpark", responses=_says(413, 422))
     def unpark(lease: Annotated[Unparking | None, Body()] = None) -> EngineOut:
         """Put the weights back and go on, unless another client still needs the devices."""
-        service.foreman.unpark(lease.client if lease else "")
+        service.scheduler.unpark(lease.client if lease else "")
         return engine()
 
     @app.post(
@@ -121,7 +121,7 @@ def create_app(service: Service) -> FastAPI:
     )
     async def add_image(request: Request) -> ImageOut:
         """Take in a PNG or JPEG; the answer's `image` names it in a job's boards."""
-        return await service.shelf.take(request)
+        return await service.uploads.take(request)
 
     @app.post("/v1/jobs", status_code=201, responses=_says(409, 413, 422) | _SENT_BEFORE)
     def add_job(job: Annotated[NewJob, Body()], response: Response, key: Key = None) -> JobOut:
@@ -129,7 +129,7 @@ def create_app(service: Service) -> FastAPI:
         try:
             sent = service.sent_before(job, key)
             if sent is None:
-                faults = [*_picture_faults(job, service.shelf), *_prompt_faults(job.prompts, job.frames)]
+                faults = [*_picture_faults(job, service.uploads), *_prompt_faults(job.prompts, job.frames)]
                 faults += [*service.model_faults(job), *service.lora_faults(job)]
                 if faults:
                     raise Refused(422, "bad_request", "The request cannot be done", faults)
@@ -157,7 +157,7 @@ def create_app(service: Service) -> FastAPI:
             **_out(record).model_dump(),
             key=record.key,
             starred=record.starred,
-            step=service.foreman.step(record.id),
+            step=service.scheduler.step(record.id),
             **vars(snapshot(number, events, shed=service.is_shed(record))),
         )
 
@@ -165,7 +165,7 @@ def create_app(service: Service) -> FastAPI:
     def remove_job(record: Known) -> None:
         """Remove a job that has ended, with its files."""
         try:
-            service.foreman.remove(record.id)
+            service.scheduler.remove(record.id)
         except StoreError as refused:
             raise Refused(409, "state_conflict", str(refused)) from refused
 
@@ -188,17 +188,17 @@ def create_app(service: Service) -> FastAPI:
     @app.post("/v1/jobs/{job}/pause", responses=_says(404, 409, 422))
     def pause(record: Known) -> JobOut:
         """Pause after the present step, or before the job begins."""
-        return act(service.foreman.pause, record)
+        return act(service.scheduler.pause, record)
 
     @app.post("/v1/jobs/{job}/resume", responses=_says(404, 409, 422))
     def resume(record: Known) -> JobOut:
         """Go on. For a job that failed or was cancelled a new job is made that begins with all that it had made."""
-        return act(service.foreman.resume, record)
+        return act(service.scheduler.resume, record)
 
     @app.post("/v1/jobs/{job}/cancel", responses=_says(404, 409, 422))
     def cancel(record: Known) -> JobOut:
         """Give up after the present step; finished sections stay."""
-        return act(service.foreman.cancel, record)
+        return act(service.scheduler.cancel, record)
 
     def told(last: int, job: str | None) -> StreamingResponse:
         newest = service.store.last_number()
@@ -274,7 +274,7 @@ def _document(app: FastAPI) -> None:
     app.openapi_schema = made
 
 
-def _picture_faults(job: NewJob, shelf: PictureShelf) -> list[Fault]:
+def _picture_faults(job: NewJob, uploads: Uploads) -> list[Fault]:
     """What is wrong with the boards and the clip beyond their form."""
     frames = [board.frame for board in job.boards]
     faults = []
@@ -285,10 +285,10 @@ def _picture_faults(job: NewJob, shelf: PictureShelf) -> list[Fault]:
     for number, board in enumerate(job.boards):
         if board.frame > job.frames:
             faults.append(Fault(where=f"body.boards.{number}.frame", what="the shot is shorter than that"))
-        if not shelf.claim(board.image):
+        if not uploads.claim(board.image):
             faults.append(Fault(where=f"body.boards.{number}.image", what="send the picture to /v1/images first"))
     for number, image in enumerate(job.clip):
-        if not shelf.claim(image):
+        if not uploads.claim(image):
             faults.append(Fault(where=f"body.clip.{number}", what="send the picture to /v1/images first"))
     return faults
 

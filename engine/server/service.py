@@ -1,4 +1,4 @@
-"""The server's parts put together: store, pool, foreman, broker, and the few questions that need several of them."""
+"""The server's parts put together: store, pool, scheduler, broker, and the few questions that need several of them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..protocol import PromptAt, Start
 from .broker import Broker
 from .jobs.job_folders import JobFolders
 from .jobs.retention import Retention, Rule
-from .jobs.scheduler import Foreman
+from .jobs.scheduler import Scheduler
 from .schemas import Fault, JobChange, NewJob
 from .storage.states import State
 from .storage.store import JobRecord, JobStore, StoreError
-from .uploads import PictureShelf
+from .uploads import Uploads
 from .workers.pool import Pool
 
 _RECENT = 400
@@ -44,21 +44,23 @@ class Service:
         self.pool = pool
         self.store = _open_store(home / "jobs.db")
         self.broker = Broker()
-        self.shelf = PictureShelf(home / "images")
+        self.uploads = Uploads(home / "images")
         self.folders = JobFolders(home / "jobs")
         self.folders.put_back(lambda: {record.id for record in self.store.jobs()})
-        self.foreman = Foreman(self.store, pool, home, self.broker.pass_on, self.broker.pass_live, folders=self.folders)
-        self.retention = Retention(home, self.store, self.foreman, self.folders, self.shelf, rule or Rule())
+        self.scheduler = Scheduler(
+            self.store, pool, home, self.broker.pass_on, self.broker.pass_live, folders=self.folders
+        )
+        self.retention = Retention(home, self.store, self.scheduler, self.folders, self.uploads, rule or Rule())
 
     def start(self) -> None:
         """Go on with what was interrupted and set the workers going."""
-        self.foreman.start()
+        self.scheduler.start()
         self.retention.start()
 
     def stop(self) -> None:
         """End the workers; what they made is on disk, and what they were making is queued again at the next start."""
         self.retention.stop()
-        self.foreman.stop()
+        self.scheduler.stop()
         self.pool.stop()
         self.store.close()
 
@@ -111,11 +113,11 @@ class Service:
 
     def sent_before(self, job: NewJob, key: str | None) -> JobRecord | None:
         """The job that was made of this under the same key. Raises KeyTakenError where it was something else."""
-        return self.foreman.sent_before(key, job.digest())
+        return self.scheduler.sent_before(key, job.digest())
 
     def submit(self, job: NewJob, key: str | None) -> tuple[JobRecord, bool]:
         """Queue a shot; returns its job and whether that is new. Raises KeyTakenError."""
-        return self.foreman.submit(job.request(), job.name, key, job.digest())
+        return self.scheduler.submit(job.request(), job.name, key, job.digest())
 
     def change(self, record: JobRecord, change: JobChange) -> JobRecord:
         """Rename, move in the queue, or ask for something else: all of it or, with StoreError, nothing.
@@ -132,7 +134,7 @@ class Service:
             if change.before is not None:
                 self.store.place_before(job, None if change.before == "end" else change.before)
 
-        return self.foreman.change(job, asked, name=change.name, starred=change.starred, place=place)
+        return self.scheduler.change(job, asked, name=change.name, starred=change.starred, place=place)
 
     def is_shed(self, record: JobRecord) -> bool:
         """Whether a job ended early and its provisional frames are gone; nobody asks for those of a finished one."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
             ...
 
 
-class PictureShelf:
+class Uploads:
     """The folder of pictures, by SHA-256; nobody but this class makes names in it."""
 
     def __init__(self, folder: Path) -> None:

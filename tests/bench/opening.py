@@ -1,7 +1,7 @@
 """Opening Blender beside an engine with a past: how soon the shot of the file shows among 200 finished ones.
 
 The home is filled through the engine's own store: 200 shots of 300 frames, each with its events, of which the last one
-has its frames on the disk. What is measured is Blender's side without bpy, from waking the desk to the shot's record.
+has its frames on the disk. What is measured is Blender's side without bpy, from waking the client to the shot's record.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import statistics
 import time
 from pathlib import Path
 
-from engine.client.engine_client import Desk, Where
+from engine.client.engine_client import EngineClient, EngineLocation
 from engine.client.shot import Shot
 from engine.protocol import Finished, Progress, Queued, Section, SectionPlan, ShotRequest, Started
 from engine.server.storage.states import State
@@ -39,15 +39,15 @@ def rows(folder: Path, quick: bool) -> list[Row]:
 
 
 def _opened(engine: Serving, job: str, folder: Path) -> float:
-    desk, shot = Desk(), Shot("shot", "shot", folder, FRAMES, job)
+    client, shot = EngineClient(), Shot("shot", "shot", folder, FRAMES, job)
     begun = time.perf_counter()
-    desk.wake(Where(ROOT, ROOT, engine.home))
-    desk.follow(shot)
+    client.wake(EngineLocation(ROOT, ROOT, engine.home))
+    client.follow(shot)
     while not shot.pictures:
         time.sleep(_TICK)
-        desk.poll(0.002)  # as Blender's timer does
+        client.poll(0.002)  # as Blender's timer does
     seconds = time.perf_counter() - begun
-    desk.close()
+    client.close()
     return seconds
 
 

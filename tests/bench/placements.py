@@ -66,7 +66,7 @@ def eight_bits(folder: Path, shots: int) -> list[Row]:
         return np.stack([shoot(trial, find_model("sketch"), folder / name, "cpu") for trial in trials]) / 255
 
     plain, near = frames("plain"), {}
-    with patch.object(job, "place_model", lambda *_, **__: Placed(Placement(eighth=True), 0, fits=True)):
+    with patch.object(job, "place_model", lambda *_, **__: Placed(Placement(int8_weights=True), 0, fits=True)):
         near["int8"] = frames("int8")
         with patch.object(eight_bits_module, "store_in_eight_bits", cast):
             near["float8"] = frames("float8")

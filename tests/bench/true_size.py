@@ -115,7 +115,7 @@ def _under_cap(folders: dict[str, Path], size: Size, device: torch.device, cap: 
             min(1.0, cap * GIB / torch.cuda.get_device_properties(0).total_memory)
         )
     demand = HunyuanFramePack.demand(folders, RELEASED, extent, device)
-    placed = place(demand, room, eighth=speed is Speed.FAST)
+    placed = place(demand, room, int8_weights=speed is Speed.FAST)
     work = HunyuanFramePack.attention(folders, RELEASED, extent, device)
     kernels = choose_kernels(work, speed, placed.placement)
     family = HunyuanFramePack(folders, RELEASED, device, placement=placed.placement, kernels=kernels)

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.desktop.window import BLENDER, Desk
+from tests.desktop.window import BLENDER, EngineClient
 
 pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender with a window")
 
 
 def test_a_drawn_panel_becomes_a_shot_above_it(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Path(__file__).with_name("storyboarding.py"))
+    client = EngineClient(tmp_path, Path(__file__).with_name("storyboarding.py"))
     try:
-        (shot,) = desk.wait_for(lambda status: status.get("shots"))
+        (shot,) = client.wait_for(lambda status: status.get("shots"))
         assert (shot["scene"], shot["channel"], shot["span"]) == ("Edit", 2, [1, 49])
-        desk.wait_for(lambda status: status["shots"][0]["roles"] == ["final"])
-        desk.screenshot("5-storyboarding.png")
+        client.wait_for(lambda status: status["shots"][0]["roles"] == ["final"])
+        client.screenshot("5-storyboarding.png")
     finally:
-        desk.close()
+        client.close()
     for picture in (Path(shot["folder"]) / "board.png", tmp_path / "viewport.png"):
         shows_the_drawing(picture)
 

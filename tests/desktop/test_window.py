@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.desktop.window import BLENDER, ROOT, Desk
+from tests.desktop.window import BLENDER, ROOT, EngineClient
 
 BUTTON_BELOW_TOP = 265
 """Pixels from the top of the sidebar to the middle of Generate, with one board strip and a prompt."""
@@ -17,28 +17,28 @@ pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender wi
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    folder = tmp_path_factory.mktemp("desk")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
+    folder = tmp_path_factory.mktemp("client")
     shutil.copytree(ROOT / "samples" / "panels", folder / "panels")
     shutil.copy(ROOT / "samples" / "storyboard.blend", folder / "storyboard.blend")
-    opened = Desk(folder, ROOT / "samples" / "window.py", folder / "storyboard.blend")
+    opened = EngineClient(folder, ROOT / "samples" / "window.py", folder / "storyboard.blend")
     yield opened
     opened.close()
 
 
-def test_a_shot_is_made_by_one_click(desk: Desk) -> None:
-    status = desk.wait_for(lambda status: status.get("category") == "Shotpack" and status)
+def test_a_shot_is_made_by_one_click(client: EngineClient) -> None:
+    status = client.wait_for(lambda status: status.get("category") == "Shotpack" and status)
     time.sleep(1)
-    desk.screenshot("1-panel.png")
+    client.screenshot("1-panel.png")
     x, y, width, height = status["sidebar"]
-    desk.click(x + width / 2 - 20, y + height - BUTTON_BELOW_TOP)
-    (shot,) = desk.wait_for(lambda status: status["shots"])
+    client.click(x + width / 2 - 20, y + height - BUTTON_BELOW_TOP)
+    (shot,) = client.wait_for(lambda status: status["shots"])
     assert (shot["channel"], shot["span"]) == (2, [1, 121])
-    desk.screenshot("2-placed.png")
-    desk.wait_for(lambda status: "section" in status["shots"][0]["roles"])
-    desk.screenshot("3-filling.png")
-    desk.wait_for(lambda status: status["shots"][0]["state"] == "finished")
-    (shot,) = desk.status()["shots"]
+    client.screenshot("2-placed.png")
+    client.wait_for(lambda status: "section" in status["shots"][0]["roles"])
+    client.screenshot("3-filling.png")
+    client.wait_for(lambda status: status["shots"][0]["state"] == "finished")
+    (shot,) = client.status()["shots"]
     assert shot["roles"] == ["final"]
     time.sleep(1)
-    desk.screenshot("4-finished.png")
+    client.screenshot("4-finished.png")

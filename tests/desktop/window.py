@@ -25,7 +25,7 @@ MODEL = "tiny"
 LIMIT = 300.0
 
 
-class Desk:
+class EngineClient:
     """One Blender window in which `script` runs; `status` is what it writes into its first argument."""
 
     def __init__(self, folder: Path, script: Path, *arguments: object) -> None:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from engine.client.connection import Connection
-from engine.client.engine_client import Desk, EngineState, Where
+from engine.client.engine_client import EngineClient, EngineLocation, EngineState
 from engine.client.launcher import Engine, adopt, find_or_start, start
 from engine.client.session import Session
 from engine.client.shot import Shot
@@ -215,14 +215,14 @@ def test_a_refusal_names_what_is_wrong_and_nothing_else(engine):
 
 
 def test_another_machine_is_not_asked_while_blender_stays_offline():
-    desk = Desk()
-    desk.wake(Where(PYTHON, ROOT, ROOT, remote="http://studio.example:8188", online=False))
+    client = EngineClient()
+    client.wake(EngineLocation(PYTHON, ROOT, ROOT, remote="http://studio.example:8188", online=False))
     begun = time.monotonic()
-    while desk.state is not EngineState.ENDED:
-        desk.poll(0.01)
+    while client.state is not EngineState.ENDED:
+        client.poll(0.01)
         assert time.monotonic() - begun < 10
-    desk.close()
-    assert desk.fault.code is Code.REMOTE_OFFLINE
+    client.close()
+    assert client.fault.code is Code.REMOTE_OFFLINE
 
 
 def test_a_shot_comes_whole_from_an_engine_that_does_not_share_the_folder(engine, tmp_path):
@@ -231,33 +231,33 @@ def test_a_shot_comes_whole_from_an_engine_that_does_not_share_the_folder(engine
     asked = {"boards": [[1, "board.png"]], "model": "tiny", "prompt": "w5", "frames": 37}
     request = json.dumps(asked | {"width": 64, "height": 64, "steps": 3})
     shot = Shot("a-shot", "Panel", tmp_path, 37, request=request)
-    desk = Desk()
-    desk.wake(Where(PYTHON, ROOT, ROOT, remote=engine.connection.url, token=engine.ready["token"]))
-    desk.send(shot)
-    desk.park(True)
+    client = EngineClient()
+    client.wake(EngineLocation(PYTHON, ROOT, ROOT, remote=engine.connection.url, token=engine.ready["token"]))
+    client.send(shot)
+    client.park(True)
 
     def until(reached: Callable[[], object]) -> None:
         begun = time.monotonic()
         while not reached():
-            desk.poll(0.01)
+            client.poll(0.01)
             assert time.monotonic() - begun < LIMIT, shot
             time.sleep(0.01)
 
-    until(lambda: shot.job and desk.job(shot) is not None)
+    until(lambda: shot.job and client.job(shot) is not None)
     parked = engine.connection.engine()["parked_by"]
-    assert [lease["client"] for lease in parked] == [desk.client]
+    assert [lease["client"] for lease in parked] == [client.client]
     assert 0 < parked[0]["seconds_left"] <= 30
-    desk.park(False)
+    client.park(False)
     until(lambda: shot.complete)
     assert shot.fault is None
     assert len(list(tmp_path.glob("00*.png"))) == 37
-    desk.close()
-    late, thief = Desk(), Shot("another", "Panel", tmp_path / "stolen", 37, shot.job, confirmed=False)
+    client.close()
+    late, thief = EngineClient(), Shot("another", "Panel", tmp_path / "stolen", 37, shot.job, confirmed=False)
     again = Shot("a-shot", "Panel", tmp_path / "again", 37, shot.job, confirmed=False)
-    late.wake(Where(PYTHON, ROOT, ROOT, remote=engine.connection.url, token=engine.ready["token"]))
+    late.wake(EngineLocation(PYTHON, ROOT, ROOT, remote=engine.connection.url, token=engine.ready["token"]))
     late.follow(thief)
     late.follow(again)
-    desk = late
+    client = late
     until(lambda: again.complete and thief.fault is not None)
     assert thief.fault.code is Code.JOB_UNKNOWN
     assert not thief.folder.exists()

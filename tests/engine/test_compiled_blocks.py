@@ -63,7 +63,7 @@ def test_which_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not compiles(Speed.EXACT)
     assert not compiles(Speed.BALANCED)
     assert not compiles(placement=Placement(transformer=Stay.STREAMED))
-    assert compiles(placement=Placement(eighth=True))
+    assert compiles(placement=Placement(int8_weights=True))
     assert not compiles(device="cpu")
     monkeypatch.setattr(kernels_module, "find_spec", lambda _: None)
     assert not compiles(), "no triton"

@@ -83,7 +83,7 @@ STAGES = [
     ("begin", 2, "loading the transformer"),
     ("decode", 1, "decoding"),
     ("decode", 2, "decoding"),
-    ("take_up", 1, "making the shot"),
+    ("prepare_start", 1, "making the shot"),
 ]
 
 
@@ -100,7 +100,7 @@ def test_memory_runs_out_once(
     placements: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            job, "place_model", lambda *a, leaner=0, **k: placements.append(leaner) or PLACE(*a, leaner=leaner, **k)
+            job, "place_model", lambda *a, retry=0, **k: placements.append(retry) or PLACE(*a, retry=retry, **k)
         )
         events = make(tmp_path / "starved")
     assert placements == [0, 1]
@@ -137,7 +137,7 @@ def test_memory_runs_out_for_good(
 
 # In the middle of a section: what is done of it is lost, and nothing else.
 
-HALVED = Placement(Stay.IN_TURN, Stay.IN_TURN, Stay.IN_TURN, halved=True)
+HALVED = Placement(Stay.IN_TURN, Stay.IN_TURN, Stay.IN_TURN, half_precision=True)
 """A leaner placement that gives other numbers: by them one sees which sections were made under it."""
 
 
@@ -181,7 +181,7 @@ def place_as(monkeypatch: pytest.MonkeyPatch, leaner: Placement | None) -> list[
 
     def placed(*args: object, **settings: object) -> Placed:
         answer = PLACE(*args, **settings)
-        if leaner is not None and settings["leaner"]:
+        if leaner is not None and settings["retry"]:
             answer = Placed(leaner, answer.peak, fits=True)
         taken.append(answer.placement)
         return answer

@@ -62,22 +62,22 @@ def test_every_placement_gives_the_same_frames(as_usual: np.ndarray, tmp_path: P
 
 def test_half_precision_is_near(as_usual: np.ndarray, tmp_path: Path) -> None:
     """The last resort of a short CPU: bfloat16 all over, which random weights forgive less than trained ones."""
-    frames = make(tmp_path / "halved", Placement(*[Stay.IN_TURN] * 3, halved=True))
+    frames = make(tmp_path / "half_precision", Placement(*[Stay.IN_TURN] * 3, half_precision=True))
     error = np.mean(((frames.astype(float) - as_usual) / 255) ** 2)
     assert 20 < -10 * np.log10(error) < 80
 
 
 def test_eight_bits_are_near(as_usual: np.ndarray, tmp_path: Path) -> None:
-    frames = make(tmp_path / "eighth", Placement(Stay.IN_TURN, eighth=True))
+    frames = make(tmp_path / "int8_weights", Placement(Stay.IN_TURN, int8_weights=True))
     error = np.mean(((frames.astype(float) - as_usual) / 255) ** 2)
     assert 30 < -10 * np.log10(error) < 80
-    streamed = make(tmp_path / "streamed", replace(STREAMED, tile=0, eighth=True))
+    streamed = make(tmp_path / "streamed", replace(STREAMED, tile=0, int8_weights=True))
     assert np.array_equal(streamed, frames), "where they wait does not matter"
 
 
 def test_eight_bits_are_eight_bits() -> None:
     model = open_folder(TINY)
-    family = HunyuanFramePack(model.components, RELEASED, torch.device("cpu"), placement=Placement(eighth=True))
+    family = HunyuanFramePack(model.components, RELEASED, torch.device("cpu"), placement=Placement(int8_weights=True))
     transformer = family._transformer()
     blocks = [*transformer.transformer_blocks, *transformer.single_transformer_blocks]
     weights = [p for block in blocks for p in block.parameters() if p.dim() == 2]
@@ -178,9 +178,11 @@ def test_tiers(released: dict[str, Path], gigabytes: int, encoders: Stay, transf
 def test_fast_keeps_it_there_in_eight_bits(released: dict[str, Path], gigabytes: int, transformer: Stay) -> None:
     """Where speed goes first 13 billion numbers of 8 bits stay on a card of 24 GB; one of 48 needs no such thing."""
     room = Room("cuda", gigabytes * GIB, 64 * GIB)
-    placed = place(released_demand(released), room, eighth=True)
-    assert (placed.placement.transformer, placed.placement.eighth, placed.fits) == (transformer, True, True)
-    assert not place(released_demand(released), Room("cuda", 48 * GIB, 64 * GIB), eighth=True).placement.eighth
+    placed = place(released_demand(released), room, int8_weights=True)
+    assert (placed.placement.transformer, placed.placement.int8_weights, placed.fits) == (transformer, True, True)
+    assert not place(
+        released_demand(released), Room("cuda", 48 * GIB, 64 * GIB), int8_weights=True
+    ).placement.int8_weights
 
 
 def test_other_devices(released: dict[str, Path]) -> None:
@@ -192,8 +194,8 @@ def test_other_devices(released: dict[str, Path]) -> None:
     on_cpu = hunyuan_demand(
         released, RELEASED, Extent(768, 512, tokens_of(768, 512), 18), "cpu", transformer_bytes=4, other_bytes=4
     )
-    assert place(on_cpu, Room("cpu", 40 * GIB, 40 * GIB, GIB // 2)).placement.halved
-    assert not place(on_cpu, Room("cpu", 96 * GIB, 96 * GIB, GIB // 2)).placement.halved
+    assert place(on_cpu, Room("cpu", 40 * GIB, 40 * GIB, GIB // 2)).placement.half_precision
+    assert not place(on_cpu, Room("cpu", 96 * GIB, 96 * GIB, GIB // 2)).placement.half_precision
 
 
 @pytest.mark.parametrize(("width", "height"), [(768, 512), (416, 960), (640, 384)])

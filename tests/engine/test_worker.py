@@ -1,4 +1,4 @@
-"""Real worker processes under the foreman: shots come out as without a server, whoever is killed or paused."""
+"""Real worker processes under the scheduler: shots come out as without a server, whoever is killed or paused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from engine.media.boards import open_board
 from engine.media.files import make_folder
 from engine.models.folder import open_folder
 from engine.protocol import Board, Event, Finished, Progress, ShotRequest
-from engine.server.jobs.scheduler import Foreman
+from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore
 from engine.server.workers.local_pool import LocalPool
@@ -60,7 +60,7 @@ REQUEST = ShotRequest(
 
 
 class Shop:
-    """A store, a foreman and one real worker, in `home`."""
+    """A store, a scheduler and one real worker, in `home`."""
 
     def __init__(self, home: Path) -> None:
         for folder in ("jobs", "images", "logs"):
@@ -69,15 +69,15 @@ class Shop:
         self.store = JobStore(home / "jobs.db")
         self.pool = LocalPool(["cpu"], home / "logs")
         self.live: list[tuple[str, str]] = []
-        self.foreman = Foreman(self.store, self.pool, home, lambda _event: None, self._passed)
-        self.foreman.start()
+        self.scheduler = Scheduler(self.store, self.pool, home, lambda _event: None, self._passed)
+        self.scheduler.start()
 
     def _passed(self, job: str, event: dict[str, Any]) -> None:
         self.live.append((job, event["event"]))
 
     def add(self, request: ShotRequest = REQUEST) -> str:
         job = self.store.add(request, "").id
-        self.foreman.submitted(job)
+        self.scheduler.submitted(job)
         return job
 
     def wait(self, fits: Callable[[], bool]) -> None:
@@ -95,7 +95,7 @@ class Shop:
         return stored + [name for of, name in self.live if of == job]
 
     def frames(self, job: str) -> list[bytes]:
-        return [path.read_bytes() for path in sorted((self.foreman.folder(job) / "frames").glob("*.png"))]
+        return [path.read_bytes() for path in sorted((self.scheduler.folder(job) / "frames").glob("*.png"))]
 
     def kill_worker(self) -> None:
         pid = self.pool.workers()[0].pid
@@ -164,12 +164,12 @@ def test_a_killed_worker_costs_no_finished_section(shop, undisturbed):
 def test_pausing_stands_still_and_going_on_changes_nothing(shop, undisturbed):
     job = shop.add()
     shop.wait_for_event(job, "step", 2)
-    shop.foreman.pause(job)
+    shop.scheduler.pause(job)
     shop.wait(lambda: shop.store.job(job).state is State.PAUSED)
     count = len(shop.names(job))
     time.sleep(1.0)
     assert len(shop.names(job)) == count
-    shop.foreman.resume(job)
+    shop.scheduler.resume(job)
     shop.wait_for_event(job, "finished")
     assert pixels(shop.frames(job)) == pixels(undisturbed)
 
@@ -178,10 +178,10 @@ def test_cancelling_keeps_what_is_finished_and_frees_the_worker(shop):
     job, other = shop.add(), shop.add(ShotRequest(**{**vars(REQUEST), "frames": 1}))
     shop.wait_for_event(job, "section")
     steps = shop.names(job).count("step")
-    shop.foreman.cancel(job)
+    shop.scheduler.cancel(job)
     shop.wait_for_event(job, "cancelled")
     assert shop.names(job).count("step") <= steps + 3  # what it did before it heard of it
-    assert list((shop.foreman.folder(job) / "checkpoint").glob("latents-*"))
+    assert list((shop.scheduler.folder(job) / "checkpoint").glob("latents-*"))
     assert shop.store.events(job=job)[-1].event == {"event": "cancelled", "done": 1}
     shop.wait_for_event(other, "finished")
 
@@ -220,12 +220,12 @@ def test_the_store_can_be_read_while_a_worker_computes(shop, tmp_path):
     shop.wait_for_event(job, "step")
     with sqlite3.connect(f"file:{tmp_path / 'jobs.db'}?mode=ro", uri=True) as other:
         assert other.execute("SELECT state FROM jobs").fetchone()[0] == "running"
-    shop.foreman.cancel(job)
+    shop.scheduler.cancel(job)
     shop.wait_for_event(job, "cancelled")
 
 
 def test_the_next_jobs_order_is_not_read_by_the_one_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The foreman hands out the next job the moment it hears of the end, which may be before the worker is through."""
+    """The scheduler hands out the next job the moment it hears of the end, perhaps before the worker is through."""
     reports, lines = os.pipe()
     worker = Worker("cpu", lines)
     following = Make("b" * 16, str(tmp_path), REQUEST, {})
@@ -290,7 +290,7 @@ class Bench:
     def _name(report: Report) -> str:
         """`step`, `paused`, or the first word of what a progress event says."""
         if not isinstance(report, Happened):
-            return report.say
+            return report.kind
         name = report.event.get("stage", report.event["event"])
         return str(name).partition(" ")[0].strip(",;")
 

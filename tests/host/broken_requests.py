@@ -26,13 +26,13 @@ def main(broken: Path) -> None:
     runtime, problems = part("operators.runtime"), part("operators.problems")
     shot = runtime.shot_of(meta.shotpack.shot)
     found = [step_until(problems.of_engine), step_until(lambda: problems.of_shot(shot, None))]
-    tell(problems=[[problem.sentence, problem.advice] for problem in found], engine=runtime.desk._engine)
+    tell(problems=[[problem.sentence, problem.advice] for problem in found], engine=runtime.client._engine)
     broken.unlink()
     importlib.invalidate_caches()
     assert bpy.ops.shotpack.start_engine() == {"FINISHED"}
     step_until(lambda: shot.job)
     tell(problems=[found.sentence for found in (problems.of_engine(), problems.of_shot(shot, None)) if found], job=True)
-    engine = runtime.desk._engine
+    engine = runtime.client._engine
     bpy.ops.preferences.addon_disable(module=ADDON)
     engine.process.wait(30)
 

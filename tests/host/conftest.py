@@ -28,9 +28,9 @@ with av.open(sys.argv[1], "w") as file:
 def extension() -> Iterator[None]:
     studio.install()
     runtime = studio.part("operators.runtime")
-    runtime.the_desk()  # without a window nothing is done by itself before a script has asked for something
+    runtime.the_client()  # without a window nothing is done by itself before a script has asked for something
     yield
-    engine = runtime.the_desk()._engine
+    engine = runtime.the_client()._engine
     runtime.detach()
     if engine is not None:
         engine.process.wait(30)  # it ends by itself, because its pipe has closed
@@ -39,9 +39,9 @@ def extension() -> Iterator[None]:
 @pytest.fixture
 def scene(extension: None) -> Iterator[Any]:
     yield studio.new_file()
-    for shot in list(studio.part("operators.runtime").the_desk().shots.values()):
+    for shot in list(studio.part("operators.runtime").the_client().shots.values()):
         if shot.job and not shot.complete:
-            studio.part("operators.runtime").the_desk().act(shot, "cancel")
+            studio.part("operators.runtime").the_client().act(shot, "cancel")
     studio.part("operators.runtime").step()
 
 
@@ -63,15 +63,15 @@ def saved(scene: Any, tmp_path: Path) -> Any:
 @pytest.fixture(params=["here", "elsewhere"])
 def streamed(saved: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The same, for tests of frames that come: from an engine whose folder is here, and from one that shares none."""
-    desk_module = studio.part("engine.client.engine_client")
-    source, following = desk_module.Source, studio.part("operators.runtime").the_desk()._following
+    client_module = studio.part("engine.client.engine_client")
+    source, tracker = client_module.Source, studio.part("operators.runtime").the_client()._tracker
 
     def share(home: Path | None) -> None:
-        if following.source is not None:
-            following.source = source(following.source.connection, home)
+        if tracker.source is not None:
+            tracker.source = source(tracker.source.connection, home)
 
     if request.param == "elsewhere":
-        monkeypatch.setattr(desk_module, "Source", lambda connection, _home: source(connection, None))
+        monkeypatch.setattr(client_module, "Source", lambda connection, _home: source(connection, None))
         share(None)
     yield saved
     share(studio.part("operators.settings").home())

@@ -27,7 +27,7 @@ def film(file: Path) -> None:
     step_until(lambda: of_role(meta, "section"))
     bpy.ops.wm.save_mainfile()
     job = meta.shotpack.job
-    tell(job=job, engine=part("operators.runtime").desk._engine.ready["pid"])
+    tell(job=job, engine=part("operators.runtime").client._engine.ready["pid"])
     while True:
         part("operators.runtime").step()
         time.sleep(0.02)
@@ -41,14 +41,14 @@ def farm(file: Path) -> None:
     scene = bpy.context.scene
     scene.render.filepath = str(file.parent / "rendered.png")
     bpy.ops.render.render(write_still=True)
-    if runtime.desk is not None:  # it takes a moment
-        step_until(lambda: runtime.desk.state != "starting")
+    if runtime.client is not None:  # it takes a moment
+        step_until(lambda: runtime.client.state != "starting")
     (meta,) = shot_strips(scene)
     roles, directories = [each.shotpack.role for each in meta.strips], {each.directory for each in meta.strips}
     bpy.ops.wm.save_mainfile()
     tell(
         new=sorted(everything(file.parent) - before),
-        desk=runtime.desk is not None,
+        client=runtime.client is not None,
         engine=(part("operators.settings").home() / "engine.json").exists(),
         state=meta.shotpack.state,
         roles=roles,
@@ -68,7 +68,7 @@ def everything(place: Path) -> set[str]:
 
 def reopen(file: Path) -> None:
     """Open the file, as an artist would, and let the shot come to its end."""
-    part("operators.runtime").the_desk()  # as in a Blender with a window, where somebody may press a button
+    part("operators.runtime").the_client()  # as in a Blender with a window, where somebody may press a button
     bpy.ops.wm.open_mainfile(filepath=str(file))
     scene = bpy.context.scene
     (meta,) = shot_strips(scene)
@@ -81,7 +81,7 @@ def reopen(file: Path) -> None:
         missing=[str(path) for path in frames if not path.is_file()],
         span=[meta.frame_final_start, meta.frame_final_end],
     )
-    engine = part("operators.runtime").desk._engine
+    engine = part("operators.runtime").client._engine
     bpy.ops.preferences.addon_disable(module=ADDON)
     engine.process.wait(30)
 

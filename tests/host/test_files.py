@@ -55,14 +55,14 @@ def test_saved_while_it_fills_and_opened_again_it_completes(streamed, tmp_path):
 def test_finished_while_the_file_was_closed_it_is_filled_in(streamed):
     add_board(streamed, length=37)
     shot = generate(streamed).shotpack.shot
-    desk = part("operators.runtime").the_desk()
-    step_until(lambda: desk.shots[shot].job)
+    client = part("operators.runtime").the_client()
+    step_until(lambda: client.shots[shot].job)
     step_until(lambda: part("operators.timeline").find(shot)[0].shotpack.job)
-    job = desk.shots[shot].job
+    job = client.shots[shot].job
     path = bpy.data.filepath
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    step_until(lambda: {each["id"]: each["state"] for each in desk._connection().jobs()}[job] == "finished")
+    step_until(lambda: {each["id"]: each["state"] for each in client._connection().jobs()}[job] == "finished")
     bpy.ops.wm.open_mainfile(filepath=path)
     meta = step_until(lambda: finished(shot))
     assert len(meta.strips[0].elements) == 37
@@ -79,9 +79,9 @@ def test_saved_elsewhere_it_still_shows_its_frames(saved, tmp_path):
 
 
 def test_saved_for_the_first_time_while_frames_are_on_their_way_none_is_lost(scene, tmp_path, monkeypatch):
-    gatherer, timeline = part("engine.client.frame_fetcher").Gatherer, part("operators.timeline")
-    fetch, held = gatherer.fetch, []
-    monkeypatch.setattr(gatherer, "fetch", lambda *batch: held.append(batch))
+    fetcher, timeline = part("engine.client.frame_fetcher").FrameFetcher, part("operators.timeline")
+    fetch, held = fetcher.fetch, []
+    monkeypatch.setattr(fetcher, "fetch", lambda *batch: held.append(batch))
     add_board(scene, length=37)
     bpy.ops.ed.undo_push(message="board")
     shot = generate(scene).shotpack.shot
@@ -165,15 +165,15 @@ def full_after(files: int):
 def test_one_file_open_in_two_blenders_fills_one_folder(saved):
     add_board(saved, length=73)
     shot = generate(saved).shotpack.shot
-    runtime, desk_module = part("operators.runtime"), part("engine.client.engine_client")
+    runtime, client_module = part("operators.runtime"), part("engine.client.engine_client")
     first = runtime.shot_of(shot)
     step_until(lambda: first.job)
-    other = desk_module.Desk()
+    other = client_module.EngineClient()
     try:
         # The file was saved before its job had a name: opened and sent by another, it is no second job.
         second = type(first)(first.id, first.name, first.folder, first.frames, "", first.request)
         second.key = getattr(first, "key", "")
-        other.wake(runtime.where())
+        other.wake(runtime.engine_location())
         other.send(second)
         step_until(lambda: other.poll(0.01) is not None and second.job)
         assert second.job == first.job

@@ -38,9 +38,9 @@ def helios(installed, saved):
     """The engine has said what the model can."""
     runtime = part("operators.runtime")
     runtime.wake()
-    step_until(lambda: runtime.desk.state == "ready")
-    runtime.desk.ask()
-    step_until(lambda: "helios" in runtime.desk.about.get("starts", ()))
+    step_until(lambda: runtime.client.state == "ready")
+    runtime.client.ask()
+    step_until(lambda: "helios" in runtime.client.about.get("starts", ()))
     saved.shotpack.model = "helios"
     return saved
 

@@ -52,7 +52,7 @@ def test_a_killed_blenders_shot_waits_on_a_render_farm_and_completes_when_it_is_
         found = told(farm)
         assert farm.wait(60) == 0
     # A Blender without a window has opened and rendered the file: it has started, sent, fetched and moved nothing.
-    assert (found["desk"], found["engine"], found["timers"]) == (False, False, [])
+    assert (found["client"], found["engine"], found["timers"]) == (False, False, [])
     assert {name for name in found["new"] if "rendered" not in name} <= {"film.blend1"}
     assert (found["state"], found["directories"]) == ("running", ["//shots/panel-1/"])
     assert set(found["roles"]) == {"placeholder", "section"}

@@ -11,13 +11,13 @@ from tests.host.studio import ADDON, bpy, configure, part, step_until
 def models(scene):
     bpy.ops.shotpack.look_for_models()
     module = part("operators.models")
-    step_until(lambda: not module.shelf.busy)
+    step_until(lambda: not module.model_list.busy)
     yield module
     configure()
 
 
 def test_what_is_here_can_be_used(models):
-    states = {model.name: model.state for model in models.shelf.models}
+    states = {model.name: model.state for model in models.model_list.models}
     assert states["sketch"] == states["tiny"] == "installed"
     assert states["framepack-i2v"] == "missing"
     bpy.ops.shotpack.use_model(name="sketch")
@@ -34,4 +34,4 @@ def test_nothing_is_fetched_without_agreement(models):
             bpy.ops.shotpack.download_model(name="framepack-i2v", agreed=False)
     finally:
         bpy.context.preferences.system.use_online_access = online
-    assert not models.shelf.busy
+    assert not models.model_list.busy

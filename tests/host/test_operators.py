@@ -28,7 +28,7 @@ def problem(shot: str):
     """What the panel shows of a shot, once there is something."""
     runtime, problems = part("operators.runtime"), part("operators.problems")
     record = runtime.shot_of(shot)
-    return step_until(lambda: problems.of_shot(record, runtime.desk.job(record)))
+    return step_until(lambda: problems.of_shot(record, runtime.client.job(record)))
 
 
 def test_a_shot_taken_off_is_put_back_at_the_playhead(saved):
@@ -104,7 +104,7 @@ def loras_asked_for(scene):
 
 def test_loras_are_chosen_by_their_whole_names(saved, monkeypatch):
     saved.sequence_editor.active_strip = add_board(saved, length=37)
-    monkeypatch.setitem(part("operators.runtime").desk.about, "loras", ["ink", "ink 2", "my, haze"])
+    monkeypatch.setitem(part("operators.runtime").client.about, "loras", ["ink", "ink 2", "my, haze"])
     assert bpy.ops.shotpack.add_lora(name="ink 2") == {"FINISHED"}
     assert bpy.ops.shotpack.add_lora(name="my, haze") == {"FINISHED"}
     bpy.ops.shotpack.add_lora(name="my, haze")  # it is there already
@@ -121,7 +121,7 @@ def test_loras_are_chosen_by_their_whole_names(saved, monkeypatch):
 def test_a_file_of_an_earlier_version_keeps_its_loras(saved, monkeypatch):
     """It has them in words; what is a name as it stands is that name."""
     saved.sequence_editor.active_strip = add_board(saved, length=37)
-    monkeypatch.setitem(part("operators.runtime").desk.about, "loras", ["ink", "ink 2", "my haze", "8"])
+    monkeypatch.setitem(part("operators.runtime").client.about, "loras", ["ink", "ink 2", "my haze", "8"])
     saved.shotpack.speed, saved.shotpack.loras = "balanced", "ink 2, my haze:-0.5 ,8, tea 0.8"
     asked, shot = loras_asked_for(saved)
     assert [(each["name"], round(each["weight"], 3)) for each in asked] == [
@@ -161,14 +161,14 @@ def test_select_and_reveal(saved):
 def test_the_engine_is_stopped_and_started(saved):
     add_board(saved, length=37)
     finished(generate(saved))
-    desk = part("operators.runtime").desk
-    process = desk._engine.process
+    client = part("operators.runtime").client
+    process = client._engine.process
     assert bpy.ops.shotpack.stop_engine() == {"FINISHED"}
     step_until(lambda: process.poll() is not None)
-    assert desk.state == "off"
+    assert client.state == "off"
     assert part("operators.problems").of_engine() is None
     assert bpy.ops.shotpack.start_engine() == {"FINISHED"}
-    step_until(lambda: desk.state == "ready")
+    step_until(lambda: client.state == "ready")
 
 
 def everything_in_the_file():

@@ -95,7 +95,7 @@ def test_a_shot_that_failed_for_its_model_or_lora_is_sent_again_with_those_that_
     shot, runtime = followed[0], part("operators.runtime")
     failure = part("engine.protocol").Failed(code, CHOSEN[code])
     job = part("engine.client.session").Job(JOB, "failed", failure=failure)
-    monkeypatch.setattr(runtime.desk, "job", lambda asked: job if asked.job else None)
+    monkeypatch.setattr(runtime.client, "job", lambda asked: job if asked.job else None)
     strip(shot.id).shotpack.state = "failed"
     panel = drawn()
     assert "send the shot again" in panel.text
@@ -157,7 +157,7 @@ def kept(extension, monkeypatch):
     """What the preferences say under Keep Shots, by what the engine says of itself and what is set."""
 
     def said(about, state="ready", **chosen):
-        monkeypatch.setattr(part("operators.runtime"), "desk", types.SimpleNamespace(about=about, state=state))
+        monkeypatch.setattr(part("operators.runtime"), "client", types.SimpleNamespace(about=about, state=state))
         monkeypatch.setattr(part("panels.preferences"), "draw_models", lambda _layout: None)
         panel = Panel()
         wanted = {"keep_days": 0, "keep_gigabytes": 0, "remote": ""} | chosen
@@ -272,7 +272,7 @@ def test_a_shot_on_no_timeline_can_be_taken_off_the_list(saved, followed, monkey
 
 def test_a_shot_that_is_being_made_or_sent_is_not_taken_off_the_list(saved, followed, monkeypatch):  # noqa: F811
     runtime, session = part("operators.runtime"), part("engine.client.session")
-    monkeypatch.setattr(runtime.desk, "job", lambda shot: session.Job(JOB, "running") if shot.job else None)
+    monkeypatch.setattr(runtime.client, "job", lambda shot: session.Job(JOB, "running") if shot.job else None)
     followed[1].job = ""
     for shot in followed:
         saved.sequence_editor.strips.remove(strip(shot.id))
@@ -293,7 +293,7 @@ def test_a_shot_that_is_being_made_or_sent_is_not_taken_off_the_list(saved, foll
 def test_an_order_shows_at_once_and_its_button_is_grey(saved, followed, monkeypatch, action, said, grey, there):  # noqa: F811
     asleep(monkeypatch)
     runtime, job = part("operators.runtime"), part("engine.client.session").Job(JOB, "running")
-    monkeypatch.setattr(runtime.desk, "job", lambda shot: job if shot is followed[0] else None)
+    monkeypatch.setattr(runtime.client, "job", lambda shot: job if shot is followed[0] else None)
     saved.sequence_editor.strips.remove(strip(followed[1].id))
     assert said not in drawn().text
     assert drawn().grey == []

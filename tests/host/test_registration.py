@@ -46,13 +46,13 @@ def test_one_class_that_cannot_be_registered_leaves_nothing(extension, monkeypat
 
 
 def test_registered_once_more_it_refuses_and_goes_on_as_it_was(extension):
-    desk = part("operators.runtime").the_desk()
+    client = part("operators.runtime").the_client()
     with pytest.raises((RuntimeError, ValueError)):
         __import__(ADDON, fromlist=["register"]).register()
     assert hasattr(bpy.types.Scene, "shotpack")
     assert "SHOTPACK_OT_generate" in ours()
     assert len([each for each in bpy.app.handlers.load_post if ADDON in each.__module__]) == 1
-    assert part("operators.runtime").desk is desk
+    assert part("operators.runtime").client is client
 
 
 def test_a_name_that_windows_keeps_for_a_device_is_no_folders(scene, monkeypatch, tmp_path):
@@ -134,8 +134,8 @@ def test_a_full_disk_is_said_before_anything_is_begun(scene, monkeypatch):
 
 def test_the_engine_is_told_how_long_shots_are_kept(extension):
     preferences = bpy.context.preferences.addons[ADDON].preferences
-    where = part("operators.runtime").where
-    assert where().options == ()  # an engine of 0.1.0 knows no such option
+    location = part("operators.runtime").engine_location
+    assert location().options == ()  # an engine of 0.1.0 knows no such option
     preferences.keep_days, preferences.keep_gigabytes = 30, 200
-    assert where().options == ("--keep-days", "30", "--keep-gb", "200")
+    assert location().options == ("--keep-days", "30", "--keep-gb", "200")
     preferences.keep_days = preferences.keep_gigabytes = 0

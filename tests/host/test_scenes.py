@@ -30,8 +30,8 @@ def other(saved, tmp_path):
 def test_the_shots_of_a_scene_that_is_appended_are_followed_where_their_folders_may_be_used(other):
     file, near, far = other
     bring_in(file, link=False)
-    desk = part("operators.runtime").the_desk()
-    assert set(desk.shots) == {near}
+    client = part("operators.runtime").the_client()
+    assert set(client.shots) == {near}
     assert set(part("operators.adoption").left_alone) == {far}
     assert strip(far).shotpack.job == JOB
 
@@ -40,7 +40,7 @@ def test_those_of_a_scene_that_is_linked_are_that_files(other):
     file, _, _ = other
     bring_in(file, link=True)
     assert any(scene.library for scene in bpy.data.scenes)
-    assert not part("operators.runtime").the_desk().shots
+    assert not part("operators.runtime").the_client().shots
 
 
 def test_a_shot_that_is_in_two_scenes_is_selected_in_the_one_that_is_shown(saved, tmp_path):

@@ -168,13 +168,13 @@ def test_cancelled_it_keeps_what_is_finished_and_goes_on_when_asked(streamed):
 def test_paused_and_resumed(streamed):
     add_board(streamed, length=109)
     shot = generate(streamed).shotpack.shot
-    timeline, desk = part("operators.timeline"), part("operators.runtime").the_desk()
+    timeline, client = part("operators.timeline"), part("operators.runtime").the_client()
     step_until(lambda: timeline.find(shot)[0].shotpack.state == "running")
     bpy.ops.shotpack.pause(shot=shot)
     step_until(lambda: timeline.find(shot)[0].shotpack.state == "paused")
     bpy.ops.shotpack.resume(shot=shot)
     step_until(lambda: timeline.find(shot)[0].shotpack.state == "finished")
-    assert desk.shots[shot].complete
+    assert client.shots[shot].complete
 
 
 def test_a_killed_engine_is_one_sentence_and_one_click(saved):
@@ -182,7 +182,7 @@ def test_a_killed_engine_is_one_sentence_and_one_click(saved):
     shot = generate(saved).shotpack.shot
     timeline, runtime, problems = (part(f"operators.{name}") for name in ("timeline", "runtime", "problems"))
     step_until(lambda: of_role(timeline.find(shot)[0], "section"))
-    runtime.desk._engine.process.kill()
+    runtime.client._engine.process.kill()
     problem = step_until(problems.of_engine)
     assert problem.fix.operator == "shotpack.start_engine"
     assert bpy.ops.shotpack.start_engine() == {"FINISHED"}

@@ -18,7 +18,7 @@ from tests.host.test_shot import frames_of
 def sent(saved, monkeypatch):
     """Every start is offered; what goes to the engine is kept, and its own answer is what comes back."""
     monkeypatch.setattr(
-        part("engine.client.engine_client").Desk, "starts", lambda _desk, _model: ("board", "text", "clip")
+        part("engine.client.engine_client").EngineClient, "starts", lambda _client, _model: ("board", "text", "clip")
     )
     connection, jobs = part("engine.client.connection").Connection, []
     add_job = connection.add_job
@@ -246,13 +246,13 @@ def test_what_cannot_be_gone_on_from(saved, sent, tmp_path, movie):
 
 
 def test_the_panel_says_what_the_model_cannot(saved, monkeypatch):
-    desk, intent = part("operators.runtime").the_desk(), part("operators.generate").intent
+    client, intent = part("operators.runtime").the_client(), part("operators.generate").intent
     part("operators.runtime").wake()
-    step_until(lambda: "starts" in desk.about)
-    assert desk.about["starts"]["tiny"] == ["board"]
+    step_until(lambda: "starts" in client.about)
+    assert client.about["starts"]["tiny"] == ["board"]
     saved.shotpack.prompt, saved.shotpack.source = "w5 w2", "TEXT"
     about = {"models": ["tiny"], "starts": {"tiny": ["board"]}}
-    monkeypatch.setattr(desk, "about", about)
+    monkeypatch.setattr(client, "about", about)
     assert "All models here need a picture" in intent(bpy.context)
     about["starts"]["other"] = ["text"]
     about["models"].append("other")
@@ -266,15 +266,15 @@ def test_the_panel_says_what_the_model_cannot(saved, monkeypatch):
 
 
 def test_what_is_said_of_starts():
-    desk = part("engine.client.engine_client").Desk()
+    client = part("engine.client.engine_client").EngineClient()
     try:
-        assert desk.starts("") == ("board", "text", "clip")  # nothing is known yet
-        desk.about = {"models": ["tiny"]}
-        assert desk.starts("tiny") == ("board",)  # an older engine
-        desk.about = {"models": ["best", "tiny"], "starts": {"best": ["text"], "tiny": ["board"]}}
-        assert (desk.starts(""), desk.starts("tiny")) == (("text",), ("board",))
+        assert client.starts("") == ("board", "text", "clip")  # nothing is known yet
+        client.about = {"models": ["tiny"]}
+        assert client.starts("tiny") == ("board",)  # an older engine
+        client.about = {"models": ["best", "tiny"], "starts": {"best": ["text"], "tiny": ["board"]}}
+        assert (client.starts(""), client.starts("tiny")) == (("text",), ("board",))
     finally:
-        desk.close()
+        client.close()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.host.studio import FIXTURES, add_board, bpy, part, step_until
 from tests.host.test_shot import frames_of, generate
-from tests.host.test_trust import JOB, desk, stamped, strip  # noqa: F401  `desk` is a fixture
+from tests.host.test_trust import JOB, client, stamped, strip  # noqa: F401  `client` is a fixture
 
 
 class Clock:
@@ -27,11 +27,11 @@ class Clock:
 
 @pytest.fixture
 def followed(saved, tmp_path, monkeypatch):
-    """Two shots that are followed by a desk without an engine, and the records of both."""
+    """Two shots that are followed by a client without an engine, and the records of both."""
     runtime = part("operators.runtime")
     runtime.forget()
-    alone = runtime.Desk()
-    monkeypatch.setattr(runtime, "desk", alone)  # an engine that is there would say that it knows no such job
+    alone = runtime.EngineClient()
+    monkeypatch.setattr(runtime, "client", alone)  # an engine that is there would say that it knows no such job
     shot_type, shots = part("engine.client.shot").Shot, []
     for name in ("one", "two"):
         shot = stamped(saved, tmp_path / "shots" / name, job=JOB, name=name)
@@ -45,7 +45,7 @@ def no_room(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_shot_is_made_while_the_temporary_folder_is_full(saved, desk, monkeypatch):  # noqa: F811
+def test_a_shot_is_made_while_the_temporary_folder_is_full(saved, client, monkeypatch):  # noqa: F811
     refused, runtime = [], part("operators.runtime")
     monkeypatch.setattr(
         part("operators.previews").tempfile, "NamedTemporaryFile", lambda **_: refused.append(True) or no_room()
@@ -121,7 +121,7 @@ def test_a_desk_that_goes_wrong_is_asked_again(followed, monkeypatch):
         asked.append(True)
         raise KeyError("an event of a newer engine")
 
-    monkeypatch.setattr(runtime.desk, "poll", wrong)
+    monkeypatch.setattr(runtime.client, "poll", wrong)
     assert runtime._tick() > 0
     assert runtime._tick() > 0
     assert len(asked) == 2
@@ -130,7 +130,7 @@ def test_a_desk_that_goes_wrong_is_asked_again(followed, monkeypatch):
 @pytest.mark.parametrize("begun", ["will_render", "will_save"])
 def test_what_blender_never_says_the_end_of_holds_up_nothing_for_ever(followed, begun, monkeypatch):
     runtime, handlers, asked = part("operators.runtime"), part("operators.handlers"), []
-    monkeypatch.setattr(runtime.desk, "poll", lambda _seconds: asked.append(True) or [])
+    monkeypatch.setattr(runtime.client, "poll", lambda _seconds: asked.append(True) or [])
     getattr(handlers, begun)(bpy.context.scene if begun == "will_render" else "")
     for _ in range(3):
         runtime.step()
@@ -140,7 +140,7 @@ def test_what_blender_never_says_the_end_of_holds_up_nothing_for_ever(followed, 
 
 def test_a_render_that_ends_unheard_gives_the_device_back(followed, monkeypatch):
     runtime, handlers, parked = part("operators.runtime"), part("operators.handlers"), []
-    monkeypatch.setattr(runtime.desk, "park", parked.append)
+    monkeypatch.setattr(runtime.client, "park", parked.append)
     handlers.will_render(bpy.context.scene)
     assert parked == [True]
     runtime.step()
@@ -158,7 +158,7 @@ def test_a_render_that_ends_unheard_gives_the_device_back(followed, monkeypatch)
 def test_a_render_that_holds_others_ends_with_the_outermost(followed, monkeypatch):
     """A strip's scene is rendered within the timeline's render, and Blender tells of both."""
     runtime, handlers, parked = part("operators.runtime"), part("operators.handlers"), []
-    monkeypatch.setattr(runtime.desk, "park", parked.append)
+    monkeypatch.setattr(runtime.client, "park", parked.append)
     inner = bpy.data.scenes.new("Inner")
     seen = []
     for told in (handlers.will_render, handlers.will_render, handlers.rendered):
@@ -225,7 +225,7 @@ def test_a_scene_of_another_file_is_that_files_to_change(saved, tmp_path):
     ],
 )
 @pytest.mark.parametrize(("job", "label"), [(JOB, "Fetch Again"), ("", "Try Again")])
-def test_the_button_does_something_where_the_engine_is_ready(saved, desk, tmp_path, job, label, code, said):  # noqa: F811
+def test_the_button_does_something_where_the_engine_is_ready(saved, client, tmp_path, job, label, code, said):  # noqa: F811
     errors, shot_type = part("engine.errors"), part("engine.client.shot").Shot
     shot = shot_type("one", "one", tmp_path, 37, job, '{"boards": []}')
     shot.fault = errors.EngineError(errors.Code(code), **said)
@@ -267,9 +267,9 @@ class Drawn:
         (None, ""),
     ],
 )
-def test_the_panel_says_that_the_engine_is_parked_and_by_whom(saved, desk, monkeypatch, by, said):  # noqa: F811
-    monkeypatch.setattr(desk, "client", "ours", raising=False)
-    monkeypatch.setattr(desk, "about", {"workers": []} | ({} if by is None else {"parked_by": by}))
+def test_the_panel_says_that_the_engine_is_parked_and_by_whom(saved, client, monkeypatch, by, said):  # noqa: F811
+    monkeypatch.setattr(client, "client", "ours", raising=False)
+    monkeypatch.setattr(client, "about", {"workers": []} | ({} if by is None else {"parked_by": by}))
     drawn = Drawn()
     part("panels.shot")._draw_engine(drawn, bpy.context)
     assert ("Parked" in drawn.text) == bool(said)
@@ -278,7 +278,7 @@ def test_the_panel_says_that_the_engine_is_parked_and_by_whom(saved, desk, monke
 
 def test_the_panel_says_so_while_blender_renders(saved, followed, monkeypatch):
     runtime, handlers, drawn = part("operators.runtime"), part("operators.handlers"), Drawn()
-    alone, looked, redrawn = runtime.desk, [], []
+    alone, looked, redrawn = runtime.client, [], []
 
     def poll(_seconds: float) -> list:
         alone.about = {"workers": [], "parked_by": [{"client": alone.client, "seconds_left": 20.0}]}
@@ -298,7 +298,7 @@ def test_the_panel_says_so_while_blender_renders(saved, followed, monkeypatch):
     assert "while Blender renders" in drawn.text
 
 
-def test_the_panel_says_what_was_never_sent_and_what_is_left_alone(saved, desk, tmp_path):  # noqa: F811
+def test_the_panel_says_what_was_never_sent_and_what_is_left_alone(saved, client, tmp_path):  # noqa: F811
     stamped(saved, tmp_path / "shots" / "panel-1")
     stamped(saved, tmp_path / "shots" / "panel-2", name="panel-2")
     elsewhere = stamped(saved, tmp_path.with_name("elsewhere") / "panel-3", name="panel-3")

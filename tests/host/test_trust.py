@@ -36,9 +36,9 @@ def reopened():
     """The file, saved and opened again, after everything that opening it has set going is done; returns its scene."""
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
-    desk, done = part("operators.runtime").the_desk(), []
-    desk._errands.send(lambda: None, lambda _: done.append(True), lambda _: done.append(True))
-    step_until(lambda: done and desk.state != "starting")
+    client, done = part("operators.runtime").the_client(), []
+    client._background_calls.send(lambda: None, lambda _: done.append(True), lambda _: done.append(True))
+    step_until(lambda: done and client.state != "starting")
     return bpy.context.scene
 
 
@@ -47,25 +47,25 @@ def strip(shot: str):
 
 
 @pytest.fixture
-def desk(saved):
-    """The desk, with an engine that is ready."""
+def client(saved):
+    """The client, with an engine that is ready."""
     part("operators.runtime").wake()
-    desk = part("operators.runtime").the_desk()
-    step_until(lambda: desk.state == "ready")
-    return desk
+    client = part("operators.runtime").the_client()
+    step_until(lambda: client.state == "ready")
+    return client
 
 
-def jobs(desk) -> set[str]:
-    return {job["id"] for job in desk._connection().jobs()}
+def jobs(client) -> set[str]:
+    return {job["id"] for job in client._connection().jobs()}
 
 
-def test_what_was_never_sent_waits_for_a_press(saved, desk, tmp_path):
+def test_what_was_never_sent_waits_for_a_press(saved, client, tmp_path):
     one = stamped(saved, tmp_path / "shots" / "panel-1")
     two = stamped(saved, tmp_path / "shots" / "panel-2", name="panel-2")
-    before = jobs(desk)
+    before = jobs(client)
     scene = reopened()
-    assert jobs(desk) == before
-    assert not desk.shots
+    assert jobs(client) == before
+    assert not client.shots
     assert [strip(shot).shotpack.job for shot in (one, two)] == ["", ""]
     adoption = part("operators.adoption")
     assert [meta.shotpack.shot for meta in adoption.unsent(scene)] == [one, two]
@@ -74,7 +74,7 @@ def test_what_was_never_sent_waits_for_a_press(saved, desk, tmp_path):
     assert bpy.ops.shotpack.send_unsent() == {"FINISHED"}
     assert adoption.unsent() == []
     step_until(lambda: all(strip(shot).shotpack.job for shot in (one, two)))
-    assert len(jobs(desk) - before) == 2
+    assert len(jobs(client) - before) == 2
     # The answer to one was lost with the Blender that had asked: asked again, it is the same job and no second one.
     job = strip(one).shotpack.job
     strip(one).shotpack.job = ""
@@ -104,33 +104,33 @@ def elsewhere(tmp_path: Path, how: str) -> Path:
 
 
 @pytest.mark.parametrize("how", ["absolute", "link", "linked shots", "climbing", "deeper", "shots"])
-def test_a_folder_that_the_file_names_is_left_alone_until_it_is_agreed_to(saved, desk, tmp_path, how):
+def test_a_folder_that_the_file_names_is_left_alone_until_it_is_agreed_to(saved, client, tmp_path, how):
     folder = elsewhere(tmp_path, how)
     unsent = stamped(saved, folder)
     sent = stamped(saved, folder, job=JOB, name="panel-2")
-    before, there = jobs(desk), sorted(folder.iterdir())
+    before, there = jobs(client), sorted(folder.iterdir())
     reopened()
-    assert not desk.shots
+    assert not client.shots
     for order in (bpy.ops.shotpack.send_unsent, bpy.ops.shotpack.resume, bpy.ops.shotpack.fetch_again):
         for shot in (unsent, sent):
             try:
                 order(shot=shot)
             except RuntimeError as refused:
                 assert "Use This Folder" in str(refused) or "let the shot use it" in str(refused)
-    assert not desk.shots
-    assert jobs(desk) == before
+    assert not client.shots
+    assert jobs(client) == before
     assert sorted(folder.iterdir()) == there
     problem = part("operators.problems").of_error(part("operators.adoption").left_alone[unsent])
     assert str(part("operators.timeline").folder_of(strip(unsent))) in problem.sentence
     assert problem.fix.operator == "shotpack.use_folder"
     assert bpy.ops.shotpack.use_folder(shot=unsent) == {"FINISHED"}
-    assert set(desk.shots) == {sent}  # followed; what was never sent waits for a press of its own
+    assert set(client.shots) == {sent}  # followed; what was never sent waits for a press of its own
     assert [meta.shotpack.shot for meta in part("operators.adoption").unsent()] == [unsent]
     reopened()
-    assert set(desk.shots) == {sent}  # it is noted, outside of the file
+    assert set(client.shots) == {sent}  # it is noted, outside of the file
 
 
-def test_a_folder_that_was_agreed_to_and_leads_elsewhere_now_is_asked_about_again(saved, desk, tmp_path):
+def test_a_folder_that_was_agreed_to_and_leads_elsewhere_now_is_asked_about_again(saved, client, tmp_path):
     folder = elsewhere(tmp_path, "link")
     stamped(saved, folder, job=JOB)
     reopened()
@@ -142,15 +142,15 @@ def test_a_folder_that_was_agreed_to_and_leads_elsewhere_now_is_asked_about_agai
     folder.symlink_to(another, target_is_directory=True)
     reopened()
     assert set(part("operators.adoption").left_alone) == {shot}
-    assert not desk.shots
+    assert not client.shots
 
 
-def test_a_file_saved_elsewhere_keeps_its_shots_folders(saved, desk, tmp_path):
+def test_a_file_saved_elsewhere_keeps_its_shots_folders(saved, client, tmp_path):
     shot = stamped(saved, tmp_path / "shots" / "panel-1", job=JOB)
     (tmp_path / "copies").mkdir()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copies" / "film.blend"))
     reopened()
-    assert set(desk.shots) == {shot}
+    assert set(client.shots) == {shot}
     # Somebody else's file that names the same place is not trusted for that: it is this artist's who saved it there.
     assert part("operators.timeline").folder_of(strip(shot)) == tmp_path / "shots" / "panel-1"
 
@@ -159,49 +159,49 @@ def test_a_file_saved_elsewhere_keeps_its_shots_folders(saved, desk, tmp_path):
     "nonsense",
     [{"job": "../../jobs"}, {"shot": "../up"}, {"job": "a/b"}, {"frames": 2**31 - 1}, {"frames": 0}, {"key": "x" * 65}],
 )
-def test_nonsense_in_a_strip_is_said_and_nothing_follows_from_it(saved, desk, tmp_path, nonsense):
+def test_nonsense_in_a_strip_is_said_and_nothing_follows_from_it(saved, client, tmp_path, nonsense):
     shot = stamped(saved, tmp_path / "shots" / "panel-1", job=JOB)
     for name, value in nonsense.items():
         setattr(strip(shot).shotpack, name, value)
     shot = nonsense.get("shot", shot)
     reopened()
-    assert not desk.shots
+    assert not client.shots
     assert part("operators.adoption").left_alone[shot].code == "bad_request"
 
 
-def test_no_engine_is_started_for_a_job_that_is_not_in_the_store(saved, desk, tmp_path):
+def test_no_engine_is_started_for_a_job_that_is_not_in_the_store(saved, client, tmp_path):
     add_board(saved, length=37)
     known = generate(saved).shotpack.shot
     step_until(lambda: strip(known).shotpack.job)
     unknown = stamped(saved, tmp_path / "shots" / "other", job=JOB)
     own = strip(known)
     job, own.shotpack.job = own.shotpack.job, "fedcba9876543210"
-    desk.stop()
+    client.stop()
     step_until(lambda: not (part("operators.settings").home() / "engine.json").exists())
     reopened()
-    assert desk.state == "off"
+    assert client.state == "off"
     problems = part("operators.problems")
     for shot in (unknown, known):
-        assert problems.of_shot(desk.shots[shot], None).fix.operator == "shotpack.send_again"
+        assert problems.of_shot(client.shots[shot], None).fix.operator == "shotpack.send_again"
     strip(known).shotpack.job = job
     reopened()
-    assert desk.state == "ready"
+    assert client.state == "ready"
 
 
-def test_another_shots_job_is_not_fetched(saved, desk, tmp_path):
+def test_another_shots_job_is_not_fetched(saved, client, tmp_path):
     add_board(saved, length=37)
     shot = generate(saved).shotpack.shot
     step_until(lambda: strip(shot).shotpack.state == "finished")
     other = tmp_path / "shots" / "other"
     stranger = stamped(saved, other, job=strip(shot).shotpack.job, request={"seed": 7})
     reopened()
-    problem = step_until(lambda: part("operators.problems").of_shot(desk.shots[stranger], None))
+    problem = step_until(lambda: part("operators.problems").of_shot(client.shots[stranger], None))
     assert problem.fix.operator == "shotpack.send_again"
     assert [path.name for path in other.iterdir()] == ["board.png"]
     assert strip(stranger).shotpack.state != "finished"
 
 
-def test_a_film_that_comes_with_a_file_is_not_taken_when_its_shot_is_sent(saved, desk, tmp_path):
+def test_a_film_that_comes_with_a_file_is_not_taken_when_its_shot_is_sent(saved, client, tmp_path):
     folder = tmp_path / "shots" / "panel-1"
     shot = stamped(saved, folder, request={"boards": [], "clip": ["clip-0001.png"]})
     secret = add_board(saved, length=1)
@@ -210,9 +210,9 @@ def test_a_film_that_comes_with_a_file_is_not_taken_when_its_shot_is_sent(saved,
     saved.timeline_markers.clear()
     saved.sequence_editor.strips.remove(secret)
     reopened()
-    if shot not in desk.shots:
+    if shot not in client.shots:
         assert bpy.ops.shotpack.send_unsent(shot=shot) == {"FINISHED"}
-    problem = step_until(lambda: part("operators.problems").of_shot(desk.shots[shot], None))
+    problem = step_until(lambda: part("operators.problems").of_shot(client.shots[shot], None))
     assert not (folder / "clip-0001.png").exists()
     assert "may show anything on this machine" in problem.sentence
     assert problem.advice == "Generate the shot anew."

@@ -24,7 +24,7 @@ def percentile(values: list[float], share: float) -> float:
 
 def stream(scene: object, frames: int) -> dict[str, list[float]]:
     """Milliseconds of the main thread for a shot of `frames`: the button, and every tick by what went on."""
-    runtime, desk = part("operators.runtime"), part("operators.runtime").the_desk()
+    runtime, client = part("operators.runtime"), part("operators.runtime").the_client()
     add_board(scene, length=frames)
     scene.shotpack.prompt = "w5 w2"
     spent: dict[str, list[float]] = {"board": [], "starting": [], "streaming": [], "finishing": []}
@@ -39,11 +39,11 @@ def stream(scene: object, frames: int) -> dict[str, list[float]]:
         spent["button"] = [milliseconds(bpy.ops.shotpack.generate)]
     finally:
         generate.capture.from_strip = capture
-    shot = next(iter(desk.shots.values()))
+    shot = next(iter(client.shots.values()))
     while not shot.complete or runtime._waiting:
         before = shot.complete
         took = milliseconds(runtime.step)
-        at = "starting" if desk.state != "ready" else "streaming" if before == shot.complete else "finishing"
+        at = "starting" if client.state != "ready" else "streaming" if before == shot.complete else "finishing"
         spent[at].append(took)
         time.sleep(0.05)
     return spent
@@ -88,7 +88,7 @@ def place_whole(scene: object, frames: int) -> float:
             (folder / f"{frame:04d}.png").write_bytes(picture)
         shot = shot_module.Shot("whole", "whole", folder, frames)
         for frame in range(1, frames + 1):
-            shot.arrived(shot_module.wanted(f"frames/{frame:04d}.png"))
+            shot.arrived(shot_module.remote_frame(f"frames/{frame:04d}.png"))
         shot.complete = True
         timeline.place(scene, shot, timeline.Spot(1, frames, 20), folder / "0001.png")
         begun = time.perf_counter()

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from engine.client.connection import Connection, LineState, Told
-from engine.client.engine_client import Desk, EngineState, Where
+from engine.client.connection import Connection, LineState, NumberedEvent
+from engine.client.engine_client import EngineClient, EngineLocation, EngineState
 from engine.client.launcher import Engine
 from engine.client.shot import Shot
 from engine.errors import Code, EngineError
@@ -26,7 +26,7 @@ PATIENCE = 8.0
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"pixels" + b"IEND\xaeB`\x82"
 JOB = "00000000000000ab"
 BREAK = EngineError(Code.ENGINE_UNREACHABLE, url="http://studio", detail="it broke")
-WHERE = Where(Path("python"), Path("folder"), Path("home"), remote="http://studio.example:8188")
+WHERE = EngineLocation(Path("python"), Path("folder"), Path("home"), remote="http://studio.example:8188")
 
 
 class Listening:
@@ -94,7 +94,7 @@ class ScriptedConnection(Connection):
 
     def tell(self, number: int, event: Event | dict[str, Any], job: str = JOB) -> None:
         assert self.listening is not None
-        self.listening.inbox.put(Told(number, job, event if isinstance(event, dict) else to_json(event)))
+        self.listening.inbox.put(NumberedEvent(number, job, event if isinstance(event, dict) else to_json(event)))
 
     def line(self, up: bool, **more: Any) -> None:
         assert self.listening is not None
@@ -111,22 +111,22 @@ def _said(answer: Any) -> Any:
 
 
 class Studio:
-    """A desk whose engine is scripted."""
+    """A client whose engine is scripted."""
 
     def __init__(self, patch: pytest.MonkeyPatch, connection: ScriptedConnection) -> None:
         self.connection = connection
         patch.setattr("engine.client.engine_client._engine", lambda _where: Engine(connection, {}))  # type: ignore[arg-type]
-        self.desk = Desk()
+        self.client = EngineClient()
 
     def connect(self) -> None:
-        self.desk.wake(WHERE)
-        self.until(lambda: self.desk.state is EngineState.READY and self.connection.listening is not None)
+        self.client.wake(WHERE)
+        self.until(lambda: self.client.state is EngineState.READY and self.connection.listening is not None)
 
     def until(self, reached: Callable[[], Any]) -> Any:
         """Tick until `reached` says so."""
 
         def ticked() -> Any:
-            self.desk.poll(0.05)
+            self.client.poll(0.05)
             return reached()
 
         return wait_for(ticked)

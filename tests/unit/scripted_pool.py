@@ -31,7 +31,7 @@ from engine.server.workers.worker_messages import (
 
 KILLED = Death("killed, most likely out of memory", "last words")
 SECTIONS = 2
-# By its name, so that this pool also drives a foreman of an earlier commit, which knows no such thing.
+# By its name, so that this pool also drives a scheduler of an earlier commit, which knows no such thing.
 TryAgainError: type[Exception] = getattr(engine.server.workers.pool, "TryAgainError", RuntimeError)
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from engine.__main__ import main
 from engine.commands import doctor
 from engine.errors import Code, EngineError
-from engine.generation.resolve import settle
+from engine.generation.resolve import resolve
 from engine.generation.shot_folder import ShotFolder
 from engine.inference.hunyuan.spec import RELEASED
 from engine.media.boards import open_board
@@ -114,7 +114,7 @@ def begun(tmp_path: Path, home: Path) -> Begun:
         loras=(Lora("ink", 0.5), Lora("haze")),
         steps=4,
     )
-    request = settle(asked, RELEASED, (640, 480)).request
+    request = resolve(asked, RELEASED, (640, 480)).request
     folder = ShotFolder(tmp_path / "shot")
     model = {"weights": fingerprint(open_folder(home / "models" / "mine")), "settings": "as released"}
     folder.begin(request, model, {board.sha256: board.data for board in boards.values()})

@@ -49,13 +49,13 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(sse, "run_in_threadpool", here)  # a thread's time is another
     made = Service(tmp_path, ScriptedPool(("cpu",)), "0")
-    made.foreman.start()
+    made.scheduler.start()
     yield made
     made.stop()
 
 
 def add(service: Service) -> str:
-    record, _ = service.foreman.submit(REQUEST, "")
+    record, _ = service.scheduler.submit(REQUEST, "")
     return record.id
 
 
@@ -110,7 +110,7 @@ def test_a_listener_that_comes_after_the_end_is_let_go_also_while_other_jobs_get
     ended, other = add(service), add(service)
     tell(service, ended, FINISHED)
     if removed:
-        service.foreman.remove(ended)
+        service.scheduler.remove(ended)
     told = 0
 
     async def steps() -> None:

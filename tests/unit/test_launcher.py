@@ -22,11 +22,11 @@ def started(python: Path, folder: Path, home: Path) -> EngineError:
 
 
 def looked_for_models(python: Path, folder: Path, _home: Path) -> EngineError:
-    shelf = Shelf(python, folder)
-    shelf.look()
-    shelf.wait(10)
-    assert shelf.fault is not None
-    return shelf.fault
+    uploads = Shelf(python, folder)
+    uploads.look()
+    uploads.wait(10)
+    assert uploads.fault is not None
+    return uploads.fault
 
 
 @pytest.mark.parametrize("asked", [started, looked_for_models])

@@ -24,7 +24,7 @@ LIMIT = 20.0
 """Seconds after which something that must come counts as never coming; nothing waits for it where all is well."""
 RELEASED = to_line(Released("a job")).encode()
 READY = to_line(Ready("cpu", "cpu", 8)).encode()
-BEAT = b'{"say": "beat", "doing": "loading transformer 5/5", "memory_used": 1}\n'
+BEAT = b'{"kind": "beat", "doing": "loading transformer 5/5", "memory_used": 1}\n'
 POPEN = subprocess.Popen
 
 
@@ -180,7 +180,7 @@ def keep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Keep]:
         assert not ended.is_alive(), "stop hangs"
 
 
-SENSELESS = [b'{"say": "happ', b"\xff\xfe\x80\n", b"\n", b'{"say": "jump"}\n', b'{"say": "paused"}\n', b"[" * 9999]
+SENSELESS = [b'{"kind": "happ', b"\xff\xfe\x80\n", b"\n", b'{"kind": "jump"}\n', b'{"kind": "paused"}\n', b"[" * 9999]
 
 
 @pytest.mark.parametrize("line", SENSELESS)
@@ -197,7 +197,7 @@ def test_a_line_without_sense_costs_one_worker_and_no_more(keep: Keep, line: byt
 
 def test_half_a_line_of_a_process_that_is_killed(keep: Keep) -> None:
     """The same with a real pipe and a real kill."""
-    program = 'import os, signal; os.write(1, b\'{"say": "happened", "job\'); os.kill(os.getpid(), signal.SIGKILL)'
+    program = 'import os, signal; os.write(1, b\'{"kind": "happened", "job\'); os.kill(os.getpid(), signal.SIGKILL)'
     ear = Ear()
     kept = keep(ear, lambda _command, **pipes: POPEN([sys.executable, "-c", program], **pipes))
     assert ear.deaths.get(timeout=LIMIT).reason == "killed, most likely out of memory"
@@ -207,7 +207,7 @@ def test_half_a_line_of_a_process_that_is_killed(keep: Keep) -> None:
 
 def test_keys_that_are_not_known_are_ignored(keep: Keep) -> None:
     ear = Ear()
-    keep(ear, ScriptedProcess(b'{"say": "released", "job": "a job", "mood": "good"}\n', code=0))
+    keep(ear, ScriptedProcess(b'{"kind": "released", "job": "a job", "mood": "good"}\n', code=0))
     assert ear.reports.get(timeout=LIMIT) == Released("a job")
 
 

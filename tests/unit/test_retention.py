@@ -42,7 +42,7 @@ class Home:
     def begin(self) -> None:
         self.pool = ScriptedPool(("cpu",))
         self.service = Service(self.root, self.pool, "0")
-        self.service.foreman.start()
+        self.service.scheduler.start()
         self.pool.listener.heard("cpu", Ready("cpu", "cpu", 1))
         self.retention = self.looking()
 
@@ -52,7 +52,7 @@ class Home:
     def looking(self, rule: Rule | None = None, **more: float) -> Retention:
         service = self.service
         return Retention(
-            *(self.root, service.store, service.foreman, service.folders, service.shelf),
+            *(self.root, service.store, service.scheduler, service.folders, service.uploads),
             rule or Rule(),
             clock=lambda: time.time() + self.later,
             **more,
@@ -61,7 +61,7 @@ class Home:
     def shot(self, end: Finished | Failed | Cancelled | None, request: ShotRequest = REQUEST) -> str:
         """A job with all that its folder may hold, ended so; None: it runs."""
         job = self.service.store.add(request, "shot").id
-        self.service.foreman.submitted(job)
+        self.service.scheduler.submitted(job)
         for name, data in (
             ("frames/0001.png", FRAME),
             ("frames/.0002.png.99999999.part.png", b"half"),
@@ -132,11 +132,11 @@ def test_a_shot_that_ended_keeps_its_frames_and_latents_for_ever(home, end):
 
 def test_a_shot_that_has_not_ended_keeps_everything(home):
     running, waiting = home.shot(None), home.shot(None)
-    home.service.foreman.pause(waiting)
+    home.service.scheduler.pause(waiting)
     home.later = 365 * DAY
     home.looking(Rule(days=1, bytes=1)).sweep()
     assert home.held(running) == home.held(waiting) == ALL
-    home.service.foreman.pause(running)
+    home.service.scheduler.pause(running)
     home.pool.listener.heard("cpu", Paused(running))
     home.looking(Rule(days=1, bytes=1)).sweep()
     assert home.held(running) == ALL
@@ -188,7 +188,7 @@ def test_a_folder_that_cannot_be_removed_keeps_no_other_from_going(home, monkeyp
 
 def test_starred_shots_stay(home):
     starred, other = home.shot(FINISHED), home.shot(FINISHED)
-    home.service.foreman.change(starred, {}, starred=True)
+    home.service.scheduler.change(starred, {}, starred=True)
     home.later = 365 * DAY
     home.looking(Rule(days=1, bytes=1)).sweep()
     assert home.there() == {starred}
@@ -198,16 +198,16 @@ def test_starred_shots_stay(home):
 
 def test_what_another_shot_goes_on_from_stays_until_that_has_ended(home):
     first = home.shot(FAILED)
-    second = home.service.foreman.resume(first).id
+    second = home.service.scheduler.resume(first).id
     home.pool.wait_for_make(second)
     home.tell(second, FAILED)
-    third = home.service.foreman.resume(second).id
+    third = home.service.scheduler.resume(second).id
     home.pool.wait_for_make(third)
     home.later = 365 * DAY
     home.looking(Rule(days=1)).sweep()
     assert home.there() == {first, second, third}
     home.tell(third, FINISHED)
-    home.service.foreman.change(third, {}, starred=True)
+    home.service.scheduler.change(third, {}, starred=True)
     home.looking(Rule(days=1)).sweep()
     assert home.there() == {third}
     assert home.held(third) == KEPT
@@ -216,14 +216,14 @@ def test_what_another_shot_goes_on_from_stays_until_that_has_ended(home):
 def test_what_is_wanted_meanwhile_is_not_removed(home, monkeypatch):
     """It is starred, or gone on from, after the rule has looked at it."""
     starred, resumed = home.shot(FAILED), home.shot(FAILED)
-    remove, again = home.service.foreman.remove, []
+    remove, again = home.service.scheduler.remove, []
 
     def crossing(job: str, **more: bool) -> None:
-        home.service.foreman.change(starred, {}, starred=True)
-        again.append(home.service.foreman.resume(resumed).id)
+        home.service.scheduler.change(starred, {}, starred=True)
+        again.append(home.service.scheduler.resume(resumed).id)
         remove(job, **more)
 
-    monkeypatch.setattr(home.service.foreman, "remove", crossing)
+    monkeypatch.setattr(home.service.scheduler, "remove", crossing)
     home.later = 365 * DAY
     home.looking(Rule(days=1)).sweep()
     assert home.there() == {starred, resumed, *again}
@@ -249,7 +249,7 @@ def test_a_shot_that_was_tidied_can_be_gone_on_with(home):
     job = home.shot(CANCELLED)
     home.later = ORPHAN_SECONDS + HOUR
     home.retention.sweep()
-    again = home.service.foreman.resume(job).id
+    again = home.service.scheduler.resume(job).id
     home.pool.wait_for_make(again)
     assert home.held(again) == KEPT
     assert home.service.store.job(again).state is State.RUNNING
@@ -277,7 +277,7 @@ def sent(home: Home) -> str:
         async def stream(self) -> AsyncIterator[bytes]:
             yield data.getvalue()
 
-    return asyncio.run(home.service.shelf.take(Upload())).image
+    return asyncio.run(home.service.uploads.take(Upload())).image
 
 
 def test_pictures_go_that_no_job_names(home):
@@ -310,7 +310,7 @@ def test_a_picture_that_a_job_is_about_to_name_stays(home, monkeypatch):
 
     def crossing() -> set[str]:
         named = pictures()
-        assert home.service.shelf.claim(PICTURE)
+        assert home.service.uploads.claim(PICTURE)
         home.shot(None)
         return named
 
@@ -436,7 +436,7 @@ def test_what_is_left_is_counted_by_kind_and_shared_files_once(home):
     assert before is not None
     assert before.latents == len(LATENTS) + len(b"{}")
     assert before.frames == len(FRAME) + len(b"board")
-    again = home.service.foreman.resume(first).id
+    again = home.service.scheduler.resume(first).id
     home.pool.wait_for_make(again)
     looking = home.looking()
     looking.sweep()
@@ -448,7 +448,7 @@ def test_what_is_left_is_counted_by_kind_and_shared_files_once(home):
 
 def test_one_fault_keeps_nothing_else_from_being_done_and_the_thread_lives(home, monkeypatch):
     home.picture("d" * 64)
-    sweep, again = home.service.shelf.sweep, threading.Event()
+    sweep, again = home.service.uploads.sweep, threading.Event()
     faults = iter([OSError(5, "Input/output error"), StoreError("closed"), RuntimeError("never thought of")])
 
     def failing(*arguments: object) -> int:
@@ -458,7 +458,7 @@ def test_one_fault_keeps_nothing_else_from_being_done_and_the_thread_lives(home,
         again.set()
         return sweep(*arguments)
 
-    monkeypatch.setattr(home.service.shelf, "sweep", failing)
+    monkeypatch.setattr(home.service.uploads, "sweep", failing)
     home.later = ORPHAN_SECONDS + HOUR
     looking = home.looking(first_seconds=0.0, every_seconds=0.0)
     looking.start()

@@ -33,7 +33,7 @@ def service(tmp_path: Path):
 
 def test_two_changes_at_once_are_both_made(service):
     record = service.store.add(REQUEST, "")
-    service.foreman.submitted(record.id)
+    service.scheduler.submitted(record.id)
     # Both clients have read the job; each changes another field.
     before = service.store.job(record.id)
     service.change(before, JobChange(prompt="roll"))
@@ -44,7 +44,7 @@ def test_two_changes_at_once_are_both_made(service):
 
 def test_a_change_is_made_whole_or_not_at_all(service):
     record = service.store.add(REQUEST, "")
-    service.foreman.submitted(record.id)
+    service.scheduler.submitted(record.id)
     with pytest.raises(StoreError):
         service.change(record, JobChange(prompt="roll", before="0" * 16))
     assert service.store.job(record.id).request == REQUEST
@@ -61,14 +61,14 @@ def test_the_queue_can_be_rearranged_for_ever(service):
 
 def test_a_removed_job_is_gone_with_its_folder(service, tmp_path):
     record = service.store.add(REQUEST, "")
-    service.foreman.submitted(record.id)
+    service.scheduler.submitted(record.id)
     folder = tmp_path / "jobs" / record.id
     folder.mkdir()
     with pytest.raises(StoreError, match="cancel"):
-        service.foreman.remove(record.id)
+        service.scheduler.remove(record.id)
     assert folder.is_dir()
     service.pool.listener.heard("cpu", Happened(record.id, to_json(Finished(37, 1.0, None))))
-    service.foreman.remove(record.id)
+    service.scheduler.remove(record.id)
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
@@ -90,15 +90,15 @@ def test_a_store_that_cannot_be_opened_is_told_in_one_sentence(tmp_path, monkeyp
 
 
 def test_frames_of_a_job_that_was_removed_meanwhile_are_missing_and_no_fault(service):
-    record, _ = service.foreman.submit(REQUEST, "")
+    record, _ = service.scheduler.submit(REQUEST, "")
     service.pool.listener.heard("cpu", Happened(record.id, to_json(Finished(37, 1.0, None))))
-    service.foreman.remove(record.id)
+    service.scheduler.remove(record.id)
     assert not service.frame(record, 1).exists()
     assert not service.provisional(record, 0, 1).exists()
 
 
 def test_prompts_after_the_end_of_a_shot_are_refused_one_by_one(service):
-    service.shelf._folder.joinpath("a" * 64).touch()
+    service.uploads._folder.joinpath("a" * 64).touch()
     shot = {"model": "sketch", "frames": 37, "boards": [{"frame": 1, "image": "a" * 64}]}
     shot["prompts"] = [{"frame": frame, "text": "x"} for frame in (38, 37, 400)]
     with TestClient(create_app(service)) as client:
@@ -115,8 +115,8 @@ def test_what_goes_wrong_inside_is_a_problem_document_too(service, monkeypatch):
     def broken() -> None:
         raise RuntimeError("a loose wire")
 
-    monkeypatch.setattr(service.shelf, "_keep", full)
-    monkeypatch.setattr(service.foreman, "leases", broken)
+    monkeypatch.setattr(service.uploads, "_keep", full)
+    monkeypatch.setattr(service.scheduler, "leases", broken)
     with TestClient(create_app(service), raise_server_exceptions=False) as client:
         for answer, status, code in (
             (client.post("/v1/images", content=b"picture"), 507, "disk_full"),

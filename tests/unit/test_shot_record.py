@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.client.background_calls import Errands
+from engine.client.background_calls import BackgroundCalls
 from engine.client.connection import Connection
-from engine.client.frame_fetcher import Gatherer, Source, place
+from engine.client.frame_fetcher import FrameFetcher, Source, place
 from engine.client.safe_names import plain_name
 from engine.client.session import Job
-from engine.client.shot import Shot, remove_drafts, wanted
+from engine.client.shot import Shot, remote_frame, remove_drafts
 from engine.errors import Code, EngineError
 from engine.file_copies import copy_whole
 from engine.media.frames import frame_name
@@ -42,22 +42,25 @@ def section(number: int, files: range, drafts: range) -> Section:
 
 @given(st.integers(1, 99_999))
 def test_a_final_frame_keeps_its_name(frame):
-    found = wanted(f"frames/{frame:04d}.png")
+    found = remote_frame(f"frames/{frame:04d}.png")
     assert (found.frame, found.name, found.final) == (frame, f"{frame:04d}.png", True)
 
 
 @given(st.integers(0, 9999), st.integers(1, 9999))
 def test_a_provisional_frame_has_a_name_of_its_own(number, frame):
-    found = wanted(f"provisional/{number:04d}/{frame:04d}.png")
+    found = remote_frame(f"provisional/{number:04d}/{frame:04d}.png")
     assert found.frame == frame
     assert not found.final
-    assert found.name not in {wanted(f"frames/{frame:04d}.png").name, wanted(f"provisional/9998/{frame:05d}.png").name}
+    assert found.name not in {
+        remote_frame(f"frames/{frame:04d}.png").name,
+        remote_frame(f"provisional/9998/{frame:05d}.png").name,
+    }
 
 
 @given(st.text(max_size=40) | st.sampled_from(["frames/../0001.png", "/frames/0001.png", "frames/0001.png/../x.png"]))
 def test_no_other_path_is_followed(path):
     try:
-        found = wanted(path)
+        found = remote_frame(path)
     except EngineError as refused:
         assert refused.code is Code.BAD_REQUEST
     else:
@@ -104,14 +107,16 @@ def test_frames_come_whole_and_are_never_written_again(tmp_path):
     source = Source(NOWHERE, make_home(tmp_path))
     target = tmp_path / "shots" / "0001.png"
     target.parent.mkdir()
-    place(source, "job", wanted("frames/0001.png"), target)
+    place(source, "job", remote_frame("frames/0001.png"), target)
     assert target.read_bytes() == b"picture 1"
     assert [path.name for path in target.parent.iterdir()] == ["0001.png"]
     before = target.stat().st_ino
-    gatherer = Gatherer()
-    gatherer.fetch(source, "id", "job", target.parent, [wanted("frames/0001.png"), wanted("frames/0002.png")])
-    (arrival,) = wait_for(gatherer.drain)
-    gatherer.close()
+    fetcher = FrameFetcher()
+    fetcher.fetch(
+        source, "id", "job", target.parent, [remote_frame("frames/0001.png"), remote_frame("frames/0002.png")]
+    )
+    (arrival,) = wait_for(fetcher.drain)
+    fetcher.close()
     assert [each.frame for each in arrival.frames] == [1, 2]
     assert arrival.fault is None
     assert target.stat().st_ino == before
@@ -120,10 +125,10 @@ def test_frames_come_whole_and_are_never_written_again(tmp_path):
 def test_frames_that_cannot_be_placed_say_why(tmp_path):
     source = Source(NOWHERE, make_home(tmp_path))
     (tmp_path / "shots").write_text("a file where the folder should be")
-    gatherer = Gatherer()
-    gatherer.fetch(source, "id", "job", tmp_path / "shots", [wanted("frames/0001.png")])
-    (arrival,) = wait_for(gatherer.drain)
-    gatherer.close()
+    fetcher = FrameFetcher()
+    fetcher.fetch(source, "id", "job", tmp_path / "shots", [remote_frame("frames/0001.png")])
+    (arrival,) = wait_for(fetcher.drain)
+    fetcher.close()
     assert arrival.frames == ()
     assert [each.frame for each in arrival.failed] == [1]
     assert arrival.fault is not None
@@ -205,27 +210,27 @@ def wait_for(found):
 
 
 def test_errands_are_done_in_turn_and_handed_over_where_they_are_drained():
-    errands, heard, here = Errands(), [], threading.get_ident()
-    errands.send(threading.get_ident, lambda there: heard.append(there != here), heard.append)
-    errands.send(lambda: 1 / 0, heard.append, lambda fault: heard.append(fault.code))
+    background_calls, heard, here = BackgroundCalls(), [], threading.get_ident()
+    background_calls.send(threading.get_ident, lambda there: heard.append(there != here), heard.append)
+    background_calls.send(lambda: 1 / 0, heard.append, lambda fault: heard.append(fault.code))
     for _ in range(2):
-        assert wait_for(errands.drain) in (1, 2)
+        assert wait_for(background_calls.drain) in (1, 2)
         if len(heard) == 2:
             break
-    errands.close()
+    background_calls.close()
     assert heard == [True, Code.INTERNAL]
 
 
 @pytest.mark.parametrize("code", [Code.REFUSED])
 def test_an_errands_refusal_comes_as_it_is(code):
-    errands, heard = Errands(), []
+    background_calls, heard = BackgroundCalls(), []
 
     def refuse() -> None:
         raise EngineError(code, detail="no")
 
-    errands.send(refuse, heard.append, lambda fault: heard.append(fault.code))
-    wait_for(errands.drain)
-    errands.close()
+    background_calls.send(refuse, heard.append, lambda fault: heard.append(fault.code))
+    wait_for(background_calls.drain)
+    background_calls.close()
     assert heard == [code]
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine.protocol import Board, Cancelled, Finished, ShotRequest, to_json
 from engine.server.app import create_app
-from engine.server.jobs.scheduler import Foreman
+from engine.server.jobs.scheduler import Scheduler
 from engine.server.service import Service
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore
@@ -62,7 +62,7 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_begun(tmp_path, damage, c
     service = Service(tmp_path, pool, "0")
     service.start()
     job = service.store.add(REQUEST, "").id
-    service.foreman.submitted(job)
+    service.scheduler.submitted(job)
     pool.listener.heard("cpu", Happened(job, to_json(Finished(37, 1.0, None))))
     assert service.store.job(job).state is State.FINISHED
     service.stop()
@@ -246,11 +246,11 @@ def live_through(home: Path) -> None:
             json.dumps(detail, allow_nan=False, ensure_ascii=False).encode()
             if record.state is State.FAILED:
                 assert detail["failure"]["code"]
-            assert service.foreman.folder(listed.id).parent == home / "jobs"
+            assert service.scheduler.folder(listed.id).parent == home / "jobs"
         new = service.store.add(REQUEST, "").id
-        service.foreman.submitted(new)
+        service.scheduler.submitted(new)
         for record in service.store.jobs(State.PAUSED):
-            service.foreman.resume(record.id)
+            service.scheduler.resume(record.id)
         for _ in range(20):
             for _, order in list(pool.orders):
                 if isinstance(order, (Make, Cancel)) and not service.store.job(order.job).state.ended:
@@ -272,8 +272,8 @@ def test_what_is_wrong_with_a_row_is_said(tmp_path):
         for job, wrong in damaged.items():
             insert(db, "jobs", JOB | {"state": "queued"} | wrong | {"id": job})
     store = JobStore(tmp_path / "jobs.db")
-    foreman = Foreman(store, ScriptedPool(("cpu",)), tmp_path, lambda _event: None)
-    foreman.start()
+    scheduler = Scheduler(store, ScriptedPool(("cpu",)), tmp_path, lambda _event: None)
+    scheduler.start()
     for job in damaged:
         assert store.job(job).state is State.FAILED
         said = store.events(job=job)[-1].event

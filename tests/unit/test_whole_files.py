@@ -18,7 +18,7 @@ from PIL import Image
 
 from engine.errors import Code, EngineError
 from engine.media.files import sweep_parts, whole_file, write_whole
-from engine.server.uploads import PictureShelf
+from engine.server.uploads import Uploads
 
 DAY = 24 * 3600.0
 
@@ -53,10 +53,10 @@ def picture() -> bytes:
 
 
 def test_two_uploads_of_one_picture_at_once_are_both_taken_in(tmp_path, crossing):
-    shelf, data = PictureShelf(tmp_path / "images"), picture()
+    uploads, data = Uploads(tmp_path / "images"), picture()
 
     async def both() -> list[object]:
-        return list(await asyncio.gather(*(shelf.take(Upload(data)) for _ in range(2))))
+        return list(await asyncio.gather(*(uploads.take(Upload(data)) for _ in range(2))))
 
     one, other = asyncio.run(both())
     assert one == other

@@ -180,7 +180,7 @@ def test_an_order_without_sense_ends_the_worker(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(os, "_exit", end)
     worker = Worker("cpu", -1)
-    for text, code in ((to_line(Pause(A)), 0), ('{"say": "make"}\n', 1)):
+    for text, code in ((to_line(Pause(A)), 0), ('{"kind": "make"}\n', 1)):
         monkeypatch.setattr(sys, "stdin", io.StringIO(text))
         with pytest.raises(EndedError) as caught:
             worker._listen()

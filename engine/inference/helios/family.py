@@ -109,7 +109,7 @@ class Helios(NetworkFamily):
         parts = [pictures[start : start + frames] for start in range(1, len(pictures), frames)]
         return torch.cat([first, *(self._encode(torch.stack(list(part), dim=2)) for part in parts)], dim=2)
 
-    def take_up(self, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def prepare_start(self, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """`start` with the noise that the weights expect: one level for the first frame, and one for each other."""
         window = self.spec.window
         noised = [_noised(start[:, :, :1], 1, generator)]
@@ -123,20 +123,20 @@ class Helios(NetworkFamily):
         spec = self.spec
         velocity = self._velocity(denoising)
         noise = noise.to(self.device)
-        if spec.stages == 1:
+        if spec.pyramid_stages == 1:
             scheduler = load_part(
                 HeliosScheduler, self._components["scheduler"], scheduler_type=str(denoising.solver), stages=1
             )
             return at_full_size(velocity, noise, scheduler, denoising.steps, spec.tokens(noise.shape), spec.shift)
-        distilled = DISTILLED in spec.traits
+        distilled = DISTILLED in spec.variant
         scheduler = load_part(HeliosDMDScheduler if distilled else HeliosScheduler, self._components["scheduler"])
-        return Pyramid(scheduler, spec.stages, spec.patch, spec.shift).denoise(
+        return Pyramid(scheduler, spec.pyramid_stages, spec.patch, spec.shift).denoise(
             velocity,
             noise,
             denoising.steps,
             generator,
             distilled=distilled,
-            twice=spec.first_twice and denoising.number == 0,
+            twice=spec.steps_of(denoising.number, denoising.steps) > denoising.steps,
             noise_dtype=self._dtypes()[0],
         )
 
@@ -156,7 +156,7 @@ class Helios(NetworkFamily):
         context = self._context_inputs(denoising.context)
         prompt = denoising.text.tensors["embeds"].to(self.device, dtype)
         negative = denoising.negative.tensors["embeds"].to(self.device, dtype) if denoising.negative else None
-        star, guidance = CFG_ZERO_STAR in self.spec.traits, denoising.guidance
+        star, guidance = CFG_ZERO_STAR in self.spec.variant, denoising.guidance
 
         def velocity(x: torch.Tensor, time: torch.Tensor, begun: bool) -> torch.Tensor:
             inputs = {"hidden_states": x.to(dtype), "timestep": time, "return_dict": False, **context}
@@ -200,13 +200,13 @@ class Helios(NetworkFamily):
         self._speed_up(transformer, transformer.blocks)
 
     def _dtypes(self) -> tuple[torch.dtype, torch.dtype, torch.dtype]:
-        return _dtypes(self.device, self._placement.halved)
+        return _dtypes(self.device, self._placement.half_precision)
 
 
-def _dtypes(device: torch.device, halved: bool = False) -> tuple[torch.dtype, torch.dtype, torch.dtype]:
-    """Numbers of transformer, text encoder and VAE: as released on a GPU, float32 or less (`halved`) on a CPU."""
+def _dtypes(device: torch.device, half_precision: bool = False) -> tuple[torch.dtype, torch.dtype, torch.dtype]:
+    """Numbers of transformer, text encoder and VAE: as released on a GPU, float32 or `half_precision` on a CPU."""
     if device.type == "cpu":
-        return (torch.bfloat16,) * 3 if halved else (torch.float32,) * 3
+        return (torch.bfloat16,) * 3 if half_precision else (torch.float32,) * 3
     return torch.bfloat16, torch.bfloat16, torch.float32
 
 

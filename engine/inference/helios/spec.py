@@ -77,9 +77,9 @@ HELIOS_BASE = ModelSpec(
     prompt_tokens=512,
     preview=_PREVIEW,
     caches={},
-    first_apart=True,
+    separate_first_latent=True,
     boards_within=False,
-    sees=False,
+    uses_image_encoder=False,
     classifier_free=True,
     negative=_NEGATIVE,
 )
@@ -91,8 +91,8 @@ HELIOS_MID = replace(
     # Halved twice and patched by 2: the coarsest stage's sides must still be even.
     size_multiple=64,
     steps=60,
-    stages=3,
-    traits=(CFG_ZERO_STAR,),
+    pyramid_stages=3,
+    variant=(CFG_ZERO_STAR,),
 )
 
 HELIOS_DISTILLED = replace(
@@ -103,6 +103,6 @@ HELIOS_DISTILLED = replace(
     guidance=1.0,
     solver=Solver.DMD,
     solvers=(Solver.DMD,),
-    first_twice=True,
-    traits=(DISTILLED,),
+    first_section_steps=2,
+    variant=(DISTILLED,),
 )

@@ -107,7 +107,7 @@ class HunyuanFramePack(NetworkFamily):
         """The start board's latent, which is first frame and history at once: (1, 16, 1, H/8, W/8) float32."""
         return self.encode_latent(pictures[0])
 
-    def take_up(self, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def prepare_start(self, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """The start as it is: released FramePack sees its history clean."""
         return start
 
@@ -233,20 +233,20 @@ class HunyuanFramePack(NetworkFamily):
 
     @property
     def _transformer_dtype(self) -> torch.dtype:
-        return _dtypes(self.device, self._placement.halved)[0]
+        return _dtypes(self.device, self._placement.half_precision)[0]
 
     @property
     def _other_dtype(self) -> torch.dtype:
-        return _dtypes(self.device, self._placement.halved)[1]
+        return _dtypes(self.device, self._placement.half_precision)[1]
 
 
-def _dtypes(device: torch.device, halved: bool = False) -> tuple[torch.dtype, torch.dtype]:
-    """The transformer's and the other networks' numbers: as released on a GPU, float32 or less (`halved`) on a CPU.
+def _dtypes(device: torch.device, half_precision: bool = False) -> tuple[torch.dtype, torch.dtype]:
+    """The transformer's and the other networks' numbers: as released on a GPU, float32 or `half_precision` on a CPU.
 
     Released: transformer bf16, encoders and VAE fp16, output projection fp32.
     """
     if device.type == "cpu":
-        return (torch.bfloat16, torch.bfloat16) if halved else (torch.float32, torch.float32)
+        return (torch.bfloat16, torch.bfloat16) if half_precision else (torch.float32, torch.float32)
     return torch.bfloat16, torch.float16
 
 

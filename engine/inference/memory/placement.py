@@ -126,21 +126,21 @@ class Placement:
     vae: Stay = Stay.KEPT
     tile: int = 0
     """Side of the tiles in which pictures are decoded; 0: whole."""
-    halved: bool = False
+    half_precision: bool = False
     """Half precision on a device that would use float32."""
     on_disk: bool = False
     """What is streamed waits on disk, because main memory does not hold it."""
-    eighth: bool = False
+    int8_weights: bool = False
     """The transformer's blocks wait in 8 bits (torchao's int8 weights): where speed goes before exactness."""
 
-    aside: bool = False
+    async_decode: bool = False
     """A section is decoded while the next one is sampled: both work on the device at once."""
 
     def stages(self, demand: Demand, room: Room) -> dict[str, int]:
         """Bytes on the device at each stage of a shot's life, by the network at work; the peak is the largest."""
-        if self.halved:
+        if self.half_precision:
             demand = demand.scaled(0.5)
-        if self.eighth:
+        if self.int8_weights:
             demand = replace(demand, transformer=demand.transformer.in_eight_bits())
         stays = {
             **{name: (self.encoders, part) for name, part in demand.encoders.items()},
@@ -153,11 +153,11 @@ class Placement:
             own = {Stay.KEPT: 0, Stay.IN_TURN: part.weights, Stay.STREAMED: part.streamed}[stay]
             work = max(part.work, demand.decode[self.tile]) if name == "vae" else part.work
             bytes_[name] = room.base + kept + own + work
-        if self.aside:
+        if self.async_decode:
             bytes_["transformer"] += demand.decode[self.tile]
         if room.kind == "cpu":
             bytes_["finished frames"] = room.base + kept + demand.finished
-            libraries = _LIBRARIES + self.halved * _HALF_LIBRARIES
+            libraries = _LIBRARIES + self.half_precision * _HALF_LIBRARIES
             bytes_ = {stage: each + libraries for stage, each in bytes_.items()}
         return bytes_
 
@@ -179,11 +179,11 @@ class Placement:
             said.append("weights wait on disk")
         if self.tile:
             said.append(f"pictures are decoded in tiles of {self.tile} pixels")
-        if self.halved:
+        if self.half_precision:
             said.append("half precision")
-        if self.eighth:
+        if self.int8_weights:
             said.append("weights in 8 bits")
-        if self.aside:
+        if self.async_decode:
             said.append("sections are decoded beside the sampling")
         return ", ".join(said)
 
@@ -203,53 +203,55 @@ class Placed:
     """Whether the prediction says that there is room."""
 
 
-def place(demand: Demand, room: Room, *, leaner: int = 0, eighth: bool = False) -> Placed:
+def place(demand: Demand, room: Room, *, retry: int = 0, int8_weights: bool = False) -> Placed:
     """The roomiest placement that fits; else the leanest there is, with `fits` False.
 
     Where a graphics card has room to spare beside it, sections are decoded aside.
 
-    With `eighth` a graphics card without room for the transformer as it is may hold its weights in 8 bits.
+    With `int8_weights` a graphics card without room for the transformer as it is may hold its weights in 8 bits.
 
-    `leaner` is how often memory has run out already: for each time the next placement is taken that needs at least a
+    `retry` is how often memory has run out already: for each time the next placement is taken that needs at least a
     fifth less, or the leanest; precision is given up last.
     """
-    ladder = [(each, each.peak(demand, room)) for each in _ladder(demand, room, eighth)]
+    ladder = [(each, each.peak(demand, room)) for each in _ladder(demand, room, int8_weights)]
     chosen = next((number for number, (_, peak) in enumerate(ladder) if peak <= room.usable), len(ladder) - 1)
-    precise = sum(not each.halved for each, _ in ladder)
-    for _ in range(leaner):
+    precise = sum(not each.half_precision for each, _ in ladder)
+    for _ in range(retry):
         enough = _NOTABLY_LESS * (ladder[chosen][1] - room.base)
         below = (n for n in range(chosen + 1, precise) if ladder[n][1] - room.base <= enough)
         chosen = next(below, precise - 1 if chosen < precise - 1 else len(ladder) - 1)
     placement, peak = ladder[chosen]
-    if room.streams and not leaner and (placement.transformer, placement.vae) == (Stay.KEPT, Stay.KEPT):
-        aside = replace(placement, aside=True)
+    if room.streams and not retry and (placement.transformer, placement.vae) == (Stay.KEPT, Stay.KEPT):
+        aside = replace(placement, async_decode=True)
         if (more := aside.peak(demand, room)) <= room.usable:
             return Placed(aside, more, fits=True)
     return Placed(placement, peak, peak <= room.usable)
 
 
-def _ladder(demand: Demand, room: Room, eighth: bool) -> Iterator[Placement]:
+def _ladder(demand: Demand, room: Room, int8_weights: bool) -> Iterator[Placement]:
     """Every placement worth trying, the best first."""
     tiles = (0, TILE, SMALL_TILE) if demand.decode[TILE] < demand.decode[0] else (0,)
     yield ALL_KEPT
     for tile in tiles[:2]:
         yield from _with_encoders(Placement(tile=tile), room)
     if room.streams:
-        if eighth:
+        if int8_weights:
             for tile in tiles[:2]:
-                yield from _with_encoders(Placement(tile=tile, eighth=True), room)
+                yield from _with_encoders(Placement(tile=tile, int8_weights=True), room)
         on_disk = demand.transformer.weights > room.ram
-        eighth = eighth and demand.transformer.in_eight_bits().weights <= room.ram  # made in memory, on no disk
-        streamed = Placement(transformer=Stay.STREAMED, on_disk=on_disk and not eighth, eighth=eighth)
+        int8_weights = (
+            int8_weights and demand.transformer.in_eight_bits().weights <= room.ram
+        )  # made in memory, on no disk
+        streamed = Placement(transformer=Stay.STREAMED, on_disk=on_disk and not int8_weights, int8_weights=int8_weights)
         for tile in tiles[:2]:
             yield from _with_encoders(replace(streamed, tile=tile), room)
         for tile in tiles[1:] or (0,):
             yield replace(streamed, encoders=Stay.STREAMED, vae=Stay.IN_TURN, tile=tile)
         return
     turns = Placement(encoders=Stay.IN_TURN, transformer=Stay.IN_TURN, vae=Stay.IN_TURN)
-    for halved in (False, True) if room.kind == "cpu" else (False,):
+    for half_precision in (False, True) if room.kind == "cpu" else (False,):
         for tile in tiles:
-            yield replace(turns, tile=tile, halved=halved)
+            yield replace(turns, tile=tile, half_precision=half_precision)
 
 
 def _with_encoders(placement: Placement, room: Room) -> Iterator[Placement]:

@@ -11,14 +11,14 @@ from typing import Any
 
 from ...errors import EngineError
 from ...protocol import Event, Failed
-from ..storage.states import State, Wanted
+from ..storage.states import PendingOrder, State
 from ..storage.store import JobRecord, JobStore, StoredEvent
 from ..workers.pool import Pool
 from ..workers.worker_messages import Make, Order, Release
 from .job_folders import JobFolders
 from .live_progress import LiveProgress
 
-log = logging.getLogger("shotpack.foreman")
+log = logging.getLogger("shotpack.scheduler")
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Held:
 
 
 class Assignments:
-    """What the foreman and the workers' reports share; everything here is called under the foreman's lock."""
+    """What the scheduler and the workers' reports share; everything here is called under the scheduler's lock."""
 
     def __init__(
         self,
@@ -108,9 +108,9 @@ class Assignments:
     def _stands_still(self, job: str) -> bool:
         """Whether a job is paused and nobody has told it to go on, or to end."""
         record = self.store.job(job)
-        return record.state is State.PAUSED and record.wanted is Wanted.PAUSE
+        return record.state is State.PAUSED and record.wanted is PendingOrder.PAUSE
 
-    def want(self, worker: str, job: str, wanted: Wanted, order: Order) -> None:
+    def want(self, worker: str, job: str, wanted: PendingOrder, order: Order) -> None:
         """Order something of a job from the worker that has it, so that it holds even if that worker dies."""
         self.store.want(job, wanted)
         self.pool.order(worker, order)
@@ -134,7 +134,7 @@ class Assignments:
         """How many jobs wait."""
         return self.store.counts()[State.QUEUED]
 
-    def tell(self, job: str, event: Event, state: State | None = None, wanted: Wanted | None = None) -> None:
+    def tell(self, job: str, event: Event, state: State | None = None, wanted: PendingOrder | None = None) -> None:
         """Store an event and what changes with it, and let listeners know. Raises StoreError where it may not be."""
         self.announce(self.store.append(job, event, state=state, wanted=wanted))
 

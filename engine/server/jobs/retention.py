@@ -20,10 +20,10 @@ from pathlib import Path
 
 from ...media.files import sweep_parts, write_whole
 from ..storage.store import JobRecord, JobStore, StoreError
-from ..uploads import PictureShelf
+from ..uploads import Uploads
 from .disk_use import DiskUse, SharedFiles, ShotUse, bytes_in, loose_bytes, shot_use
 from .job_folders import JobFolders
-from .scheduler import Foreman
+from .scheduler import Scheduler
 
 ORPHAN_SECONDS = 6 * 3600.0
 """Nothing younger goes: a picture may be about to be named by a job, a frame about to be fetched."""
@@ -60,9 +60,9 @@ class Retention:
         self,
         home: Path,
         store: JobStore,
-        foreman: Foreman,
+        scheduler: Scheduler,
         folders: JobFolders,
-        shelf: PictureShelf,
+        uploads: Uploads,
         rule: Rule,
         clock: Callable[[], float] = time.time,
         first_seconds: float = _FIRST_SECONDS,
@@ -74,9 +74,9 @@ class Retention:
         """What the last sweep left; None before the first."""
         self._home = home
         self._store = store
-        self._foreman = foreman
+        self._scheduler = scheduler
         self._folders = folders
-        self._shelf = shelf
+        self._uploads = uploads
         self._clock = clock
         self._seconds = first_seconds, every_seconds
         self._settled: dict[str, ShotUse] = {}
@@ -167,7 +167,7 @@ class Retention:
         return False
 
     def _sweep_pictures(self) -> None:
-        self._pictures = self._shelf.sweep(self._store.pictures(), self._clock() - ORPHAN_SECONDS)
+        self._pictures = self._uploads.sweep(self._store.pictures(), self._clock() - ORPHAN_SECONDS)
 
     def _keep_to_rule(self) -> None:
         """Remove shots by the artist's limits, the oldest first, each as by DELETE."""
@@ -180,7 +180,7 @@ class Retention:
             if not (old or over > 0) or not record.state.ended or record.starred or self._age(record) < YOUNG_SECONDS:
                 continue
             try:
-                self._foreman.remove(record.id, unless_needed=True)
+                self._scheduler.remove(record.id, unless_needed=True)
             except (StoreError, OSError) as refused:  # Windows removes nothing that is open
                 log.info("job %s stays: %s", record.id, refused)
                 continue

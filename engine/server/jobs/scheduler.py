@@ -1,4 +1,4 @@
-"""The foreman: gives queued jobs to idle workers, writes down what they report, deals with the death of any of them.
+"""The scheduler: gives queued jobs to idle workers, writes down what they report, deals with the death of any of them.
 
 Every change goes through the store first; what is not stored has not happened. What is ordered of a job is stored as
 well (`Wanted`), so that an order outlives the worker, and the engine, that it was given to. Calls come from the
@@ -17,7 +17,7 @@ from typing import Any
 
 from ...errors import EngineError
 from ...protocol import PAUSED, Cancelled, Failed, Progress, Queued, ShotRequest
-from ..storage.states import State, Wanted
+from ..storage.states import PendingOrder, State
 from ..storage.store import JobRecord, JobStore, StoredEvent, StoreError
 from ..workers.pool import Pool
 from ..workers.worker_messages import Amend, Cancel, Park, Pause, Resume, Unpark
@@ -26,14 +26,14 @@ from .job_folders import JobFolders
 from .park_leases import Lease, Leases
 from .worker_reports import WorkerReports
 
-log = logging.getLogger("shotpack.foreman")
+log = logging.getLogger("shotpack.scheduler")
 
 
 class KeyTakenError(StoreError):
     """Something else was sent under the same Idempotency-Key."""
 
 
-class Foreman:
+class Scheduler:
     """Runs the queue over a pool of workers. `happened` is called after every stored event, `passed` with every live
     one and its job, from any thread."""
 
@@ -111,10 +111,10 @@ class Foreman:
             record = self._alive(job)
             worker = self._assignments.worker_of(job)
             if worker is not None:
-                if record.wanted is not Wanted.PAUSE:
-                    self._assignments.want(worker, job, Wanted.PAUSE, Pause(job))
+                if record.wanted is not PendingOrder.PAUSE:
+                    self._assignments.want(worker, job, PendingOrder.PAUSE, Pause(job))
             elif record.state is not State.PAUSED:
-                self._assignments.tell(job, Progress(PAUSED), State.PAUSED, Wanted.PAUSE)
+                self._assignments.tell(job, Progress(PAUSED), State.PAUSED, PendingOrder.PAUSE)
             return self._store.job(job)
 
     def resume(self, job: str) -> JobRecord:
@@ -130,10 +130,10 @@ class Foreman:
             record = self._alive(job)
             worker = self._assignments.worker_of(job)
             if worker is not None:
-                if record.wanted is Wanted.PAUSE:
-                    self._assignments.want(worker, job, Wanted.GO_ON, Resume(job))
+                if record.wanted is PendingOrder.PAUSE:
+                    self._assignments.want(worker, job, PendingOrder.GO_ON, Resume(job))
             elif record.state is State.PAUSED:
-                self._assignments.tell(job, Queued(self._assignments.queued()), State.QUEUED, Wanted.GO_ON)
+                self._assignments.tell(job, Queued(self._assignments.queued()), State.QUEUED, PendingOrder.GO_ON)
                 self._assignments.hand_out()
             return self._store.job(job)
 
@@ -146,8 +146,8 @@ class Foreman:
             worker = self._assignments.worker_of(job)
             if worker is None:
                 self._assignments.tell(job, Cancelled(self._assignments.sections_made(job)))
-            elif record.wanted is not Wanted.CANCEL:
-                self._assignments.want(worker, job, Wanted.CANCEL, Cancel(job))
+            elif record.wanted is not PendingOrder.CANCEL:
+                self._assignments.want(worker, job, PendingOrder.CANCEL, Cancel(job))
             return self._store.job(job)
 
     def change(
@@ -264,7 +264,7 @@ class Foreman:
         record = self._store.job(job)
         if record.state.ended:
             raise StoreError(f"job {job} is {record.state}")
-        if record.wanted is Wanted.CANCEL:
+        if record.wanted is PendingOrder.CANCEL:
             raise StoreError(f"job {job} is being cancelled")
         return record
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from ...errors import Code, EngineError
 from ...protocol import GOING_ON, PAUSED, Cancelled, Failed, Finished, Progress, Queued, Section, event_from_json
-from ..storage.states import State, Wanted
+from ..storage.states import PendingOrder, State
 from ..storage.store import JobRecord, StoreError
 from ..workers.pool import Death, TryAgainError
 from ..workers.worker_messages import Beat, Happened, Park, Paused, Ready, Released, Report, Resumed
@@ -20,7 +20,7 @@ from .live_progress import LIVE
 DEATHS_FORGIVEN = 1
 """Workers that may die on a job before it fails: the first time may be bad luck."""
 
-log = logging.getLogger("shotpack.foreman")
+log = logging.getLogger("shotpack.scheduler")
 
 
 class WorkerReports:
@@ -128,11 +128,11 @@ class WorkerReports:
         job = record.id
         if record.state.ended:
             return False
-        if record.wanted is Wanted.CANCEL:
+        if record.wanted is PendingOrder.CANCEL:
             self._assignments.tell(job, Cancelled(self._assignments.sections_made(job)))
-        elif record.state is State.RUNNING and record.wanted is Wanted.PAUSE:
+        elif record.state is State.RUNNING and record.wanted is PendingOrder.PAUSE:
             self._assignments.tell(job, Progress(PAUSED), State.PAUSED)
-        elif record.state is State.PAUSED and record.wanted is Wanted.GO_ON:
+        elif record.state is State.PAUSED and record.wanted is PendingOrder.GO_ON:
             self._assignments.tell(job, Queued(self._assignments.queued()), State.QUEUED)
         else:
             return False

@@ -20,7 +20,7 @@ from typing import Any
 from ...errors import Code, EngineError
 from ...protocol import ShotRequest, from_json
 from .migrations import PAYLOAD_VERSION
-from .states import State, Wanted
+from .states import PendingOrder, State
 
 _DAMAGED = "its row in the job store is damaged"
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
@@ -155,7 +155,7 @@ def _mend_jobs(db: sqlite3.Connection, damaged: set[str]) -> dict[str, str]:
         if job in damaged and fault is None:
             fault = _damage(_DAMAGED)
         if fault is not None and job not in ends:
-            values |= {"state": State.FAILED, "wanted": Wanted.GO_ON}
+            values |= {"state": State.FAILED, "wanted": PendingOrder.GO_ON}
             failed[job] = fault.sentence
         state = State(values["state"])
         if state.ended and values["ended"] is None:
@@ -193,7 +193,7 @@ def _mended(row: Mapping[str, Any], end: str | None) -> tuple[dict[str, Any], En
         "version": row["version"] if type(row["version"]) is int else PAYLOAD_VERSION,
         "key": key if isinstance(key, str) and _KEY.fullmatch(key) else None,
         "body": _text(row["body"]),
-        "wanted": row["wanted"] if row["wanted"] in list(Wanted) and not ended else Wanted.GO_ON,
+        "wanted": row["wanted"] if row["wanted"] in list(PendingOrder) and not ended else PendingOrder.GO_ON,
         "starred": int(bool(row["starred"])),
         "ended": _number(row["ended"], _LAST_SECOND) if ended else None,
     }

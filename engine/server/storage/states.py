@@ -22,7 +22,7 @@ class State(StrEnum):
         return self in _ENDED
 
 
-class Wanted(StrEnum):
+class PendingOrder(StrEnum):
     """What was ordered of a job and is not told yet: stored, so that no worker's and no engine's death loses it."""
 
     GO_ON = ""

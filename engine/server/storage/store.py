@@ -23,7 +23,7 @@ from ...protocol import Event, ShotRequest, from_json, to_json
 from .database import open_database
 from .migrations import NewerDatabaseError, bring_up_to_date
 from .repair import mend
-from .states import MAY_BECOME, State, Wanted
+from .states import MAY_BECOME, PendingOrder, State
 
 _TERMINAL = {"finished": State.FINISHED, "failed": State.FAILED, "cancelled": State.CANCELLED}
 
@@ -50,7 +50,7 @@ class JobRecord:
     """What it was sent under: the same key again means the same job."""
     body: str = ""
     """A digest of what was sent under the key."""
-    wanted: Wanted = Wanted.GO_ON
+    wanted: PendingOrder = PendingOrder.GO_ON
     starred: bool = False
     """Kept, whatever the rule for old shots says."""
     ended: float | None = None
@@ -211,7 +211,7 @@ class JobStore:
                     db.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, job))
         return self.job(job)
 
-    def want(self, job: str, wanted: Wanted) -> None:
+    def want(self, job: str, wanted: PendingOrder) -> None:
         """Note what is ordered of a job."""
         with self.transaction() as db:
             db.execute("UPDATE jobs SET wanted = ? WHERE id = ?", (wanted, job))
@@ -236,7 +236,7 @@ class JobStore:
         return self.job(job).attempts
 
     def append(
-        self, job: str, event: Event, *, state: State | None = None, wanted: Wanted | None = None
+        self, job: str, event: Event, *, state: State | None = None, wanted: PendingOrder | None = None
     ) -> StoredEvent:
         """Store an event, with the state that its job is in from now on and what is wanted of it, in one transaction.
 
@@ -343,7 +343,7 @@ def _record(row: Mapping[str, Any]) -> JobRecord:
         continues=row["continues"],
         key=row["key"],
         body=row["body"],
-        wanted=Wanted(row["wanted"]),
+        wanted=PendingOrder(row["wanted"]),
         starred=bool(row["starred"]),
         ended=row["ended"],
     )

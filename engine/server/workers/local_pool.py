@@ -96,7 +96,7 @@ class WorkerProcess:
         with self._lock:
             orders = self._orders
         if orders is None:
-            log.warning("worker %s is gone; %s was not delivered", self.device, order.say)
+            log.warning("worker %s is gone; %s was not delivered", self.device, order.kind)
         else:
             orders.send(to_line(order))
 

@@ -104,7 +104,7 @@ class Worker:
         elif isinstance(order, (Park, Unpark)):
             self._park(isinstance(order, Park))
         else:
-            log.info("%s came after the end of job %s", order.say, order.job)
+            log.info("%s came after the end of job %s", order.kind, order.job)
 
     def _make(self, order: Make) -> None:
         """Make one job and report how it ended; whatever goes wrong is told, and the worker lives on."""
@@ -159,7 +159,7 @@ class Worker:
             pictures,
             resume=True,
             families=self._families,
-            memory=Memory(self._limit, leaner=order.thrifty),
+            memory=Memory(self._limit, retry=order.retry),
             revised=self._revised,
             asked=asked,
         )

@@ -1,6 +1,6 @@
 """What server and worker say to each other: orders down the worker's stdin, reports up its stdout, a JSON line each.
 
-Standard library only; both ends import it. Objects are frozen dataclasses like the protocol's, told apart by "say".
+Standard library only; both ends import it. Objects are frozen dataclasses like the protocol's, told apart by "kind".
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Stage(StrEnum):
 class Make:
     """Make a job's shot in `folder`, or go on with it."""
 
-    say: ClassVar[str] = "make"
+    kind: ClassVar[str] = "make"
     job: str
     folder: str
     request: ShotRequest
     images: dict[str, str]
     """SHA-256 of each board and each frame of the clip to the file it lies in."""
-    thrifty: bool = False
+    retry: bool = False
     """Take less memory than the policy would: another worker has died on this job."""
 
 
@@ -47,7 +47,7 @@ class Make:
 class Pause:
     """Stop after the present step and keep everything."""
 
-    say: ClassVar[str] = "pause"
+    kind: ClassVar[str] = "pause"
     job: str
 
 
@@ -55,7 +55,7 @@ class Pause:
 class Resume:
     """Go on with the paused job."""
 
-    say: ClassVar[str] = "resume"
+    kind: ClassVar[str] = "resume"
     job: str
 
 
@@ -63,7 +63,7 @@ class Resume:
 class Cancel:
     """Give the job up after the present step; finished sections stay."""
 
-    say: ClassVar[str] = "cancel"
+    kind: ClassVar[str] = "cancel"
     job: str
 
 
@@ -71,7 +71,7 @@ class Cancel:
 class Amend:
     """Make the sections not yet begun as `request` now says."""
 
-    say: ClassVar[str] = "amend"
+    kind: ClassVar[str] = "amend"
     job: str
     request: ShotRequest
 
@@ -83,7 +83,7 @@ class Release:
     `Released` follows; or `Resumed` where the job goes on already; or, where it has ended already, nothing.
     """
 
-    say: ClassVar[str] = "release"
+    kind: ClassVar[str] = "release"
     job: str
 
 
@@ -91,21 +91,21 @@ class Release:
 class Park:
     """Take all weights off the device after the present step, and stand still."""
 
-    say: ClassVar[str] = "park"
+    kind: ClassVar[str] = "park"
 
 
 @dataclass(frozen=True)
 class Unpark:
     """Put the weights back and go on."""
 
-    say: ClassVar[str] = "unpark"
+    kind: ClassVar[str] = "unpark"
 
 
 @dataclass(frozen=True)
 class Ready:
     """The worker has loaded its libraries and waits for work."""
 
-    say: ClassVar[str] = "ready"
+    kind: ClassVar[str] = "ready"
     device: str
     name: str
     memory_total: int
@@ -116,7 +116,7 @@ class Ready:
 class Beat:
     """The worker lives; sent every second, also while it computes."""
 
-    say: ClassVar[str] = "beat"
+    kind: ClassVar[str] = "beat"
     doing: str
     memory_used: int
     stage: str = ""
@@ -129,7 +129,7 @@ class Beat:
 class Happened:
     """An event of a job, as the protocol writes it."""
 
-    say: ClassVar[str] = "happened"
+    kind: ClassVar[str] = "happened"
     job: str
     event: dict[str, Any]
 
@@ -138,7 +138,7 @@ class Happened:
 class Paused:
     """The job stands still."""
 
-    say: ClassVar[str] = "paused"
+    kind: ClassVar[str] = "paused"
     job: str
 
 
@@ -146,7 +146,7 @@ class Paused:
 class Resumed:
     """The job goes on."""
 
-    say: ClassVar[str] = "resumed"
+    kind: ClassVar[str] = "resumed"
     job: str
 
 
@@ -154,14 +154,14 @@ class Resumed:
 class Released:
     """The job is laid aside, and the worker free."""
 
-    say: ClassVar[str] = "released"
+    kind: ClassVar[str] = "released"
     job: str
 
 
 Order = Make | Pause | Resume | Cancel | Amend | Release | Park | Unpark
 Report = Ready | Beat | Happened | Paused | Resumed | Released
-_ORDERS: dict[str, Any] = {kind.say: kind for kind in get_args(Order)}
-_REPORTS: dict[str, Any] = {kind.say: kind for kind in get_args(Report)}
+_ORDERS: dict[str, Any] = {kind.kind: kind for kind in get_args(Order)}
+_REPORTS: dict[str, Any] = {kind.kind: kind for kind in get_args(Report)}
 
 
 def stage_named(name: str) -> Stage:
@@ -171,7 +171,7 @@ def stage_named(name: str) -> Stage:
 
 def to_line(message: Order | Report) -> str:
     """A message as one line of JSON, its line end included."""
-    return json.dumps({"say": message.say, **to_json(message)}) + "\n"
+    return json.dumps({"kind": message.kind, **to_json(message)}) + "\n"
 
 
 def order_from_line(line: str) -> Order:
@@ -189,7 +189,7 @@ def report_from_line(line: str | bytes) -> Report:
 def _from_line(line: str | bytes, kinds: dict[str, Any]) -> Any:
     try:
         data = json.loads(line)
-        kind = kinds[data.pop("say")]
+        kind = kinds[data.pop("kind")]
         known = {field.name for field in dataclasses.fields(kind)}
         data = {name: value for name, value in data.items() if name in known}
         # An event is JSON already, and is checked where it is stored.

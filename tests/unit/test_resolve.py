@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from engine.framepack.packing import Order
-from engine.generation.resolve import settle
+from engine.generation.resolve import resolve
 from engine.inference.hunyuan.spec import RELEASED
 from engine.protocol import Board, PromptAt, ShotRequest
 
@@ -34,9 +34,9 @@ def test_a_models_own_order_knows_of_later_boards(
 ) -> None:
     request = ShotRequest("model", "words", boards=boards, frames=99)
     spec = replace(FORWARD, trained_orders=trained)
-    assert settle(request, spec, (256, 144)).plan.order is order
+    assert resolve(request, spec, (256, 144)).plan.order is order
     asked = replace(request, order="forward")
-    assert settle(asked, spec, (256, 144)).plan.order is Order.FORWARD, "what is asked for is done"
+    assert resolve(asked, spec, (256, 144)).plan.order is Order.FORWARD, "what is asked for is done"
 
 
 def operations(work: Callable[[], object]) -> int:
@@ -67,9 +67,9 @@ def test_planning_a_shot_of_one_frame_a_second_takes_what_its_length_takes(order
         boards = tuple(Board(frame, "a") for frame in range(1, frames + 1, 20))
         prompts = tuple(PromptAt(frame, str(frame)) for frame in range(1, frames + 1, 10))
         request = ShotRequest("model", "words", boards, frames, fps=1.0, order=str(order), prompts=prompts)
-        brief = settle(request, RELEASED, (256, 144))
-        assert len(brief.plan.made) > frames / 2
-        return operations(lambda: settle(request, RELEASED, (256, 144)))
+        resolved = resolve(request, RELEASED, (256, 144))
+        assert len(resolved.plan.made) > frames / 2
+        return operations(lambda: resolve(request, RELEASED, (256, 144)))
 
     short, long = plan(50), plan(300)
     assert long < 6 * short * 1.2
@@ -77,7 +77,7 @@ def test_planning_a_shot_of_one_frame_a_second_takes_what_its_length_takes(order
 
 @pytest.mark.parametrize("order", Order)
 def test_the_section_that_adds_a_frame_is_known_without_a_search(order: Order) -> None:
-    plan = settle(ShotRequest("model", "", (START,), 300, order=str(order)), RELEASED, (256, 144)).plan
+    plan = resolve(ShotRequest("model", "", (START,), 300, order=str(order)), RELEASED, (256, 144)).plan
     for planned in plan.made:
         for frame in plan.grid.own_frames(planned.section):
             assert plan.by_section[plan.grid.owner(frame)] is planned
@@ -86,5 +86,5 @@ def test_the_section_that_adds_a_frame_is_known_without_a_search(order: Order) -
 def test_prompts_hold_from_their_section_on() -> None:
     prompts = (PromptAt(200, "three"), PromptAt(35, "one"), PromptAt(40, "two"))
     request = ShotRequest("model", "zero", (START,), 300, prompts=prompts)
-    sections = settle(request, RELEASED, (256, 144)).prompts
+    sections = resolve(request, RELEASED, (256, 144)).prompts
     assert sections == ("zero", *["two"] * 5, *["three"] * (len(sections) - 6))

@@ -1,4 +1,4 @@
-"""The foreman through any sequence of calls, reports, deaths and restarts: every job ends once, no order is lost."""
+"""The scheduler through any sequence of calls, reports, deaths and restarts: every job ends once, no order is lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from engine.protocol import Board, ShotRequest
-from engine.server.jobs.scheduler import Foreman
+from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import StoreError
 from engine.server.workers.worker_messages import Beat
@@ -52,9 +52,9 @@ class Life(RuleBasedStateMachine):
         self.store = FillingStore(self.home / "jobs.db")
         self.store.full = full
         self.pool = LivingPool(WORKERS)
-        self.foreman = Foreman(self.store, self.pool, self.home, lambda _event: None)
+        self.scheduler = Scheduler(self.store, self.pool, self.home, lambda _event: None)
         self.copies.clear()
-        self.foreman.start()
+        self.scheduler.start()
 
     def _call(self, call: Callable[[str], Any], number: int, asked: str) -> None:
         job = self.jobs[number % len(self.jobs)]
@@ -78,22 +78,22 @@ class Life(RuleBasedStateMachine):
         folder.mkdir()
         (folder / "made").touch()
         self.jobs.append(job)
-        self.foreman.submitted(job)
+        self.scheduler.submitted(job)
 
     @precondition(lambda self: self.jobs)
     @rule(number=which)
     def pause(self, number: int) -> None:
-        self._call(lambda job: self.foreman.pause(job), number, "pause")
+        self._call(lambda job: self.scheduler.pause(job), number, "pause")
 
     @precondition(lambda self: self.jobs)
     @rule(number=which)
     def resume(self, number: int) -> None:
-        self._call(lambda job: self.foreman.resume(job), number, "resume")
+        self._call(lambda job: self.scheduler.resume(job), number, "resume")
 
     @precondition(lambda self: self.jobs)
     @rule(number=which)
     def cancel(self, number: int) -> None:
-        self._call(lambda job: self.foreman.cancel(job), number, "cancel")
+        self._call(lambda job: self.scheduler.cancel(job), number, "cancel")
 
     @rule(worker=workers)
     def work(self, worker: str) -> None:
@@ -156,7 +156,7 @@ class Life(RuleBasedStateMachine):
                 asked = self.asked.get(record.id)
                 assert record.state.ended or (asked == "pause" and record.state is State.PAUSED), (record, asked)
                 if asked == "pause" and record.state is State.PAUSED:
-                    self.foreman.resume(record.id)
+                    self.scheduler.resume(record.id)
             self._calm_down()
             assert all(record.state.ended for record in self.store.jobs())
             self.one_end_each()
@@ -196,7 +196,7 @@ class WholeLife(Life):
     def send(self, key: str) -> None:
         before = {record.id for record in self.store.jobs()}
         try:
-            record, new = self.foreman.submit(REQUEST, "", key, "body")
+            record, new = self.scheduler.submit(REQUEST, "", key, "body")
         except sqlite3.Error:
             assert {record.id for record in self.store.jobs()} == before
             return
@@ -213,18 +213,18 @@ class WholeLife(Life):
 
     @rule(client=st.sampled_from("ab"))
     def park(self, client: str) -> None:
-        self.foreman.park(client, 3600)
+        self.scheduler.park(client, 3600)
 
     @rule(client=st.sampled_from("ab"))
     def unpark(self, client: str) -> None:
-        self.foreman.unpark(client)
+        self.scheduler.unpark(client)
 
     @precondition(lambda self: self.jobs)
     @rule(number=which)
     def change(self, number: int) -> None:
         job = self.jobs[number % len(self.jobs)]
         try:
-            changed = self.foreman.change(job, {"prompt": f"roll {number}"}, name="x")
+            changed = self.scheduler.change(job, {"prompt": f"roll {number}"}, name="x")
         except (StoreError, sqlite3.Error):
             return
         assert changed.request.prompt == f"roll {number}"
@@ -234,7 +234,7 @@ class WholeLife(Life):
     def remove(self, number: int) -> None:
         job = self.jobs[number % len(self.jobs)]
         try:
-            self.foreman.remove(job)
+            self.scheduler.remove(job)
         except (StoreError, sqlite3.Error):
             assert any(record.id == job for record in self.store.jobs())
             return
@@ -244,7 +244,7 @@ class WholeLife(Life):
     def _calm_down(self) -> None:
         self.store.full = False
         for client in "ab":
-            self.foreman.unpark(client)
+            self.scheduler.unpark(client)
         super()._calm_down()
 
 

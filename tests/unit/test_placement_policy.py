@@ -48,7 +48,7 @@ def test_what_fits_is_within_the_room(demand: Demand, room: Room) -> None:
     placed = place(demand, room)
     assert placed.peak == placed.placement.peak(demand, room) == max(placed.placement.stages(demand, room).values())
     assert placed.fits == (placed.peak <= room.usable)
-    assert placed.fits or place(demand, room, leaner=20).peak > room.usable or placed == place(demand, room, leaner=20)
+    assert placed.fits or place(demand, room, retry=20).peak > room.usable or placed == place(demand, room, retry=20)
 
 
 @given(demands(), ROOMS, BYTES)
@@ -60,18 +60,18 @@ def test_what_fits_somewhere_fits_where_there_is_more(demand: Demand, room: Room
 @given(demands(), ROOMS)
 def test_everything_stays_where_there_is_room(demand: Demand, room: Room) -> None:
     plenty = Room(room.kind, 2**50, room.ram, room.base)
-    assert place(demand, plenty).placement == Placement(aside=room.kind == "cuda")
+    assert place(demand, plenty).placement == Placement(async_decode=room.kind == "cuda")
 
 
 @given(demands(), ROOMS, st.integers(0, 2))
-def test_decoding_aside_takes_nothing_from_the_shot(demand: Demand, room: Room, leaner: int) -> None:
+def test_decoding_aside_takes_nothing_from_the_shot(demand: Demand, room: Room, retry: int) -> None:
     """It changes nothing else about the placement, both works are counted, and whoever ran out of memory has it not."""
-    placed = place(demand, room, leaner=leaner)
-    if placed.placement.aside:
-        assert leaner == 0
+    placed = place(demand, room, retry=retry)
+    if placed.placement.async_decode:
+        assert retry == 0
         assert placed.fits
         assert room.kind == "cuda"
-        alone = replace(placed.placement, aside=False)
+        alone = replace(placed.placement, async_decode=False)
         assert (alone.transformer, alone.vae) == (Stay.KEPT, Stay.KEPT)
         both = alone.stages(demand, room)["transformer"] + demand.decode[alone.tile]
         assert placed.placement.stages(demand, room)["transformer"] == both
@@ -80,13 +80,13 @@ def test_decoding_aside_takes_nothing_from_the_shot(demand: Demand, room: Room, 
 @given(demands(), ROOMS, st.integers(0, 4))
 def test_leaner_is_never_more(demand: Demand, room: Room, times: int) -> None:
     """Each time memory has run out at least a fifth less is asked for, or the leanest taken; precision goes last."""
-    once, again = (place(demand, room, leaner=count) for count in (times, times + 1))
-    assert again.placement.halved >= once.placement.halved
-    if once.placement.halved == again.placement.halved and again != once:
+    once, again = (place(demand, room, retry=count) for count in (times, times + 1))
+    assert again.placement.half_precision >= once.placement.half_precision
+    if once.placement.half_precision == again.placement.half_precision and again != once:
         small = again.peak - room.base <= 0.8 * (once.peak - room.base)
-        further = place(demand, room, leaner=times + 2)
-        assert small or further == again or further.placement.halved
-    assert place(demand, room, leaner=50) == place(demand, room, leaner=51)
+        further = place(demand, room, retry=times + 2)
+        assert small or further == again or further.placement.half_precision
+    assert place(demand, room, retry=50) == place(demand, room, retry=51)
 
 
 @given(demands(), ROOMS)
@@ -94,7 +94,7 @@ def test_only_a_graphics_card_is_streamed_to(demand: Demand, room: Room) -> None
     placement = place(demand, room).placement
     if room.kind != "cuda":
         assert Stay.STREAMED not in (placement.encoders, placement.transformer)
-    assert placement.halved <= (room.kind == "cpu")
+    assert placement.half_precision <= (room.kind == "cpu")
 
 
 def test_words_say_what_is_special() -> None:

@@ -45,8 +45,8 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def begin(model: Path, folder: Path, *, aside: bool = True, families: Families | None = None) -> Generator[Event]:
     """A shot of three sections in `folder`, decoded aside or not; out of memory once, it is not tried aside again."""
 
-    def place(*_: object, leaner: int = 0, **__: object) -> Placed:
-        return Placed(Placement(aside=aside and not leaner), 0, fits=True)
+    def place(*_: object, retry: int = 0, **__: object) -> Placed:
+        return Placed(Placement(async_decode=aside and not retry), 0, fits=True)
 
     board = open_board(BOARD)
     frames = FRAMES["hunyuan" if model == TINY else "helios"]
@@ -64,7 +64,7 @@ def begin(model: Path, folder: Path, *, aside: bool = True, families: Families |
 def alone(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], list[bytes]]:
     """The shot's events and frames where every section is decoded before the next one is begun."""
     folder = tmp_path_factory.mktemp("alone") / "shot"
-    return list(begin(model, folder, aside=False)), frames_of(folder)
+    return list(begin(model, folder, async_decode=False)), frames_of(folder)
 
 
 def frames_of(folder: Path) -> list[bytes]:
@@ -83,7 +83,7 @@ def test_the_next_section_is_sampled_meanwhile(
     """Each decode but the last waits here until the next section has made a step: were it not aside, it never would."""
     stepped, aside_for = threading.Event(), []
     kind = HunyuanFramePack if model == TINY else Helios
-    decode, decode_aside = kind.decode, kind.decode_aside
+    decode, decode_async = kind.decode, kind.decode_async
 
     def waiting(family: NetworkFamily, latents: torch.Tensor) -> torch.Tensor:
         if threading.current_thread() is not threading.main_thread():
@@ -93,10 +93,10 @@ def test_the_next_section_is_sampled_meanwhile(
 
     def begun(family: NetworkFamily, latents: torch.Tensor) -> Future[torch.Tensor]:
         stepped.clear()
-        return decode_aside(family, latents)
+        return decode_async(family, latents)
 
     monkeypatch.setattr(kind, "decode", waiting)
-    monkeypatch.setattr(kind, "decode_aside", begun)
+    monkeypatch.setattr(kind, "decode_async", begun)
     aside: list[Event] = []
     for event in begin(model, tmp_path / "aside"):
         aside.append(event)
@@ -134,7 +134,7 @@ def test_out_of_memory_aside_is_tried_once_more(
 
         return family._decoding.submit(full)
 
-    monkeypatch.setattr(NetworkFamily, "decode_aside", starved)
+    monkeypatch.setattr(NetworkFamily, "decode_async", starved)
     events = list(begin(model, tmp_path / "shot"))
     assert frames_of(tmp_path / "shot") == alone[1]
     sampled = [each.section for each in events if isinstance(each, Step) and each.step == each.of]

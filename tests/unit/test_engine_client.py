@@ -1,4 +1,4 @@
-"""The desk over a scripted engine: what it shows, asks for, goes on with and lets go of, whatever comes when."""
+"""The client over a scripted engine: what it shows, asks for, goes on with and lets go of, whatever comes when."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.client.background_calls import Errands
+from engine.client.background_calls import BackgroundCalls
 from engine.client.connection import Connection, _refusal
-from engine.client.engine_client import Desk, EngineState
+from engine.client.engine_client import EngineClient, EngineState
 from engine.client.launcher import Engine
 from engine.client.session import Session
 from engine.errors import Code, EngineError
@@ -52,7 +52,7 @@ def studio(monkeypatch, connection):
     monkeypatch.setattr("engine.client.frame_fetcher._WAITS", (0.0,))
     studio = Studio(monkeypatch, connection)
     yield studio
-    studio.desk.close()
+    studio.client.close()
 
 
 # What an engine says of itself.
@@ -78,11 +78,11 @@ def test_what_another_version_says_otherwise_is_taken_as_not_said(studio, connec
     connection.about = {"protocol": 1, "weather": {"fine": True}, **good, name: nonsense}
     studio.connect()
     for _ in range(2):
-        assert studio.desk.starts("tiny") == ("board",)
-        assert studio.desk.about == {key: value for key, value in connection.about.items() if key != name}
-        studio.desk.about = {}
-        studio.desk.ask()  # anew
-        studio.until(lambda: studio.desk.about)
+        assert studio.client.starts("tiny") == ("board",)
+        assert studio.client.about == {key: value for key, value in connection.about.items() if key != name}
+        studio.client.about = {}
+        studio.client.ask()  # anew
+        studio.until(lambda: studio.client.about)
 
 
 def test_an_engine_that_is_slow_to_answer_is_asked_once_at_a_time(studio, connection):
@@ -90,12 +90,12 @@ def test_an_engine_that_is_slow_to_answer_is_asked_once_at_a_time(studio, connec
     studio.connect()
     connection.engine = lambda: asked.append(True) or (go_on.wait(PATIENCE) and connection.about)
     for _ in range(5):
-        studio.desk.ask()
+        studio.client.ask()
     go_on.set()
-    studio.desk._following.questions.send(lambda: None, lambda _: asked.append("over"), lambda _: None)
+    studio.client._following.questions.send(lambda: None, lambda _: asked.append("over"), lambda _: None)
     studio.until(lambda: "over" in asked)
     assert asked == [True, "over"]
-    studio.desk.ask()
+    studio.client.ask()
     studio.until(lambda: len(asked) == 3)
 
 
@@ -118,11 +118,11 @@ def test_an_engine_whose_process_cannot_be_seen_from_here_is_there_while_it_answ
     studio.connect()
     monkeypatch.setattr("engine.client.launcher.os.kill", kill)
     connection.tell(5001, Queued(1))
-    studio.until(lambda: JOB in studio.desk._session.jobs)
-    assert (studio.desk.state, len(woken)) == (EngineState.READY, 1)
+    studio.until(lambda: JOB in studio.client._session.jobs)
+    assert (studio.client.state, len(woken)) == (EngineState.READY, 1)
     connection.line(False)
     if unseen is PermissionError:
-        studio.until(lambda: studio.desk.state is EngineState.AWAY)
+        studio.until(lambda: studio.client.state is EngineState.AWAY)
     else:
         studio.until(lambda: len(woken) == 2)  # then it is looked for anew
 
@@ -133,11 +133,11 @@ def test_an_engine_whose_process_cannot_be_seen_from_here_is_there_while_it_answ
 def test_a_shot_shows_by_what_the_engine_answers_and_not_by_all_it_ever_told(studio, connection, tmp_path):
     connection.known[JOB] = snapshot(5000, "finished", (section(0, 1, 4),), plan=to_json(started((1, 4))))
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     studio.until(lambda: shot.complete)
     assert connection.listening.after == 5000
-    assert studio.desk.job(shot).done == 1.0
+    assert studio.client.job(shot).done == 1.0
     assert sorted(shot.pictures) == [1, 2, 3, 4]
 
 
@@ -145,12 +145,12 @@ def test_what_the_answer_contains_is_not_heard_again_and_what_comes_after_it_is(
     connection.known[JOB] = snapshot(5010, "paused", (section(0, 1, 2),))
     shot = shot_of(tmp_path)
     studio.connect()
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     # These are on the line before the answer is taken in.
     connection.tell(5009, Queued(1))
     connection.tell(5011, section(1, 3, 3))
     studio.until(lambda: len(shot.finals) == 3)
-    assert studio.desk.job(shot).state == "paused"
+    assert studio.client.job(shot).state == "paused"
     connection.tell(5012, section(2, 4, 4))
     connection.tell(5013, Finished(4, 1.0, None))
     studio.until(lambda: shot.complete)
@@ -159,7 +159,7 @@ def test_what_the_answer_contains_is_not_heard_again_and_what_comes_after_it_is(
 def test_an_engine_of_release_0_1_0_is_heard_from_its_first_event_on(studio, connection, tmp_path):
     connection.about, connection.known[JOB] = OLD, {"id": JOB, "state": "running", "request": {"frames": 4}}
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     assert connection.listening.after == 0
     for number, event in enumerate((Queued(1), started((1, 4)), section(0, 1, 4), Finished(4, 1.0, None)), 1):
@@ -170,20 +170,20 @@ def test_an_engine_of_release_0_1_0_is_heard_from_its_first_event_on(studio, con
 def test_steps_and_previews_are_news_though_they_have_no_number_of_their_own(studio, connection, tmp_path):
     connection.known[JOB] = snapshot(5000)
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     connection.tell(5001, started((1, 4)))
-    studio.until(lambda: (job := studio.desk.job(shot)) and job.plan)
+    studio.until(lambda: (job := studio.client.job(shot)) and job.plan)
     connection.tell(5001, Step(0, 1, 3, None))
     connection.tell(5001, Preview(0, 1, ""))
     connection.tell(5001, Step(0, 2, 3, None))
     connection.tell(5002, section(0, 1, 2))
     studio.until(lambda: len(shot.finals) == 2)
-    job = studio.desk.job(shot)
+    job = studio.client.job(shot)
     assert (job.step.step, job.preview.step, job.number) == (2, 1, 5002)
     connection.tell(5003, Failed("internal", {"detail": "it broke"}))
     connection.tell(5003, Preview(0, 3, ""))
-    studio.until(lambda: job.state == "failed" and studio.desk._session.idle)
+    studio.until(lambda: job.state == "failed" and studio.client._session.idle)
     assert job.preview is None
 
 
@@ -201,7 +201,7 @@ def test_steps_and_previews_are_news_though_they_have_no_number_of_their_own(stu
 def test_an_event_that_makes_no_sense_is_passed_over(studio, connection, tmp_path, nonsense):
     connection.known[JOB] = snapshot(5000)
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     connection.tell(5001, Queued(1))
     connection.tell(5002, nonsense)
@@ -212,7 +212,7 @@ def test_an_event_that_makes_no_sense_is_passed_over(studio, connection, tmp_pat
 def test_keys_that_a_later_engine_adds_are_ignored(studio, connection, tmp_path):
     connection.known[JOB] = snapshot(5000, "running", (section(0, 1, 2),), weather="fine")
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     connection.tell(5001, to_json(section(1, 3, 4)) | {"weather": "fine"})
     studio.until(lambda: len(shot.finals) == 4)
@@ -222,7 +222,7 @@ def test_keys_that_a_later_engine_adds_are_ignored(studio, connection, tmp_path)
 def test_a_frame_that_cannot_be_the_shots_is_that_shots_fault_and_the_others_come(studio, connection, tmp_path, path):
     connection.known[JOB] = snapshot(5000)
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     connection.tell(5001, Queued(1))
     connection.tell(5002, to_json(section(0, 1, 3)) | {"files": ["frames/0001.png", path, "frames/0002.png"]})
@@ -232,13 +232,13 @@ def test_a_frame_that_cannot_be_the_shots_is_that_shots_fault_and_the_others_com
 
 def test_a_job_that_the_engine_does_not_know_is_said_so_and_no_longer_once_it_does(studio, connection, tmp_path):
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     studio.until(lambda: shot.fault is not None)
     assert shot.fault.code is Code.JOB_UNKNOWN
     connection.known[JOB] = snapshot(5000, "finished")
     connection.line(False)
-    studio.until(lambda: studio.desk.state is EngineState.AWAY)
+    studio.until(lambda: studio.client.state is EngineState.AWAY)
     connection.line(True)
     studio.until(lambda: shot.complete)
     assert shot.fault is None
@@ -249,7 +249,7 @@ def test_what_cannot_be_a_job_is_not_asked_for(studio, connection, tmp_path, job
     asked = []
     connection.job = lambda name: asked.append(name) or snapshot(1)
     shot = shot_of(tmp_path, job=job)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     studio.until(lambda: shot.fault is not None)
     assert (shot.fault.code, asked) == (Code.JOB_UNKNOWN, [])
@@ -259,7 +259,7 @@ def test_what_cannot_be_a_job_is_not_asked_for(studio, connection, tmp_path, job
 def test_a_file_cannot_claim_another_shots_job(studio, connection, tmp_path, said):
     connection.known[JOB] = snapshot(5000, "finished", **said)
     shot = shot_of(tmp_path / "shot", confirmed=False)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     studio.until(lambda: shot.fault is not None)
     assert shot.fault.code is Code.JOB_UNKNOWN
@@ -270,12 +270,12 @@ def test_a_strip_that_names_the_same_job_keeps_no_event_from_the_shot(studio, co
     connection.known[JOB] = snapshot(5000, "running", key="sent")
     shots = [shot_of(tmp_path / name, id=name, key="sent", confirmed=False) for name in ("own", "copied")]
     for shot in shots:
-        studio.desk.follow(shot)
+        studio.client.follow(shot)
     studio.connect()
     studio.until(lambda: all(shot.confirmed for shot in shots))
     connection.tell(5001, section(0, 1, 2))
     studio.until(lambda: all(len(shot.finals) == 2 for shot in shots))
-    studio.desk.follow(shot_of(tmp_path / "again", id="copied", job=""))  # one of them is made anew
+    studio.client.follow(shot_of(tmp_path / "again", id="copied", job=""))  # one of them is made anew
     connection.tell(5002, Finished(4, 1.0, None))
     studio.until(lambda: shots[0].complete)
 
@@ -286,11 +286,11 @@ def test_an_order_about_another_shots_job_is_not_given(studio, connection, tmp_p
     connection.known[JOB] = snapshot(5000, "failed", key="another")
     shot = shot_of(tmp_path, confirmed=False)
     studio.connect()
-    studio.desk.act(shot, "resume")
+    studio.client.act(shot, "resume")
     studio.until(lambda: shot.fault is not None)
     assert (shot.fault.code, ordered) == (Code.JOB_UNKNOWN, [])
     connection.known[JOB] = snapshot(5000, "failed")
-    studio.desk.act(shot, "resume")
+    studio.client.act(shot, "resume")
     studio.until(lambda: ordered)
 
 
@@ -304,17 +304,17 @@ def test_frames_of_a_record_that_was_exchanged_do_not_count_for_the_new_one(stud
 
     connection.pictures = slow
     connection.known[JOB] = snapshot(5000, "running", (section(0, 1, 1),))
-    studio.desk.follow(shot_of(tmp_path / "old"))
+    studio.client.follow(shot_of(tmp_path / "old"))
     studio.connect()
     connection.tell(5001, section(0, 1, 1))
     studio.until(asked.is_set)
     again = shot_of(tmp_path / "new", job="")
-    studio.desk.follow(again)  # it is to be made once more
+    studio.client.follow(again)  # it is to be made once more
     go_on.set()
     wait_for(lambda: (tmp_path / "old" / "0001.png").exists())
     connection.known["f" * 16] = snapshot(5000, "finished", id="f" * 16)
     other = shot_of(tmp_path / "other", id="other", job="f" * 16)
-    studio.desk.follow(other)
+    studio.client.follow(other)
     connection.tell(5002, Finished(4, 1.0, None), "f" * 16)
     studio.until(lambda: other.complete)
     assert again.pictures == {}
@@ -327,13 +327,13 @@ def test_frames_that_could_not_be_had_come_when_the_line_is_back(studio, connect
     connection.pictures = lambda _job, _path: (_ for _ in ()).throw(BREAK)
     connection.known[JOB] = snapshot(5000, "finished")
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     connection.tell(5001, Finished(4, 1.0, None))
     studio.until(lambda: shot.fault is not None)
     assert shot.fault.code is Code.ENGINE_UNREACHABLE
     connection.line(False)
-    studio.until(lambda: studio.desk.state is EngineState.AWAY)
+    studio.until(lambda: studio.client.state is EngineState.AWAY)
     connection.pictures = lambda _job, _path: PICTURE
     connection.line(True)
     studio.until(lambda: shot.complete)
@@ -346,11 +346,11 @@ def test_the_button_fetches_again(studio, connection, tmp_path, code):
     connection.pictures = lambda _job, _path: (_ for _ in ()).throw(fault)
     connection.known[JOB] = snapshot(5000, "finished")
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     studio.until(lambda: shot.fault is not None)
     connection.pictures = lambda _job, _path: PICTURE
-    studio.desk.retry(shot)
+    studio.client.retry(shot)
     studio.until(lambda: shot.complete)
     assert shot.fault is None
 
@@ -359,10 +359,10 @@ def test_the_button_sends_again_under_the_same_key(studio, connection, tmp_path)
     connection.accepts, connection.known[JOB] = BREAK, snapshot(5000, "finished")
     shot = shot_of(tmp_path, job="", request=REQUEST)
     studio.connect()
-    studio.desk.send(shot)
+    studio.client.send(shot)
     studio.until(lambda: shot.fault is not None)
     connection.accepts = {"id": JOB}
-    studio.desk.retry(shot)
+    studio.client.retry(shot)
     studio.until(lambda: shot.complete)
     assert (shot.fault, len(connection.sent), connection.sent[0] == connection.sent[1]) == (None, 2, True)
 
@@ -371,10 +371,10 @@ def test_what_could_not_be_sent_is_sent_when_the_line_is_back(studio, connection
     connection.accepts = BREAK
     shot = shot_of(tmp_path, job="", request=REQUEST)
     studio.connect()
-    studio.desk.send(shot)
+    studio.client.send(shot)
     studio.until(lambda: shot.fault is not None)
     connection.line(False)
-    studio.until(lambda: studio.desk.state is EngineState.AWAY)
+    studio.until(lambda: studio.client.state is EngineState.AWAY)
     connection.accepts = {"id": JOB}
     connection.line(True)
     studio.until(lambda: shot.job == JOB)
@@ -385,11 +385,11 @@ def test_what_could_not_be_sent_is_sent_when_the_line_is_back(studio, connection
 def test_an_engine_that_could_not_be_asked_once_is_asked_again(studio, connection, tmp_path, fault):
     connection.known[JOB] = fault
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     studio.until(lambda: shot.fault is not None)
     connection.known[JOB] = snapshot(5000, "finished")
-    studio.desk.ask()  # as the panel does now and then
+    studio.client.ask()  # as the panel does now and then
     studio.until(lambda: shot.complete)
     assert shot.fault is None
 
@@ -397,7 +397,7 @@ def test_an_engine_that_could_not_be_asked_once_is_asked_again(studio, connectio
 def test_another_database_is_a_new_beginning(studio, connection, tmp_path):
     connection.known[JOB] = snapshot(5000, "running", (section(0, 1, 1),))
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     studio.until(lambda: len(shot.finals) == 1)
     del connection.known[JOB]
@@ -405,9 +405,9 @@ def test_another_database_is_a_new_beginning(studio, connection, tmp_path):
     connection.line(True, store="two", anew=True)
     studio.until(lambda: shot.fault is not None)
     assert shot.fault.code is Code.JOB_UNKNOWN
-    assert studio.desk.job(shot) is None
+    assert studio.client.job(shot) is None
     connection.tell(1, Queued(1), job="f" * 16)
-    studio.until(lambda: "f" * 16 in studio.desk._session.jobs)
+    studio.until(lambda: "f" * 16 in studio.client._session.jobs)
 
 
 def followed(url: str, until) -> Session:
@@ -495,11 +495,11 @@ def test_an_answer_that_leads_elsewhere_is_no_picture(monkeypatch):
 
 
 def test_a_callback_that_raises_loses_no_other_result():
-    errands, heard = Errands(), []
-    errands.send(lambda: 0, lambda zero: 1 / zero, lambda fault: heard.append(fault.code))
-    errands.send(lambda: 1, heard.append, heard.append)
-    wait_for(lambda: errands.drain() and len(heard) == 2)
-    errands.close()
+    background_calls, heard = BackgroundCalls(), []
+    background_calls.send(lambda: 0, lambda zero: 1 / zero, lambda fault: heard.append(fault.code))
+    background_calls.send(lambda: 1, heard.append, heard.append)
+    wait_for(lambda: background_calls.drain() and len(heard) == 2)
+    background_calls.close()
     assert heard == [Code.INTERNAL, 1]
 
 
@@ -507,8 +507,8 @@ def test_an_answer_that_makes_no_sense_is_that_shots_fault(studio, connection, t
     connection.accepts, connection.known["f" * 16] = {"surprise": 1}, snapshot(5000, "finished", id="f" * 16)
     shot, other = shot_of(tmp_path / "a", job="", request=REQUEST), shot_of(tmp_path / "b", id="other", job="f" * 16)
     studio.connect()
-    studio.desk.send(shot)
-    studio.desk.follow(other)
+    studio.client.send(shot)
+    studio.client.follow(other)
     connection.tell(5001, Finished(4, 1.0, None), "f" * 16)
     studio.until(lambda: shot.fault is not None and other.complete)
     assert (shot.fault.code, other.fault) == (Code.INTERNAL, None)
@@ -519,7 +519,7 @@ def test_a_request_that_cannot_be_read_is_that_shots_fault(studio, tmp_path, req
     (tmp_path / "clip.blend").touch()
     shot = shot_of(tmp_path, job="", request=request_text)
     studio.connect()
-    studio.desk.send(shot)
+    studio.client.send(shot)
     studio.until(lambda: shot.fault is not None)
 
 
@@ -527,19 +527,19 @@ def test_closing_lets_go_of_everything_at_once(monkeypatch, connection):
     before = set(threading.enumerate())
     studio = Studio(monkeypatch, connection)
     studio.connect()
-    studio.desk.park(True)
+    studio.client.park(True)
     connection.parked.get(timeout=PATIENCE)
-    studio.desk.close()
+    studio.client.close()
     assert connection.listening.stopped
-    studio.desk, desk = None, weakref.ref(studio.desk)
+    studio.client, client = None, weakref.ref(studio.client)
     wait_for(lambda: not {thread for thread in set(threading.enumerate()) - before if "shotpack" in thread.name})
     gc.collect()
-    assert desk() is None
+    assert client() is None
     assert connection.closed
 
 
 def test_an_engine_that_is_only_starting_is_ended_where_the_desk_is_closed_or_stopped(monkeypatch, connection):
-    for end in (Desk.close, Desk.stop):
+    for end in (EngineClient.close, EngineClient.stop):
         studio = Studio(monkeypatch, connection)
         starting, go_on, stopped = threading.Event(), threading.Event(), threading.Event()
 
@@ -553,13 +553,13 @@ def test_an_engine_that_is_only_starting_is_ended_where_the_desk_is_closed_or_st
             return kind(connection, {})
 
         monkeypatch.setattr("engine.client.engine_client._engine", slow)
-        studio.desk.wake(WHERE)
+        studio.client.wake(WHERE)
         assert starting.wait(PATIENCE)
-        end(studio.desk)
+        end(studio.client)
         go_on.set()
         studio.until(stopped.is_set)
-        assert studio.desk.state is EngineState.OFF
-        studio.desk.close()
+        assert studio.client.state is EngineState.OFF
+        studio.client.close()
 
 
 # Parking.
@@ -570,12 +570,12 @@ def test_a_lease_that_is_asked_for_while_the_engine_starts_is_taken_without_a_ti
     monkeypatch.setattr(
         "engine.client.engine_client._engine", lambda _where: go_on.wait(PATIENCE) and Engine(connection, {})
     )
-    studio.desk.wake(WHERE)
-    studio.desk.park(True)
+    studio.client.wake(WHERE)
+    studio.client.park(True)
     go_on.set()
     away, client = connection.parked.get(timeout=PATIENCE)  # nobody polls: a render holds up Blender's timers
     assert (away, bool(client)) == (True, True)
-    studio.desk.park(False)
+    studio.client.park(False)
     assert connection.parked.get(timeout=PATIENCE) == (False, client)
 
 
@@ -588,17 +588,17 @@ def test_a_line_that_is_broken_just_then_does_not_keep_the_engine_on_the_device(
 
     connection.parking = broken
     studio.connect()
-    studio.desk.park(True)
+    studio.client.park(True)
     told = [connection.parked.get(timeout=PATIENCE) for _ in range(2)]
-    assert told == [(True, studio.desk.client)] * 2
+    assert told == [(True, studio.client.client)] * 2
 
 
 def test_a_lease_is_renewed_until_it_is_given_back(monkeypatch, studio, connection):
     monkeypatch.setattr("engine.client.park_lease.SECONDS", 0.003)
     studio.connect()
-    studio.desk.park(True)
+    studio.client.park(True)
     assert [connection.parked.get(timeout=PATIENCE)[0] for _ in range(5)] == [True] * 5
-    studio.desk.park(False)
+    studio.client.park(False)
     wait_for(lambda: connection.parked.get(timeout=PATIENCE)[0] is False)
     with pytest.raises(queue.Empty):
         connection.parked.get(timeout=0.05)
@@ -608,11 +608,11 @@ def test_an_engine_of_release_0_1_0_is_parked_once_and_put_back(studio, connecti
     monkeypatch.setattr("engine.client.park_lease.SECONDS", 0.003)
     connection.about = OLD
     studio.connect()
-    studio.desk.park(True)
+    studio.client.park(True)
     assert connection.parked.get(timeout=PATIENCE)[0] is True
     with pytest.raises(queue.Empty):
         connection.parked.get(timeout=0.05)
-    studio.desk.park(False)
+    studio.client.park(False)
     assert connection.parked.get(timeout=PATIENCE)[0] is False
 
 
@@ -631,14 +631,14 @@ def test_a_frame_on_its_way_comes_to_where_the_folder_is_then(studio, connection
     connection.pictures, connection.known[JOB] = slow, snapshot(5000, "finished")
     shot = shot_of(tmp_path / "old")
     (tmp_path / "old").mkdir()
-    studio.desk.follow(shot)
+    studio.client.follow(shot)
     studio.connect()
     connection.tell(5001, Finished(4, 1.0, None))
     studio.until(asked.is_set)
     if how == "assigned":
         shot.folder = tmp_path / "new"
     else:
-        studio.desk.move(shot, tmp_path / "new", lambda old, new: old.rename(new))
+        studio.client.move(shot, tmp_path / "new", lambda old, new: old.rename(new))
     go_on.set()
     studio.until(lambda: shot.complete)
     assert len(list((tmp_path / "new").glob("*.png"))) == 4
@@ -647,7 +647,7 @@ def test_a_frame_on_its_way_comes_to_where_the_folder_is_then(studio, connection
 def test_a_move_that_fails_leaves_the_folder_where_it_is(studio, tmp_path):
     shot = shot_of(tmp_path / "old")
     with pytest.raises(FileNotFoundError):
-        studio.desk.move(shot, tmp_path / "new", lambda old, new: old.rename(new))
+        studio.client.move(shot, tmp_path / "new", lambda old, new: old.rename(new))
     assert shot.folder == tmp_path / "old"
     assert shot.placing.acquire(blocking=False)
 
@@ -683,20 +683,20 @@ def test_a_tick_costs_what_is_new_and_not_what_the_shots_have(monkeypatch, tmp_p
         frames = 10 * sections + 10
         shot = shot_of(tmp_path / str(sections), frames)
         connection.known[JOB] = {"id": JOB, "request": {"frames": frames}}
-        studio.desk.follow(shot)
+        studio.client.follow(shot)
         studio.connect()
         borders = [(10 * number + 1, 10 * number + 10) for number in range(sections + 1)]
         connection.tell(1, started(*borders))
         for number, (first, last) in enumerate(borders[:-1]):
             connection.tell(number + 2, section(number, first, last))
         studio.until(lambda shot=shot, frames=frames: len(shot.finals) == frames - 10)
-        shot.visible(studio.desk.job(shot))
+        shot.visible(studio.client.job(shot))
         measured = threading.Event()  # no frame comes meanwhile
         connection.pictures = lambda _job, _path, measured=measured: measured.wait(PATIENCE) and PICTURE
         connection.tell(100, Step(sections, 1, 3, None) if told == "a step" else section(sections, *borders[-1]))
-        costs.append(operations(lambda studio=studio: studio.desk.poll(60.0)))
+        costs.append(operations(lambda studio=studio: studio.client.poll(60.0)))
         measured.set()
-        studio.desk.close()
+        studio.client.close()
     assert costs[1] < 1.2 * costs[0]
 
 
@@ -708,8 +708,8 @@ def being_made(studio, connection, tmp_path):
     connection.known[JOB] = snapshot(5000)
     studio.connect()
     shot = shot_of(tmp_path)
-    studio.desk.follow(shot)
-    studio.until(lambda: studio.desk.job(shot))
+    studio.client.follow(shot)
+    studio.until(lambda: studio.client.job(shot))
     return shot
 
 
@@ -724,20 +724,20 @@ def being_made(studio, connection, tmp_path):
 )
 def test_an_order_is_on_its_way_until_the_engine_says_that_it_is_so(studio, connection, tmp_path, action, told):
     shot = being_made(studio, connection, tmp_path)
-    studio.desk.act(shot, action)
+    studio.client.act(shot, action)
     assert shot.ordered == action  # at once
     connection.tell(5001, Progress("decoding"))
-    studio.until(lambda: studio.desk.job(shot).number == 5001)
+    studio.until(lambda: studio.client.job(shot).number == 5001)
     assert shot.ordered == action  # its answer is no more than that it was heard
     connection.tell(5002, told)
-    studio.until(lambda: studio.desk.job(shot).number == 5002)
+    studio.until(lambda: studio.client.job(shot).number == 5002)
     assert shot.ordered == ""
 
 
 def test_an_order_that_could_not_be_given_is_not_on_its_way(studio, connection, tmp_path):
     shot = being_made(studio, connection, tmp_path)
     connection.act = lambda *_: (_ for _ in ()).throw(BREAK)
-    studio.desk.act(shot, "cancel")
+    studio.client.act(shot, "cancel")
     assert shot.ordered == "cancel"
     studio.until(lambda: shot.fault)
     assert shot.ordered == ""
@@ -745,12 +745,12 @@ def test_an_order_that_could_not_be_given_is_not_on_its_way(studio, connection, 
 
 def test_an_order_that_was_carried_out_while_nobody_heard_is_over(studio, connection, tmp_path):
     shot = being_made(studio, connection, tmp_path)
-    studio.desk.act(shot, "cancel")
+    studio.client.act(shot, "cancel")
     connection.line(up=False)
-    studio.until(lambda: studio.desk.state is EngineState.AWAY)
+    studio.until(lambda: studio.client.state is EngineState.AWAY)
     connection.known[JOB] = snapshot(5003, "cancelled")
     connection.line(up=True)
-    studio.until(lambda: studio.desk.job(shot).state == "cancelled")
+    studio.until(lambda: studio.client.job(shot).state == "cancelled")
     assert shot.ordered == ""
 
 
@@ -759,12 +759,12 @@ def test_a_shot_that_is_let_go_of_is_not_sent_when_the_line_is_back(studio, conn
     studio.connect()
     gone, kept = (shot_of(tmp_path, id=name, job="", key=name, request=REQUEST) for name in ("gone", "kept"))
     for shot in (gone, kept):
-        studio.desk.send(shot)
+        studio.client.send(shot)
     studio.until(lambda: gone.fault and kept.fault)
-    studio.desk.forget(gone)
-    assert list(studio.desk.shots) == ["kept"]
+    studio.client.forget(gone)
+    assert list(studio.client.shots) == ["kept"]
     connection.line(up=False)
-    studio.until(lambda: studio.desk.state is EngineState.AWAY)
+    studio.until(lambda: studio.client.state is EngineState.AWAY)
     connection.accepts, connection.sent = {"id": JOB}, []
     connection.line(up=True)
     studio.until(lambda: kept.job)

@@ -70,7 +70,7 @@ def test_an_event_comes_through_as_it_is():
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{", "[]", "{}", '{"say": "jump"}', '{"say": "pause"}', '{"say": "ready"}', "null"]
+    "line", ["", "{", "[]", "{}", '{"kind": "jump"}', '{"kind": "pause"}', '{"kind": "ready"}', "null"]
 )
 def test_nonsense_is_refused(line):
     with pytest.raises(EngineError):

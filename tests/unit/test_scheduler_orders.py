@@ -1,17 +1,17 @@
-"""What the foreman can since it tells steps live: changes, leases, a disk that is full."""
+"""What the scheduler can since it tells steps live: changes, leases, a disk that is full."""
 
 from __future__ import annotations
 
 import pytest
+from tests.unit.test_scheduler import REQUEST, Shop, plan
 
 from engine.protocol import Cancelled, Finished, Progress, Step, to_json
 from engine.server.jobs.park_leases import Leases
-from engine.server.jobs.scheduler import Foreman
+from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore, StoreError
 from engine.server.workers.worker_messages import Amend, Beat, Happened, Park, Unpark
 from tests.unit.scripted_pool import KILLED, FillingStore, ScriptedPool, TryAgainError
-from tests.unit.test_foreman import REQUEST, Shop, plan
 
 
 @pytest.fixture
@@ -24,59 +24,59 @@ def shop(tmp_path):
 def test_steps_are_passed_on_and_the_newest_is_known(tmp_path):
     passed = []
     store, pool = JobStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
-    foreman = Foreman(
+    scheduler = Scheduler(
         store, pool, tmp_path, lambda _event: None, lambda job, event: passed.append((job, event["step"]))
     )
-    foreman.start()
+    scheduler.start()
     job = store.add(REQUEST, "").id
-    foreman.submitted(job)
+    scheduler.submitted(job)
     for event in (*(Step(0, n, 3, None) for n in (1, 2, 3)), Progress("decoding")):
         pool.listener.heard("cpu", Happened(job, to_json(event)))
     assert [each.event["event"] for each in store.events(job=job)] == ["queued", "progress"]
-    assert foreman.step(job) == to_json(Step(0, 3, 3, None))
+    assert scheduler.step(job) == to_json(Step(0, 3, 3, None))
     assert passed == [(job, 1), (job, 2), (job, 3)]
     pool.listener.heard("cpu", Happened(job, to_json(Finished(37, 1.0, None))))
-    assert foreman.step(job) is None
+    assert scheduler.step(job) is None
     store.close()
 
 
 def test_a_request_changes_until_the_last_section_is_begun(shop):
     waiting_first, job = shop.add(), shop.add()
-    assert shop.foreman.change(job, {"prompt": "roll"}).request.prompt == "roll"
+    assert shop.scheduler.change(job, {"prompt": "roll"}).request.prompt == "roll"
     assert not any(isinstance(order, Amend) for _, order in shop.pool.orders)
-    shop.foreman.cancel(waiting_first)
+    shop.scheduler.cancel(waiting_first)
     shop.tell("cpu", waiting_first, Cancelled(0))
     assert shop.pool.orders[-1][1].request.prompt == "roll"
     shop.tell("cpu", job, plan(1, 0), Step(1, 1, 4, None))
-    changed = shop.foreman.change(job, {"steps": 2}).request
+    changed = shop.scheduler.change(job, {"steps": 2}).request
     assert (changed.prompt, changed.steps) == ("roll", 2)
     assert shop.pool.orders[-1][1] == Amend(job, changed)
     shop.tell("cpu", job, Step(0, 1, 2, None))
     with pytest.raises(StoreError, match="begun"):
-        shop.foreman.change(job, {"steps": 3}, name="new")
+        shop.scheduler.change(job, {"steps": 3}, name="new")
     assert (shop.store.job(job).request, shop.store.job(job).name) == (changed, "")  # all of it or nothing
     shop.pool.listener.died("cpu", KILLED)  # what was begun is begun again
-    assert shop.foreman.change(job, {"steps": 3}).request.steps == 3
+    assert shop.scheduler.change(job, {"steps": 3}).request.steps == 3
 
 
 def test_leases_are_counted_by_client_and_expire(tmp_path):
     now = 0.0
     leases = Leases(lambda: now)
     store, pool = JobStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
-    foreman = Foreman(store, pool, tmp_path, lambda _event: None, leases=leases)
-    foreman.start()
-    foreman.park("one", 10)
-    foreman.park("two", 30)
-    foreman.park("one", 10)
+    scheduler = Scheduler(store, pool, tmp_path, lambda _event: None, leases=leases)
+    scheduler.start()
+    scheduler.park("one", 10)
+    scheduler.park("two", 30)
+    scheduler.park("one", 10)
     assert [order for _, order in pool.orders] == [Park()]
-    foreman.unpark("two")
-    foreman.unpark("two")
-    assert foreman.leases()
+    scheduler.unpark("two")
+    scheduler.unpark("two")
+    assert scheduler.leases()
     now = 9.0
-    foreman.park("one", 10)  # begun anew
+    scheduler.park("one", 10)  # begun anew
     now = 18.0
     pool.listener.heard("cpu", Beat("parked", 0))
-    assert [(lease.client, lease.seconds_left) for lease in foreman.leases()] == [("one", 1.0)]
+    assert [(lease.client, lease.seconds_left) for lease in scheduler.leases()] == [("one", 1.0)]
     now = 19.5  # its client is dead; a worker's beat is all that happens
     pool.listener.heard("cpu", Beat("parked", 0))
     assert [order for _, order in pool.orders] == [Park(), Unpark()]
@@ -85,11 +85,11 @@ def test_leases_are_counted_by_client_and_expire(tmp_path):
 
 def test_a_full_disk_keeps_the_report_and_owes_the_next_job(tmp_path):
     store, pool = FillingStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
-    foreman = Foreman(store, pool, tmp_path, lambda _event: None)
-    foreman.start()
+    scheduler = Scheduler(store, pool, tmp_path, lambda _event: None)
+    scheduler.start()
     one, two = (store.add(REQUEST, "").id for _ in range(2))
-    foreman.submitted(one)
-    foreman.submitted(two)
+    scheduler.submitted(one)
+    scheduler.submitted(two)
     store.full = True
     finished = Happened(one, to_json(Finished(37, 1.0, None)))
     with pytest.raises(TryAgainError):
@@ -100,7 +100,7 @@ def test_a_full_disk_keeps_the_report_and_owes_the_next_job(tmp_path):
     pool.listener.heard("cpu", finished)
     assert (store.job(one).state, store.job(two).state) == (State.FINISHED, State.RUNNING)
     three = store.add(REQUEST, "").id
-    foreman.submitted(three)
+    scheduler.submitted(three)
     store.full_from = 1  # the end can be stored, and handing out the next one cannot
     pool.listener.heard("cpu", Happened(two, to_json(Finished(37, 1.0, None))))
     store.full_from = None

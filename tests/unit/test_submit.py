@@ -196,31 +196,31 @@ def test_what_a_film_is_taken_into_by_another_blender_stays(folder):
 
 
 def test_only_films_that_we_have_made_are_taken_as_long_as_they_are_as_we_made_them(folder, tmp_path):
-    films = clip_render.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt")
+    clip_renderer = clip_render.ClipRenderer(filming("clip-0001.jpg"), tmp_path / "own-films.txt")
     for note in (lambda: None, lambda: (tmp_path / "own-films.txt").write_bytes(b"\xff\n\n")):
         note()
         with pytest.raises(EngineError) as refused:
-            films.take(folder, ["clip-0001.jpg"])
+            clip_renderer.take(folder, ["clip-0001.jpg"])
         assert refused.value.code is Code.BAD_REQUEST
     (tmp_path / "own-films.txt").unlink()
-    films.note(folder / clip_render.FILM)
+    clip_renderer.note(folder / clip_render.FILM)
     (folder / clip_render.FILM).write_bytes(b"BLENDER of somebody else")
     with pytest.raises(EngineError):
-        clip_render.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
+        clip_render.ClipRenderer(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
     assert not (folder / "clip-0001.jpg").exists()
     (folder / clip_render.FILM).write_bytes(b"BLENDER")
-    clip_render.Films(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
+    clip_render.ClipRenderer(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
     assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
     (folder / clip_render.FILM).unlink()
-    films.take(folder, ["clip-0001.jpg"])  # nothing is to be taken
+    clip_renderer.take(folder, ["clip-0001.jpg"])  # nothing is to be taken
 
 
 def test_a_film_that_nobody_waits_for_any_more_is_not_taken_to_its_end(folder, tmp_path):
-    films = clip_render.Films([sys.executable, "-c", "import time; time.sleep(3600)"], tmp_path / "own")
-    films.note(folder / clip_render.FILM)
-    films.close()
+    clip_renderer = clip_render.ClipRenderer([sys.executable, "-c", "import time; time.sleep(3600)"], tmp_path / "own")
+    clip_renderer.note(folder / clip_render.FILM)
+    clip_renderer.close()
     with pytest.raises(EngineError, match="nobody waits"):
-        films.take(folder, ["clip-0001.jpg"])
+        clip_renderer.take(folder, ["clip-0001.jpg"])
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 

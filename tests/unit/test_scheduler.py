@@ -1,4 +1,4 @@
-"""The foreman over a pool that does what the test says: the queue, pausing, cancelling, and deaths."""
+"""The scheduler over a pool that does what the test says: the queue, pausing, cancelling, and deaths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.protocol import (
     Step,
     to_json,
 )
-from engine.server.jobs.scheduler import Foreman
+from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore, StoredEvent, StoreError
 from engine.server.workers.worker_messages import (
@@ -39,21 +39,21 @@ REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 
 
 
 class Shop:
-    """A store, a foreman and a pool of `names`."""
+    """A store, a scheduler and a pool of `names`."""
 
     def __init__(self, home, *names: str) -> None:
         self.store = JobStore(home / "jobs.db")
         self.pool = ScriptedPool(names)
         self.stored = 0
-        self.foreman = Foreman(self.store, self.pool, home, self._count)
-        self.foreman.start()
+        self.scheduler = Scheduler(self.store, self.pool, home, self._count)
+        self.scheduler.start()
 
     def _count(self, _event: StoredEvent) -> None:
         self.stored += 1
 
     def add(self) -> str:
         job = self.store.add(REQUEST, "").id
-        self.foreman.submitted(job)
+        self.scheduler.submitted(job)
         return job
 
     def tell(self, worker: str, job: str, *events) -> None:
@@ -102,7 +102,7 @@ def test_a_first_death_is_forgiven_and_a_second_is_not(shop):
     job, other = shop.add(), shop.add()
     shop.pool.listener.died("cpu", KILLED)
     assert shop.state(job) is State.RUNNING  # handed out again at once, before the other one
-    assert [(order.job, order.thrifty) for _, order in shop.pool.orders] == [(job, False), (job, True)]
+    assert [(order.job, order.retry) for _, order in shop.pool.orders] == [(job, False), (job, True)]
     shop.pool.listener.died("cpu", KILLED)
     assert shop.state(job) is State.FAILED
     last = shop.store.events(job=job)[-1].event
@@ -130,12 +130,12 @@ def test_what_a_dead_worker_still_says_is_not_believed(shop):
 
 def test_pausing_and_resuming_a_running_job(shop):
     job = shop.add()
-    shop.foreman.pause(job)
+    shop.scheduler.pause(job)
     assert shop.pool.orders[-1][1] == Pause(job)
     assert shop.state(job) is State.RUNNING  # until the worker says that it stands still
     shop.pool.listener.heard("cpu", Paused(job))
     assert shop.state(job) is State.PAUSED
-    shop.foreman.resume(job)
+    shop.scheduler.resume(job)
     assert shop.pool.orders[-1][1] == Resume(job)
     shop.pool.listener.heard("cpu", Resumed(job))
     assert shop.state(job) is State.RUNNING
@@ -143,27 +143,27 @@ def test_pausing_and_resuming_a_running_job(shop):
 
 def test_pausing_a_waiting_job_lets_the_next_one_pass(shop):
     one, two, three = (shop.add() for _ in range(3))
-    shop.foreman.pause(two)
+    shop.scheduler.pause(two)
     shop.tell("cpu", one, Finished(37, 1.0, None))
     assert (shop.state(two), shop.state(three)) == (State.PAUSED, State.RUNNING)
-    shop.foreman.resume(two)
+    shop.scheduler.resume(two)
     shop.tell("cpu", three, Finished(37, 1.0, None))
     assert shop.state(two) is State.RUNNING
 
 
 def test_cancelling_where_a_job_waits_runs_and_has_ended(shop):
     one, two = shop.add(), shop.add()
-    shop.foreman.cancel(two)
+    shop.scheduler.cancel(two)
     assert shop.names(two) == ["queued", "cancelled"]
-    shop.foreman.cancel(one)
+    shop.scheduler.cancel(one)
     assert shop.pool.orders[-1][1] == Cancel(one)
     shop.tell("cpu", one, Finished(37, 1.0, None))  # it was faster
     with pytest.raises(StoreError, match="finished"):
-        shop.foreman.pause(one)
+        shop.scheduler.pause(one)
     assert shop.names(one)[-1] == "finished"
     for ended in (one, two):
         with pytest.raises(StoreError, match="ended already"):
-            shop.foreman.cancel(ended)
+            shop.scheduler.cancel(ended)
 
 
 def test_a_restarted_engine_goes_on_with_what_ran(tmp_path):
@@ -191,7 +191,7 @@ def test_progress_of_a_job_is_stored_in_order(shop):
 
 def test_a_paused_job_makes_room_and_comes_back(shop):
     long = shop.add()
-    shop.foreman.pause(long)
+    shop.scheduler.pause(long)
     shop.pool.listener.heard("cpu", Paused(long))
     assert not any(isinstance(order, Release) for _, order in shop.pool.orders)  # nobody else waits
     short = shop.add()
@@ -200,7 +200,7 @@ def test_a_paused_job_makes_room_and_comes_back(shop):
     assert [order for _, order in shop.pool.orders].count(Release(long)) == 1
     shop.pool.listener.heard("cpu", Released(long))
     assert (shop.state(long), shop.state(short)) == (State.PAUSED, State.RUNNING)
-    shop.foreman.resume(long)
+    shop.scheduler.resume(long)
     assert shop.state(long) is State.QUEUED
     shop.tell("cpu", short, Finished(37, 1.0, None))
     assert (shop.state(long), shop.state(third)) == (State.RUNNING, State.QUEUED)  # it kept its place
@@ -208,20 +208,20 @@ def test_a_paused_job_makes_room_and_comes_back(shop):
 
 def test_a_job_that_is_being_laid_aside_can_go_on_or_be_given_up(shop):
     long = shop.add()
-    shop.foreman.pause(long)
+    shop.scheduler.pause(long)
     shop.pool.listener.heard("cpu", Paused(long))
     other = shop.add()
-    shop.foreman.resume(long)  # crosses the worker's answer: nobody else may take it before that
+    shop.scheduler.resume(long)  # crosses the worker's answer: nobody else may take it before that
     assert shop.state(long) is State.QUEUED
     assert sum(isinstance(order, Make) for _, order in shop.pool.orders) == 1
     shop.pool.listener.heard("cpu", Released(long))
     assert (shop.state(long), shop.state(other)) == (State.RUNNING, State.QUEUED)
 
-    shop.foreman.pause(long)
+    shop.scheduler.pause(long)
     shop.pool.listener.heard("cpu", Paused(long))
     third = shop.add()
     assert shop.pool.orders[-1][1] == Release(long)
-    shop.foreman.cancel(long)
+    shop.scheduler.cancel(long)
     assert shop.state(long) is State.CANCELLED
     shop.pool.listener.heard("cpu", Released(long))
     assert (shop.state(other), shop.state(third)) == (State.RUNNING, State.QUEUED)
@@ -229,11 +229,11 @@ def test_a_job_that_is_being_laid_aside_can_go_on_or_be_given_up(shop):
 
 def test_a_paused_job_stays_paused_when_its_worker_dies(shop):
     job = shop.add()
-    shop.foreman.pause(job)
+    shop.scheduler.pause(job)
     shop.pool.listener.heard("cpu", Paused(job))
     shop.pool.listener.died("cpu", KILLED)
     assert shop.state(job) is State.PAUSED
-    shop.foreman.resume(job)
+    shop.scheduler.resume(job)
     assert shop.state(job) is State.RUNNING
     assert isinstance(shop.pool.orders[-1][1], Make)
 
@@ -250,18 +250,18 @@ def test_a_job_that_ended_badly_goes_on_as_a_new_one(shop, tmp_path):
     (folder / "lock").touch()
     shop.tell("cpu", job, plan(1, 0), Section(1, 1, 2, 38, 36, (), ()), Failed("internal"))
     with pytest.raises(StoreError):
-        shop.foreman.cancel(job)
-    again = shop.foreman.resume(job)
+        shop.scheduler.cancel(job)
+    again = shop.scheduler.resume(job)
     shop.pool.wait_for_make(again.id)
     assert (again.continues, shop.state(again.id)) == (job, State.RUNNING)
-    assert shop.foreman.resume(job).id == again.id  # the answer was lost, and the artist pressed once more
+    assert shop.scheduler.resume(job).id == again.id  # the answer was lost, and the artist pressed once more
     assert (tmp_path / "jobs" / again.id / "frames" / "0001.png").read_bytes() == b"picture"
     assert not (tmp_path / "jobs" / again.id / "lock").exists()
     assert shop.state(job) is State.FAILED
     assert shop.names(job).count("failed") == 1
     shop.tell("cpu", again.id, Finished(73, 1.0, None))
     with pytest.raises(StoreError):
-        shop.foreman.resume(again.id)
+        shop.scheduler.resume(again.id)
 
 
 def test_what_a_continued_job_needs_is_there_after_a_kill_in_between(tmp_path):
@@ -282,24 +282,24 @@ def test_what_a_continued_job_needs_is_there_after_a_kill_in_between(tmp_path):
 def test_a_cancelled_job_tells_how_much_of_it_is_made(shop):
     job = shop.add()
     shop.tell("cpu", job, plan(1, 0), Section(1, 1, 2, 38, 36, (), ()))
-    shop.foreman.pause(job)
+    shop.scheduler.pause(job)
     shop.pool.listener.heard("cpu", Paused(job))
     shop.add()
     shop.pool.listener.heard("cpu", Released(job))
-    shop.foreman.cancel(job)
+    shop.scheduler.cancel(job)
     assert shop.store.events(job=job)[-1].event == {"event": "cancelled", "done": 1}
 
 
 def test_a_parked_engine_hands_nothing_out(shop):
     one = shop.add()
-    shop.foreman.park()
+    shop.scheduler.park()
     assert shop.pool.orders[-1] == ("cpu", Park())
     shop.tell("cpu", one, Finished(37, 1.0, None))
     two = shop.add()
     assert shop.state(two) is State.QUEUED
     shop.pool.listener.heard("cpu", Ready("cpu", "cpu", 1))  # a fresh worker learns of it
     assert shop.pool.orders[-1] == ("cpu", Park())
-    shop.foreman.unpark()
+    shop.scheduler.unpark()
     assert ("cpu", Unpark()) in shop.pool.orders
     assert shop.state(two) is State.RUNNING
 
@@ -307,7 +307,7 @@ def test_a_parked_engine_hands_nothing_out(shop):
 def test_going_on_with_a_job_that_runs_or_waits_changes_nothing(shop):
     job, other = shop.add(), shop.add()
     for each in (job, job, other):
-        shop.foreman.resume(each)
+        shop.scheduler.resume(each)
     assert (shop.state(job), shop.state(other)) == (State.RUNNING, State.QUEUED)
     assert len(shop.pool.orders) == 1
     shop.tell("cpu", job, Finished(37, 1.0, None))
@@ -316,13 +316,13 @@ def test_going_on_with_a_job_that_runs_or_waits_changes_nothing(shop):
 
 def test_a_paused_job_that_is_told_to_go_on_makes_no_room(shop):
     job = shop.add()
-    shop.foreman.pause(job)
+    shop.scheduler.pause(job)
     shop.pool.listener.heard("cpu", Paused(job))
-    shop.foreman.resume(job)
+    shop.scheduler.resume(job)
     other = shop.add()  # the worker has not said yet that it goes on
     assert not any(isinstance(order, Release) for _, order in shop.pool.orders)
     shop.pool.listener.heard("cpu", Resumed(job))
-    shop.foreman.pause(job)
+    shop.scheduler.pause(job)
     assert shop.pool.orders[-1][1] == Pause(job)
     shop.pool.listener.heard("cpu", Paused(job))
     shop.pool.listener.heard("cpu", Released(job))
@@ -333,11 +333,11 @@ def test_a_paused_job_that_is_told_to_go_on_makes_no_room(shop):
 def test_what_was_ordered_outlives_the_worker_and_the_engine(tmp_path, ends):
     shop = Shop(tmp_path, "one", "two", "three")
     given_up, halted, going_on = (shop.add() for _ in range(3))
-    shop.foreman.cancel(given_up)
-    shop.foreman.pause(halted)
-    shop.foreman.pause(going_on)
+    shop.scheduler.cancel(given_up)
+    shop.scheduler.pause(halted)
+    shop.scheduler.pause(going_on)
     shop.pool.listener.heard("three", Paused(going_on))
-    shop.foreman.resume(going_on)
+    shop.scheduler.resume(going_on)
     if ends == "worker":
         for state in shop.pool.states:
             state.ready = False
@@ -354,8 +354,8 @@ def test_what_was_ordered_outlives_the_worker_and_the_engine(tmp_path, ends):
 def test_an_engine_starts_without_the_job_that_another_continues(tmp_path):
     shop = Shop(tmp_path, "cpu")
     busy, never_begun = shop.add(), shop.add()
-    shop.foreman.cancel(never_begun)
-    again = shop.foreman.resume(never_begun)
+    shop.scheduler.cancel(never_begun)
+    again = shop.scheduler.resume(never_begun)
     shop.store.remove(never_begun)
     shop.store.close()
     restarted = Shop(tmp_path, "cpu")
@@ -384,9 +384,9 @@ def test_the_end_of_a_chain_of_continued_jobs_goes_on(shop, tmp_path):
     (tmp_path / "jobs" / first / "made").touch()
     shop.tell("cpu", first, Failed("internal"))
     other = shop.add()  # keeps the worker busy
-    second = shop.foreman.resume(first).id
-    shop.foreman.cancel(second)  # before it ever ran
-    third = shop.foreman.resume(first)
+    second = shop.scheduler.resume(first).id
+    shop.scheduler.cancel(second)  # before it ever ran
+    third = shop.scheduler.resume(first)
     assert third.continues == second
     shop.tell("cpu", other, Finished(37, 1.0, None))
     shop.pool.wait_for_make(third.id)

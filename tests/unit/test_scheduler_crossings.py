@@ -1,4 +1,4 @@
-"""The foreman where things cross: calls and reports, copies and kills, and a disk that fills in between."""
+"""The scheduler where things cross: calls and reports, copies and kills, and a disk that fills in between."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.test_scheduler import REQUEST, Shop
 
 from engine.protocol import Failed, Finished, to_json
-from engine.server.jobs.scheduler import Foreman
+from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import StoreError
 from engine.server.workers.worker_messages import Beat, Happened, Make, Paused, Ready, Release, Released, Resumed
 from tests.unit.scripted_pool import FillingStore, ScriptedPool
-from tests.unit.test_foreman import REQUEST, Shop
 
 
 @pytest.fixture
@@ -57,15 +57,15 @@ def made(home: Path, job: str) -> bool:
 @pytest.mark.parametrize(("call", "becomes"), [("cancel", State.CANCELLED), ("resume", State.QUEUED)])
 def test_an_order_that_comes_between_two_answers_of_a_worker_that_lays_its_job_aside(shop, call, becomes):
     long = shop.add()
-    shop.foreman.pause(long)
+    shop.scheduler.pause(long)
     shop.pool.listener.heard("cpu", Paused(long))
-    shop.foreman.resume(long)
-    shop.foreman.pause(long)
-    shop.foreman.pause(shop.add())  # somebody waits for a moment
+    shop.scheduler.resume(long)
+    shop.scheduler.pause(long)
+    shop.scheduler.pause(shop.add())  # somebody waits for a moment
     short = shop.add()
     assert any(isinstance(order, Release) for _, order in shop.pool.orders)
     shop.pool.listener.heard("cpu", Resumed(long))  # the answer to the order before
-    getattr(shop.foreman, call)(long)
+    getattr(shop.scheduler, call)(long)
     shop.pool.listener.heard("cpu", Paused(long))
     shop.pool.listener.heard("cpu", Released(long))
     if becomes is State.CANCELLED:
@@ -78,10 +78,10 @@ def test_one_paused_job_makes_room_for_one_that_waits(tmp_path):
     shop = Shop(tmp_path, "one", "two")
     first, second = shop.add(), shop.add()
     for worker, job in (("one", first), ("two", second)):
-        shop.foreman.pause(job)
+        shop.scheduler.pause(job)
         shop.pool.listener.heard(worker, Paused(job))
     shop.add()
-    shop.foreman.leases()
+    shop.scheduler.leases()
     shop.pool.listener.heard("two", Paused(second))  # whatever is heard, nobody else has come
     assert sum(isinstance(order, Release) for _, order in shop.pool.orders) == 1
     shop.store.close()
@@ -90,12 +90,12 @@ def test_one_paused_job_makes_room_for_one_that_waits(tmp_path):
 def test_a_job_that_was_paused_before_its_copy_was_made_has_it_after_a_restart(tmp_path, copies):
     shop = Shop(tmp_path, "cpu")
     job = failed_job(shop, tmp_path)
-    again = shop.foreman.resume(job).id
-    shop.foreman.pause(again)
+    again = shop.scheduler.resume(job).id
+    shop.scheduler.pause(again)
     shop.store.close()  # killed before anything was copied
     copies.clear()
     shop = Shop(tmp_path, "cpu")
-    shop.foreman.resume(again)
+    shop.scheduler.resume(again)
     for copy in copies:
         copy()
     assert shop.state(again) is State.RUNNING
@@ -105,21 +105,21 @@ def test_a_job_that_was_paused_before_its_copy_was_made_has_it_after_a_restart(t
 
 def test_a_job_that_was_given_up_and_removed_before_its_copy_leaves_no_folder(shop, tmp_path, copies):
     job = failed_job(shop, tmp_path)
-    again = shop.foreman.resume(job).id
-    shop.foreman.cancel(again)
-    shop.foreman.remove(again)
+    again = shop.scheduler.resume(job).id
+    shop.scheduler.cancel(again)
+    shop.scheduler.remove(again)
     copies.pop()()
     assert [folder.name for folder in (tmp_path / "jobs").iterdir()] == [job]
-    shop.foreman.remove(job)
+    shop.scheduler.remove(job)
 
 
 def test_a_job_stays_until_the_one_that_goes_on_from_it_has_its_copy(shop, tmp_path, copies):
     job = failed_job(shop, tmp_path)
-    again = shop.foreman.resume(job).id
+    again = shop.scheduler.resume(job).id
     with pytest.raises(StoreError, match="moment"):
-        shop.foreman.remove(job)
+        shop.scheduler.remove(job)
     copies.pop()()
-    shop.foreman.remove(job)
+    shop.scheduler.remove(job)
     assert shop.state(again) is State.RUNNING
     assert made(tmp_path, again)
 
@@ -130,28 +130,28 @@ def test_nobody_waits_while_a_folder_is_copied(shop, tmp_path, monkeypatch):
     paused = []
 
     def slowly(*given: Any, **more: Any) -> None:
-        caller = threading.Thread(target=lambda: paused.append(shop.foreman.pause(other)))
+        caller = threading.Thread(target=lambda: paused.append(shop.scheduler.pause(other)))
         caller.start()
         caller.join(5)  # longer than that nobody waits for an answer
         link(*given, **more)
         linked.set()
 
     monkeypatch.setattr(os, "link", slowly)
-    shop.foreman.resume(job)
+    shop.scheduler.resume(job)
     assert linked.wait(30)
     assert paused
 
 
 def test_a_copy_for_which_there_is_no_room_fails_its_job_once_that_can_be_stored(tmp_path, copies, monkeypatch):
     store, pool = FillingStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
-    foreman = Foreman(store, pool, tmp_path, lambda _event: None)
-    foreman.start()
+    scheduler = Scheduler(store, pool, tmp_path, lambda _event: None)
+    scheduler.start()
     job = store.add(REQUEST, "").id
-    foreman.submitted(job)
+    scheduler.submitted(job)
     (tmp_path / "jobs" / job).mkdir(parents=True)
     (tmp_path / "jobs" / job / "made").touch()
     pool.listener.heard("cpu", Happened(job, to_json(Failed("internal"))))
-    again = foreman.resume(job).id
+    again = scheduler.resume(job).id
     monkeypatch.setattr("engine.server.jobs.job_folders.carry_over", _full)
     store.full = True
     copies.pop()()
@@ -171,15 +171,15 @@ def _full(_old: Path, _new: Path) -> None:
 
 def test_a_shot_that_cannot_be_told_of_is_not_taken_in(tmp_path):
     store, pool = FillingStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
-    foreman = Foreman(store, pool, tmp_path, lambda _event: None)
-    foreman.start()
+    scheduler = Scheduler(store, pool, tmp_path, lambda _event: None)
+    scheduler.start()
     store.full_from = 1  # the job could be stored, and its first event could not
     try:
-        foreman.submit(REQUEST, "", "key", "body")
+        scheduler.submit(REQUEST, "", "key", "body")
     except sqlite3.OperationalError:
         assert store.jobs() == []
     store.full_from = None
-    record, _ = foreman.submit(REQUEST, "", "key", "body")
+    record, _ = scheduler.submit(REQUEST, "", "key", "body")
     pool.listener.heard("cpu", Beat("idle", 0))  # all that happens where the only worker is idle
     assert store.job(record.id).state is State.RUNNING
     assert [each.event["event"] for each in store.events(job=record.id)] == ["queued"]
@@ -194,7 +194,7 @@ def test_a_folder_that_cannot_be_taken_away_keeps_its_job(shop, tmp_path, monkey
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(StoreError, match="open"):
-        shop.foreman.remove(job)
+        shop.scheduler.remove(job)
     assert shop.state(job) is State.FAILED
     assert made(tmp_path, job)
 
@@ -205,8 +205,8 @@ def test_an_engine_that_starts_on_a_full_disk_goes_on_once_there_is_room(tmp_pat
     shop.store.close()
     store, pool = FillingStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
     store.full = True
-    foreman = Foreman(store, pool, tmp_path, lambda _event: None)
-    foreman.start()
+    scheduler = Scheduler(store, pool, tmp_path, lambda _event: None)
+    scheduler.start()
     pool.listener.heard("cpu", Ready("cpu", "cpu", 1))
     pool.listener.heard("cpu", Beat("idle", 0))
     assert pool.orders == []

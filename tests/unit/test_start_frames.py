@@ -15,7 +15,7 @@ from engine.framepack.layout import BOARD_LEAD, NO_LEAD, LeadIn
 from engine.framepack.packing import Order, parse
 from engine.framepack.plan import ShotPlan, plan_shot
 from engine.generation.frame_rates import Conform, rate
-from engine.generation.resolve import Brief, settle
+from engine.generation.resolve import ResolvedRequest, resolve
 from engine.generation.start_frames import lead_in, lead_pictures
 from engine.inference.helios.spec import HELIOS_BASE, HELIOS_DISTILLED, HELIOS_MID
 from engine.models.spec import ModelSpec
@@ -32,8 +32,8 @@ def request(**settings: object) -> ShotRequest:
     return ShotRequest("model", "words", **{"boards": (), "frames": 99, "fps": 24.0} | settings)  # type: ignore[arg-type]
 
 
-def settled(spec: ModelSpec = BASE, **settings: object) -> Brief:
-    return settle(request(**settings), spec, (640, 384))
+def settled(spec: ModelSpec = BASE, **settings: object) -> ResolvedRequest:
+    return resolve(request(**settings), spec, (640, 384))
 
 
 def clip_of(frames: int) -> tuple[str, ...]:
