@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.test_scheduler import REQUEST, Shop
 
 from engine.protocol import Failed, Finished, to_json
 from engine.server.jobs.scheduler import Scheduler
@@ -19,6 +18,7 @@ from engine.server.storage.states import State
 from engine.server.storage.store import StoreError
 from engine.server.workers.worker_messages import Beat, Happened, Make, Paused, Ready, Release, Released, Resumed
 from tests.unit.scripted_pool import FillingStore, ScriptedPool
+from tests.unit.test_scheduler import REQUEST, Shop
 
 
 @pytest.fixture

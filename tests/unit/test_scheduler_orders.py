@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.test_scheduler import REQUEST, Shop, plan
 
 from engine.protocol import Cancelled, Finished, Progress, Step, to_json
 from engine.server.jobs.park_leases import Leases
@@ -12,6 +11,7 @@ from engine.server.storage.states import State
 from engine.server.storage.store import JobStore, StoreError
 from engine.server.workers.worker_messages import Amend, Beat, Happened, Park, Unpark
 from tests.unit.scripted_pool import KILLED, FillingStore, ScriptedPool, TryAgainError
+from tests.unit.test_scheduler import REQUEST, Shop, plan
 
 
 @pytest.fixture
