@@ -38,6 +38,7 @@ class Code(StrEnum):
     SCHEDULE_INVALID = "schedule_invalid"
     SCHEDULE_UNSUPPORTED = "schedule_unsupported"
     START_UNSUPPORTED = "start_unsupported"
+    CONDITION_UNSUPPORTED = "condition_unsupported"
     CACHE_UNSUPPORTED = "cache_unsupported"
     FOLDER_TAKEN = "folder_taken"
     FOLDER_BUSY = "folder_busy"
@@ -123,6 +124,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "This model cannot start a shot from {start}",
         "start it from {allowed}{others}",
         {"others": ", or use another model"},
+    ),
+    Code.CONDITION_UNSUPPORTED: Explanation(
+        2, "This model cannot be led by a {kind}", "leave it out, or use a model that can"
     ),
     Code.CACHE_UNSUPPORTED: Explanation(2, "The step cache '{cache}' cannot be used: {detail}", "{advice}"),
     Code.FOLDER_TAKEN: Explanation(

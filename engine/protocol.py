@@ -1,20 +1,18 @@
-"""Every message between an artist's side and the engine: the request, the events, and their JSON.
+"""Every message between an artist's side and the engine: the request and the events, typed once.
 
-Standard library only, because Blender imports it. Objects are frozen dataclasses; `to_json` and `from_json` are exact
-inverses; `from_json` ignores keys that it does not know, which a later release may write, and refuses missing keys and
-wrong types, naming each.
+Standard library only, because Blender imports it. `serialization.py` makes JSON of them and reads it; the server's
+checks and its OpenAPI document are made from the same fields (`limits.py`).
 """
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, TypeVar, Union
+from typing import Annotated, Any, ClassVar
 
 from .errors import Code, EngineError
+from .limits import Limits
+from .serialization import from_json
 
 PROTOCOL_VERSION = 1
 ENGINE_VERSION = "0.1.0"
@@ -32,16 +30,24 @@ GUIDANCE_MAXIMUM = 100
 FPS_MAXIMUM = 240
 CLIP_MAXIMUM = 1_200
 LORA_WEIGHT_MAXIMUM = 10
+WINDOW_MAXIMUM = 33
 
-T = TypeVar("T")
+Text = Annotated[str, Limits(longest=4000)]
+Name = Annotated[str, Limits(longest=200)]
+Sha256 = Annotated[str, Limits(pattern="^[0-9a-f]{64}$", about="SHA-256 of a picture sent in before")]
+Frame = Annotated[int, Limits(1, FRAMES_MAXIMUM, about="counted from 1")]
+Steps = Annotated[int, Limits(1, STEPS_MAXIMUM)]
+Guidance = Annotated[float, Limits(0, GUIDANCE_MAXIMUM)]
+Side = Annotated[int, Limits(16, 8192)]
+Flag = Annotated[bool, Limits()]
 
 
 @dataclass(frozen=True)
 class Board:
     """A still the artist supplies. The shot shows it at `frame`, counted from 1; the board at 1 is the start board."""
 
-    frame: int
-    image: str
+    frame: Frame
+    image: Sha256
     """SHA-256 of the picture's file, in hex: the name under which the shot's folder keeps it."""
 
 
@@ -49,16 +55,39 @@ class Board:
 class PromptAt:
     """What happens from `frame` on (counted from 1, moved to the nearest section border)."""
 
-    frame: int
-    text: str
+    frame: Frame
+    text: Text
+
+
+Prompts = Annotated[tuple[PromptAt, ...], Limits(longest=1000)]
 
 
 @dataclass(frozen=True)
 class Lora:
     """A small addition to the model's weights, by its name on the engine's machine, and how much of it."""
 
-    name: str
-    weight: float = 1.0
+    name: Annotated[str, Limits(shortest=1, longest=200)]
+    weight: Annotated[float, Limits(-LORA_WEIGHT_MAXIMUM, LORA_WEIGHT_MAXIMUM)] = 1.0
+
+
+@dataclass(frozen=True)
+class ConditionFrame:
+    """A picture that holds at `frame`, counted from 1 as boards are, fractions allowed."""
+
+    frame: Annotated[float, Limits(1, FRAMES_MAXIMUM, about="counted from 1; fractions allowed")]
+    image: Sha256
+    seen: Sha256 | None = None
+    """A mask of the same size, white where `image` holds; None: everywhere."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a shot is made by besides boards and prompts; which kinds a model takes its family says."""
+
+    kind: Annotated[str, Limits(among=("guide",))]
+    frames: Annotated[tuple[ConditionFrame, ...], Limits(shortest=1, longest=CLIP_MAXIMUM)]
+    strength: Annotated[float, Limits(0, 1)] = 1.0
+    until: Annotated[float, Limits(0, 1, about="a share of the steps")] = 1.0
 
 
 class Start(StrEnum):
@@ -73,38 +102,42 @@ class Start(StrEnum):
 class ShotRequest:
     """One shot as the artist asked for it. None means: as the model recommends."""
 
-    model: str
-    prompt: str
-    boards: tuple[Board, ...]
+    model: Annotated[Name, Limits(about="an installed model's name; empty: the best one")] = ""
+    prompt: Text = ""
+    boards: Annotated[tuple[Board, ...], Limits(longest=64, about="none: out of words, or from `clip`")] = ()
     """None, and no `clip` either: out of words alone."""
-    frames: int
+    frames: Frame = field(kw_only=True)
     """Pixel frames at `fps`, at least 1."""
-    fps: float | None = None
-    conform: bool = True
+    fps: Annotated[float, Limits(1, FPS_MAXIMUM)] | None = None
+    conform: Flag = True
     """True: motion keeps its speed, made at the model's own rate and resampled. False: frame for frame."""
-    width: int | None = None
-    height: int | None = None
-    steps: int | None = None
-    seed: int = 0
-    order: str | None = None
-    schedule: str | None = None
-    solver: str | None = None
-    window: int | None = None
-    guidance: float | None = None
-    cfg: float = 1.0
-    negative: str = ""
-    speed: str = "exact"
-    cache: str | None = None
+    width: Side | None = None
+    height: Side | None = None
+    steps: Steps | None = None
+    seed: Annotated[int, Limits(0, SEED_MAXIMUM)] = 0
+    order: Annotated[str, Limits(among=("inverted", "forward", "endpoint"))] | None = None
+    schedule: Annotated[str, Limits(longest=400, about="the packed context, by the paper's name of it")] | None = None
+    solver: Annotated[str, Limits(among=("unipc", "euler", "dmd"))] | None = None
+    window: Annotated[int, Limits(1, WINDOW_MAXIMUM, about="latent frames in a section")] | None = None
+    guidance: Guidance | None = None
+    cfg: Annotated[float, Limits(1, GUIDANCE_MAXIMUM)] = 1.0
+    negative: Text = ""
+    speed: Annotated[str, Limits(among=("exact", "balanced", "fast"))] = "exact"
+    cache: Annotated[str, Limits(longest=40)] | None = None
     """A step cache by name, where it is to be another than `speed` has."""
-    prompts: tuple[PromptAt, ...] = ()
-    loras: tuple[Lora, ...] = ()
-    clip: tuple[str, ...] = ()
+    prompts: Prompts = ()
+    loras: Annotated[tuple[Lora, ...], Limits(longest=16)] = ()
+    clip: Annotated[tuple[Sha256, ...], Limits(longest=CLIP_MAXIMUM, about="frames the shot goes on from")] = ()
     """The frames that the shot goes on from, at `fps` and in time order: SHA-256 of each one's picture."""
+    conditions: Annotated[tuple[Condition, ...], Limits(longest=16)] = ()
 
     @property
     def pictures(self) -> tuple[str, ...]:
         """SHA-256 of every picture that the request names, each once."""
-        return tuple(dict.fromkeys([*(board.image for board in self.boards), *self.clip]))
+        held = [frame for condition in self.conditions for frame in condition.frames]
+        masks = [frame.seen for frame in held if frame.seen is not None]
+        named = [*(board.image for board in self.boards), *self.clip, *(frame.image for frame in held), *masks]
+        return tuple(dict.fromkeys(named))
 
     @property
     def start(self) -> Start:
@@ -235,13 +268,6 @@ EVENTS: dict[str, type[Event]] = {
 }
 
 
-def to_json(message: Any) -> dict[str, Any]:
-    """A message as JSON-ready data; events carry their name under "event"."""
-    data = _plain(message)
-    name = getattr(type(message), "event", None)
-    return {"event": name, **data} if name else data
-
-
 def event_from_json(data: dict[str, Any]) -> Event:
     """The event that `to_json` wrote. Raises EngineError `bad_request` for anything else."""
     rest = dict(data)
@@ -250,64 +276,3 @@ def event_from_json(data: dict[str, Any]) -> Event:
     if kind is None:
         raise EngineError(Code.BAD_REQUEST, detail=f"there is no event {name!r}")
     return from_json(kind, rest)
-
-
-def from_json(kind: type[T], data: object, where: str = "") -> T:
-    """Build a `kind` from JSON data. Raises EngineError `bad_request` naming the first fault and its place."""
-    if not isinstance(data, dict):
-        raise EngineError(Code.BAD_REQUEST, detail=f"{where or kind.__name__} must be an object")
-    hints = typing.get_type_hints(kind)
-    fields = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
-    values = {}
-    for name, entry in fields.items():
-        if name in data:
-            values[name] = _typed(hints[name], data[name], f"{where}{name}")
-        elif entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
-            raise EngineError(Code.BAD_REQUEST, detail=f"missing key {where}{name}")
-    return kind(**values)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
-
-
-def _typed(hint: Any, value: Any, where: str) -> Any:
-    origin = typing.get_origin(hint)
-    if origin in (Union, types.UnionType):
-        if value is None and type(None) in typing.get_args(hint):
-            return None
-        options = [option for option in typing.get_args(hint) if option is not type(None)]
-        return _first_match(options, value, where)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise EngineError(Code.BAD_REQUEST, detail=f"{where} must be a list")
-        item = typing.get_args(hint)[0]
-        return tuple(_typed(item, entry, f"{where}[{n}]") for n, entry in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise EngineError(Code.BAD_REQUEST, detail=f"{where} must be an object")
-        item = typing.get_args(hint)[1]
-        return {key: _typed(item, entry, f"{where}.{key}") for key, entry in value.items()}
-    if dataclasses.is_dataclass(hint):
-        return from_json(typing.cast(type, hint), value, f"{where}.")
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint:
-        raise EngineError(Code.BAD_REQUEST, detail=f"{where} must be {_WORDS[hint]}")
-    return value
-
-
-_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-
-
-def _first_match(options: list[Any], value: Any, where: str) -> Any:
-    for option in options[:-1]:
-        if type(value) is option:
-            return value
-    return _typed(options[-1], value, where)

@@ -13,7 +13,9 @@ import bpy
 
 from ..engine.client.clip_render import FILM
 from ..engine.client.shot import Shot
-from ..engine.protocol import FRAMES_MAXIMUM
+from ..engine.client.stored_request import write
+from ..engine.protocol import FRAMES_MAXIMUM, Board, ShotRequest
+from ..engine.serialization import said
 from . import (
     capture,
     engine,
@@ -140,37 +142,33 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
             self.report({"ERROR"}, _said(fault))
             return {"CANCELLED"}
         loras.take_over(wanted)
-        request = json.dumps(request_of(wanted, name, found, boards, before))
+        request = write(request_of(wanted, found, boards, before), name)
         shot = Shot(runtime.new_id(), name, folder, found.spot.length, request=request, key=runtime.new_id())
         timeline.place(found.scene, shot, found.spot, folder / STILL)
         runtime.send(shot)
         return {"FINISHED"}
 
 
-def request_of(
-    wanted: Any, name: str, found: Intent, boards: list[tuple[int, str]], before: list[str]
-) -> dict[str, Any]:
-    """The job as the engine wants it, but for its pictures, which are named by their files in the shot's folder.
+def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before: list[str]) -> ShotRequest:
+    """What the settings ask for; pictures are named by their files in the shot's folder until they are sent.
 
     `boards` are (frame, file), `before` the frames that it goes on from.
     """
-    asked: dict[str, Any] = {
-        "name": name,
-        "model": settings.model_of(wanted),
-        "prompt": wanted.prompt.strip(),
-        "frames": found.spot.length,
-        "fps": found.fps,
-        "conform": wanted.rate == "CONFORM",
-        "seed": wanted.seed,
-        "speed": wanted.speed,
-        "boards": boards,
-    }
-    if before:
-        asked["clip"] = before
-    if chosen := loras.asked(wanted):
-        asked["loras"] = chosen
-    asked |= {key: value for key in ("steps", "guidance") if (value := getattr(wanted, key))}
-    return asked if wanted.order == "AUTO" else {**asked, "order": wanted.order}
+    return ShotRequest(
+        model=settings.model_of(wanted),
+        prompt=wanted.prompt.strip(),
+        boards=tuple(Board(frame, file) for frame, file in boards),
+        frames=found.spot.length,
+        fps=found.fps,
+        conform=wanted.rate == "CONFORM",
+        steps=wanted.steps or None,
+        seed=wanted.seed,
+        order=None if wanted.order == "AUTO" else wanted.order,
+        guidance=wanted.guidance or None,
+        speed=wanted.speed,
+        loras=tuple(loras.asked(wanted)),
+        clip=tuple(before),
+    )
 
 
 def chosen_now(request: str, wanted: Any) -> str:
@@ -182,7 +180,7 @@ def chosen_now(request: str, wanted: Any) -> str:
     asked.pop("loras", None)
     asked["model"] = settings.model_of(wanted)
     if chosen := loras.asked(wanted):
-        asked["loras"] = chosen
+        asked["loras"] = [said(lora) for lora in chosen]
     return json.dumps(asked)
 
 

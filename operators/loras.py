@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 from bpy.props import IntProperty, StringProperty
 
+from ..engine.protocol import Lora
 from . import runtime, strips
 
 
@@ -19,11 +20,11 @@ def here() -> list[str] | None:
     return None if names is None else [str(name) for name in names]
 
 
-def asked(wanted: Any) -> list[dict[str, Any]]:
+def asked(wanted: Any) -> list[Lora]:
     """The LoRAs of a scene's settings as a request names them; the last choice of a name counts."""
     chosen = {choice.name: choice.weight for choice in wanted.lora_choices if choice.name}
     written = {name: weight for name, weight in in_words(wanted.loras, here() or ()) if name not in chosen}
-    return [{"name": name, "weight": weight} for name, weight in (written | chosen).items()]
+    return [Lora(name, weight) for name, weight in (written | chosen).items()]
 
 
 def in_words(text: str, names: Any) -> list[tuple[str, float]]:

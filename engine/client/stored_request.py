@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Code, EngineError
+from ..protocol import ShotRequest
+from ..serialization import said
 from .board_files import is_picture
 
 _SAME = ("frames", "seed", "fps")
@@ -19,7 +21,7 @@ _DEFAULTS = {"seed": 0, "fps": None}
 
 
 @dataclass(frozen=True)
-class Asked:
+class StoredRequest:
     """A request: its pictures' names, and everything else as it goes to the engine."""
 
     boards: tuple[tuple[int, str], ...]
@@ -34,7 +36,13 @@ class Asked:
         return tuple(dict.fromkeys([*(name for _, name in self.boards), *self.clip]))
 
 
-def read(request: str) -> Asked:
+def write(request: ShotRequest, name: str) -> str:
+    """A request as a .blend keeps it: `name` is the shot's, and pictures are named by their files beside each other."""
+    asked = {"name": name, **said(request), "boards": [(board.frame, board.image) for board in request.boards]}
+    return json.dumps(asked)
+
+
+def read(request: str) -> StoredRequest:
     """What `request` asks for.
 
     Raises EngineError `bad_request` where it is no request, or names anything but pictures beside each other.
@@ -46,7 +54,7 @@ def read(request: str) -> Asked:
         json.dumps(rest, allow_nan=False, ensure_ascii=False).encode()  # what cannot be sent is no request
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as fault:
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it") from fault
-    asked = Asked(boards, clip, rest)
+    asked = StoredRequest(boards, clip, rest)
     for name in (*(name for _, name in boards), *clip):
         if not is_picture(name):
             raise EngineError(Code.BAD_REQUEST, detail=f"{name!r} is not a picture's plain file name")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from ..console import readable
 from ..errors import Code, EngineError
-from ..protocol import Cancelled, Event, Failed, Lora, Progress, Section, Start, to_json
+from ..protocol import Cancelled, Event, Failed, Lora, Progress, Section, Start
+from ..serialization import to_json
 from .options import add_memory
 from .progress import ProgressBar
 from .requested import new_shot, stored_shot

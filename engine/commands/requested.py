@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..console import readable
 from ..errors import Code, EngineError
-from ..protocol import FPS_MAXIMUM, Board, PromptAt, ShotRequest, to_json
+from ..protocol import FPS_MAXIMUM, Board, PromptAt, ShotRequest
+from ..serialization import to_json
 
 if TYPE_CHECKING:
     from ..generation.shot_folder import ShotFolder
@@ -48,7 +49,7 @@ def new_shot(args: argparse.Namespace, model: ModelFolder) -> Asked:
     boards = _boards(args, frames)
     clip = _clip(args, args.fps or model.native_fps, args.size or ())
     given = _given(args) | {"boards": _placed(boards), "clip": _named(clip)}
-    blank = ShotRequest(_model_name(args.model, model), "", (), frames)
+    blank = ShotRequest(_model_name(args.model, model), frames=frames)
     return Asked(replace(blank, **given), [*boards.values(), *clip])
 
 

@@ -19,6 +19,8 @@ from .options import add_keep, add_memory
 if TYPE_CHECKING:
     import uvicorn
 
+    from ..server.workers.pool import Pool
+
 _LAST_WORDS_SECONDS = 5.0
 _TOKEN_MINIMUM = 16
 
@@ -41,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to end; returns the exit code. Raises EngineError before it is ready."""
     from ..media.files import make_folder
     from ..media.lock import folder_lock
+    from ..server.home import logs_folder
     from ..server.middleware import is_loopback
     from ..server.workers.local_pool import LocalPool, parse_devices
     from ..server.workers.parent_process import watch_pipe
@@ -51,16 +54,16 @@ def run(args: argparse.Namespace) -> int:
         raise EngineError(Code.BIND_UNSAFE, host=args.host)
     token = _token(args.token_file)
     os.umask(0o077)  # boards, prompts, frames and logs are this user's own business; workers inherit it
-    make_folder(args.home / "logs")
+    make_folder(logs_folder(args.home))
     try:
         with folder_lock(args.home / "engine.lock", args.home):
-            server, listening = _server(args, LocalPool(devices, args.home / "logs", args.memory), token, loopback)
+            server, listening = _server(args, LocalPool(devices, args.home, args.memory), token, loopback)
             if not args.detach:
                 watch_pipe(sys.stdin, lambda: _end(server))
             try:
                 server.run(sockets=[listening])
             except SystemExit as fault:  # how uvicorn says that it could not start; why is on stderr by now
-                detail, logs = "what it has to go on with cannot be taken up", str(args.home / "logs")
+                detail, logs = "what it has to go on with cannot be taken up", str(logs_folder(args.home))
                 raise EngineError(Code.ENGINE_START_FAILED, detail=detail, log=logs) from fault
             finally:
                 listening.close()
@@ -72,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _server(args: argparse.Namespace, pool: object, token: str, loopback: bool) -> tuple[uvicorn.Server, socket.socket]:
+def _server(args: argparse.Namespace, pool: Pool, token: str, loopback: bool) -> tuple[uvicorn.Server, socket.socket]:
     """The server, not yet running, and the socket that it will listen on."""
     import uvicorn
 
@@ -80,9 +83,7 @@ def _server(args: argparse.Namespace, pool: object, token: str, loopback: bool) 
     from ..server.jobs.retention import Rule
     from ..server.middleware import Guard
     from ..server.service import Service
-    from ..server.workers.local_pool import LocalPool
 
-    assert isinstance(pool, LocalPool)
     listening = _listen(args.host, args.port)
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host

@@ -29,7 +29,8 @@ from ..models.folder import ModelFolder
 from ..models.lora_files import LoraFile, find_loras
 from ..models.paths import cache_home
 from ..models.spec import ModelSpec, Speed
-from ..protocol import Event, Finished, Progress, ShotRequest, to_json
+from ..protocol import Event, Finished, Progress, ShotRequest
+from ..serialization import to_json
 from .encoding_cache import EncodingCache
 from .resolve import AMENDABLE, ResolvedRequest, resolve
 from .sampling_loop import Shot
@@ -234,6 +235,8 @@ def _digest(spec: ModelSpec) -> str:
     """A digest of everything a `shotpack.json` may change about how a shot is made, as 0.1.0 made it."""
     described = dataclasses.asdict(spec) | {"title": "", "licence": ""}
     described = {_STORED_NAMES.get(name, name): value for name, value in described.items()}
+    if not described["conditions"]:  # there were none
+        del described["conditions"]
     if (times := described.pop("first_section_steps")) in (1, 2):
         described["first_twice"] = times == 2
     else:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from ..finishing.stage import AsMade, FinalRuns
 from ..framepack.plan import PlannedSection
 from ..framepack.seams import Seams
 from ..inference.family import Family
@@ -39,14 +40,18 @@ class Publisher:
         clock: Clock,
         *,
         provisional: bool,
+        stage: Stage | None = None,
     ) -> None:
-        """`model` is the model's fingerprint."""
+        """`model` is the model's fingerprint; `stage` is what is done to final frames, nothing if None."""
         self._resolved = resolved
         self._family = family
         self._folder = folder
         self._model = model
         self._clock = clock
         self._provisional = provisional
+        self._stage = stage or AsMade()
+        last = max(block.stop for planned in resolved.plan.made for block in planned.decode.final)
+        self._runs = FinalRuns(last, self._stage.neighbours)
 
     def missing(self, natives: range) -> bool:
         """Whether a file is missing among the shot's frames that show the model's frames `natives`."""
@@ -54,9 +59,11 @@ class Publisher:
 
     def publish(self, planned: PlannedSection, pixels: torch.Tensor, seams: Seams) -> Section:
         """Join a section's decoded `pixels` (`Family.decode`) to its neighbours, write its frames and commit them."""
-        final: list[tuple[int, torch.Tensor]] = list(seams.join(planned.decode, pixels))
+        final = [run for first, frames in seams.join(planned.decode, pixels) for run in self._runs.add(first, frames)]
         with self._clock.measure("disk"):
-            files = [path for first, frames in final for path in self._write(self._folder.frames, first, frames)]
+            files = [
+                path for run in final for path in self._write(self._folder.frames, run.first, self._stage.finish(run))
+            ]
             waiting = self._folder.provisional / f"{planned.number:04d}"
             make_folder(waiting)
             provisional = [

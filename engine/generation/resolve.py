@@ -15,20 +15,20 @@ from ..framepack.grid import Grid
 from ..framepack.packing import Kernel, Order, Schedule, check_kernels, parse, with_window
 from ..framepack.plan import PlannedSection, ShotPlan, plan_shot
 from ..framepack.solvers.base import Solver
-from ..models.spec import ModelSpec, Speed, start_unsupported
+from ..models.spec import ModelSpec, Speed, condition_unsupported, start_unsupported
 from ..protocol import (
     FPS_MAXIMUM,
     FRAMES_MAXIMUM,
     GUIDANCE_MAXIMUM,
     SEED_MAXIMUM,
     STEPS_MAXIMUM,
+    WINDOW_MAXIMUM,
     SectionPlan,
     ShotRequest,
 )
 from .frame_rates import Conform, rate
 from .start_frames import lead_in, lead_pictures
 
-WINDOW_MAXIMUM = 33
 CONTEXT_MAXIMUM = 256
 
 
@@ -39,6 +39,8 @@ class SectionSettings:
     prompt: str
     steps: int
     guidance: float
+    seed: int | None = None
+    """Its own noise; None: what the shot's one generator gives in the sequence of making."""
 
 
 AMENDABLE = ("prompt", "prompts", "steps", "guidance")
@@ -62,15 +64,15 @@ class ResolvedRequest:
     """SHA-256 of the picture for every latent in `plan.boards`."""
     start_images: tuple[str, ...]
     """SHA-256 of the pictures behind `plan.lead`, in time order: the start board, or a clip at the model's own rate."""
-    prompts: tuple[str, ...]
-    """The prompt of every section, by its place in time."""
-
+    sections: tuple[SectionSettings, ...]
+    """How every section is made, by its place in time."""
     negative: str | None
     """What is to be avoided; None where guidance is not classifier-free or does nothing."""
 
-    def section_settings(self, section: int) -> SectionSettings:
-        """How the section at place `section` in time is to be made."""
-        return SectionSettings(self.prompts[section], self.steps, self.guidance)
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The prompt of every section, by its place in time."""
+        return tuple(settings.prompt for settings in self.sections)
 
     @property
     def exact_fps(self) -> Fraction:
@@ -91,7 +93,7 @@ class ResolvedRequest:
 
     def _section_plan(self, planned: PlannedSection) -> SectionPlan:
         frames = self.section_frames(planned.section)
-        return SectionPlan(planned.section, frames.start + 1, frames.stop, self.prompts[planned.section])
+        return SectionPlan(planned.section, frames.start + 1, frames.stop, self.sections[planned.section].prompt)
 
 
 def resolve(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]) -> ResolvedRequest:
@@ -162,7 +164,9 @@ def resolve(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]
         plan=plan,
         board_images=by_latent,
         start_images=pictures,
-        prompts=_prompts(request, conform, grid, plan.sections),
+        sections=tuple(
+            SectionSettings(prompt, steps, guidance) for prompt in _prompts(request, conform, grid, plan.sections)
+        ),
         negative=complete.negative if (guidance if spec.classifier_free else request.cfg) > 1 else None,
     )
 
@@ -230,7 +234,7 @@ def _size(request: ShotRequest, spec: ModelSpec, default: tuple[int, int]) -> tu
 
 
 def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
-    """Refuse a start that the model has no way to begin from, and guidance it has not learnt."""
+    """Refuse a start that the model has no way to begin from, and what it has not learnt to be made by."""
     if request.start not in spec.starts:
         raise start_unsupported(request.start, spec.starts)
     if request.clip and request.boards:
@@ -240,6 +244,9 @@ def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
             detail="the shot goes on from other frames",
             advice="give a board or the frames before the shot, not both",
         )
+    for condition in request.conditions:
+        if condition.kind not in spec.conditions:
+            raise condition_unsupported(condition.kind)
     if spec.classifier_free and request.cfg > 1:
         allowed = "1, since this model's guidance is classifier-free already: set guidance instead"
         raise EngineError(Code.NUMBER_INVALID, name="cfg", value=request.cfg, allowed=allowed)

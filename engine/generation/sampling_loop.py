@@ -227,10 +227,14 @@ class Shot:
     ) -> Generator[Event, None, SampledSection]:
         """Denoise one section and commit its latents."""
         resolved, family = self._resolved, self._family
-        made = resolved.section_settings(planned.section)
+        made = resolved.sections[planned.section]
         began = time.monotonic()
         shape = family.spec.latent_shape(self._plan.grid.window, resolved.height, resolved.width)
+        # Drawn in any case: the noise of the sections that follow does not depend on this one's own seed.
         noise = torch.randn(shape, generator=generator, dtype=torch.float32)
+        if made.seed is not None:
+            own = torch.Generator("cpu").manual_seed(made.seed)
+            noise = torch.randn(shape, generator=own, dtype=torch.float32)
         first = self._plan.own_latents(planned).start
         denoising = Denoising(
             context=history.context(planned),
@@ -246,7 +250,7 @@ class Shot:
             pins={latent - first: encodings.latents[resolved.board_images[latent]] for latent in planned.pins},
         )
         with memory_faults(family.device, "loading the transformer"):
-            steps = family.denoise(denoising, noise, generator)
+            steps = family.denoise(denoising, noise, generator if made.seed is None else own)
         of = family.spec.steps_of(planned.number, resolved.steps)
         latents = noise
         shown = 0.0

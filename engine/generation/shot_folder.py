@@ -29,7 +29,8 @@ import safetensors
 
 from ..errors import Code, EngineError
 from ..media.files import disk_faults, make_folder, sweep_parts, whole_file, write_whole
-from ..protocol import ShotRequest, from_json, to_json
+from ..protocol import ShotRequest
+from ..serialization import from_json, said, to_json
 from .resolve import SectionSettings
 
 if TYPE_CHECKING:  # whether a folder is taken is asked before torch is there, which takes seconds
@@ -160,7 +161,7 @@ class ShotFolder:
     def commit_latents(self, number: int, sampled: SampledSection) -> None:
         """Commit a sampled section; from now on it is never sampled again."""
         tensors = {"latents": sampled.latents, "generator": sampled.generator_state}
-        facts = {"seconds": f"{sampled.seconds:.3f}", "made": json.dumps(to_json(sampled.made))}
+        facts = {"seconds": f"{sampled.seconds:.3f}", "made": json.dumps(said(sampled.made))}
         _save(self._latents(number), tensors, facts)
 
     def load_latents(self, number: int) -> SampledSection:

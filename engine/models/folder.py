@@ -33,6 +33,8 @@ class _Layout:
     components: Mapping[str, tuple[str, ...]]
     starts: tuple[Start, ...] = (Start.BOARD,)
     """What its models can begin a shot from."""
+    conditions: tuple[str, ...] = ()
+    """Kinds of conditions they take (`protocol.Condition`)."""
     native_fps: float = 30
     """Frames a second its models were trained at, where a folder does not say."""
 
@@ -46,7 +48,7 @@ _HELIOS = _Layout(
         "scheduler": ("scheduler_config.json",),
     },
     (Start.BOARD, Start.TEXT, Start.CLIP),
-    24,
+    native_fps=24,
 )
 # For each pipeline class: its components, each with the files of which one must be there. Those with weights (the ones
 # that have a config.json) need safetensors too. A new family with another layout adds its line here.
@@ -91,6 +93,11 @@ class ModelFolder:
     def starts(self) -> tuple[Start, ...]:
         """What a shot of it may begin from."""
         return _LAYOUTS[self.pipeline].starts
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Kinds of conditions it takes, besides boards and prompts."""
+        return _LAYOUTS[self.pipeline].conditions
 
     @property
     def native_fps(self) -> float:

@@ -29,6 +29,11 @@ def start_unsupported(start: Start, allowed: Sequence[Start], able: Sequence[str
     return EngineError(Code.START_UNSUPPORTED, **words)
 
 
+def condition_unsupported(kind: str) -> EngineError:
+    """The error of a model that takes no condition of this kind."""
+    return EngineError(Code.CONDITION_UNSUPPORTED, kind=kind)
+
+
 class Speed(StrEnum):
     """What an artist gives up for time; what each costs on a model was measured and is said in docs/engine.md.
 
@@ -110,6 +115,8 @@ class ModelSpec:
     """Whether boards may lie anywhere in a shot, or only at its start."""
     uses_image_encoder: bool = True
     """Whether an image encoder looks at the boards."""
+    conditions: tuple[str, ...] = ()
+    """Kinds of conditions (`protocol.Condition`) that a shot may be made by, besides boards and prompts."""
     classifier_free: bool = False
     """`guidance` is classifier-free: away from the negative prompt, at twice the time where it is above 1. Else it is
     distilled into the weights, and `cfg` stands beside it."""

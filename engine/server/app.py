@@ -2,6 +2,7 @@
 
 # No postponed annotations here: FastAPI reads those of functions inside `create_app`, where it could not look up names.
 
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from fastapi import Body, Depends, FastAPI, Header, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
-from ..protocol import FRAMES_MAXIMUM, PROTOCOL_VERSION
+from ..protocol import FRAMES_MAXIMUM, PROTOCOL_VERSION, PromptAt
 from .jobs.scheduler import KeyTakenError
 from .jobs.snapshot import snapshot
 from .metrics import metrics_text
@@ -29,7 +30,6 @@ from .schemas import (
     NewJob,
     Parking,
     Problem,
-    PromptAtIn,
     Unparking,
     WorkerOut,
 )
@@ -287,13 +287,18 @@ def _picture_faults(job: NewJob, uploads: Uploads) -> list[Fault]:
             faults.append(Fault(where=f"body.boards.{number}.frame", what="the shot is shorter than that"))
         if not uploads.claim(board.image):
             faults.append(Fault(where=f"body.boards.{number}.image", what="send the picture to /v1/images first"))
-    for number, image in enumerate(job.clip):
+    named = [(f"body.clip.{number}", image) for number, image in enumerate(job.clip)]
+    for number, condition in enumerate(job.conditions):
+        for place, held in enumerate(condition.frames):
+            where = f"body.conditions.{number}.frames.{place}"
+            named += [(f"{where}.image", held.image)] + [(f"{where}.seen", seen) for seen in [held.seen] if seen]
+    for where, image in named:
         if not uploads.claim(image):
-            faults.append(Fault(where=f"body.clip.{number}", what="send the picture to /v1/images first"))
+            faults.append(Fault(where=where, what="send the picture to /v1/images first"))
     return faults
 
 
-def _prompt_faults(prompts: Sequence[PromptAtIn], frames: int) -> list[Fault]:
+def _prompt_faults(prompts: Sequence[PromptAt], frames: int) -> list[Fault]:
     """Which prompts begin after the end of a shot of so many frames."""
     return [
         Fault(where=f"body.prompts.{number}.frame", what=f"the shot has frames 1 to {frames}")
@@ -316,5 +321,5 @@ def _out(record: JobRecord) -> JobOut:
         created=record.created,
         attempts=record.attempts,
         continues=record.continues,
-        request=record.asked,
+        request=json.loads(record.request_json),
     )

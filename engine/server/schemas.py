@@ -1,113 +1,56 @@
-"""What goes over the wire, as models with every limit stated: the OpenAPI document is made from these."""
+"""What goes over the wire: requests are the protocol's own dataclasses, checked by pydantic within their limits.
+
+The OpenAPI document is made from these.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from dataclasses import fields
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked
 
-from ..protocol import (
-    CLIP_MAXIMUM,
-    FPS_MAXIMUM,
-    FRAMES_MAXIMUM,
-    GUIDANCE_MAXIMUM,
-    LORA_WEIGHT_MAXIMUM,
-    SEED_MAXIMUM,
-    STEPS_MAXIMUM,
-    Board,
-    Lora,
-    PromptAt,
-    ShotRequest,
-)
+from ..limits import Limits
+from ..protocol import Guidance, Name, Prompts, ShotRequest, Steps, Text
+from ..serialization import said
 from .storage.states import State
 
-Text = Annotated[str, Field(max_length=4000)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of a picture sent in before")]
-Frame = Annotated[int, Field(ge=1, le=FRAMES_MAXIMUM, description="counted from 1")]
-Steps = Annotated[int, Field(ge=1, le=STEPS_MAXIMUM)]
-Guidance = Annotated[float, Field(ge=0, le=GUIDANCE_MAXIMUM, allow_inf_nan=False)]
+_WHOLE = ConfigDict(extra="forbid")
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class BoardIn(_Strict):
-    """A still, and the frame of the shot that shows it."""
-
-    frame: Frame
-    image: Sha256
-
-
-class PromptAtIn(_Strict):
-    """What happens from a frame on."""
-
-    frame: Frame
-    text: Text
-
-
-class LoraIn(_Strict):
-    """A LoRA of the engine's machine by name, and how much of it."""
-
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    weight: Annotated[float, Field(ge=-LORA_WEIGHT_MAXIMUM, le=LORA_WEIGHT_MAXIMUM, allow_inf_nan=False)] = 1.0
-
-
-class NewJob(_Strict):
+@checked(frozen=True, config=_WHOLE)
+class NewJob(ShotRequest):
     """A shot to make. What is left out is as the model recommends."""
 
-    name: Annotated[str, Field(max_length=200)] = ""
-    model: Annotated[str, Field(max_length=200, description="an installed model's name; empty: the best one")] = ""
-    prompt: Text = ""
-    boards: Annotated[list[BoardIn], Field(max_length=64, description="none: out of words, or from `clip`")] = []
-    clip: Annotated[
-        list[Sha256],
-        Field(max_length=CLIP_MAXIMUM, description="frames the shot goes on from, at `fps`, in time order"),
-    ] = []
-    frames: Frame
-    fps: Annotated[float, Field(ge=1, le=FPS_MAXIMUM, allow_inf_nan=False)] | None = None
-    conform: bool = True
-    width: Annotated[int, Field(ge=16, le=8192)] | None = None
-    height: Annotated[int, Field(ge=16, le=8192)] | None = None
-    steps: Steps | None = None
-    seed: Annotated[int, Field(ge=0, le=SEED_MAXIMUM)] = 0
-    order: Literal["inverted", "forward", "endpoint"] | None = None
-    solver: Literal["unipc", "euler", "dmd"] | None = None
-    guidance: Guidance | None = None
-    cfg: Annotated[float, Field(ge=1, le=GUIDANCE_MAXIMUM, allow_inf_nan=False)] = 1.0
-    negative: Text = ""
-    speed: Literal["exact", "balanced", "fast"] = "exact"
-    cache: Annotated[str, Field(max_length=40)] | None = None
-    prompts: Annotated[list[PromptAtIn], Field(max_length=1000)] = []
-    loras: Annotated[list[LoraIn], Field(max_length=16)] = []
+    name: Name = ""
+
+    @property
+    def request(self) -> ShotRequest:
+        """The same without what only the job has."""
+        return ShotRequest(**{field.name: getattr(self, field.name) for field in fields(ShotRequest)})
 
     def digest(self) -> str:
         """SHA-256 of all that is asked for; fields that a later engine adds do not change it."""
-        said = self.model_dump(mode="json", exclude_defaults=True)
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-    def request(self) -> ShotRequest:
-        """The same as the engine's own message."""
-        plain = self.model_dump(exclude={"name", "boards", "clip", "prompts", "loras"})
-        return ShotRequest(
-            **plain,
-            boards=tuple(Board(board.frame, board.image) for board in self.boards),
-            clip=tuple(self.clip),
-            prompts=tuple(PromptAt(each.frame, each.text) for each in self.prompts),
-            loras=tuple(Lora(each.name, each.weight) for each in self.loras),
-        )
+        return hashlib.sha256(json.dumps(said(self), sort_keys=True).encode()).hexdigest()
 
 
-class JobChange(_Strict):
+@checked(frozen=True, config=_WHOLE)
+class JobChange:
     """What to change of a job; prompts, steps and guidance change for the sections that are not yet begun."""
 
-    name: Annotated[str, Field(max_length=200)] | None = None
-    starred: Annotated[bool, Field(description="keep it, whatever the rule for old shots says")] | None = None
-    before: Annotated[str, Field(pattern="^([0-9a-f]{16}|end)$", description="a job's id, or `end`")] | None = None
+    name: Name | None = None
+    starred: Annotated[bool, Limits(about="keep it, whatever the rule for old shots says")] | None = None
+    before: Annotated[str, Limits(pattern="^([0-9a-f]{16}|end)$", about="a job's id, or `end`")] | None = None
     prompt: Text | None = None
-    prompts: Annotated[list[PromptAtIn], Field(max_length=1000)] | None = None
+    prompts: Prompts | None = None
     steps: Steps | None = None
     guidance: Guidance | None = None
 

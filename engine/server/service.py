@@ -13,8 +13,10 @@ from ..errors import Code, EngineError
 from ..media.files import make_folder
 from ..models.catalog import find_model, installed
 from ..models.lora_files import installed_loras
-from ..protocol import PromptAt, Start
+from ..models.spec import condition_unsupported
+from ..protocol import Start
 from .broker import Broker
+from .home import images_folder, jobs_folder, logs_folder
 from .jobs.job_folders import JobFolders
 from .jobs.retention import Retention, Rule
 from .jobs.scheduler import Scheduler
@@ -37,15 +39,15 @@ class Service:
 
         Raises EngineError `disk_full` or `folder_unwritable` where nothing can be kept under `home`.
         """
-        for folder in ("jobs", "images", "logs"):
-            make_folder(home / folder)
+        for folder in (jobs_folder(home), images_folder(home), logs_folder(home)):
+            make_folder(folder)
         self.home = home
         self.version = version
         self.pool = pool
         self.store = _open_store(home / "jobs.db")
         self.broker = Broker()
-        self.uploads = Uploads(home / "images")
-        self.folders = JobFolders(home / "jobs")
+        self.uploads = Uploads(images_folder(home))
+        self.folders = JobFolders(jobs_folder(home))
         self.folders.put_back(lambda: {record.id for record in self.store.jobs()})
         self.scheduler = Scheduler(
             self.store, pool, home, self.broker.pass_on, self.broker.pass_live, folders=self.folders
@@ -87,7 +89,7 @@ class Service:
             model = find_model(name or None)
         except EngineError as error:
             return [Fault(where="body.model", what=error.line)]
-        start = job.request().start
+        start = job.start
         if start not in model.starts:
             what = {
                 Start.TEXT: "give a start board",
@@ -95,7 +97,11 @@ class Service:
                 Start.BOARD: "give none",
             }
             return [Fault(where="body.boards", what=f"the model '{model.name}' needs another start: {what[start]}")]
-        return []
+        return [
+            Fault(where=f"body.conditions.{number}", what=condition_unsupported(condition.kind).line)
+            for number, condition in enumerate(job.conditions)
+            if condition.kind not in model.conditions
+        ]
 
     def loras(self) -> list[str]:
         """Names of the LoRAs that are here."""
@@ -117,7 +123,7 @@ class Service:
 
     def submit(self, job: NewJob, key: str | None) -> tuple[JobRecord, bool]:
         """Queue a shot; returns its job and whether that is new. Raises KeyTakenError."""
-        return self.scheduler.submit(job.request(), job.name, key, job.digest())
+        return self.scheduler.submit(job.request, job.name, key, job.digest())
 
     def change(self, record: JobRecord, change: JobChange) -> JobRecord:
         """Rename, move in the queue, or ask for something else: all of it or, with StoreError, nothing.
@@ -125,10 +131,8 @@ class Service:
         `record` names the job only: it may have changed since it was read.
         """
         job = record.id
-        asked: dict[str, Any] = {name: getattr(change, name) for name in ("prompt", "steps", "guidance")}
+        asked: dict[str, Any] = {name: getattr(change, name) for name in ("prompt", "prompts", "steps", "guidance")}
         asked = {name: value for name, value in asked.items() if value is not None}
-        if change.prompts is not None:
-            asked["prompts"] = tuple(PromptAt(each.frame, each.text) for each in change.prompts)
 
         def place() -> None:
             if change.before is not None:

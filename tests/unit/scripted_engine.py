@@ -19,7 +19,8 @@ from engine.client.engine_client import EngineClient, EngineLocation, EngineStat
 from engine.client.launcher import Engine
 from engine.client.shot import Shot
 from engine.errors import Code, EngineError
-from engine.protocol import Event, Section, SectionPlan, Started, to_json
+from engine.protocol import Event, Section, SectionPlan, Started
+from engine.serialization import to_json
 
 PATIENCE = 8.0
 """Seconds after which what a test waits for does not come any more."""

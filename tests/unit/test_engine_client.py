@@ -18,7 +18,8 @@ from engine.client.engine_client import EngineClient, EngineState
 from engine.client.launcher import Engine
 from engine.client.session import Session
 from engine.errors import Code, EngineError
-from engine.protocol import PAUSED, Cancelled, Failed, Finished, Preview, Progress, Queued, Step, to_json
+from engine.protocol import PAUSED, Cancelled, Failed, Finished, Preview, Progress, Queued, Step
+from engine.serialization import to_json
 from tests.unit.scripted_engine import (
     BREAK,
     JOB,

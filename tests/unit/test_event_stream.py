@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.protocol import Board, Finished, ShotRequest, Step, to_json
+from engine.protocol import Board, Finished, ShotRequest, Step
+from engine.serialization import to_json
 from engine.server import sse
 from engine.server.service import Service
 from engine.server.sse import COMMENT_SECONDS, stream

@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("engine", "operators", "panels", "training")
-SHARED = ("engine.protocol", "engine.errors")
+SHARED = ("engine.protocol", "engine.serialization", "engine.limits", "engine.errors")
 
 # Which of our own modules a room's files may import, besides those of the room itself: only what lies below it. The
 # longest path that fits a file counts; a file that none fits is a fault, so a new room gets a line here first.
@@ -38,10 +38,25 @@ MAY_IMPORT = {
     "engine/server": ("engine.models", "engine.media", "engine.file_copies", *SHARED),
     # The worker's process is where a shot is made; nothing else of the server knows how.
     "engine/server/workers/worker.py": (
-        *("engine.server.workers", "engine.generation", "engine.inference", "engine.models", "engine.media"),
+        *(
+            "engine.server.workers",
+            "engine.server.home",
+            "engine.generation",
+            "engine.inference",
+            "engine.models",
+            "engine.media",
+        ),
         *("engine.quiet", *SHARED),
     ),
-    "engine/generation": ("engine.inference", "engine.models", "engine.framepack", "engine.media", *SHARED),
+    "engine/finishing": ("engine.media", *SHARED),
+    "engine/generation": (
+        "engine.finishing",
+        "engine.inference",
+        "engine.models",
+        "engine.framepack",
+        "engine.media",
+        *SHARED,
+    ),
     "engine/inference": ("engine.models", "engine.framepack", "engine.media", *SHARED),
     "engine/models": ("engine.framepack", "engine.media", *SHARED),
     "engine/framepack": ("engine.errors",),
@@ -49,14 +64,16 @@ MAY_IMPORT = {
     "engine/console.py": ("engine.media.files",),
     "engine/quiet.py": (),
     "engine/file_copies.py": (),
-    "engine/protocol.py": ("engine.errors",),
+    "engine/protocol.py": ("engine.serialization", "engine.limits", "engine.errors"),
+    "engine/serialization.py": ("engine.errors",),
+    "engine/limits.py": (),
     "engine/errors.py": (),
 }
 
 # Where a library may be used; one that is not named here may be used anywhere.
 BLENDER = ("__init__.py", "operators", "panels")
 TENSORS = (
-    *("training", "engine/generation", "engine/inference", "engine/server/workers/worker.py"),
+    *("training", "engine/finishing", "engine/generation", "engine/inference", "engine/server/workers/worker.py"),
     *("engine/framepack/history.py", "engine/framepack/seams.py", "engine/framepack/solvers"),
     "engine/media/images.py",
     "engine/commands/doctor.py",  # it reports versions and devices
@@ -75,7 +92,9 @@ WITHOUT_TORCH = (
 
 # Files that both sides import: the libraries they may use besides the standard library.
 LIBRARIES = {
-    **dict.fromkeys(("engine/errors.py", "engine/protocol.py", "engine/file_copies.py"), ()),
+    **dict.fromkeys(
+        (f"engine/{name}.py" for name in ("errors", "limits", "serialization", "protocol", "file_copies")), ()
+    ),
     "engine/client": ("requests",),
 }
 

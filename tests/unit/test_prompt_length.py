@@ -6,7 +6,8 @@ import pytest
 
 from engine.client.session import Session
 from engine.inference.prompt_length import TextReader, told
-from engine.protocol import NOT_ALL, Progress, to_json
+from engine.protocol import NOT_ALL, Progress
+from engine.serialization import to_json
 from engine.server.jobs.snapshot import snapshot
 from engine.server.storage.store import StoredEvent
 

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
-from engine.protocol import Board, Cancelled, Failed, Finished, Section, ShotRequest, to_json
+from engine.protocol import Board, Cancelled, Failed, Finished, Section, ShotRequest
+from engine.serialization import to_json
 from engine.server.app import create_app
 from engine.server.jobs.job_folders import DOOMED
 from engine.server.jobs.retention import DAMAGED_SECONDS, ORPHAN_SECONDS, YOUNG_SECONDS, Retention, Rule, limit_log

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.protocol import (
-    Board,
-    Failed,
-    Finished,
-    Progress,
-    Section,
-    SectionPlan,
-    ShotRequest,
-    Started,
-    Step,
-    to_json,
-)
+from engine.protocol import Board, Failed, Finished, Progress, Section, SectionPlan, ShotRequest, Started, Step
+from engine.serialization import to_json
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore, StoredEvent, StoreError

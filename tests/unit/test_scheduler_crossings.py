@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from engine.protocol import Failed, Finished, to_json
+from engine.protocol import Failed, Finished
+from engine.serialization import to_json
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import StoreError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.protocol import Cancelled, Finished, Progress, Step, to_json
+from engine.protocol import Cancelled, Finished, Progress, Step
+from engine.serialization import to_json
 from engine.server.jobs.park_leases import Leases
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State

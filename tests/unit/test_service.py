@@ -12,7 +12,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.errors import Code, EngineError
-from engine.protocol import Board, Finished, ShotRequest, to_json
+from engine.protocol import Board, Finished, ShotRequest
+from engine.serialization import to_json
 from engine.server.app import create_app
 from engine.server.schemas import JobChange
 from engine.server.service import Service

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.protocol import Board, Cancelled, Finished, ShotRequest, to_json
+from engine.protocol import Board, Cancelled, Finished, ShotRequest
+from engine.serialization import to_json
 from engine.server.app import create_app
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.service import Service

@@ -6,11 +6,9 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ...errors import EngineError
-from ...protocol import Event, Failed
+from ...protocol import Event
 from ..storage.states import PendingOrder, State
 from ..storage.store import JobRecord, JobStore, StoredEvent
 from ..workers.pool import Pool
@@ -37,7 +35,6 @@ class Assignments:
         self,
         store: JobStore,
         pool: Pool,
-        home: Path,
         folders: JobFolders,
         happened: Callable[[StoredEvent], None],
         passed: Callable[[str, dict[str, Any]], None],
@@ -55,12 +52,7 @@ class Assignments:
         self.owed = False
         """Whether handing out failed, such as on a full disk, and is to be tried again."""
         self.passed = passed
-        self._home = home
         self._happened = happened
-
-    def image(self, sha256: str) -> Path:
-        """Where a board that was sent in lies."""
-        return self._home / "images" / sha256
 
     def hand_out(self) -> None:
         """Give every idle worker the next job in the queue; where none is idle, paused jobs make room.
@@ -89,18 +81,11 @@ class Assignments:
             self.pool.order(worker, Release(self.busy[worker].job))
 
     def _give(self, idle: list[str], record: JobRecord) -> None:
-        """Let the first of the idle workers make this job; one that cannot be asked for any more has failed."""
-        try:
-            request = record.request
-        except EngineError as fault:
-            self.tell(record.id, Failed(fault.code, fault.params))
-            return
+        """Let the first of the idle workers make this job."""
         self.store.move(record.id, State.RUNNING)
         worker = idle.pop(0)
         self.busy[worker] = Held(record.id)
-        images = {image: str(self.image(image)) for image in request.pictures}
-        folder = str(self.folders.of(record.id))
-        self.pool.order(worker, Make(record.id, folder, request, images, record.attempts > 0))
+        self.pool.order(worker, Make(record.id, record.request_json, record.attempts))
 
     def _waiting(self, most: int) -> list[JobRecord]:
         return self.store.waiting(most, {*(held.job for held in self.busy.values()), *self.copying})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...protocol import Event, Preview, Started, Step, to_json
+from ...protocol import Event, Preview, Started, Step
+from ...serialization import to_json
 
 LIVE = (Step, Preview)
 """Events that are told to whoever listens and not stored: the next one replaces them."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...media.files import sweep_parts, write_whole
+from ..home import images_folder, logs_folder
 from ..storage.store import JobRecord, JobStore, StoreError
 from ..uploads import Uploads
 from .disk_use import DiskUse, SharedFiles, ShotUse, bytes_in, loose_bytes, shot_use
@@ -124,14 +125,14 @@ class Retention:
     def _sweep_parts(self) -> None:
         """What a killed engine left half-written or half-removed; job stores that were set aside long ago."""
         self._folders.clear(lambda: {record.id for record in self._store.jobs()})
-        for folder in (self._home, self._home / "images"):
+        for folder in (self._home, images_folder(self._home)):
             sweep_parts(folder, ORPHAN_SECONDS)
         for aside in self._home.glob("jobs.damaged-*"):
             if aside.is_file() and aside.stat().st_mtime < self._clock() - DAMAGED_SECONDS:
                 aside.unlink()
 
     def _sweep_logs(self) -> None:
-        for path in (self._home / "logs").glob("*.log"):
+        for path in (logs_folder(self._home)).glob("*.log"):
             limit_log(path)
 
     def _sweep_shots(self) -> None:
@@ -200,7 +201,7 @@ class Retention:
             frames=sum(shot.frames for shot in shots),
             latents=sum(shot.latents for shot in shots) + shared.bytes,
             pictures=self._pictures,
-            logs=bytes_in(self._home / "logs"),
+            logs=bytes_in(logs_folder(self._home)),
             rest=loose_bytes(self._home),
         )
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ...errors import EngineError
 from ...protocol import PAUSED, Cancelled, Failed, Progress, Queued, ShotRequest
+from ..home import jobs_folder
 from ..storage.states import PendingOrder, State
 from ..storage.store import JobRecord, JobStore, StoredEvent, StoreError
 from ..workers.pool import Pool
@@ -49,8 +50,8 @@ class Scheduler:
         folders: JobFolders | None = None,
     ) -> None:
         self._lock = threading.RLock()
-        self._folders = folders or JobFolders(home / "jobs")
-        self._assignments = Assignments(store, pool, home, self._folders, happened, passed)
+        self._folders = folders or JobFolders(jobs_folder(home))
+        self._assignments = Assignments(store, pool, self._folders, happened, passed)
         self._reports = WorkerReports(self._lock, self._assignments, self._look_after)
         self._store = store
         self._pool = pool
@@ -75,10 +76,6 @@ class Scheduler:
     def folder(self, job: str) -> Path:
         """The shot folder of a job; `job` is an id that the store made."""
         return self._folders.of(self._store.job(job).id)
-
-    def image(self, sha256: str) -> Path:
-        """Where a board that was sent in lies."""
-        return self._assignments.image(sha256)
 
     def submitted(self, job: str) -> None:
         """A job has been added to the store: tell its place and see whether somebody is free."""
@@ -174,7 +171,7 @@ class Scheduler:
                 record = self._store.change(job, name=name, starred=starred)
             worker = self._assignments.worker_of(job)
             if asked and worker is not None:
-                self._pool.order(worker, Amend(job, record.request))
+                self._pool.order(worker, Amend(job, record.request_json))
             return record
 
     def remove(self, job: str, *, unless_needed: bool = False) -> None:

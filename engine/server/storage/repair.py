@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import Code, EngineError
-from ...protocol import ShotRequest, from_json
+from ...protocol import ShotRequest
+from ...serialization import from_json
 from .migrations import PAYLOAD_VERSION
 from .states import PendingOrder, State
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...protocol import Event, ShotRequest, from_json, to_json
+from ...protocol import Event, ShotRequest
+from ...serialization import from_json, to_json
 from .database import open_database
 from .migrations import NewerDatabaseError, bring_up_to_date
 from .repair import mend
@@ -38,8 +39,8 @@ class JobRecord:
 
     id: str
     name: str
-    asked: dict[str, Any]
-    """The request as JSON; a list of many jobs need not look into it."""
+    request_json: str
+    """What the job asks for; a worker opens it, and nobody on its way there."""
     state: State
     place: float
     created: float
@@ -58,8 +59,8 @@ class JobRecord:
 
     @property
     def request(self) -> ShotRequest:
-        """What the job asks for."""
-        return from_json(ShotRequest, self.asked)
+        """What the job asks for. Raises EngineError `bad_request` where only another release can read it."""
+        return from_json(ShotRequest, json.loads(self.request_json))
 
 
 @dataclass(frozen=True)
@@ -335,7 +336,7 @@ def _record(row: Mapping[str, Any]) -> JobRecord:
     return JobRecord(
         id=row["id"],
         name=row["name"],
-        asked=json.loads(row["request"]),
+        request_json=row["request"],
         state=State(row["state"]),
         place=row["place"],
         created=row["created"],

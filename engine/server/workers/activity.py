@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...protocol import Event, Preview, Progress, Section, Started, Step, to_json
+from ...protocol import Event, Preview, Progress, Section, Started, Step
+from ...serialization import to_json
 from .worker_messages import Stage
 
 _BY_FIRST_WORD = {

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import Code, EngineError
+from ..home import logs_folder
 from .exits import exit_in_words, last_lines
 from .parent_process import end_with_me
 from .pipes import OrderPipe, ReportPipe
@@ -30,15 +31,13 @@ log = logging.getLogger("shotpack.pool")
 
 
 class LocalPool:
-    """Worker processes of this machine, one for each of `devices`, logging into `logs`.
+    """Worker processes of this machine, one for each of `devices`, for the jobs of the engine's `home`.
 
     Each takes at most `limit` bytes of its device's memory, if that is given.
     """
 
-    def __init__(self, devices: Sequence[str], logs: Path, limit: int | None = None) -> None:
-        self._processes = [
-            WorkerProcess(device, logs / f"worker-{device.replace(':', '')}.log", limit) for device in devices
-        ]
+    def __init__(self, devices: Sequence[str], home: Path, limit: int | None = None) -> None:
+        self._processes = [WorkerProcess(device, home, limit) for device in devices]
         self._by_name = {process.state.name: process for process in self._processes}
 
     def start(self, listener: Listener) -> None:
@@ -69,7 +68,7 @@ class WorkerProcess:
     """
 
     device: str
-    log_file: Path
+    home: Path
     limit: int | None = None
     clock: Callable[[], float] = time.monotonic
     measure: Callable[[int], Work | None] = measure_work
@@ -82,6 +81,7 @@ class WorkerProcess:
     _keeper: threading.Thread | None = None
 
     def __post_init__(self) -> None:
+        self.log_file = logs_folder(self.home) / f"worker-{self.device.replace(':', '')}.log"
         self.state = WorkerState(name=self.device, device=self.device)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -164,6 +164,7 @@ class WorkerProcess:
     def _spawn(self) -> subprocess.Popen[bytes] | None:
         """Start the process, unless the pool is being stopped."""
         command = [sys.executable, "-m", "engine.server.workers.worker", "--device", self.device]
+        command += ["--home", str(self.home.resolve())]
         if self.limit is not None:
             command += ["--memory-limit", str(self.limit)]
         root = Path(__file__).resolve().parents[3]

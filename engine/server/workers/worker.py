@@ -7,6 +7,7 @@ unfinished section. It ends when its stdin does.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -17,8 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import Code, EngineError
-from ...protocol import Cancelled, Event, Failed, Finished, Section, ShotRequest, Started, to_json
+from ...protocol import Cancelled, Event, Failed, Finished, Section, ShotRequest, Started
 from ...quiet import quiet_libraries
+from ...serialization import from_json, to_json
+from ..home import jobs_folder, picture_file
 from .activity import Activity
 from .inbox import Inbox
 from .parent_process import die_with_parent
@@ -62,10 +65,14 @@ class _LaidAsideError(Exception):
 
 
 class Worker:
-    """One device's worker; `reports` is where lines for the server go, `limit` the device's bytes it may take."""
+    """One device's worker, for jobs of the engine's `home`.
 
-    def __init__(self, device: str, reports: int, limit: int | None = None) -> None:
+    `reports` is where lines for the server go, `limit` the device's bytes it may take.
+    """
+
+    def __init__(self, device: str, reports: int, home: Path, limit: int | None = None) -> None:
         self._device = device
+        self._home = home
         self._limit = limit
         self._reports = reports
         self._saying = threading.Lock()
@@ -109,8 +116,9 @@ class Worker:
     def _make(self, order: Make) -> None:
         """Make one job and report how it ended; whatever goes wrong is told, and the worker lives on."""
         done = 0
-        self._request, self._amended, self._paused, self._uses_networks = order.request, False, False, False
+        self._request, self._amended, self._paused, self._uses_networks = None, False, False, False
         try:
+            self._request = _opened(order.request)
             with _let_go(self._shot(order)) as shot:
                 event = next(shot, None)
                 while event is not None:
@@ -175,10 +183,10 @@ class Worker:
         from ...models.catalog import find_model
 
         self._activity.begin("checking the job")
-        pictures = {sha256: open_board(Path(path)) for sha256, path in order.images.items()}
-        request = self._request or order.request
+        request = self._request or _opened(order.request)
+        pictures = {sha256: open_board(picture_file(self._home, sha256)) for sha256 in request.pictures}
         model = find_model(request.model or None)
-        return prepare(request, pictures, model, self._device, Path(order.folder)), pictures
+        return prepare(request, pictures, model, self._device, jobs_folder(self._home) / order.job), pictures
 
     def _happened(self, job: str, event: Event) -> None:
         self._activity.happened(event)
@@ -203,7 +211,7 @@ class Worker:
             elif isinstance(order, Cancel):
                 raise _GivenUpError
             elif isinstance(order, Amend):
-                self._request, self._amended = order.request, True
+                self._request, self._amended = _opened(order.request), True
             elif isinstance(order, Pause) and not self._paused:
                 self._paused = True
                 self._rest()
@@ -278,6 +286,11 @@ class Worker:
                 data = data[os.write(self._reports, data) :]
 
 
+def _opened(request: str) -> ShotRequest:
+    """The request in an order. Raises EngineError `bad_request` where only another release can read it."""
+    return from_json(ShotRequest, json.loads(request))
+
+
 @contextmanager
 def _let_go(shot: Generator[Event]) -> Iterator[Generator[Event]]:
     """Close a shot in the end; what goes wrong only then is logged, and does not hide what has happened."""
@@ -322,9 +335,10 @@ def _step_back() -> None:
 
 
 def main() -> None:
-    """Run as `python -m engine.server.workers.worker --device DEVICE`."""
+    """Run as `python -m engine.server.workers.worker --device DEVICE --home HOME`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", required=True)
+    parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--memory-limit", type=int, metavar="BYTES")
     args = parser.parse_args()
     die_with_parent()
@@ -334,7 +348,7 @@ def main() -> None:
     os.dup2(2, 1)
     quiet_libraries()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    Worker(args.device, reports, args.memory_limit).run()
+    Worker(args.device, reports, args.home, args.memory_limit).run()
 
 
 if __name__ == "__main__":

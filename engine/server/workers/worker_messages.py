@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, get_args
 
 from ...errors import Code, EngineError
-from ...protocol import ShotRequest, from_json, to_json
+from ...serialization import from_json, to_json
 
 
 class Stage(StrEnum):
@@ -31,16 +31,14 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Make:
-    """Make a job's shot in `folder`, or go on with it."""
+    """Make a job's shot in the job's own folder, or go on with it."""
 
     kind: ClassVar[str] = "make"
     job: str
-    folder: str
-    request: ShotRequest
-    images: dict[str, str]
-    """SHA-256 of each board and each frame of the clip to the file it lies in."""
-    retry: bool = False
-    """Take less memory than the policy would: another worker has died on this job."""
+    request: str
+    """A `ShotRequest` as JSON, which nobody but the worker opens."""
+    retry: int = 0
+    """How many workers have died on this job: it takes less memory each time than the policy would."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Amend:
 
     kind: ClassVar[str] = "amend"
     job: str
-    request: ShotRequest
+    request: str
 
 
 @dataclass(frozen=True)
