@@ -73,8 +73,7 @@ class EngineClient:
         self._asking: Session | None = None
         """Whose engine is being asked what it has to say of itself."""
         self._line: Connection | EngineError | None = None
-        """The engine as background calls reach it, or why they cannot; only they touch it, so that those sent after
-        `wake` find it there."""
+        """The engine as background calls reach it, or why not; only they touch it: those sent after `wake` find it."""
         self._called: Engine | None = None
         """The engine of the last waking; a background call sets it, and ends it."""
         self._closed = threading.Event()

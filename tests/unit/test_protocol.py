@@ -90,10 +90,10 @@ def test_faults_name_their_place(change: dict[str, Any], complaint: str) -> None
 
 
 def test_missing_keys_and_defaults() -> None:
-    with pytest.raises(EngineError, match="missing key prompt"):
+    with pytest.raises(EngineError, match="missing key frames"):
         from_json(ShotRequest, {"model": "m"})
     least = {"model": "m", "prompt": "p", "boards": [], "frames": 3}
-    assert from_json(ShotRequest, least) == ShotRequest("m", "p", (), 3)
+    assert from_json(ShotRequest, least) == ShotRequest("m", "p", (), frames=3)
 
 
 def test_events_of_no_known_name() -> None:

@@ -24,6 +24,7 @@ from ...serialization import from_json, to_json
 from ..home import jobs_folder, picture_file
 from .activity import Activity
 from .inbox import Inbox
+from .own_process import memory_used, step_back
 from .parent_process import die_with_parent
 from .worker_messages import (
     Amend,
@@ -273,7 +274,7 @@ class Worker:
         memory = 0
         while not alarm.wait(_BEAT_SECONDS):
             try:
-                memory = _memory_used()
+                memory = memory_used()
             except Exception:  # a library that is half loaded, or a device that is lost: its own thread will say so
                 log.debug("memory is not known", exc_info=True)
             activity = self._activity
@@ -315,25 +316,6 @@ def _describe(device: object) -> tuple[str, int]:
     return device.type, psutil.virtual_memory().total
 
 
-def _memory_used() -> int:
-    """Bytes that this process holds on its GPU, or in main memory where it uses none."""
-    import psutil
-
-    # The first beats come while another thread is still importing torch: a part of it may be missing.
-    cuda = getattr(sys.modules.get("torch"), "cuda", None)
-    initialized = getattr(cuda, "is_initialized", None)
-    if cuda is not None and initialized is not None and initialized():
-        return int(cuda.memory_reserved())
-    return int(psutil.Process().memory_info().rss)
-
-
-def _step_back() -> None:
-    """Let the server, and Blender, go first where processors are short: a CPU shot would take them all."""
-    import psutil
-
-    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 5)
-
-
 def main() -> None:
     """Run as `python -m engine.server.workers.worker --device DEVICE --home HOME`."""
     parser = argparse.ArgumentParser()
@@ -342,7 +324,7 @@ def main() -> None:
     parser.add_argument("--memory-limit", type=int, metavar="BYTES")
     args = parser.parse_args()
     die_with_parent()
-    _step_back()
+    step_back()
     # Reports own stdout; anything a library prints goes to the log on stderr instead of between them.
     reports = os.dup(1)
     os.dup2(2, 1)
