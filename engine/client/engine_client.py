@@ -77,7 +77,7 @@ class EngineClient:
         self._called: Engine | None = None
         """The engine of the last waking; a background call sets it, and ends it."""
         self._closed = threading.Event()
-        self._background_calls = BackgroundCalls()
+        self._calls = BackgroundCalls()
         self._filming = BackgroundCalls()
         """Apart from the others: a film takes seconds, and a shot that is made may be cancelled meanwhile."""
         self._clip_renderer = clip_renderer or ClipRenderer()
@@ -90,7 +90,7 @@ class EngineClient:
         self.state, self.fault, self._where = EngineState.STARTING, None, where
         self._wakings += 1
         waking = self._wakings
-        self._background_calls.send(
+        self._calls.send(
             lambda: self._call(where),
             lambda found: self._connected(*found, where, waking),
             lambda fault: self._failed(fault, waking),
@@ -115,7 +115,7 @@ class EngineClient:
                 lambda fault: self.refuse(shot, fault),
             )
         else:
-            self._background_calls.send(
+            self._calls.send(
                 lambda: queue(self._connection(), shot),
                 lambda job: self._tracker.took(shot, str(job["id"])),
                 lambda fault: self.refuse(shot, fault),
@@ -149,7 +149,7 @@ class EngineClient:
         """`pause`, `resume` or `cancel`; resuming one that failed or was cancelled makes it go on as a new job."""
         self._tracker.well(shot, Trouble.SENDING, Trouble.ORDER)
         shot.ordered = "" if action == "resume" else action
-        self._background_calls.send(
+        self._calls.send(
             lambda: self._ordered(shot, action),
             lambda job: self._tracker.took(shot, str(job["id"])),
             lambda fault: self._tracker.trouble(shot, Trouble.ORDER, fault),
@@ -186,10 +186,7 @@ class EngineClient:
         """Take in what has happened since, for about `seconds`; returns the shots that look different now."""
         until = time.perf_counter() + seconds
         before = self.state
-        handed = sum(
-            background_calls.drain()
-            for background_calls in (self._background_calls, self._filming, self._tracker.questions)
-        )
+        handed = sum(calls.drain() for calls in (self._calls, self._filming, self._tracker.questions))
         self._look_after_engine()
         self.news = handed > 0 or self.state is not before
         self._tracker.hear(lambda: time.perf_counter() < until)
@@ -220,7 +217,7 @@ class EngineClient:
     def tidy(self, shot: Shot) -> None:
         """Remove a complete shot's provisional frames, which no strip shows any more."""
         if shot.trusted:
-            self._background_calls.send(lambda: remove_drafts(shot.folder), lambda _: None, lambda _fault: None)
+            self._calls.send(lambda: remove_drafts(shot.folder), lambda _: None, lambda _fault: None)
 
     def stop(self) -> None:
         """End the engine if it is ours, also one that is just starting; its jobs go on with the next one."""
@@ -236,7 +233,7 @@ class EngineClient:
         self._engine = self._called = self._session = None
         self.state = EngineState.OFF
         self._lease.close()
-        self._background_calls.close()
+        self._calls.close()
         self._clip_renderer.close()
         self._filming.close()
         self._tracker.close()
@@ -286,7 +283,7 @@ class EngineClient:
     def _let_go(self) -> None:
         session = self._session
         self._engine = self._session = self._tracker.session = self._tracker.source = None
-        self._background_calls.send(lambda: self._hang_up(session), lambda _: None, lambda _fault: None)
+        self._calls.send(lambda: self._hang_up(session), lambda _: None, lambda _fault: None)
 
     def _connected(self, engine: Engine, about: dict[str, Any], where: EngineLocation, waking: int) -> None:
         if waking != self._wakings:

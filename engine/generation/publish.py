@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ..finishing.stage import AsMade, FinalRuns
+from ..finishing.stage import AsMade, FinalRuns, Stage
 from ..framepack.plan import PlannedSection
 from ..framepack.seams import Seams
 from ..inference.family import Family

@@ -36,7 +36,13 @@ def caches(folder: Path, quick: bool) -> list[Row]:
             for name in ("exact", *(CACHES if steps else ()), *SPEEDS):
                 settings = {"speed": name} if name in SPEEDS else {} if name == "exact" else {"cache": name}
                 request = ShotRequest(
-                    str(model.path), trial.prompt, (Board(1, board.sha256),), 37, steps=steps, seed=number, **settings
+                    str(model.path),
+                    trial.prompt,
+                    (Board(1, board.sha256),),
+                    frames=37,
+                    steps=steps,
+                    seed=number,
+                    **settings,
                 )
                 out = folder / f"cache-{steps}-{number}-{name.replace(':', '-')}"
                 job = prepare(request, {board.sha256: board}, model, "cpu", out)

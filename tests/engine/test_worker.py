@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import queue
 import signal
@@ -21,9 +22,11 @@ from engine.generation.job import prepare, run
 from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.inference.registry import Families
 from engine.media.boards import open_board
-from engine.media.files import make_folder
+from engine.media.files import make_folder, write_whole
 from engine.models.folder import open_folder
 from engine.protocol import Board, Event, Finished, Progress, ShotRequest
+from engine.serialization import to_json
+from engine.server.home import jobs_folder, picture_file
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore
@@ -59,6 +62,11 @@ REQUEST = ShotRequest(
 )
 
 
+def written(request: ShotRequest) -> str:
+    """The request as a store keeps it."""
+    return json.dumps(to_json(request))
+
+
 class Shop:
     """A store, a scheduler and one real worker, in `home`."""
 
@@ -67,7 +75,7 @@ class Shop:
             make_folder(home / folder)
         (home / "images" / BOARD_PICTURE.sha256).write_bytes(BOARD_PICTURE.data)
         self.store = JobStore(home / "jobs.db")
-        self.pool = LocalPool(["cpu"], home / "logs")
+        self.pool = LocalPool(["cpu"], home)
         self.live: list[tuple[str, str]] = []
         self.scheduler = Scheduler(self.store, self.pool, home, lambda _event: None, self._passed)
         self.scheduler.start()
@@ -227,8 +235,8 @@ def test_the_store_can_be_read_while_a_worker_computes(shop, tmp_path):
 def test_the_next_jobs_order_is_not_read_by_the_one_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The scheduler hands out the next job the moment it hears of the end, perhaps before the worker is through."""
     reports, lines = os.pipe()
-    worker = Worker("cpu", lines)
-    following = Make("b" * 16, str(tmp_path), REQUEST, {})
+    worker = Worker("cpu", lines, tmp_path)
+    following = Make("b" * 16, written(REQUEST))
 
     def shot(_order: Make) -> Iterator[Event]:
         yield Progress("encoding the prompt")
@@ -236,7 +244,7 @@ def test_the_next_jobs_order_is_not_read_by_the_one_that_ends(tmp_path: Path, mo
         yield Finished(109, 1.0, None)
 
     monkeypatch.setattr(worker, "_shot", shot)
-    worker._make(Make("a" * 16, str(tmp_path), REQUEST, {}))
+    worker._make(Make("a" * 16, written(REQUEST)))
     os.close(lines)
     os.close(reports)
     assert worker._orders.get_nowait() is following
@@ -267,12 +275,16 @@ class Bench:
         self.reports: list[Report] = []
         self.on: dict[str, tuple[Order, ...]] = {}
         self.then: dict[str, Callable[[], object]] = {}
-        self.worker = Worker("cpu", -1)
+        write_whole(picture_file(home, BOARD_PICTURE.sha256), BOARD_PICTURE.data)
+        self.worker = Worker("cpu", -1, home)
         self.worker._families = Families()
         patch.setattr(self.worker, "_say", self._said)
 
     def make(self, job: str = A) -> Make:
-        return Make(job, str(self.home / job), SMALL, {BOARD_PICTURE.sha256: str(BOARD)})
+        return Make(job, written(SMALL))
+
+    def folder(self, job: str) -> Path:
+        return jobs_folder(self.home) / job
 
     def run(self, job: str = A, **on: tuple[Order, ...]) -> None:
         """Make a shot; `on` holds orders by the name of the event or report that they come with."""
@@ -311,7 +323,7 @@ class Bench:
         return last.event
 
     def frames(self, job: str = A) -> list[bytes]:
-        return pixels([path.read_bytes() for path in sorted((self.home / job / "frames").glob("*.png"))])
+        return pixels([path.read_bytes() for path in sorted((self.folder(job) / "frames").glob("*.png"))])
 
 
 @pytest.fixture
@@ -436,7 +448,7 @@ def test_the_movies_writing_is_told_and_hears_cancel(
 ) -> None:
     bench.run(writing=(Cancel(A),))
     assert bench.last == {"event": "cancelled", "done": 1}
-    assert parts(bench.home / A) == []
+    assert parts(bench.folder(A)) == []
     assert bench.frames() == small
 
     calls = itertools.count(1)
@@ -447,22 +459,22 @@ def test_the_movies_writing_is_told_and_hears_cancel(
         bench.run()
     assert bench.stages[-2:] == ["writing the movie", "writing the movie, 8 %"]
     assert bench.last["event"] == "cancelled"
-    assert parts(bench.home / A) == []
+    assert parts(bench.folder(A)) == []
 
     bench.run()  # another attempt at the same shot writes the movie, and makes nothing again
     assert "step" not in [bench._name(each) for each in bench.reports]
     assert bench.last["event"] == "finished"
-    assert [path.name for path in parts(bench.home / A)] == ["shot.mp4"]
+    assert [path.name for path in parts(bench.folder(A))] == ["shot.mp4"]
 
 
 def test_the_movies_writing_hears_pause_and_parking(bench: Bench, small: list[bytes]) -> None:
     bench.run(writing=(Park(), Pause(A)), paused=(Resume(A), Unpark()))
     assert bench.told[-4:] == ["writing", "paused", "resumed", "finished"]
-    assert (bench.home / A / "shot.mp4").stat().st_size > 0
+    assert (bench.folder(A) / "shot.mp4").stat().st_size > 0
 
     bench.run(B, writing=(Pause(B), Release(B)))
     assert bench.reports[-2:] == [Paused(B), Released(B)]
-    assert parts(bench.home / B) == []
+    assert parts(bench.folder(B)) == []
     assert bench.frames(B) == small
 
 

@@ -37,7 +37,7 @@ def reopened():
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     client, done = part("operators.runtime").the_client(), []
-    client._background_calls.send(lambda: None, lambda _: done.append(True), lambda _: done.append(True))
+    client._calls.send(lambda: None, lambda _: done.append(True), lambda _: done.append(True))
     step_until(lambda: done and client.state != "starting")
     return bpy.context.scene
 

@@ -109,7 +109,7 @@ def begun(tmp_path: Path, home: Path) -> Begun:
         "mine",
         "she turns",
         tuple(Board(frame, board.sha256) for frame, board in boards.items()),
-        145,
+        frames=145,
         prompts=(PromptAt(73, "she walks"), PromptAt(109, "she stops")),
         loras=(Lora("ink", 0.5), Lora("haze")),
         steps=4,
@@ -195,7 +195,7 @@ def test_a_new_shot_is_what_is_given_and_else_as_requests_are(tmp_path: Path, jo
     board = picture(tmp_path / "start.png", "red")
     say("generate", "--out", tmp_path / "new", "--image", board)
     (asked,) = job.asked
-    assert asked == ShotRequest("mine", "", (Board(1, open_board(board).sha256),), 150)
+    assert asked == ShotRequest("mine", "", (Board(1, open_board(board).sha256),), frames=150)
     say("generate", "--out", tmp_path / "new", "--image", board, "--frame-for-frame", "--speed", "fast", "--fps", "12")
     assert (job.asked[1].conform, job.asked[1].speed, job.asked[1].frames) == (False, "fast", 60)
 

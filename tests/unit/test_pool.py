@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from engine.protocol import Board, ShotRequest
+from engine.server.home import logs_folder
 from engine.server.workers import local_pool
 from engine.server.workers.local_pool import WorkerProcess
 from engine.server.workers.pool import Death, TryAgainError
@@ -131,13 +131,11 @@ class Ear:
 class Kept:
     """A worker process out of scripts: one after the other is started, the last of them to stay."""
 
-    def __init__(
-        self, patch: pytest.MonkeyPatch, log_file: Path, ear: Ear, *scripts: object, **settings: object
-    ) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, home: Path, ear: Ear, *scripts: object, **settings: object) -> None:
         self.scripts = list(scripts)
         self.started: queue.SimpleQueue[object] = queue.SimpleQueue()
         self.seen: list[str] = []
-        self.process = WorkerProcess("cpu", log_file)
+        self.process = WorkerProcess("cpu", home)
         self.process.tick = 0.01
         for name, value in settings.items():
             setattr(self.process, name, value)
@@ -165,8 +163,8 @@ def keep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Keep]:
     """Have scripts kept going, and all of it ended with the test."""
     kept: list[Kept] = []
 
-    def start(ear: Ear, *scripts: object, log_file: Path = tmp_path / "worker.log", **settings: object) -> Kept:
-        kept.append(Kept(monkeypatch, log_file, ear, *scripts, **settings))
+    def start(ear: Ear, *scripts: object, home: Path = tmp_path, **settings: object) -> Kept:
+        kept.append(Kept(monkeypatch, home, ear, *scripts, **settings))
         return kept[-1]
 
     yield start
@@ -239,16 +237,16 @@ def test_a_false_start_is_followed_by_growing_waits(keep: Keep) -> None:
 
 
 def test_the_logs_folder_may_be_gone(keep: Keep, tmp_path: Path) -> None:
-    kept = keep(Ear(), log_file=tmp_path / "home" / "logs" / "worker.log")
+    kept = keep(Ear(), home=tmp_path / "home")
     kept.started.get(timeout=LIMIT)
 
 
 def test_a_log_that_is_gone_costs_its_lines_only(keep: Keep, tmp_path: Path) -> None:
     ear = Ear()
     script = ScriptedProcess(RELEASED)
-    keep(ear, script)
+    kept = keep(ear, script)
     ear.reports.get(timeout=LIMIT)
-    (tmp_path / "worker.log").unlink()
+    kept.process.log_file.unlink()
     script.end(1)
     assert ear.deaths.get(timeout=LIMIT).reason == "ended with exit code 1"
 
@@ -327,7 +325,7 @@ def test_nobody_waits_for_a_worker_that_reads_no_orders(keep: Keep) -> None:
     script.stdin.stuck = threading.Event()
     kept = keep(ear, script)
     ear.reports.get(timeout=LIMIT)
-    make = Make("a job", "/folder", ShotRequest("sketch", "pan", (Board(1, "a" * 64),), 37), {})
+    make = Make("a job", "{" + " " * 1000 + "}")
     given = threading.Thread(target=lambda: [kept.process.order(make) for _ in range(2)], daemon=True)
     given.start()
     given.join(LIMIT / 4)
@@ -380,7 +378,7 @@ def test_no_process_is_left_where_the_pool_is_stopped_meanwhile(
         return script
 
     monkeypatch.setattr(local_pool.subprocess, "Popen", popen)
-    process = WorkerProcess("cpu", tmp_path / "worker.log")
+    process = WorkerProcess("cpu", tmp_path)
     process.start(Ear())
     begun.wait(LIMIT)
     process._stopping.set()
@@ -390,7 +388,8 @@ def test_no_process_is_left_where_the_pool_is_stopped_meanwhile(
 
 
 def test_the_end_of_a_long_log(tmp_path: Path, keep: Keep) -> None:
-    log_file = tmp_path / "worker.log"
+    log_file = logs_folder(tmp_path) / "worker-cpu.log"
+    log_file.parent.mkdir()
     log_file.write_text("".join(f"line {n} of many\n" for n in range(100_000)), encoding="utf-8")
     ear = Ear()
     keep(ear, ScriptedProcess(code=3))

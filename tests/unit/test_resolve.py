@@ -66,7 +66,7 @@ def test_planning_a_shot_of_one_frame_a_second_takes_what_its_length_takes(order
     def plan(frames: int) -> int:
         boards = tuple(Board(frame, "a") for frame in range(1, frames + 1, 20))
         prompts = tuple(PromptAt(frame, str(frame)) for frame in range(1, frames + 1, 10))
-        request = ShotRequest("model", "words", boards, frames, fps=1.0, order=str(order), prompts=prompts)
+        request = ShotRequest("model", "words", boards, frames=frames, fps=1.0, order=str(order), prompts=prompts)
         resolved = resolve(request, RELEASED, (256, 144))
         assert len(resolved.plan.made) > frames / 2
         return operations(lambda: resolve(request, RELEASED, (256, 144)))
@@ -77,7 +77,7 @@ def test_planning_a_shot_of_one_frame_a_second_takes_what_its_length_takes(order
 
 @pytest.mark.parametrize("order", Order)
 def test_the_section_that_adds_a_frame_is_known_without_a_search(order: Order) -> None:
-    plan = resolve(ShotRequest("model", "", (START,), 300, order=str(order)), RELEASED, (256, 144)).plan
+    plan = resolve(ShotRequest("model", "", (START,), frames=300, order=str(order)), RELEASED, (256, 144)).plan
     for planned in plan.made:
         for frame in plan.grid.own_frames(planned.section):
             assert plan.by_section[plan.grid.owner(frame)] is planned
@@ -85,6 +85,6 @@ def test_the_section_that_adds_a_frame_is_known_without_a_search(order: Order) -
 
 def test_prompts_hold_from_their_section_on() -> None:
     prompts = (PromptAt(200, "three"), PromptAt(35, "one"), PromptAt(40, "two"))
-    request = ShotRequest("model", "zero", (START,), 300, prompts=prompts)
+    request = ShotRequest("model", "zero", (START,), frames=300, prompts=prompts)
     sections = resolve(request, RELEASED, (256, 144)).prompts
     assert sections == ("zero", *["two"] * 5, *["three"] * (len(sections) - 6))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from engine.protocol import Cancelled, Finished, Progress, Step
@@ -47,11 +49,11 @@ def test_a_request_changes_until_the_last_section_is_begun(shop):
     assert not any(isinstance(order, Amend) for _, order in shop.pool.orders)
     shop.scheduler.cancel(waiting_first)
     shop.tell("cpu", waiting_first, Cancelled(0))
-    assert shop.pool.orders[-1][1].request.prompt == "roll"
+    assert json.loads(shop.pool.orders[-1][1].request)["prompt"] == "roll"
     shop.tell("cpu", job, plan(1, 0), Step(1, 1, 4, None))
     changed = shop.scheduler.change(job, {"steps": 2}).request
     assert (changed.prompt, changed.steps) == ("roll", 2)
-    assert shop.pool.orders[-1][1] == Amend(job, changed)
+    assert shop.pool.orders[-1][1] == Amend(job, json.dumps(to_json(changed)))
     shop.tell("cpu", job, Step(0, 1, 2, None))
     with pytest.raises(StoreError, match="begun"):
         shop.scheduler.change(job, {"steps": 3}, name="new")

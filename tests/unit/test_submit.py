@@ -248,7 +248,7 @@ def test_the_store_is_asked_for_jobs_without_an_engine(tmp_path):
 
     assert known(tmp_path, {"0123456789abcdef"}) == frozenset()
     store = JobStore(tmp_path / "jobs.db")
-    job = store.add(ShotRequest("", "w5", (), 37), "panel").id
+    job = store.add(ShotRequest("", "w5", (), frames=37), "panel").id
     assert known(tmp_path, {job, "0123456789abcdef"}) == {job}  # while an engine has it open
     store.close()
     before = sorted(path.name for path in tmp_path.iterdir())

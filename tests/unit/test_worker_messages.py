@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,9 +32,11 @@ from engine.server.workers.worker_messages import (
 )
 
 text = st.text(max_size=30)
-requests = st.builds(ShotRequest, text, text, st.just((Board(1, "f" * 64),)), st.integers(1, 999))
+requests = st.builds(ShotRequest, text, text, st.just((Board(1, "f" * 64),)), frames=st.integers(1, 999)).map(
+    lambda request: json.dumps(to_json(request))
+)
 orders = st.one_of(
-    st.builds(Make, text, text, requests, st.dictionaries(text, text, max_size=2), st.booleans()),
+    st.builds(Make, text, requests, st.integers(0, 9)),
     st.builds(Amend, text, requests),
     *(st.builds(kind, text) for kind in (Pause, Resume, Cancel, Release)),
     *(st.builds(kind) for kind in (Park, Unpark)),

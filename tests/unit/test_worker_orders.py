@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import queue
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from engine.errors import Code, EngineError
 from engine.protocol import Board, Event, Finished, Progress, Section, ShotRequest, Step
+from engine.serialization import to_json
 from engine.server.workers import worker as worker_module
 from engine.server.workers.worker import Worker
 from engine.server.workers.worker_messages import (
@@ -32,13 +35,13 @@ from engine.server.workers.worker_messages import (
     to_line,
 )
 
-REQUEST = ShotRequest("sketch", "pan left", (Board(1, "a" * 64),), 37)
+WRITTEN = json.dumps(to_json(ShotRequest("sketch", "pan left", (Board(1, "a" * 64),), frames=37)))
 A, B = "a" * 16, "b" * 16
 FINISHED = Finished(37, 1.0, None)
 
 
 def make(job: str) -> Make:
-    return Make(job, f"/jobs/{job}", REQUEST, {})
+    return Make(job, WRITTEN)
 
 
 class Bench:
@@ -46,7 +49,7 @@ class Bench:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.reports: list[Report] = []
-        self.worker = Worker("cpu", -1)
+        self.worker = Worker("cpu", -1, Path("home"))
         patch.setattr(self.worker, "_say", self.reports.append)
         self._patch = patch
 
@@ -88,7 +91,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 def test_orders_for_the_next_job_are_kept(bench: Bench) -> None:
     """The queue may believe that this one has ended; what belongs to the next one keeps its sequence."""
-    following: tuple[Order, ...] = (make(B), Pause(B), Amend(B, REQUEST), Resume(B))
+    following: tuple[Order, ...] = (make(B), Pause(B), Amend(B, WRITTEN), Resume(B))
     bench.run(following, Progress("encoding the prompt"), FINISHED)
     assert bench.told == ["progress", "finished"]
     assert bench.waiting() == list(following)
@@ -146,13 +149,23 @@ def test_what_is_said_while_it_works_again_after_a_pause(bench: Bench) -> None:
     assert (activity.doing, activity.stage) == ("idle", "resting")
 
 
+@pytest.mark.parametrize("request_json", ['{"frames": "many"}', "{}"])
+def test_a_job_that_cannot_be_read_any_more_fails_and_the_worker_goes_on(bench: Bench, request_json: str) -> None:
+    bench.worker._make(Make(B, request_json))
+    (failed,) = bench.reports
+    assert isinstance(failed, Happened)
+    assert (failed.event["event"], failed.event["code"]) == ("failed", "bad_request")
+    bench.run(FINISHED)
+    assert bench.told[-1] == "finished"
+
+
 def test_beats_go_on_where_memory_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without them the worker would be taken for dead, and the job with it."""
     amounts = iter([5])
     heard: queue.SimpleQueue[Report] = queue.SimpleQueue()
-    worker = Worker("cpu", -1)
+    worker = Worker("cpu", -1, Path("home"))
     monkeypatch.setattr(worker_module, "_BEAT_SECONDS", 0.01)
-    monkeypatch.setattr(worker_module, "_memory_used", lambda: next(amounts))
+    monkeypatch.setattr(worker_module, "memory_used", lambda: next(amounts))
 
     class EnoughError(BaseException):
         """Ends the thread."""
@@ -179,7 +192,7 @@ def test_an_order_without_sense_ends_the_worker(monkeypatch: pytest.MonkeyPatch)
         raise EndedError(code)
 
     monkeypatch.setattr(os, "_exit", end)
-    worker = Worker("cpu", -1)
+    worker = Worker("cpu", -1, Path("home"))
     for text, code in ((to_line(Pause(A)), 0), ('{"kind": "make"}\n', 1)):
         monkeypatch.setattr(sys, "stdin", io.StringIO(text))
         with pytest.raises(EndedError) as caught:
