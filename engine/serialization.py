@@ -7,6 +7,7 @@ release may write, and refuses missing keys and wrong types, naming each.
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 import typing
 from typing import Any, TypeVar, Union
@@ -21,6 +22,11 @@ def to_json(message: Any) -> dict[str, Any]:
     data = _plain(message)
     name = getattr(type(message), "event", None)
     return {"event": name, **data} if name else data
+
+
+def written(message: Any) -> str:
+    """A message as JSON text, which nobody has to open on its way."""
+    return json.dumps(to_json(message))
 
 
 def said(message: Any) -> dict[str, Any]:

@@ -81,9 +81,10 @@ class Connection:
         """Send a picture; returns the name for it in a job's boards."""
         return str(self._object("POST", "/v1/images", data=data)["image"])
 
-    def add_job(self, job: dict[str, Any], key: str = "") -> dict[str, Any]:
-        """Queue a shot. The same job sent again under the same `key` is the one that is there already."""
-        return self._object("POST", "/v1/jobs", json=job, headers={"Idempotency-Key": key} if key else None)
+    def add_job(self, job: str, key: str = "") -> dict[str, Any]:
+        """Queue a shot, as JSON. The same job sent again under the same `key` is the one that is there already."""
+        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+        return self._object("POST", "/v1/jobs", data=job.encode(), headers=headers)
 
     def jobs(self) -> list[dict[str, Any]]:
         """All jobs the engine knows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -26,4 +27,4 @@ def queue(connection: Connection, shot: Shot) -> dict[str, Any]:
     job = {**asked.rest, "boards": [{"frame": frame, "image": sent[name]} for frame, name in asked.boards]}
     if asked.clip:
         job["clip"] = [sent[name] for name in asked.clip]
-    return connection.add_job(job, shot.key or shot.id)
+    return connection.add_job(json.dumps(job), shot.key or shot.id)

@@ -126,7 +126,7 @@ def resolve(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]
     conform = Conform(rate(fps), native) if request.conform else Conform(Fraction(1), Fraction(1))
     grid = Grid(schedule.window, spec.temporal_compression, spec.seam)
     boards = _boards(request, spec, conform, grid)
-    pictures = lead_pictures(request, conform, grid, schedule)
+    pictures = lead_pictures(boards.get(0), request.clip, conform, grid, schedule)
     plan = plan_shot(
         conform.native_frames(request.frames),
         grid=grid,

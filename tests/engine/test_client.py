@@ -76,7 +76,7 @@ def follow(session: Session, until: Callable[[], bool]) -> list[tuple[str, objec
 def job(connection: Connection, frames: int = 37) -> str:
     board = connection.add_image(BOARD.read_bytes())
     request = {"boards": [{"frame": 1, "image": board}], "model": "tiny", "prompt": "w5", "frames": frames}
-    return connection.add_job(request | {"width": 64, "height": 64, "steps": 3})["id"]
+    return connection.add_job(json.dumps(request | {"width": 64, "height": 64, "steps": 3}))["id"]
 
 
 def test_a_running_engine_is_adopted_and_not_started_twice(engine, home):
@@ -171,7 +171,7 @@ def _start_at(home: Path, port: str, token: Path) -> Engine:
 
 def test_refusals_and_absences_are_told_in_words(engine):
     with pytest.raises(EngineError) as refused:
-        engine.connection.add_job({"boards": [], "frames": 0})
+        engine.connection.add_job(json.dumps({"boards": [], "frames": 0}))
     assert refused.value.code is Code.REFUSED
     assert "frames: Input" in refused.value.line
     with pytest.raises(EngineError) as unknown:
@@ -210,7 +210,7 @@ def test_a_refusal_names_what_is_wrong_and_nothing_else(engine):
     image = engine.connection.add_image(BOARD.read_bytes())
     asked = {"boards": [{"frame": 1, "image": image}], "prompt": "w5", "frames": 37, "model": "other"}
     with pytest.raises(EngineError) as refused:
-        engine.connection.add_job(asked)
+        engine.connection.add_job(json.dumps(asked))
     assert refused.value.params["detail"] == "model: 'other' is not installed here; there is tiny, sketch"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import queue
 import signal
@@ -25,7 +24,7 @@ from engine.media.boards import open_board
 from engine.media.files import make_folder, write_whole
 from engine.models.folder import open_folder
 from engine.protocol import Board, Event, Finished, Progress, ShotRequest
-from engine.serialization import to_json
+from engine.serialization import written
 from engine.server.home import jobs_folder, picture_file
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
@@ -62,11 +61,6 @@ REQUEST = ShotRequest(
 )
 
 
-def written(request: ShotRequest) -> str:
-    """The request as a store keeps it."""
-    return json.dumps(to_json(request))
-
-
 class Shop:
     """A store, a scheduler and one real worker, in `home`."""
 
@@ -84,7 +78,7 @@ class Shop:
         self.live.append((job, event["event"]))
 
     def add(self, request: ShotRequest = REQUEST) -> str:
-        job = self.store.add(request, "").id
+        job = self.store.add(written(request), "").id
         self.scheduler.submitted(job)
         return job
 

@@ -24,7 +24,7 @@ def sent(saved, monkeypatch):
     add_job = connection.add_job
 
     def keep(line, job, key=""):
-        jobs.append(job)
+        jobs.append(json.loads(job))
         return add_job(line, job, key)
 
     monkeypatch.setattr(connection, "add_job", keep)

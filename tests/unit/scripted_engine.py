@@ -72,8 +72,8 @@ class ScriptedConnection(Connection):
     def add_image(self, _data: bytes) -> str:
         return "a" * 64
 
-    def add_job(self, job: dict[str, Any], key: str = "") -> dict[str, Any]:
-        self.sent.append((job, key))
+    def add_job(self, job: str, key: str = "") -> dict[str, Any]:
+        self.sent.append((json.loads(job), key))
         return _said(self.accepts)
 
     def act(self, job: str, _action: str) -> dict[str, Any]:

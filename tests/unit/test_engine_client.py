@@ -93,7 +93,7 @@ def test_an_engine_that_is_slow_to_answer_is_asked_once_at_a_time(studio, connec
     for _ in range(5):
         studio.client.ask()
     go_on.set()
-    studio.client._following.questions.send(lambda: None, lambda _: asked.append("over"), lambda _: None)
+    studio.client._tracker.questions.send(lambda: None, lambda _: asked.append("over"), lambda _: None)
     studio.until(lambda: "over" in asked)
     assert asked == [True, "over"]
     studio.client.ask()

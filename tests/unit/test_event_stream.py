@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.protocol import Board, Finished, ShotRequest, Step
-from engine.serialization import to_json
+from engine.serialization import to_json, written
 from engine.server import sse
 from engine.server.service import Service
 from engine.server.sse import COMMENT_SECONDS, stream
@@ -56,7 +56,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def add(service: Service) -> str:
-    record, _ = service.scheduler.submit(REQUEST, "")
+    record, _ = service.scheduler.submit(written(REQUEST), "")
     return record.id
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from engine.protocol import Board, Failed, Finished, Progress, Section, SectionPlan, ShotRequest, Started, Step
-from engine.serialization import to_json
+from engine.serialization import to_json, written
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore, StoredEvent, StoreError
@@ -44,7 +44,7 @@ class Shop:
         self.stored += 1
 
     def add(self) -> str:
-        job = self.store.add(REQUEST, "").id
+        job = self.store.add(written(REQUEST), "").id
         self.scheduler.submitted(job)
         return job
 
@@ -261,7 +261,7 @@ def test_what_a_continued_job_needs_is_there_after_a_kill_in_between(tmp_path):
     (tmp_path / "jobs" / job).mkdir(parents=True)
     (tmp_path / "jobs" / job / "made").touch()
     shop.tell("cpu", job, Failed("internal"))
-    again = shop.store.add(REQUEST, "", continues=job)  # and here the engine was killed
+    again = shop.store.add(written(REQUEST), "", continues=job)  # and here the engine was killed
     shop.store.close()
     restarted = Shop(tmp_path, "cpu")
     restarted.pool.listener.heard("cpu", Ready("cpu", "cpu", 1))

@@ -83,8 +83,7 @@ def test_released_framepack_has_one_latent_for_both() -> None:
 
 @given(st.integers(1, 400), st.sampled_from([12.0, 23.976, 24.0, 25.0, 30.0, 60.0]))
 def test_a_clip_ends_where_the_shot_begins(frames: int, fps: float) -> None:
-    asked = request(clip=clip_of(frames), fps=fps)
-    pictures = lead_pictures(asked, Conform(rate(fps), Fraction(24)), CUT, SCHEDULE)
+    pictures = lead_pictures(None, clip_of(frames), Conform(rate(fps), Fraction(24)), CUT, SCHEDULE)
     places = [int(picture, 16) for picture in pictures]
     assert places[0] == 0
     assert places[-1] == frames - 1
@@ -100,7 +99,7 @@ def test_a_clip_ends_where_the_shot_begins(frames: int, fps: float) -> None:
 
 
 def test_a_clip_shorter_than_a_section_begins_with_a_still() -> None:
-    pictures = lead_pictures(request(clip=clip_of(5)), NATIVE, CUT, SCHEDULE)
+    pictures = lead_pictures(None, clip_of(5), NATIVE, CUT, SCHEDULE)
     assert [int(picture, 16) for picture in pictures] == [0, *[0] * 28, 0, 1, 2, 3, 4]
 
 

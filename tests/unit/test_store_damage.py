@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.protocol import Board, Cancelled, Finished, ShotRequest
-from engine.serialization import to_json
+from engine.serialization import to_json, written
 from engine.server.app import create_app
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.service import Service
@@ -32,7 +32,7 @@ def filled(path: Path) -> bytes:
     """A sound store with a few hundred rows; returns the file's bytes."""
     store = JobStore(path)
     for number in range(200):
-        store.add(REQUEST, f"shot {number}")
+        store.add(written(REQUEST), f"shot {number}")
     store.close()
     return path.read_bytes()
 
@@ -62,7 +62,7 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_begun(tmp_path, damage, c
     pool = ScriptedPool(("cpu",))
     service = Service(tmp_path, pool, "0")
     service.start()
-    job = service.store.add(REQUEST, "").id
+    job = service.store.add(written(REQUEST), "").id
     service.scheduler.submitted(job)
     pool.listener.heard("cpu", Happened(job, to_json(Finished(37, 1.0, None))))
     assert service.store.job(job).state is State.FINISHED
@@ -248,7 +248,7 @@ def live_through(home: Path) -> None:
             if record.state is State.FAILED:
                 assert detail["failure"]["code"]
             assert service.scheduler.folder(listed.id).parent == home / "jobs"
-        new = service.store.add(REQUEST, "").id
+        new = service.store.add(written(REQUEST), "").id
         service.scheduler.submitted(new)
         for record in service.store.jobs(State.PAUSED):
             service.scheduler.resume(record.id)

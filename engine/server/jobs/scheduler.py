@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EngineError
-from ...protocol import PAUSED, Cancelled, Failed, Progress, Queued, ShotRequest
+from ...protocol import PAUSED, Cancelled, Failed, Progress, Queued
 from ..home import jobs_folder
 from ..storage.states import PendingOrder, State
 from ..storage.store import JobRecord, JobStore, StoredEvent, StoreError
@@ -93,12 +93,12 @@ class Scheduler:
             raise KeyTakenError(f"another shot was sent under the key {key}")
         return sent
 
-    def submit(self, request: ShotRequest, name: str, key: str | None = None, body: str = "") -> tuple[JobRecord, bool]:
-        """Queue a shot, unless it was `sent_before`; returns its job and whether that is new."""
+    def submit(self, request_json: str, name: str, key: str | None = None, body: str = "") -> tuple[JobRecord, bool]:
+        """Queue a shot, a ShotRequest as JSON, unless it was `sent_before`; returns its job and whether that is new."""
         with self._lock:
             if (sent := self.sent_before(key, body)) is not None:
                 return sent, False
-            record = self._add(request, name, key=key, body=body)
+            record = self._add(request_json, name, key=key, body=body)
             self._assignments.hand_out()
             return self._store.job(record.id), True
 
@@ -272,11 +272,11 @@ class Scheduler:
         )
 
     def _add(
-        self, request: ShotRequest, name: str, continues: str | None = None, key: str | None = None, body: str = ""
+        self, request_json: str, name: str, continues: str | None = None, key: str | None = None, body: str = ""
     ) -> JobRecord:
         """Store a new job and its place in the queue, both or nothing: else one could be made that was refused."""
         with self._store.transaction():
-            record = self._store.add(request, name, continues, key, body)
+            record = self._store.add(request_json, name, continues, key, body)
             event = self._store.append(record.id, Queued(self._assignments.queued()))
         self._assignments.announce(event)
         return record
@@ -290,7 +290,7 @@ class Scheduler:
             return newest
         if not newest.state.ended:
             return self.resume(newest.id)
-        record = self._add(newest.request, newest.name, continues=newest.id)
+        record = self._add(newest.request_json, newest.name, continues=newest.id)
         self._copy(record)
         self._assignments.hand_out()
         return self._store.job(record.id)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ...protocol import Event, ShotRequest
-from ...serialization import from_json, to_json
+from ...serialization import from_json, to_json, written
 from .database import open_database
 from .migrations import NewerDatabaseError, bring_up_to_date
 from .repair import mend
@@ -106,7 +106,7 @@ class JobStore:
 
     def add(
         self,
-        request: ShotRequest,
+        request_json: str,
         name: str,
         continues: str | None = None,
         key: str | None = None,
@@ -114,16 +114,16 @@ class JobStore:
     ) -> JobRecord:
         """Take in a job at the end of the queue, under an id of the store's own making.
 
-        `key` must be new (`by_key`), and `body` is a digest of what came with it.
+        `request_json` is a ShotRequest as JSON (`serialization.written`), stored as it comes. `key` must be new
+        (`by_key`), and `body` is a digest of what came with it.
         """
         job = secrets.token_hex(8)
         with self.transaction() as db:
             last = db.execute("SELECT COALESCE(MAX(place), 0) FROM jobs").fetchone()[0]
-            asked = json.dumps(to_json(request))
             db.execute(
                 "INSERT INTO jobs (id, name, request, state, place, created, continues, key, body) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (job, name, asked, State.QUEUED, last + 1, time.time(), continues, key, body),
+                (job, name, request_json, State.QUEUED, last + 1, time.time(), continues, key, body),
             )
         return self.job(job)
 
@@ -203,8 +203,8 @@ class JobStore:
         self, job: str, *, name: str | None = None, request: ShotRequest | None = None, starred: bool | None = None
     ) -> JobRecord:
         """Rename a job, exchange what it asks for, or keep it from the rule for old shots."""
-        values = {"name": name, "request": None if request is None else json.dumps(to_json(request))}
-        values |= {"starred": None if starred is None else int(starred)}  # type: ignore[dict-item]
+        values: dict[str, str | int | None] = {"name": name, "request": None if request is None else written(request)}
+        values |= {"starred": None if starred is None else int(starred)}
         with self.transaction() as db:
             self.job(job)
             for column, value in values.items():
