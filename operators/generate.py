@@ -15,7 +15,7 @@ from ..engine.client.clip_render import FILM
 from ..engine.client.shot import Shot
 from ..engine.client.stored_request import write
 from ..engine.protocol import FRAMES_MAXIMUM, Board, ShotRequest
-from ..engine.serialization import said
+from ..engine.serialization import to_json
 from . import (
     capture,
     engine,
@@ -180,7 +180,7 @@ def chosen_now(request: str, wanted: Any) -> str:
     asked.pop("loras", None)
     asked["model"] = settings.model_of(wanted)
     if chosen := loras.asked(wanted):
-        asked["loras"] = [said(lora) for lora in chosen]
+        asked["loras"] = [to_json(lora) for lora in chosen]
     return json.dumps(asked)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.host.studio import ADDON, add_board, bpy, configure, part, shot_strips, step_until
+from tests.prompt_path import MARK, listed, traced
 
 
 def generate(scene) -> str:
@@ -95,6 +97,16 @@ def test_a_second_selected_strip_is_what_the_shot_ends_on(saved):
     board.select = end.select = True
     saved.sequence_editor.active_strip = board
     assert part("operators.generate").intent(bpy.context).end is None
+
+
+def test_a_press_hands_the_prompt_to_few_files(saved):
+    """The rest of its way is followed in `tests/engine/test_prompt_path.py`."""
+    saved.sequence_editor.active_strip = add_board(saved, length=37)
+    saved.shotpack.prompt = MARK
+    with traced(Path(part("operators.generate").__file__).parents[1]) as files:
+        assert bpy.ops.shotpack.generate() == {"FINISHED"}
+    assert files <= set(listed()), "as ARCHITECTURE.md shows"
+    assert "operators/generate.py" in files
 
 
 def loras_asked_for(scene):

@@ -34,7 +34,7 @@ VISION_SIDE = 48
 """Side in pixels of the square picture that the image encoder sees."""
 SHIFT, FAR_SHIFT = 20.0, 7.0
 """The noise schedule's shifts, of sections beside a board and of others. With less than 20 lines fray more in the first
-section; with more than 7 later ones, whose place in a pan is uncertain, get pale (docs/sketch.md)."""
+section; with more than 7 later ones, whose place in a pan is uncertain, get pale (NOTEBOOK.md)."""
 _WIDTH = 64
 _VISION_WIDTH = 48
 _SPECIAL = ("<pad>", "<unk>", "<s>", "</s>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
