@@ -1,4 +1,4 @@
-"""A film that 0.1.0 saved opens, and the shot that it had half made goes on to its end (`tests/engine/test_stored.py`)."""
+"""A film that 0.1.0 saved opens, and the shot that it had half made goes on (see `tests/engine/test_stored.py`)."""
 
 from __future__ import annotations
 
