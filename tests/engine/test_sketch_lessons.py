@@ -77,12 +77,12 @@ def test_few_clips_are_long_and_long_lessons_find_them(vae: AutoencoderKLHunyuan
     assert set(lengths) == {11, 20}, "a start, nine latents a section, and an end board"
     assert lengths[0] == 20
     assert lengths.count(20) < len(lengths) / 2
-    uploads = by_size(clips)
+    shapes = by_size(clips)
     rng = np.random.default_rng(2)
     drawn = set()
     for _ in range(40):
         lesson = draw_lesson(rng, RELEASED, longest=2, frames=3)
-        assert draw_batch(rng, uploads, lesson, 2, 0).shots.shape[2] == lesson.latents
+        assert draw_batch(rng, shapes, lesson, 2, 0).shots.shape[2] == lesson.latents
         drawn.add(lesson.latents)
     assert {10, 19, 20} <= drawn
 

@@ -193,7 +193,7 @@ def test_a_frame_that_is_retouched_leaves_the_engines_own_as_it_is(connection, t
 def test_what_a_frame_costs_does_not_grow_with_its_batch(fetcher, connection, tmp_path, monkeypatch):
     compared = []
     monkeypatch.setattr(
-        "engine.client.shot.PendingOrder.__eq__", lambda mine, other: compared.append(1) or mine.path == other.path
+        "engine.client.shot.RemoteFrame.__eq__", lambda mine, other: compared.append(1) or mine.path == other.path
     )
     gather(fetcher, connection, tmp_path, frames(1, 200))
     arrived = []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.client.launcher import start
-from engine.client.model_list import Shelf
+from engine.client.model_list import ModelList
 from engine.errors import Code, EngineError
 
 PYTHON, ROOT = Path(sys.executable), Path(__file__).resolve().parents[2]
@@ -22,11 +22,11 @@ def started(python: Path, folder: Path, home: Path) -> EngineError:
 
 
 def looked_for_models(python: Path, folder: Path, _home: Path) -> EngineError:
-    uploads = Shelf(python, folder)
-    uploads.look()
-    uploads.wait(10)
-    assert uploads.fault is not None
-    return uploads.fault
+    model_list = ModelList(python, folder)
+    model_list.look()
+    model_list.wait(10)
+    assert model_list.fault is not None
+    return model_list.fault
 
 
 @pytest.mark.parametrize("asked", [started, looked_for_models])

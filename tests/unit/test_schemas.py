@@ -97,7 +97,10 @@ def fits(name: str, value: object) -> bool:
         ({"conditions": [GUIDE | {"kind": "dream"}]}, "conditions.0.kind"),
         ({"conditions": [GUIDE | {"frames": []}]}, "conditions.0.frames"),
         ({"conditions": [GUIDE | {"strength": 1.5}]}, "conditions.0.strength"),
-        ({"conditions": [GUIDE | {"frames": [{"frame": 0.5, "image": HASH}]}]}, "conditions.0.frames.0.frame"),
+        (
+            {"conditions": [GUIDE | {"frames": [{"frame": 2, "image": HASH}, {"frame": 0.5, "image": HASH}]}]},
+            "conditions.0.frames.1.frame",
+        ),
     ],
 )
 def test_every_limit_is_named_where_it_is_passed(wrong: dict[str, Any], place: str) -> None:

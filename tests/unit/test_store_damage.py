@@ -55,8 +55,8 @@ def overwritten(data: bytes) -> bytes:
 )
 def test_a_damaged_database_is_set_aside_and_a_new_one_begun(tmp_path, damage, caplog):
     path = tmp_path / "jobs.db"
-    written = damage(filled(path))
-    path.write_bytes(written)
+    damaged = damage(filled(path))
+    path.write_bytes(damaged)
     (tmp_path / "jobs" / "feed").mkdir(parents=True)
     (tmp_path / "jobs" / "feed" / "0001.png").touch()
     pool = ScriptedPool(("cpu",))
@@ -68,7 +68,7 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_begun(tmp_path, damage, c
     assert service.store.job(job).state is State.FINISHED
     service.stop()
     (aside,) = tmp_path.glob("jobs.damaged-*.db")
-    assert aside.read_bytes() == written
+    assert aside.read_bytes() == damaged
     assert aside.name in caplog.text
     assert (tmp_path / "jobs" / "feed" / "0001.png").exists()
 
