@@ -64,7 +64,7 @@ def begin(model: Path, folder: Path, *, aside: bool = True, families: Families |
 def alone(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], list[bytes]]:
     """The shot's events and frames where every section is decoded before the next one is begun."""
     folder = tmp_path_factory.mktemp("alone") / "shot"
-    return list(begin(model, folder, async_decode=False)), frames_of(folder)
+    return list(begin(model, folder, aside=False)), frames_of(folder)
 
 
 def frames_of(folder: Path) -> list[bytes]:

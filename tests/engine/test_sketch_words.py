@@ -25,7 +25,7 @@ OPPOSITES = ["the camera pans left", "the camera pans right"]
 class Taught:
     """Where the words of a taught pipeline lie, the share of moves it names, and how alike opposites were before."""
 
-    train_text: Path
+    words: Path
     named: float
     alike_before: float
 

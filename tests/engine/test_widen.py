@@ -6,8 +6,8 @@ import pytest
 import torch
 from diffusers import HunyuanVideoFramepackTransformer3DModel
 
-from engine.__main__ import main
 from engine.models.catalog import find_model
+from training.__main__ import main
 from training.networks.widen import widened
 
 
@@ -60,6 +60,6 @@ def test_everything_new_can_learn(sketch: HunyuanVideoFramepackTransformer3DMode
 
 
 def test_narrower_is_refused(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
-    status = main(["sketch", "train", "--out", str(tmp_path), "--model", "sketch", "--heads", "6", "--steps", "1"])
+    status = main(["train", "--out", str(tmp_path), "--model", "sketch", "--heads", "6", "--steps", "1"])
     assert status == 2
     assert "heads" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from engine.generation.job import prepare, run
 from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.inference.registry import Families
 from engine.media.boards import open_board
-from engine.media.files import make_folder, write_whole
+from engine.media.files import make_folder
 from engine.models.folder import open_folder
 from engine.protocol import Board, Event, Finished, Progress, ShotRequest
 from engine.serialization import written
@@ -269,7 +269,9 @@ class Bench:
         self.reports: list[Report] = []
         self.on: dict[str, tuple[Order, ...]] = {}
         self.then: dict[str, Callable[[], object]] = {}
-        write_whole(picture_file(home, BOARD_PICTURE.sha256), BOARD_PICTURE.data)
+        picture = picture_file(home, BOARD_PICTURE.sha256)
+        picture.parent.mkdir(exist_ok=True)
+        picture.write_bytes(BOARD_PICTURE.data)
         self.worker = Worker("cpu", -1, home)
         self.worker._families = Families()
         patch.setattr(self.worker, "_say", self._said)
