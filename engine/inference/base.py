@@ -19,6 +19,7 @@ from .memory.placement import ALL_KEPT, Placement
 from .networks import Networks
 from .speed.attention import use_attention
 from .speed.compile import compile_blocks
+from .speed.convolution import convolve_by_onednn
 from .speed.kernels import AS_RELEASED, Kernels
 from .speed.step_cache import StepCache
 
@@ -85,8 +86,9 @@ class NetworkFamily(ABC):
         """Put the weights back where they were."""
         self._networks.move(self.device)
 
-    def _tile(self, vae: Any) -> None:
-        """Let the VAE decode in tiles where the placement says so."""
+    def _prepare_vae(self, vae: Any) -> None:
+        """Let the VAE decode in tiles where the placement says so, and on a processor by its fastest convolutions."""
+        convolve_by_onednn(vae.decoder)
         if tile := self._placement.tile:
             stride = tile * 3 // 4
             vae.enable_tiling(tile, tile, tile_sample_stride_height=stride, tile_sample_stride_width=stride)

@@ -193,7 +193,7 @@ class Helios(NetworkFamily):
         return self._networks.network("transformer", kind, self._dtypes()[0], self._prepare)
 
     def _vae(self) -> AutoencoderKLWan:
-        return self._networks.network("vae", AutoencoderKLWan, self._dtypes()[2], self._tile)
+        return self._networks.network("vae", AutoencoderKLWan, self._dtypes()[2], self._prepare_vae)
 
     def _prepare(self, transformer: HeliosTransformer3DModel) -> None:
         self._merge(transformer, HeliosPipeline)

@@ -220,7 +220,7 @@ class HunyuanFramePack(NetworkFamily):
         )
 
     def _vae(self) -> AutoencoderKLHunyuanVideo:
-        return self._networks.network("vae", AutoencoderKLHunyuanVideo, self._other_dtype, self._tile)
+        return self._networks.network("vae", AutoencoderKLHunyuanVideo, self._other_dtype, self._prepare_vae)
 
     def _transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
         kind = HunyuanVideoFramepackTransformer3DModel
