@@ -25,6 +25,8 @@ UV = "uv==0.13.8"
 CHILD_ENVIRON = {**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 # On a machine whose cores are shared, waiting threads that spin slow everything down by an order of magnitude.
 CHILD_ENVIRON.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+SLOWEST = "20"
+"""How many of a tier's slowest tests are named."""
 TEST_ENVIRON = {
     # Tests' networks are too small to share out, and several processes share the cores already.
     "OMP_NUM_THREADS": "1",
@@ -302,7 +304,7 @@ def test(tiers: Sequence[str], pytest_arguments: Sequence[str]) -> bool:
 def shared_out(tier: Tier) -> list[str]:
     """Return pytest's arguments that name a tier's folder and share its files among processes."""
     sharing = ["-n", str(tier.processes), "--dist", "loadfile", "--no-loadscope-reorder"]
-    return [tier.folder, *(sharing if tier.processes > 1 else [])]
+    return [tier.folder, "--durations", SLOWEST, *(sharing if tier.processes > 1 else [])]
 
 
 def lock(arguments: Sequence[str]) -> int:

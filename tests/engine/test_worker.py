@@ -65,6 +65,7 @@ class Shop:
     """A store, a scheduler and one real worker, in `home`."""
 
     def __init__(self, home: Path) -> None:
+        self.home = home
         for folder in ("jobs", "images", "logs"):
             make_folder(home / folder)
         (home / "images" / BOARD_PICTURE.sha256).write_bytes(BOARD_PICTURE.data)
@@ -109,9 +110,10 @@ class Shop:
         self.store.close()
 
 
-@pytest.fixture
-def shop(tmp_path) -> Iterator[Shop]:
-    made = Shop(tmp_path)
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Iterator[Shop]:
+    """One for all tests: a worker takes seconds to start, and each killed one is followed by the next."""
+    made = Shop(tmp_path_factory.mktemp("shop"))
     yield made
     made.close()
 
@@ -189,12 +191,13 @@ def test_cancelling_keeps_what_is_finished_and_frees_the_worker(shop):
 
 
 def test_a_bad_job_fails_with_its_reason_and_the_worker_lives_on(shop):
+    deaths = shop.pool.workers()[0].deaths
     job = shop.add(ShotRequest(**{**vars(REQUEST), "model": "no-such-model"}))
     shop.wait_for_event(job, "failed")
     assert shop.store.events(job=job)[-1].event["code"] == "model_unknown"
     other = shop.add(ShotRequest(**{**vars(REQUEST), "frames": 1}))
     shop.wait_for_event(other, "finished")
-    assert shop.pool.workers()[0].deaths == 0
+    assert shop.pool.workers()[0].deaths == deaths
 
 
 def test_a_job_that_kills_its_workers_fails_after_the_second(shop):
@@ -209,18 +212,20 @@ def test_a_job_that_kills_its_workers_fails_after_the_second(shop):
     assert last["detail"]["reason"] == "killed, most likely out of memory"
 
 
-def test_a_worker_ends_when_nobody_holds_its_pipe(shop):
-    shop.wait(lambda: shop.pool.workers()[0].ready)
+def test_a_worker_ends_when_nobody_holds_its_pipe(tmp_path):
+    shop = Shop(tmp_path)
+    shop.wait(lambda: shop.pool.workers()[0].pid is not None)
     pid = shop.pool.workers()[0].pid
     shop.pool.stop()
+    shop.store.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
-def test_the_store_can_be_read_while_a_worker_computes(shop, tmp_path):
+def test_the_store_can_be_read_while_a_worker_computes(shop):
     job = shop.add()
     shop.wait_for_event(job, "step")
-    with sqlite3.connect(f"file:{tmp_path / 'jobs.db'}?mode=ro", uri=True) as other:
+    with sqlite3.connect(f"file:{shop.home / 'jobs.db'}?mode=ro", uri=True) as other:
         assert other.execute("SELECT state FROM jobs").fetchone()[0] == "running"
     shop.scheduler.cancel(job)
     shop.wait_for_event(job, "cancelled")
