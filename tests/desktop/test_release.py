@@ -58,7 +58,7 @@ def repository(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 def test_a_release_is_installed_and_updated_from_its_address(repository: tuple[Path, str], tmp_path: Path) -> None:
     served, address = repository
     newer, version = with_version(release(served), NEWER, tmp_path / "newer")
-    client = BlenderWindow(tmp_path, SCRIPT, address, tmp_path / "released", options=["--online-mode"])
+    client = BlenderWindow(tmp_path, SCRIPT, address, tmp_path / "released")
     try:
         installed = client.wait_for(lambda status: status.get("stage") == "installed" and status)
         release(served, "--source", newer)

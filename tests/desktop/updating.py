@@ -6,8 +6,11 @@ Arguments after `--`: the status file, the repository's address, and a file that
 import contextlib
 import importlib
 import json
+import os
 import sys
 import tomllib
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -15,19 +18,34 @@ import bpy
 STATUS, ADDRESS, RELEASED = sys.argv[sys.argv.index("--") + 1 :]
 
 
+def or_end(step: Callable[[], float | None]) -> Callable[[], float | None]:
+    """A timer's step that ends Blender where it fails: the test would wait in vain."""
+
+    def run() -> float | None:
+        try:
+            return step()
+        except Exception:
+            traceback.print_exc()
+            os._exit(1)
+
+    return run
+
+
 def begin() -> None:
     bpy.context.preferences.view.show_splash = False
+    for repository in bpy.context.preferences.extensions.repos:  # nothing outside this machine is asked
+        repository.enabled = not repository.use_remote_url
+    bpy.context.preferences.system.use_online_access = True
     bpy.ops.preferences.extension_repo_add(remote_url=ADDRESS, type="REMOTE")
-    repositories = bpy.context.preferences.extensions.repos
-    bpy.ops.extensions.repo_sync(repo_index=len(repositories) - 1)
-    bpy.ops.extensions.package_install(repo_index=len(repositories) - 1, pkg_id="shotpack")
+    bpy.ops.extensions.repo_sync(repo_index=repository_number())
+    bpy.ops.extensions.package_install(repo_index=repository_number(), pkg_id="shotpack")
     chosen = bpy.context.preferences.addons[addon()].preferences
     chosen.device, chosen.keep_days = "cpu", 12
     folder = importlib.import_module(f"{addon()}.operators.settings").user_folder()
     (folder / "engine").mkdir()
     (folder / "engine" / "kept").write_text("a shot", encoding="utf-8")
     tell("installed")
-    bpy.app.timers.register(update, first_interval=0.2)
+    bpy.app.timers.register(or_end(update), first_interval=0.2)
 
 
 def update() -> float | None:
@@ -37,8 +55,14 @@ def update() -> float | None:
     bpy.ops.extensions.package_upgrade_all()
     bpy.ops.wm.save_userpref()
     bpy.ops.screen.userpref_show(section="EXTENSIONS")
+    bpy.ops.extensions.package_show_set(repo_index=repository_number(), pkg_id="shotpack")
     tell("updated")
     return None
+
+
+def repository_number() -> int:
+    """The number of the repository that was added last, as Blender's operators count: those that are on."""
+    return sum(each.enabled for each in bpy.context.preferences.extensions.repos) - 1
 
 
 def addon() -> str:
@@ -71,4 +95,4 @@ def tell(stage: str) -> None:
 if bpy.app.background:  # started once more: what is there now?
     tell("started again")
 else:
-    bpy.app.timers.register(begin, first_interval=0.5)
+    bpy.app.timers.register(or_end(begin), first_interval=0.5)

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,13 @@ def run_blender(folder: Path, *arguments: str) -> str:
 class BlenderWindow:
     """One Blender window in which `script` runs; `status` is what it writes into its first argument."""
 
-    def __init__(self, folder: Path, script: Path, *arguments: object, options: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, script: Path, *arguments: object) -> None:
         self.status_file = folder / "status.json"
         stage = [str(argument) for argument in (self.status_file, *arguments)]
         geometry = ["--window-geometry", "0", "0", *map(str, WINDOW)]
         self.log = (folder / "blender.log").open("wb")
         self.process = subprocess.Popen(
-            [BLENDER, *geometry, *options, "--python", str(script), "--", *stage],
+            [BLENDER, *geometry, "--python", str(script), "--", *stage],
             env=environ_of(folder),
             stdout=self.log,
             stderr=subprocess.STDOUT,
