@@ -46,7 +46,7 @@ class ExtensionProgram:
         self._run("validate", "--valid-tags", str(self.tags), str(package))
         return package
 
-    def list(self, folder: Path) -> None:
+    def write_listing(self, folder: Path) -> None:
         """Write `index.json`, which Blender reads, and `index.html`, from which an artist drags, of a folder's zips."""
         self._run("server-generate", "--repo-dir", str(folder), "--html")
 
@@ -95,8 +95,8 @@ def check_listing(folder: Path, package: Path) -> None:
 def make(program: ExtensionProgram, source: Path, out: Path, *, as_it_lies: bool = False) -> Path:
     """Make the release of the extension in `source` and put it into `out`; returns where the zip lies.
 
-    It is made aside, then moved: whoever reads the folder meanwhile, as a server may, finds the old release or the
-    new one whole. Raises ReleaseError, and OSError where the disk refuses; `out` is then as it was.
+    It is made aside, then moved: whoever reads the folder meanwhile, as a server may, finds a whole release, the old
+    one or the new one. Raises ReleaseError, with `out` as it was, and OSError where the disk refuses.
     """
     there = out.exists()
     out.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ def make(program: ExtensionProgram, source: Path, out: Path, *, as_it_lies: bool
             if not as_it_lies and (strange := uncommitted(source, packed)):
                 named = ", ".join(strange[:NAMED]) + (f" and {len(strange) - NAMED} more" if strange[NAMED:] else "")
                 raise ReleaseError(f"Not committed: {named}; commit or remove it, or release with --uncommitted.")
-            program.list(Path(made))
+            program.write_listing(Path(made))
             check_listing(Path(made), package)
             for name in (package.name, "index.html", "index.json"):  # the listing after what it names
                 (Path(made) / name).replace(out / name)
