@@ -37,11 +37,11 @@ class ExtensionProgram:
 
     path: Path
     tags: Path
-    """The tags that Blender knows, which the program must be told to look at."""
+    """The tags that Blender knows; the program looks at none unless it is told where they are."""
 
     def build(self, source: Path, folder: Path) -> Path:
         """Make the zip of the extension in `source`, and check it as Blender does; returns where it lies."""
-        self._run("build", "--source-dir", str(source), "--output-dir", str(folder), "--valid-tags", str(self.tags))
+        self._run("build", "--source-dir", str(source), "--output-dir", str(folder))
         (package,) = folder.glob("*.zip")
         self._run("validate", "--valid-tags", str(self.tags), str(package))
         return package
