@@ -152,6 +152,7 @@ ENGINE = Environment(
     ROOT / ".venvs" / "engine", ROOT / "requirements" / "dev.txt", then=ROOT / "requirements" / "torch.txt"
 )
 LOCK = ROOT / "requirements" / "lock.py"
+RELEASE = ROOT / "release.py"
 TIERS = {
     "unit": Tier("tests/unit", (ENGINE,), processes=2),
     "engine": Tier("tests/engine", (ENGINE,), processes=4),
@@ -327,6 +328,13 @@ def demo(arguments: Sequence[str]) -> int:
     )
 
 
+def release(arguments: Sequence[str]) -> int:
+    """Make the extension's zip and repository with Blender's own program; returns the exit code."""
+    environment = TIERS["host"].environments[-1]
+    make_ready(environment)
+    return run([str(environment.python), str(RELEASE), *arguments])
+
+
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return the command line and, apart, what is meant for pytest or the benchmark."""
     parser = argparse.ArgumentParser(prog="dev.py", description="Test, check and measure Shotpack.")
@@ -338,8 +346,9 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     commands.add_parser("check", help="locks, format, lint and types")
     commands.add_parser("lock", help="lock what requirements/*.in ask for; all arguments go to uv", add_help=False)
     commands.add_parser("bench", help="print the benchmark table; all arguments go to tests.bench", add_help=False)
+    commands.add_parser("release", help="make the extension's zip and repository in dist/", add_help=False)
     commands.add_parser("format", help="lay out every file and mend what ruff can mend")
-    if arguments[:1] in (["bench"], ["demo"], ["lock"]):
+    if arguments[:1] in (["bench"], ["demo"], ["lock"], ["release"]):
         return parser.parse_args(arguments[:1]), list(arguments[1:])
     split = list(arguments).index("--") if "--" in arguments else len(arguments)
     known = parser.parse_args(arguments[:split])
@@ -361,6 +370,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if known.command == "lock":
             return lock(passed_on)
+        if known.command == "release":  # which needs no engine
+            return release(passed_on)
         make_ready(ENGINE)
         if known.command == "test":
             return int(not test(known.tiers, passed_on))

@@ -1,4 +1,4 @@
-"""A Blender with its real window, the extension installed from its zip, and a script that runs inside.
+"""A Blender with its real window and a script that runs inside, with the extension installed from its zip or without.
 
 `BLENDER` names a program that runs Blender with its arguments and also knows `--do` (xdotool's arguments) and
 `--screenshot FILE` on the same display. Screenshots stay in out/desktop/.
@@ -25,42 +25,34 @@ MODEL = "tiny"
 LIMIT = 300.0
 
 
-class EngineClient:
+def environ_of(folder: Path) -> dict[str, str]:
+    """What a Blender is started with that keeps everything of its own in `folder`."""
+    own = {"BLENDER_USER_RESOURCES": str(folder / "user"), "SHOTPACK_HOME": str(folder / "models-home")}
+    return os.environ | own | {"OMP_NUM_THREADS": "1"}
+
+
+def run_blender(folder: Path, *arguments: str) -> str:
+    """Run a Blender without a window to its end; returns what it prints."""
+    ran = subprocess.run([BLENDER, *arguments], env=environ_of(folder), capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+class BlenderWindow:
     """One Blender window in which `script` runs; `status` is what it writes into its first argument."""
 
     def __init__(self, folder: Path, script: Path, *arguments: object) -> None:
         self.status_file = folder / "status.json"
-        self.environ = os.environ | {
-            "BLENDER_USER_RESOURCES": str(folder / "user"),
-            "SHOTPACK_HOME": str(folder / "models-home"),
-            "OMP_NUM_THREADS": "1",
-        }
-        self._install(folder)
-        stage = [str(argument) for argument in (self.status_file, ENGINE_PYTHON, MODEL, *arguments)]
+        stage = [str(argument) for argument in (self.status_file, *arguments)]
         geometry = ["--window-geometry", "0", "0", *map(str, WINDOW)]
         self.log = (folder / "blender.log").open("wb")
         self.process = subprocess.Popen(
             [BLENDER, *geometry, "--python", str(script), "--", *stage],
-            env=self.environ,
+            env=environ_of(folder),
             stdout=self.log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-    def _install(self, folder: Path) -> None:
-        models = folder / "models-home" / "models" / MODEL
-        models.mkdir(parents=True)
-        for path in (ROOT / "tests/fixtures/tiny-framepack").iterdir():
-            (models / path.name).symlink_to(path, target_is_directory=path.is_dir())
-        (models / "shotpack.json").write_text(json.dumps({"sizes": [[112, 64]], "steps": 4}), encoding="utf-8")
-        self._command("build", "--source-dir", str(ROOT), "--output-dir", str(folder))
-        package = next(folder.glob("shotpack-*.zip"))
-        self._command("validate", str(package))
-        self._command("install-file", "--repo", "user_default", "--enable", str(package))
-
-    def _command(self, *arguments: str) -> None:
-        ran = subprocess.run([BLENDER, "--command", "extension", *arguments], env=self.environ, capture_output=True)
-        assert ran.returncode == 0, ran.stdout.decode() + ran.stderr.decode()
 
     def status(self) -> dict[str, Any]:
         return json.loads(self.status_file.read_text(encoding="utf-8")) if self.status_file.exists() else {}
@@ -89,3 +81,20 @@ class EngineClient:
         os.killpg(self.process.pid, 15)
         self.process.wait(30)
         self.log.close()
+
+
+class EngineClient(BlenderWindow):
+    """A window with the extension from its zip, a real engine beside it and a model that is quick."""
+
+    def __init__(self, folder: Path, script: Path, *arguments: object) -> None:
+        models = folder / "models-home" / "models" / MODEL
+        models.mkdir(parents=True)
+        for path in (ROOT / "tests/fixtures/tiny-framepack").iterdir():
+            (models / path.name).symlink_to(path, target_is_directory=path.is_dir())
+        (models / "shotpack.json").write_text(json.dumps({"sizes": [[112, 64]], "steps": 4}), encoding="utf-8")
+        extension = ("--command", "extension")
+        run_blender(folder, *extension, "build", "--source-dir", str(ROOT), "--output-dir", str(folder))
+        package = next(folder.glob("shotpack-*.zip"))
+        run_blender(folder, *extension, "validate", str(package))
+        run_blender(folder, *extension, "install-file", "--repo", "user_default", "--enable", str(package))
+        super().__init__(folder, script, ENGINE_PYTHON, MODEL, *arguments)

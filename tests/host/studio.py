@@ -10,13 +10,13 @@ import importlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import release
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -36,13 +36,8 @@ import bpy  # noqa: E402
 
 
 def build_zip(folder: Path) -> Path:
-    """The extension's zip, made by Blender's own command line program."""
-    import bl_pkg
-
-    program = Path(bl_pkg.__file__).parent / "cli" / "blender_ext.py"
-    command = [sys.executable, str(program), "build", "--source-dir", str(ROOT), "--output-dir", str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
-    return next(folder.glob("shotpack-*.zip"))
+    """The extension's zip as a release has it, made and checked by Blender's own program."""
+    return release.find_program().build(ROOT, folder)
 
 
 def make_models(folder: Path) -> None:

@@ -15,13 +15,13 @@ import pytest
 from requirements import lock
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = {"dev", "engine", "operators", "panels", "requirements", "samples", "tests", "training"}
+OURS = {"dev", "engine", "operators", "panels", "release", "requirements", "samples", "tests", "training"}
 
 # What code runs with each input's packages; the client's half of the engine runs in Blender's Python and in tests.
 RUNS_WITH = {
     "engine": ("engine/**/*.py", "!engine/client/**/*.py"),
     "dev": (
-        *("dev.py", "requirements/*.py", "tests/*.py", "tests/unit/**/*.py", "tests/engine/**/*.py"),
+        *("dev.py", "release.py", "requirements/*.py", "tests/*.py", "tests/unit/**/*.py", "tests/engine/**/*.py"),
         *("tests/bench/**/*.py", "tests/gpu/**/*.py", "tests/desktop/test_*.py"),
         *("training/**/*.py", "engine/client/**/*.py"),
     ),
@@ -29,7 +29,7 @@ RUNS_WITH = {
         ("blender-4.5", "blender-5.0"),
         (
             *("*.py", "operators/*.py", "panels/*.py", "engine/client/**/*.py", "tests/*.py"),
-            *("tests/host/*.py", "tests/desktop/storyboarding.py", "samples/*.py"),
+            *("tests/host/*.py", "tests/desktop/storyboarding.py", "tests/desktop/updating.py", "samples/*.py"),
         ),
     ),
 }

@@ -282,7 +282,7 @@ def test_bad_command_line_is_refused(arguments: list[str], capsys: pytest.Captur
     assert "error: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["bench", "demo", "lock"])
+@pytest.mark.parametrize("command", ["bench", "demo", "lock", "release"])
 def test_some_commands_get_every_argument(command: str) -> None:
     assert dev.parse([command, "--help", "--", "x"])[1] == ["--help", "--", "x"]
 
@@ -300,6 +300,18 @@ def test_locks_are_made_where_the_ones_that_are_there_install_nothing(
     assert dev.main(["lock", "--upgrade-package", "numpy"]) == 0
     [command] = commands
     assert command[1:] == [str(dev.LOCK), "--uv", "/usr/bin/uv", "--upgrade-package", "numpy"]
+
+
+def test_release_needs_blender_and_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dev.Environment] = []
+    commands: list[Sequence[str]] = []
+    monkeypatch.setattr(dev, "make_ready", made.append)
+    monkeypatch.setattr(dev, "run", lambda command, environ=None: commands.append(command) or 1)
+    assert dev.main(["release", "--out", "there"]) == 1
+    (environment,) = made
+    assert environment in dev.TIERS["host"].environments
+    assert commands == [[str(environment.python), str(dev.RELEASE), "--out", "there"]]
+    assert dev.RELEASE.is_file()
 
 
 class Tiers:
