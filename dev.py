@@ -13,10 +13,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
@@ -247,13 +251,41 @@ def uv_environ(environ: Mapping[str, str], configured: str) -> dict[str, str]:
     return {**environ, "UV_FIND_LINKS": ",".join(links)}
 
 
-def run(command: Sequence[str], environ: Mapping[str, str] = CHILD_ENVIRON) -> int:
-    """Run a program at the repository's root with its output visible; returns its exit code, 127 without a start."""
+def run(command: Sequence[str], environ: Mapping[str, str] = CHILD_ENVIRON, log: IO[bytes] | None = None) -> int:
+    """Run a program at the repository's root; returns its exit code, 127 without a start.
+
+    Its output goes into `log`; without one it is visible.
+    """
     try:
-        return subprocess.run(command, cwd=ROOT, env=environ).returncode
+        return subprocess.run(command, cwd=ROOT, env=environ, stdout=log, stderr=log).returncode
     except OSError as error:
         say(str(error))
         return 127
+
+
+def run_beside(commands: Sequence[Sequence[str]], environ: Mapping[str, str]) -> list[tuple[int, float]]:
+    """Run programs side by side, each as `run` does; returns exit codes and seconds.
+
+    What the first says is visible at once, what the others say after it: one wait for processes to start then is the
+    other's time to compute.
+    """
+
+    def timed(command: Sequence[str], log: IO[bytes] | None) -> tuple[int, float]:
+        started = time.monotonic()
+        return run(command, environ, log), time.monotonic() - started
+
+    with ThreadPoolExecutor(len(commands)) as beside, ExitStack() as files:
+        logs = [None, *(files.enter_context(tempfile.TemporaryFile()) for _ in commands[1:])]
+        running = [beside.submit(timed, command, log) for command, log in zip(commands, logs)]
+        ended = []
+        for each, log in zip(running, logs):
+            ended.append(each.result())
+            if log is not None:
+                log.seek(0)
+                sys.stdout.flush()
+                shutil.copyfileobj(log, sys.stdout.buffer)
+                sys.stdout.flush()
+        return ended
 
 
 def require(command: Sequence[str]) -> None:
@@ -287,16 +319,16 @@ def test(tiers: Sequence[str], pytest_arguments: Sequence[str]) -> bool:
         raise SetupError(f"No tests of {', '.join(tiers)} here; is this a whole checkout?")
     results: dict[str, tuple[bool, float]] = {}
     for name in present:
-        for environment in TIERS[name].environments:
+        environments = TIERS[name].environments
+        for environment in environments:
             make_ready(environment)
-            started = time.monotonic()
-            code = run(
-                [str(environment.python), "-m", "pytest", *shared_out(TIERS[name]), *pytest_arguments], TEST_ENVIRON
-            )
+        arguments = ["-m", "pytest", *shared_out(TIERS[name]), *pytest_arguments]
+        ended = run_beside([[str(environment.python), *arguments] for environment in environments], TEST_ENVIRON)
+        for environment, (code, seconds) in zip(environments, ended):
             # Arguments such as -k may leave a tier without tests; that is what was asked for.
             passed = code == 0 or (code == NO_TESTS_COLLECTED and len(pytest_arguments) > 0)
             called = name if environment is ENGINE else f"{name} ({environment.folder.name})"
-            results[called] = passed, time.monotonic() - started
+            results[called] = passed, seconds
     for name, (passed, seconds) in results.items():
         say(f"{name} tests {'passed' if passed else 'FAILED'} in {seconds:.0f} s")
     return all(passed for passed, _ in results.values())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -326,8 +328,10 @@ class Tiers:
             (root / folder / "test_it.py").touch()
         (root / "tests/gpu").mkdir()
 
-    def run(self, command: Sequence[str], environ: object = None) -> int:
+    def run(self, command: Sequence[str], environ: object = None, log: IO[bytes] | None = None) -> int:
         self.ran.append(command[3])
+        if log is not None:
+            log.write(f"said by {command[0]}\n".encode())
         return self.codes[command[3]]
 
 
@@ -348,6 +352,28 @@ def test_tier_that_fails_stops_none_and_fails_the_run(tiers: Tiers, capsys: pyte
     assert len(said) == 2
     assert "unit tests FAILED" in said[0]
     assert "engine tests passed" in said[1]
+
+
+def test_a_tiers_environments_run_side_by_side_and_each_is_judged(
+    tiers: Tiers, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    (tiers.root / "tests/host").mkdir()
+    (tiers.root / "tests/host/test_it.py").touch()
+    both = threading.Barrier(2, timeout=30)
+    older, newer = dev.TIERS["host"].environments
+
+    def run(command: Sequence[str], environ: object, log: IO[bytes] | None) -> int:
+        both.wait()
+        if log is not None:
+            log.write(b"said by the second\n")
+        return int(command[0] == str(newer.python))
+
+    monkeypatch.setattr(dev, "run", run)
+    assert not dev.test(["host"], [])
+    shown = capfdbinary.readouterr()
+    assert b"said by the second" in shown.out
+    assert f"host ({older.folder.name}) tests passed" in shown.err.decode()
+    assert f"host ({newer.folder.name}) tests FAILED" in shown.err.decode()
 
 
 def test_tier_without_tests_is_skipped(tiers: Tiers) -> None:
