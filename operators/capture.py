@@ -14,7 +14,7 @@ from typing import Any
 
 import bpy
 
-from . import render_clip, render_result, strip_scene, strips
+from . import render_clip, render_result, sequencer, strip_scene
 from .strip_scene import CaptureError
 
 __all__ = ["CaptureError", "at_frame", "blank", "from_camera", "from_render_result", "from_strip", "from_viewport"]
@@ -31,7 +31,7 @@ def from_strip(scene: Any, strip: Any, path: Path) -> None:
 
     The view transform is left out: the shot's frames go through it again, on the same timeline. Raises CaptureError.
     """
-    at_frame(scene, strip, strips.frame_of(scene, strip), path)
+    at_frame(scene, strip, sequencer.frame_of(scene, strip), path)
 
 
 def at_frame(scene: Any, strip: Any, frame: int, path: Path) -> None:

@@ -23,10 +23,10 @@ from . import (
     lead_clip,
     loras,
     runtime,
+    sequencer,
     settings,
     shot_folders,
     start_sources,
-    strips,
     timeline,
     trust,
     visible_strips,
@@ -55,7 +55,7 @@ class Intent:
 
 def intent(context: Any) -> Intent | str:
     """What Generate would do now, or the sentence that says why it cannot. Cheap: panels ask at every drawing."""
-    scene = strips.scene_of(context)
+    scene = sequencer.scene_of(context)
     if scene is None:
         return "There is no scene to put a shot into."
     wanted = scene.shotpack
@@ -73,13 +73,13 @@ def intent(context: Any) -> Intent | str:
     fps = scene.render.fps / scene.render.fps_base
     board = strip if wanted.source == "STRIP" else None
     start = start_sources.beginning(scene, strip)
-    length = frames_wanted(wanted, board, fps, strips.frames_to_next(scene, start))
+    length = frames_wanted(wanted, board, fps, sequencer.frames_to_next(scene, start))
     if isinstance(length, str):
         return length
     # A shot lies above its board, but beside what it goes on from.
     below = board.channel if board else strip.channel - 1 if strip else 0
-    channel = strips.free_channel(scene, start, length, below)
-    end = strips.end_strip(scene, board) if board and wanted.use_end else None
+    channel = sequencer.free_channel(scene, start, length, below)
+    end = sequencer.end_strip(scene, board) if board and wanted.use_end else None
     for shown, frame in start_sources.pictures(scene, strip, end, start):
         if (missing := visible_strips.trouble(scene, shown, (frame,))) is not None:
             return missing
@@ -89,7 +89,7 @@ def intent(context: Any) -> Intent | str:
 def frames_wanted(wanted: Any, board: Any | None, fps: float, to_next: int | None) -> int | str:
     """The shot's length in frames of the scene, or the sentence that says why there is none."""
     if wanted.length == "BOARD" and board is not None:
-        length = len(strips.span(board))
+        length = len(sequencer.span(board))
     elif wanted.length == "NEXT":
         if to_next is None:
             return "No strip and no marker follows; choose another length."
@@ -230,7 +230,7 @@ class SHOTPACK_OT_standard_view(bpy.types.Operator):  # noqa: N801
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     def execute(self, context: Any) -> set[str]:
-        view = strips.scene_of(context).view_settings
+        view = sequencer.scene_of(context).view_settings
         for name in _AS_THEY_ARE:
             with contextlib.suppress(TypeError):  # this colour configuration, or this display, has none of that name
                 view.view_transform = name

@@ -9,7 +9,7 @@ from bpy.props import StringProperty
 
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
-from . import adoption, engine, generate, problems, runtime, shot_folders, strips, timeline, trust
+from . import adoption, engine, generate, problems, runtime, sequencer, shot_folders, timeline, trust
 from .shot_folders import STILL
 
 
@@ -21,7 +21,7 @@ class _OnShot:
 
     def strip(self, context: Any) -> Any | None:
         """The shot's first meta strip, in this scene where it has one there."""
-        scene = strips.scene_of(context)
+        scene = sequencer.scene_of(context)
         if self.shot:
             found = [(owner != scene, meta) for owner, meta in timeline.stamped() if meta.shotpack.shot == self.shot]
             return min(found, key=lambda each: each[0], default=(None, None))[1]
@@ -106,7 +106,7 @@ class SHOTPACK_OT_send_again(_OnShot, bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         request = shot.request
         if problems.of_the_choice(shot, runtime.the_client().job(shot)):
-            request = generate.chosen_now(request, strips.scene_of(context).shotpack)
+            request = generate.chosen_now(request, sequencer.scene_of(context).shotpack)
         again = Shot(shot.id, shot.name, folder, shot.frames, request=request, key=runtime.new_id())
         timeline.begin_again(again, folder / STILL)
         runtime.send(again)
@@ -123,7 +123,7 @@ class SHOTPACK_OT_send_unsent(_OnShot, bpy.types.Operator):  # noqa: N801
         if engine.needs_install():
             self.report({"ERROR"}, "The engine is not installed yet; press Install Engine.")
             return {"CANCELLED"}
-        waiting = adoption.unsent(strips.scene_of(context))
+        waiting = adoption.unsent(sequencer.scene_of(context))
         if self.shot:
             waiting = [strip for strip in adoption.unsent() if strip.shotpack.shot == self.shot]
         shots = [shot for strip in waiting if (shot := adoption.record(strip)) is not None]
@@ -164,11 +164,11 @@ class SHOTPACK_OT_put_back(_OnShot, bpy.types.Operator):  # noqa: N801
     bl_options = {"INTERNAL", "UNDO"}  # noqa: RUF012
 
     def execute(self, context: Any) -> set[str]:
-        shot, scene = runtime.shot_of(self.shot), strips.scene_of(context)
+        shot, scene = runtime.shot_of(self.shot), sequencer.scene_of(context)
         if shot is None or timeline.find(self.shot):
             return {"CANCELLED"}
         start = scene.frame_current
-        spot = timeline.Spot(start, shot.frames, strips.free_channel(scene, start, shot.frames))
+        spot = timeline.Spot(start, shot.frames, sequencer.free_channel(scene, start, shot.frames))
         timeline.place(scene, shot, spot, shot.folder / STILL)
         runtime.follow(shot)
         return {"FINISHED"}
@@ -210,10 +210,10 @@ class SHOTPACK_OT_select(_OnShot, bpy.types.Operator):  # noqa: N801
     bl_label = "Select Shot"
 
     def execute(self, context: Any) -> set[str]:
-        strip, scene = self.strip(context), strips.scene_of(context)
+        strip, scene = self.strip(context), sequencer.scene_of(context)
         if strip is None or strip.id_data != scene:
             return {"CANCELLED"}
-        strips.select(scene, strip)
+        sequencer.select(scene, strip)
         return {"FINISHED"}
 
 

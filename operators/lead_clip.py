@@ -17,7 +17,7 @@ import bpy
 
 from ..engine.client.clip_render import FILM
 from ..engine.protocol import CLIP_MAXIMUM
-from . import strip_scene, strips, visible_strips
+from . import sequencer, strip_scene, visible_strips
 
 _SECONDS = 5.0
 """No model looks back farther, but for the very first frame."""
@@ -37,7 +37,7 @@ def take(scene: Any, strip: Any, start: int, folder: Path, *, conform: bool) -> 
     The pictures are there, or a film is from which they can be taken. Raises CaptureError or OSError.
     """
     fps = scene.render.fps / scene.render.fps_base
-    wanted = frames_before(start, start - strips.span(strip).start, fps, conform=conform)
+    wanted = frames_before(start, start - sequencer.span(strip).start, fps, conform=conform)
     number = {frame: index for index, frame in enumerate(dict.fromkeys(wanted), 1)}
     files = _as_they_are(scene, strip, number)
     if files is None:
@@ -84,7 +84,7 @@ def _as_they_are(scene: Any, strip: Any, frames: dict[int, int]) -> dict[int, Pa
         for each in (strip, seen):
             if each.name not in untouched:
                 untouched[each.name] = _untouched(scene, each)
-        file = strips.file_at(seen, frame)
+        file = sequencer.file_at(seen, frame)
         if not all(untouched.values()) or file is None or not file.is_file():
             return None
         if file.suffix.lower() not in _SENT or not visible_strips.opaque(file):
@@ -105,7 +105,7 @@ def _untouched(scene: Any, strip: Any) -> bool:
     if not plain or strip.type == "META":
         return plain
     first, place = strip.elements[0], strip.transform
-    if strip.use_reverse_frames or strip.colorspace_settings.name != strips.srgb():
+    if strip.use_reverse_frames or strip.colorspace_settings.name != sequencer.srgb():
         return False
     fill = max(scene.render.resolution_x / first.orig_width, scene.render.resolution_y / first.orig_height)
     return all(abs(scale / fill - 1) < _TOLERANCE for scale in (place.scale_x, place.scale_y))

@@ -10,7 +10,7 @@ import bpy
 from bpy.props import IntProperty, StringProperty
 
 from ..engine.protocol import Lora
-from . import runtime, strips
+from . import runtime, sequencer
 
 
 def here() -> list[str] | None:
@@ -54,7 +54,7 @@ class SHOTPACK_OT_add_lora(bpy.types.Operator):  # noqa: N801
     name: StringProperty(name="LoRA", options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[str]:
-        wanted = strips.scene_of(context).shotpack
+        wanted = sequencer.scene_of(context).shotpack
         names = here()
         if not self.name or (names is not None and self.name not in names):
             self.report({"ERROR"}, f"The engine has no LoRA named '{self.name}'.")
@@ -75,7 +75,7 @@ class SHOTPACK_OT_remove_lora(bpy.types.Operator):  # noqa: N801
     index: IntProperty(min=0, options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
     def execute(self, context: Any) -> set[str]:
-        choices = strips.scene_of(context).shotpack.lora_choices
+        choices = sequencer.scene_of(context).shotpack.lora_choices
         if self.index >= len(choices):
             return {"CANCELLED"}
         choices.remove(self.index)

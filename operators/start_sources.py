@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import runtime, settings, strips
+from . import runtime, sequencer, settings
 
 _NEEDS = {"TEXT": "text", "CLIP": "clip"}
 """The engine's word for a source; all others are boards."""
@@ -36,15 +36,15 @@ def unfit(wanted: Any) -> str | None:
 def strip_of(scene: Any) -> Any | None:
     """The strip that a shot would start from now; None where it starts from none, or there is none."""
     if scene.shotpack.source == "STRIP":
-        return strips.board_strip(scene)
-    return strips.moving_strip(scene) if scene.shotpack.source == "CLIP" else None
+        return sequencer.board_strip(scene)
+    return sequencer.moving_strip(scene) if scene.shotpack.source == "CLIP" else None
 
 
 def beginning(scene: Any, strip: Any | None) -> int:
     """The frame at which a shot would begin that starts from `strip`."""
     if strip is None:
         return int(scene.frame_current)
-    return strips.joint(scene, strip) if scene.shotpack.source == "CLIP" else strips.span(strip).start
+    return sequencer.joint(scene, strip) if scene.shotpack.source == "CLIP" else sequencer.span(strip).start
 
 
 def pictures(scene: Any, strip: Any | None, end: Any | None, start: int) -> list[tuple[Any, int]]:
@@ -53,4 +53,4 @@ def pictures(scene: Any, strip: Any | None, end: Any | None, start: int) -> list
         return []
     if scene.shotpack.source == "CLIP":
         return [(strip, start - 1)]
-    return [(each, strips.frame_of(scene, each)) for each in (strip, end) if each is not None]
+    return [(each, sequencer.frame_of(scene, each)) for each in (strip, end) if each is not None]

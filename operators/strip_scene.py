@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from . import render_clip, strips, visible_strips
+from . import render_clip, sequencer, visible_strips
 
 LONGEST_SIDE = 1280
 """Pixels; no model makes larger pictures, and a smaller board is sooner there."""
@@ -122,12 +122,12 @@ def _gather(editor: Any, inside: str | None, names: set[str], frames: range) -> 
             if editor.strips.get(name) is not None:
                 editor.strips.remove(editor.strips[name])
     # Until a strip is made in it, 4.5 holds the first frame of what was moved there.
-    gathered.strips.remove(strips.new_colour(gathered, "measure", 1, frames, (0.0, 0.0, 0.0)))
-    strips.set_end(gathered, frames.stop)
+    gathered.strips.remove(sequencer.new_colour(gathered, "measure", 1, frames, (0.0, 0.0, 0.0)))
+    sequencer.set_end(gathered, frames.stop)
     gathered.channel, gathered.blend_type = 2, "ALPHA_OVER"
     for channel in editor.channels:
         channel.mute = False
-    strips.new_colour(editor, "ground", 1, frames, (0.0, 0.0, 0.0))
+    sequencer.new_colour(editor, "ground", 1, frames, (0.0, 0.0, 0.0))
     return gathered
 
 
@@ -150,7 +150,7 @@ def _lay_paper(level: Any) -> None:
         for each in sorted(level.strips, key=lambda each: each.channel):
             each.channel = places[each.channel]
         top = max(places.values())
-    paper = strips.new_colour(level, "paper", min(_CHANNELS, top + 1), strips.span(level), (1.0, 1.0, 1.0))
+    paper = sequencer.new_colour(level, "paper", min(_CHANNELS, top + 1), sequencer.span(level), (1.0, 1.0, 1.0))
     paper.blend_type = "ALPHA_UNDER"
 
 
@@ -174,7 +174,7 @@ def _set_up(film: Any, frame: int) -> None:
     output.file_format = "OPEN_EXR"
     output.color_mode, output.color_depth, output.exr_codec = "RGB", "16", "NONE"
     output.color_management = "OVERRIDE"
-    output.linear_colorspace_settings.name = strips.srgb()
+    output.linear_colorspace_settings.name = sequencer.srgb()
     film.sequence_editor.use_prefetch = False
     film.frame_current = frame
     film[render_clip.FILM] = True

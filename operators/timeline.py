@@ -18,7 +18,7 @@ import bpy
 
 from ..engine.client.session import Job
 from ..engine.client.shot import Shot
-from . import strips, trust
+from . import sequencer, trust
 
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
 _WAITING_COLOUR = "COLOR_06"
@@ -38,12 +38,12 @@ class Spot:
 def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     """Put a new shot on the timeline, showing its board; returns its meta strip. What is selected stays so."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
-    meta = strips.displayed(editor).new_meta(shot.name, spot.channel, spot.start)
+    meta = sequencer.displayed(editor).new_meta(shot.name, spot.channel, spot.start)
     stamp = meta.shotpack
     stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
     stamp.key = shot.key
     _place_board(meta, shot, board)
-    strips.set_end(meta, spot.start + spot.length)
+    sequencer.set_end(meta, spot.start + spot.length)
     meta.color_tag = _WAITING_COLOUR
     meta.select = False  # a new strip comes selected, and a second selected strip means an end board
     return meta
@@ -164,15 +164,15 @@ def _stamp(meta: Any, shot: Shot, state: str) -> bool:
 
 def _place_board(meta: Any, shot: Shot, board: Path) -> None:
     strip = _new_image(meta, f"{shot.name} board", board, _PLACEHOLDER_CHANNEL, 1, _PLACEHOLDER)
-    strips.set_end(strip, strips.content_start(meta) + shot.frames)
+    sequencer.set_end(strip, sequencer.content_start(meta) + shot.frames)
 
 
 def _new_image(meta: Any, name: str, picture: Path, channel: int, frame: int, role: str) -> Any:
     strip = meta.strips.new_image(
-        name, _blender_path(picture), channel, strips.content_start(meta) + frame - 1, fit_method="FILL"
+        name, _blender_path(picture), channel, sequencer.content_start(meta) + frame - 1, fit_method="FILL"
     )
     strip.shotpack.role = role
-    strip.colorspace_settings.name = strips.srgb()
+    strip.colorspace_settings.name = sequencer.srgb()
     strip.select = False
     return strip
 
@@ -198,11 +198,11 @@ def _show_section(meta: Any, shot: Shot, section: int, frames: range) -> bool:
 
 def _content(strip: Any) -> range:
     """The scene frames of a strip's elements, whatever part of them it shows."""
-    return range(strips.content_start(strip), strips.content_start(strip) + len(strip.elements))
+    return range(sequencer.content_start(strip), sequencer.content_start(strip) + len(strip.elements))
 
 
 def _on_timeline(meta: Any, frames: range) -> range:
-    return range(strips.content_start(meta) + frames.start - 1, strips.content_start(meta) + frames.stop - 1)
+    return range(sequencer.content_start(meta) + frames.start - 1, sequencer.content_start(meta) + frames.stop - 1)
 
 
 def _finish(meta: Any, shot: Shot) -> bool:
@@ -224,7 +224,7 @@ def _sequence(meta: Any, name: str, shot: Shot, first: int, names: list[str], ro
     for picture in names[1:]:
         strip.elements.append(picture)
     # Elements that are appended make the strip's content longer, and its visible part with it.
-    strips.set_end(strip, strips.content_start(meta) + first - 1 + len(names))
+    sequencer.set_end(strip, sequencer.content_start(meta) + first - 1 + len(names))
     return strip
 
 

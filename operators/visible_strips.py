@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from . import strips
+from . import sequencer
 
 _TRANSITIONS = ("CROSS", "GAMMA_CROSS", "WIPE")
 _SHOWS_NOTHING_BELOW = ("REPLACE", "CROSS")
@@ -92,7 +92,7 @@ def opacity(scene: Any, strip: Any) -> float:
     if data is None or not animated(scene, strip, "blend_alpha"):
         return strip.blend_alpha or 1.0
     curves = [] if data.action is None else [each for each in _curves(data.action) if fades(each, strip)]
-    highest = max((each.evaluate(frame) for each in curves for frame in strips.span(strip)), default=1.0)
+    highest = max((each.evaluate(frame) for each in curves for frame in sequencer.span(strip)), default=1.0)
     return min(1.0, highest) if highest > 0 else 1.0
 
 
@@ -156,11 +156,11 @@ def fills(scene: Any, strip: Any) -> bool:
 def files(shown: Iterable[Any], frame: int) -> Iterator[tuple[Any, Path]]:
     """The picture and movie files that strips show at a frame, also inside meta strips, each with its strip."""
     for each in shown:
-        if frame not in strips.span(each):
+        if frame not in sequencer.span(each):
             continue
         if each.type == "META":
             yield from files(_visible(each, (frame,)), frame)
-        elif (file := strips.file_at(each, frame)) is not None:
+        elif (file := sequencer.file_at(each, frame)) is not None:
             yield each, file
 
 
@@ -170,7 +170,7 @@ def trouble(scene: Any, strip: Any, frames: Sequence[int]) -> str | None:
         return f"{strip.name} is a sound and shows no picture; choose another strip."
     stack = of_strip(scene, strip, frames)
     for frame in frames:
-        there = [each for each in (*stack.shown, *stack.sources) if frame in strips.span(each)]
+        there = [each for each in (*stack.shown, *stack.sources) if frame in sequencer.span(each)]
         if (said := _trouble(there, frame, (scene.name,))) is not None:
             return said
     return None
@@ -183,7 +183,7 @@ def _trouble(shown: Iterable[Any], frame: int, inside: tuple[str, ...]) -> str |
 def _trouble_of(strip: Any, frame: int, inside: tuple[str, ...]) -> str | None:
     """What one strip lacks at a frame; `inside` are the scenes around it, which may hold each other."""
     if strip.type in ("IMAGE", "MOVIE"):
-        file = strips.file_at(strip, frame)
+        file = sequencer.file_at(strip, frame)
         if file is None:
             return f"{strip.name} holds no picture; choose another strip."
     elif strip.type == "MOVIECLIP":
@@ -216,7 +216,7 @@ def _trouble_of_scene(strip: Any, frame: int, inside: tuple[str, ...]) -> str | 
         return None  # Blender shows nothing there
     if shown.sequence_editor is None:
         return f"{strip.name} shows the timeline of {shown.name}, which is empty; choose another strip."
-    at = shown.frame_start + frame - strips.content_start(strip)
+    at = shown.frame_start + frame - sequencer.content_start(strip)
     within = _visible(shown.sequence_editor, (at,))
     return _trouble([*within, *_sources(within)], at, (*inside, shown.name))
 
@@ -227,8 +227,8 @@ def _visible(level: Any, frames: Sequence[int]) -> list[Any]:
         each
         for each in level.strips
         if each.type != "SOUND"
-        and not strips.is_muted(level, each)
-        and (not frames or any(frame in strips.span(each) for frame in frames))
+        and not sequencer.is_muted(level, each)
+        and (not frames or any(frame in sequencer.span(each) for frame in frames))
     ]
     return sorted(found, key=lambda each: each.channel, reverse=True)
 
@@ -281,7 +281,7 @@ def _sources(shown: Iterable[Any]) -> list[Any]:
 
 def _hides_below(scene: Any, strip: Any, frames: Sequence[int]) -> bool:
     """Whether nothing can be seen of what lies below a strip; where that is not certain it is said not to."""
-    if any(frame not in strips.span(strip) for frame in frames):
+    if any(frame not in sequencer.span(strip) for frame in frames):
         return False
     if strip.type in MADE_OF_BELOW or opacity(scene, strip) < 1.0 or animated(scene, strip):
         return False
@@ -293,7 +293,7 @@ def _hides_below(scene: Any, strip: Any, frames: Sequence[int]) -> bool:
         return False
     if strip.type == "META":
         return all(_hides(scene, _seen_inside(scene, strip, frame), frame) for frame in frames)
-    pictures = (strips.file_at(strip, frame) for frame in frames)
+    pictures = (sequencer.file_at(strip, frame) for frame in frames)
     return all(file is not None and opaque(file) for file in pictures)
 
 

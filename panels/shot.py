@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, generate, loras, previews, problems, runtime, start_sources, strips
+from ..operators import engine, generate, loras, previews, problems, runtime, sequencer, start_sources
 from .install import draw_install
 from .text import draw_text
 
@@ -22,7 +22,7 @@ class Sidebar:
 
 
 def _draw_shot(layout: Any, context: Any) -> None:
-    scene = strips.scene_of(context)
+    scene = sequencer.scene_of(context)
     wanted = scene.shotpack
     layout.use_property_split = True
     layout.use_property_decorate = False
@@ -58,7 +58,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
 
 
 def _draw_board(layout: Any, scene: Any, strip: Any) -> None:
-    picture = strips.picture_of(scene, strip)
+    picture = sequencer.picture_of(scene, strip)
     if picture is not None and picture.is_file():
         layout.template_icon(previews.of_file(picture), scale=_BOARD_SCALE)
     layout.label(text=strip.name, icon="SEQUENCE", translate=False)
@@ -71,7 +71,7 @@ def _button(found: generate.Intent | str) -> str:
 
 
 def _draw_advanced(layout: Any, context: Any) -> None:
-    wanted = strips.scene_of(context).shotpack
+    wanted = sequencer.scene_of(context).shotpack
     layout.use_property_split = True
     layout.use_property_decorate = False
     for name in ("seed", "speed", "steps", "guidance", "order", "rate", "use_end", "engine", "model"):

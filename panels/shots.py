@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import adoption, previews, problems, runtime, strips, timeline, unexpected
+from ..operators import adoption, previews, problems, runtime, sequencer, timeline, unexpected
 from .shot import Sidebar, draw_problem
 from .text import draw_text
 
@@ -28,7 +28,7 @@ class _Shots(Sidebar):
 
     def draw(self, context: Any) -> None:
         layout, drawn = self.layout, set()
-        scene = strips.scene_of(context)
+        scene = sequencer.scene_of(context)
         _draw_unsent(layout, len(adoption.unsent(scene)))
         for stamp in _stamps(scene):
             if stamp.shot not in drawn:

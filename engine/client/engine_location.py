@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..errors import Code, EngineError
 from ..protocol import PROTOCOL_VERSION
-from .connection import Connection, is_loopback
+from .connection import Connection
+from .http_session import is_loopback
 from .launcher import Engine, find_or_start
 from .requests_library import library
 

@@ -28,7 +28,8 @@ from ..protocol import (
     Step,
     event_from_json,
 )
-from .connection import Connection, LineState, NumberedEvent
+from .connection import Connection
+from .event_stream import LineState, NumberedEvent
 
 E = TypeVar("E", Section, Started, Step, Failed)
 

@@ -502,7 +502,7 @@ def test_a_sound_is_no_board(timeline, movie):
     assert "music is a sound" in part("operators.generate").intent(bpy.context)
     sound.select = False
     timeline.scene.frame_current = 1
-    assert part("operators.strips").board_strip(timeline.scene) == strip
+    assert part("operators.sequencer").board_strip(timeline.scene) == strip
 
 
 def results(scene) -> list[object]:

@@ -177,7 +177,7 @@ def test_a_finished_shot_goes_on(saved, sent):
     saved.shotpack.prompt = "w5 w2"
     bpy.ops.shotpack.generate()
     first = finished(shot_strips(saved)[-1].shotpack.shot)
-    part("operators.strips").select(saved, first)
+    part("operators.sequencer").select(saved, first)
     saved.frame_current = 1
     second = generate(saved, "CLIP")
     assert (second.frame_final_start, second.channel) == (first.frame_final_end, first.channel)

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from engine.client.connection import Connection, LineState, NumberedEvent
+from engine.client.connection import Connection
 from engine.client.engine_client import EngineClient, EngineLocation, EngineState
+from engine.client.event_stream import LineState, NumberedEvent
 from engine.client.launcher import Engine
 from engine.client.shot import Shot
 from engine.errors import Code, EngineError

@@ -423,7 +423,7 @@ def followed(url: str, until) -> Session:
 
 @pytest.fixture
 def at_once(monkeypatch):
-    monkeypatch.setattr("engine.client.connection._RETRY_SECONDS", (0.0,))
+    monkeypatch.setattr("engine.client.event_stream._RETRY_SECONDS", (0.0,))
 
 
 @pytest.mark.parametrize(("newest", "again"), [("2", None), ("9000", "0")])
