@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 from ..protocol import FRAMES_MAXIMUM, PROTOCOL_VERSION, PromptAt
 from .jobs.scheduler import KeyTakenError
 from .jobs.snapshot import snapshot
-from .metrics import metrics_text
+from .metrics import metrics_answer
 from .problems import Refused, add_handlers
 from .schemas import (
     DiskOut,
@@ -246,9 +246,9 @@ def create_app(service: Service) -> FastAPI:
         return _file(service.folders.of(record.id) / "shot.mp4", "video/mp4")
 
     @app.get("/metrics", response_class=PlainTextResponse, responses=_says())
-    def metrics() -> str:
+    def metrics() -> PlainTextResponse:
         """Queue, workers, memory and failures, as Prometheus text."""
-        return metrics_text(service)
+        return metrics_answer(service)
 
     _document(app)
     return app

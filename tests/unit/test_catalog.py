@@ -104,7 +104,15 @@ def test_a_source_has_a_folder_for_each_revision() -> None:
     [
         ("linux", {}, "/u/.local/share/shotpack/models", "/u/.cache/shotpack"),
         ("linux", {"XDG_DATA_HOME": "/d", "XDG_CACHE_HOME": "/c"}, "/d/shotpack/models", "/c/shotpack"),
+        ("linux", {"XDG_DATA_HOME": "~/d", "XDG_CACHE_HOME": "c"}, "/u/d/shotpack/models", "c/shotpack"),
         ("darwin", {}, "/u/Library/Application Support/Shotpack/models", "/u/Library/Caches/Shotpack"),
+        # Set for other programs: what Shotpack has put there stays where it is.
+        (
+            "darwin",
+            {"XDG_DATA_HOME": "/d", "XDG_CACHE_HOME": "/c"},
+            "/u/Library/Application Support/Shotpack/models",
+            "/u/Library/Caches/Shotpack",
+        ),
         ("win32", {"LOCALAPPDATA": "/l"}, "/l/Shotpack/models", "/l/Shotpack/cache"),
         ("win32", {}, "/u/AppData/Local/Shotpack/models", "/u/AppData/Local/Shotpack/cache"),
         ("linux", {"SHOTPACK_HOME": "/s"}, "/s/models", "/s/cache"),
@@ -119,6 +127,8 @@ def test_homes(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, "/u")
     monkeypatch.setattr(Path, "home", lambda: Path("/u"))
     assert paths.models_home() == Path(models)
     assert paths.cache_home() == Path(cache)

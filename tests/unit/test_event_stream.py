@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import selectors
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -140,3 +141,23 @@ def test_an_end_that_comes_just_as_somebody_looks_for_it_is_told(service, monkey
     heard = run(service, job, service.store.last_number(), nothing)
     assert heard[-1].startswith(f"id: {service.store.last_number()}\nevent: finished\n")
     assert sum("event: finished" in text for text in heard) == 1
+
+
+def test_what_happens_live_has_no_id_and_what_is_stored_has_its_number(service):
+    job = add(service)
+    after = service.store.last_number()
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(1)
+        tell(service, job, to_json(Step(0, 1, 80, None)))
+        tell(service, job, FINISHED)
+        await asyncio.Event().wait()
+
+    heard = [text for text in run(service, job, after, meanwhile) if not text.startswith(":")]
+    step, finished = [dict(line.split(": ", 1) for line in text.splitlines() if line) for text in heard]
+    assert heard[1].startswith("id: ")  # before the data: who reads line by line knows then that it is stored
+    assert all(text.endswith("\n\n") and text.count("\n\n") == 1 for text in heard)
+    assert (step["event"], json.loads(step["data"])["number"]) == ("step", after)
+    assert "id" not in step
+    assert (finished["event"], int(finished["id"])) == ("finished", json.loads(finished["data"])["number"])
+    assert int(finished["id"]) == service.store.last_number() > after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import time
@@ -126,6 +127,29 @@ def test_what_goes_wrong_inside_is_a_problem_document_too(service, monkeypatch):
             assert (answer.status_code, answer.json()["code"]) == (status, code)
             assert answer.headers["content-type"] == "application/problem+json"
     assert "a loose wire" in answer.json()["title"]
+
+
+def test_what_a_monitor_reads(service):
+    """Read as the format has it, without the library that wrote it; names may have odd characters."""
+    sample = re.compile(r'(\w+)(?:\{(\w+)="((?:[^"\\\n]|\\[\\"n])*)"\})? (\S+)')
+    service.store.add(written(REQUEST), "")
+    service.pool.states[0].device = odd = 'a "card" of \\ours'
+    service.pool.states[0].memory_used = 3 * 2**30
+    service.pool.states[0].deaths = 2
+    with TestClient(create_app(service)) as client:
+        answer = client.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = answer.text.splitlines()
+    kinds = dict(line.split()[2:] for line in lines if line.startswith("# TYPE "))
+    assert kinds.pop("shotpack_worker_deaths_total") == "counter"
+    assert set(kinds.values()) == {"gauge"}
+    read = [sample.fullmatch(line).groups() for line in lines if not line.startswith("#")]
+    found = {(name, re.sub(r"\\(.)", r"\1", value or "")): float(figure) for name, _, value, figure in read}
+    assert found[("shotpack_jobs", "queued")] == 1
+    assert found[("shotpack_listeners", "")] == found[("shotpack_seconds_a_section", "")] == 0
+    assert found[("shotpack_worker_memory_bytes", odd)] == 3 * 2**30
+    assert found[("shotpack_worker_deaths_total", odd)] == 2
+    assert found[("shotpack_worker_ready", odd)] == 1
 
 
 def test_what_nobody_can_miss_goes_by_itself_and_what_is_left_is_told(tmp_path):
