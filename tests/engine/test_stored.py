@@ -7,6 +7,7 @@ and the home of its engine with both jobs. `tests/host/test_stored.py` opens the
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -78,6 +79,8 @@ def test_a_shots_folder_names_the_same_model_settings(
     """By the names that `ModelSpec`'s fields had: by others every shot begun before would be refused."""
     begun = json.loads((jobs_folder(home) / jobs[State.PAUSED].id / "checkpoint" / "request.json").read_text())
     assert _digest(spec_of(model)) == begun["model"]["settings"]
+    assert _digest(replace(spec_of(model), conditions=("guide",))) != begun["model"]["settings"]
+    assert _digest(replace(spec_of(model), first_section_steps=3)) != begun["model"]["settings"]
 
 
 def test_a_shot_that_0_1_0_had_begun_goes_on_to_the_bit(

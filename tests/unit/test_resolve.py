@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from engine.errors import Code, EngineError
 from engine.framepack.packing import Order
-from engine.generation.resolve import resolve
+from engine.generation.resolve import SectionSettings, resolve
+from engine.inference.helios.spec import HELIOS_BASE, HELIOS_DISTILLED
 from engine.inference.hunyuan.spec import RELEASED
-from engine.protocol import Board, PromptAt, ShotRequest
+from engine.protocol import Board, Condition, ConditionFrame, PromptAt, ShotRequest
 
 START, WITHIN, END = Board(1, "a"), Board(50, "b"), Board(99, "c")
 FORWARD = replace(RELEASED, order=Order.FORWARD)
@@ -88,3 +90,21 @@ def test_prompts_hold_from_their_section_on() -> None:
     request = ShotRequest("model", "zero", (START,), frames=300, prompts=prompts)
     sections = resolve(request, RELEASED, (256, 144)).prompts
     assert sections == ("zero", *["two"] * 5, *["three"] * (len(sections) - 6))
+
+
+def test_a_condition_is_refused_by_a_model_that_takes_none_and_taken_by_one_that_does() -> None:
+    guide = Condition("guide", (ConditionFrame(5.5, "d" * 64),))
+    request = ShotRequest("model", "pan", (START,), frames=37, conditions=(guide,))
+    for spec in (RELEASED, HELIOS_BASE, HELIOS_DISTILLED):
+        with pytest.raises(EngineError, match="cannot be led by a guide; leave it out") as caught:
+            resolve(request, spec, (640, 384))
+        assert (caught.value.code, caught.value.exit_code) == (Code.CONDITION_UNSUPPORTED, 2)
+    able = resolve(request, replace(RELEASED, conditions=("guide",)), (256, 144))
+    assert able.request.conditions == (guide,)
+
+
+def test_every_section_has_its_settings() -> None:
+    request = ShotRequest("model", "zero", (START,), frames=73, steps=4, guidance=3.0, prompts=(PromptAt(40, "one"),))
+    sections = resolve(request, RELEASED, (256, 144)).sections
+    assert sections == (SectionSettings("zero", 4, 3.0), SectionSettings("one", 4, 3.0))
+    assert {settings.seed for settings in sections} == {None}
