@@ -20,6 +20,7 @@ from ..inference.memory.measure import Account, base_memory, measure_room
 from ..inference.memory.out_of_memory import memory_faults
 from ..inference.memory.placement import GIB, Extent, Placed
 from ..inference.registry import Families, choose_device, kernels_for, place_model, spec_of
+from ..inference.speed.kernels import ONEDNN, TORCH_CHOICE
 from ..inference.speed.step_cache_choice import CacheChoice, parse_cache
 from ..media.boards import BoardPicture, fitting_size
 from ..media.files import make_folder, require_space
@@ -151,6 +152,7 @@ def run(
         if said := _told(placed, job.device, memory.limit):
             yield Progress(said)
         kernels = kernels_for(job.model, job.spec, extent, job.device, placed.placement, speed)
+        kernels = dataclasses.replace(kernels, convolution=convolution)
         family = families.open(job.model, job.spec, job.device, job.cache, placed.placement, job.loras, kernels)
         with Account(placed, job.device) as account:
             shot = Shot(
@@ -174,8 +176,11 @@ def run(
     make_folder(folder.lock.parent)
     with folder_lock(folder.lock, folder.root):
         stored = folder.stored_request()
+        # A shot of 0.1.0 goes on as it was begun, to the bit: its decoder convolved by PyTorch's own choice.
+        convolution = ONEDNN if stored is None else stored[1].get("convolution", TORCH_CHOICE)
         if stored is None:
-            folder.begin(resolved.request, model, {sha256: picture.data for sha256, picture in pictures.items()})
+            begun = model | {"convolution": convolution}
+            folder.begin(resolved.request, begun, {sha256: picture.data for sha256, picture in pictures.items()})
         else:
             _require_same(folder, stored, resolved.request, model, () if revised is None else AMENDABLE)
             if stored[0] != resolved.request:

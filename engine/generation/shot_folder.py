@@ -85,9 +85,10 @@ class ShotFolder:
             return self._request.exists()
 
     def begin(self, request: ShotRequest, model: Mapping[str, str], boards: Mapping[str, bytes]) -> None:
-        """Make the folder for a new shot; `model` holds digests of weights and settings, `boards` pictures by SHA-256.
+        """Make the folder for a new shot.
 
-        The request is written last: until then the folder holds no shot.
+        `model` holds digests of weights and settings, and what convolves; `boards` has the pictures by SHA-256. The
+        request is written last: until then the folder holds no shot.
         """
         for folder in (self.frames, self.provisional, self.boards, self._encodings):
             make_folder(folder)

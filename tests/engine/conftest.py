@@ -37,11 +37,15 @@ def _two_threads() -> None:
     torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)  # two processes share two cores
 
 
-_LONGEST_FIRST = ("test_sketch_training.py", "test_server.py", "test_resume.py", "test_worker.py", "test_faults.py")
+_LONGEST_FIRST = (
+    *("test_faults.py", "test_worker.py", "test_server.py", "test_client.py", "test_sketch_words.py"),
+    *("test_sketch_evaluation.py", "test_sketch_training.py", "test_sketch_weights.py", "test_api_document.py"),
+    *("test_resume.py", "test_boards.py", "test_helios.py", "test_helios_memory.py", "test_bad_input.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first: two processes that share them end at about the same time then."""
+    """The longest files come first, those that wait for processes before those that compute: none is left at the end."""
     order = {name: place for place, name in enumerate(_LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_hunyuan_video import HunyuanVideoCausalConv3d
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d
 
+from engine.generation.shot_folder import ShotFolder
+from engine.inference.registry import Families
 from engine.inference.speed.convolution import convolve_by_onednn
+from engine.inference.speed.kernels import ONEDNN
 
 LAYERS = [
     lambda: torch.nn.Conv3d(4, 6, 3, padding=1),
@@ -50,3 +55,19 @@ def test_other_numbers_and_training_are_left_to_torch():
         assert network.double()(clip.double()).dtype is torch.float64
     network.float()(clip).sum().backward()
     assert network.weight.grad is not None
+
+
+def test_a_shot_goes_on_with_what_it_was_begun_with(make_shot, monkeypatch):
+    """A shot that 0.1.0 began says nothing of it: `tests/engine/test_stored.py`."""
+    chosen = []
+    open_family = Families.open
+
+    def opened(self, *given):
+        chosen.append(given[-1].convolution)
+        return open_family(self, *given)
+
+    monkeypatch.setattr(Families, "open", opened)
+    shot = make_shot(1, steps=2)
+    assert chosen == [ONEDNN]
+    assert ShotFolder(shot.folder).stored_request()[1]["convolution"] == ONEDNN
+    assert json.loads((shot.folder / "shot.json").read_text())["kernels"]["convolution"] == ONEDNN

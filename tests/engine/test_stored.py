@@ -16,8 +16,10 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
+from engine.generation import job
 from engine.generation.job import _digest, prepare, run
 from engine.inference.registry import spec_of
+from engine.inference.speed.kernels import TORCH_CHOICE
 from engine.media.boards import BoardPicture, open_board
 from engine.models.folder import ModelFolder, open_folder
 from engine.protocol import Finished, Section
@@ -84,7 +86,11 @@ def test_a_shots_folder_names_the_same_model_settings(
 
 
 def test_a_shot_that_0_1_0_had_begun_goes_on_to_the_bit(
-    jobs: dict[State, JobRecord], home: Path, model: ModelFolder, tmp_path: Path
+    jobs: dict[State, JobRecord],
+    home: Path,
+    model: ModelFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     record = jobs[State.PAUSED]
     folder, pictures = jobs_folder(home) / record.id, pictures_of(record, home)
@@ -94,7 +100,9 @@ def test_a_shot_that_0_1_0_had_begun_goes_on_to_the_bit(
     assert isinstance(events[-1], Finished)
     assert sum(isinstance(event, Section) for event in events) == 3
     assert (folder / first).read_bytes() == before, "what is made is not made again"
-    list(run(prepare(record.request, pictures, model, "cpu", tmp_path / "anew"), pictures, resume=False))
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "ONEDNN", TORCH_CHOICE)  # as 0.1.0 had it
+        list(run(prepare(record.request, pictures, model, "cpu", tmp_path / "anew"), pictures, resume=False))
     made, anew = pixels(folder), pixels(tmp_path / "anew")
     assert made.shape == anew.shape == (109, 64, 96, 3)
     was, now = load_file(folder / first)["latents"], load_file(tmp_path / "anew" / first)["latents"]

@@ -226,7 +226,7 @@ def test_the_store_can_be_read_while_a_worker_computes(shop):
     job = shop.add()
     shop.wait_for_event(job, "step")
     with sqlite3.connect(f"file:{shop.home / 'jobs.db'}?mode=ro", uri=True) as other:
-        assert other.execute("SELECT state FROM jobs").fetchone()[0] == "running"
+        assert other.execute("SELECT state FROM jobs WHERE id = ?", (job,)).fetchone()[0] == "running"
     shop.scheduler.cancel(job)
     shop.wait_for_event(job, "cancelled")
 

@@ -1,4 +1,4 @@
-"""What a transformer's blocks run on: the attention's backend, and whether they are compiled. One decision a job."""
+"""What networks run on: the attention's backend, whether blocks are compiled, what convolves. One decision a job."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from ...models.spec import Speed
 from ..memory.placement import Placement, Stay
 from .attention import NATIVE, AttentionWork, fastest
 
+ONEDNN = "onednn"
+TORCH_CHOICE = "torch"
+
 
 @dataclass(frozen=True)
 class Kernels:
@@ -17,6 +20,8 @@ class Kernels:
     attention: str = NATIVE
     """The name of a backend of diffusers' attention dispatcher."""
     compiled: bool = False
+    convolution: str = ONEDNN
+    """What a decoder's convolutions run on in a processor; `TORCH_CHOICE` where a shot was begun so."""
 
 
 AS_RELEASED = Kernels()
