@@ -20,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
@@ -29,6 +28,8 @@ UV = "uv==0.13.8"
 CHILD_ENVIRON = {**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 # On a machine whose cores are shared, waiting threads that spin slow everything down by an order of magnitude.
 CHILD_ENVIRON.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+TALKS = {"-s", "--pdb", "--trace", "--capture=no"}
+"""Arguments of pytest with which somebody watches or answers: then nothing runs beside it."""
 SLOWEST = "20"
 """How many of a tier's slowest tests are named."""
 TEST_ENVIRON = {
@@ -251,36 +252,43 @@ def uv_environ(environ: Mapping[str, str], configured: str) -> dict[str, str]:
     return {**environ, "UV_FIND_LINKS": ",".join(links)}
 
 
-def run(command: Sequence[str], environ: Mapping[str, str] = CHILD_ENVIRON, log: IO[bytes] | None = None) -> int:
-    """Run a program at the repository's root; returns its exit code, 127 without a start.
-
-    Its output goes into `log`; without one it is visible.
-    """
+def run(command: Sequence[str], environ: Mapping[str, str] = CHILD_ENVIRON) -> int:
+    """Run a program at the repository's root with its output visible; returns its exit code, 127 without a start."""
     try:
-        return subprocess.run(command, cwd=ROOT, env=environ, stdout=log, stderr=log).returncode
+        return subprocess.run(command, cwd=ROOT, env=environ).returncode
     except OSError as error:
         say(str(error))
         return 127
 
 
 def run_beside(commands: Sequence[Sequence[str]], environ: Mapping[str, str]) -> list[tuple[int, float]]:
-    """Run programs side by side, each as `run` does; returns exit codes and seconds.
+    """Run programs side by side; returns exit codes and seconds. What one waits for is the others' time to compute.
 
-    What the first says is visible at once, what the others say after it: one wait for processes to start then is the
-    other's time to compute.
+    What the first says is visible at once, and it may be talked to; what the others say comes after it.
     """
 
-    def timed(command: Sequence[str], log: IO[bytes] | None) -> tuple[int, float]:
-        started = time.monotonic()
-        return run(command, environ, log), time.monotonic() - started
+    def waited(process: subprocess.Popen[bytes]) -> tuple[int, float]:
+        return process.wait(), time.monotonic() - started
 
-    with ThreadPoolExecutor(len(commands)) as beside, ExitStack() as files:
-        logs = [None, *(files.enter_context(tempfile.TemporaryFile()) for _ in commands[1:])]
-        running = [beside.submit(timed, command, log) for command, log in zip(commands, logs)]
-        ended = []
-        for each, log in zip(running, logs):
-            ended.append(each.result())
-            if log is not None:
+    started = time.monotonic()
+    first, *others = commands
+    with ThreadPoolExecutor() as beside, ExitStack() as files:
+        logs = [files.enter_context(tempfile.TemporaryFile()) for _ in others]
+        processes = [
+            subprocess.Popen(each, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            for each, log in zip(others, logs)
+        ]
+        waiting = [beside.submit(waited, process) for process in processes]
+        try:
+            ended = [(run(first, environ), time.monotonic() - started)]
+            ended += [each.result() for each in waiting]
+        except BaseException:  # Ctrl-C: what was begun beside it ends with it
+            for process in processes:
+                process.terminate()
+            raise
+        finally:
+            for process, log in zip(processes, logs):
+                process.wait()
                 log.seek(0)
                 sys.stdout.flush()
                 shutil.copyfileobj(log, sys.stdout.buffer)
@@ -319,19 +327,41 @@ def test(tiers: Sequence[str], pytest_arguments: Sequence[str]) -> bool:
         raise SetupError(f"No tests of {', '.join(tiers)} here; is this a whole checkout?")
     results: dict[str, tuple[bool, float]] = {}
     for name in present:
-        environments = TIERS[name].environments
-        for environment in environments:
-            make_ready(environment)
-        arguments = ["-m", "pytest", *shared_out(TIERS[name]), *pytest_arguments]
-        ended = run_beside([[str(environment.python), *arguments] for environment in environments], TEST_ENVIRON)
-        for environment, (code, seconds) in zip(environments, ended):
-            # Arguments such as -k may leave a tier without tests; that is what was asked for.
-            passed = code == 0 or (code == NO_TESTS_COLLECTED and len(pytest_arguments) > 0)
+        for environment, passed, seconds in run_tier(TIERS[name], pytest_arguments):
             called = name if environment is ENGINE else f"{name} ({environment.folder.name})"
             results[called] = passed, seconds
     for name, (passed, seconds) in results.items():
         say(f"{name} tests {'passed' if passed else 'FAILED'} in {seconds:.0f} s")
     return all(passed for passed, _ in results.values())
+
+
+def run_tier(tier: Tier, pytest_arguments: Sequence[str]) -> Iterator[tuple[Environment, bool, float]]:
+    """Run a tier in each of its environments; yields for each whether its tests passed, and in how many seconds."""
+    ready = []
+    for environment in tier.environments:
+        if was_made_ready(environment):
+            ready.append(environment)
+        else:
+            yield environment, False, 0.0
+    arguments = ["-m", "pytest", *shared_out(tier), *pytest_arguments]
+    commands = [[str(environment.python), *arguments] for environment in ready]
+    alone = bool(TALKS & {*pytest_arguments})
+    ended: list[tuple[int, float]] = []
+    for group in [[each] for each in commands] if alone or not commands else [commands]:
+        ended += run_beside(group, TEST_ENVIRON)
+    for environment, (code, seconds) in zip(ready, ended):
+        # Arguments such as -k may leave a tier without tests; that is what was asked for.
+        yield environment, code == 0 or (code == NO_TESTS_COLLECTED and len(pytest_arguments) > 0), seconds
+
+
+def was_made_ready(environment: Environment) -> bool:
+    """Make an environment ready; one that cannot be made is said and costs only its own tests."""
+    try:
+        make_ready(environment)
+    except SetupError as error:
+        say(str(error))
+        return False
+    return True
 
 
 def shared_out(tier: Tier) -> list[str]:

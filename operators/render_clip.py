@@ -19,7 +19,7 @@ import numpy as np
 FILM = "shotpack_film"
 """The property of a scene that is a film; those that its strips show are none, whatever their markers."""
 _PICTURE = re.compile(r"clip-[0-9]{1,9}\.(jpg|png)")
-"""What `clip.py` calls the pictures. A film comes with a file that somebody sent: no other name becomes a path."""
+"""What `lead_clip.py` calls the pictures. A film comes with a file that somebody sent: no other name becomes a path."""
 _QUALITY = 96
 """Per cent; of JPEG."""
 

@@ -1,6 +1,6 @@
 """What the Sequencer shows of one strip: the strips that make its picture, how opaque it is, and what is missing of it.
 
-It only reads. `film.py` makes a scene of it, and panels ask for `trouble` at every drawing.
+It only reads. `strip_scene.py` makes a scene of it, and panels ask for `trouble` at every drawing.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class ShotTracker:
         self.source: Source | None = None
         self.fetcher = FrameFetcher()
         self.questions = BackgroundCalls()
-        """Apart from other background_calls: an upload takes its time, and what the engine knows is shown meanwhile."""
+        """Apart from other background calls: an upload takes its time, and what the engine knows is shown meanwhile."""
         self._by_job: dict[str, list[Shot]] = {}
         """Usually one each: a strip that names another shot's job keeps no event from that."""
         self._unanswered: set[str] = set()

@@ -53,6 +53,8 @@ def read(request: str) -> StoredRequest:
         rest = json.loads(request)
         boards = tuple((int(frame), name) for frame, name in rest.pop("boards"))
         clip = tuple(rest.pop("clip", ()))
+        if rest.get("conditions"):
+            raise ValueError("their pictures are not sent yet")
         json.dumps(rest, allow_nan=False, ensure_ascii=False).encode()  # what cannot be sent is no request
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as fault:
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it") from fault

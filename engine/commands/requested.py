@@ -1,7 +1,7 @@
 """What a command line asks of a shot: a request out of the options that are given, the rest as stored or by default.
 
 Of a shot that is gone on with, an option that is not given is what the shot was begun with, and one that is given must
-be the same: it is refused here, and what only the model can compare (`BY_MODEL`) in `framepack/job.py`.
+be the same: it is refused here, and what only the model can compare (`BY_MODEL`) in `generation/job.py`.
 """
 
 from __future__ import annotations

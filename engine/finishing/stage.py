@@ -57,7 +57,8 @@ class AsMade:
 class FinalRuns:
     """Final frames as they come, section by section in any order, gathered into runs that have their neighbours.
 
-    It holds what waits for a neighbour and what others still look at: some 2 n frames at each open border.
+    It holds what waits for a neighbour and what others still look at: some 2 n frames at each open border. A shot that
+    goes on after a kill begins with none: a stage with neighbours must be given those of the sections before once more.
     """
 
     def __init__(self, frames: int, neighbours: int) -> None:

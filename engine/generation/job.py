@@ -240,8 +240,7 @@ def _digest(spec: ModelSpec) -> str:
     """A digest of everything a `shotpack.json` may change about how a shot is made, as 0.1.0 made it."""
     described = dataclasses.asdict(spec) | {"title": "", "licence": ""}
     described = {_STORED_NAMES.get(name, name): value for name, value in described.items()}
-    if not described["conditions"]:  # there were none
-        del described["conditions"]
+    del described["conditions"]  # what a model can take is not how a shot is made: its request says what it took
     if (times := described.pop("first_section_steps")) in (1, 2):
         described["first_twice"] = times == 2
     else:

@@ -247,6 +247,12 @@ def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
     for condition in request.conditions:
         if condition.kind not in spec.conditions:
             raise condition_unsupported(condition.kind)
+        for held in condition.frames:
+            if not 1 <= held.frame <= request.frames:
+                allowed = f"1 to {request.frames}"
+                raise EngineError(
+                    Code.NUMBER_INVALID, name=f"a frame of the {condition.kind}", value=held.frame, allowed=allowed
+                )
     if spec.classifier_free and request.cfg > 1:
         allowed = "1, since this model's guidance is classifier-free already: set guidance instead"
         raise EngineError(Code.NUMBER_INVALID, name="cfg", value=request.cfg, allowed=allowed)

@@ -162,7 +162,7 @@ class Shot:
         yield self._published(planned, lambda: self._family.decode(latents))
 
     def _publish_decoded(self, *, wanted: bool) -> Iterator[Event]:
-        """Publish the section that was decoded aside, if there is one: once it is done, or where it is `wanted` now."""
+        """Publish the section that is decoded meanwhile, if any: once it is done, or where it is `wanted` now."""
         if self._decoding is None or not (wanted or self._decoding[1].done()):
             return
         planned, decoding = self._decoding
@@ -230,7 +230,8 @@ class Shot:
         made = resolved.sections[planned.section]
         began = time.monotonic()
         shape = family.spec.latent_shape(self._plan.grid.window, resolved.height, resolved.width)
-        # Drawn in any case: the noise of the sections that follow does not depend on this one's own seed.
+        # Drawn in any case, so that the next section's noise is the one that it has without this one's own seed; not so
+        # where a family draws more on its way (Helios between two resolutions).
         noise = torch.randn(shape, generator=generator, dtype=torch.float32)
         if made.seed is not None:
             own = torch.Generator("cpu").manual_seed(made.seed)
@@ -246,19 +247,20 @@ class Shot:
             number=planned.number,
             beside_board=self._plan.beside_board(planned),
             solver=resolved.solver,
-            steps=resolved.steps,
+            steps=made.steps,
             pins={latent - first: encodings.latents[resolved.board_images[latent]] for latent in planned.pins},
         )
         with memory_faults(family.device, "loading the transformer"):
             steps = family.denoise(denoising, noise, generator if made.seed is None else own)
-        of = family.spec.steps_of(planned.number, resolved.steps)
+        of = family.spec.steps_of(planned.number, made.steps)
+        later = sum(resolved.sections[other.section].steps for other in self._plan.made[planned.number + 1 :])
         latents = noise
         shown = 0.0
         for _ in range(of):
             with memory_faults(family.device, "sampling"), self.clock.measure("step"):
                 denoised = next(steps)
             latents = denoised.latents
-            steps_left = of - denoised.step + resolved.steps * (len(self._plan.made) - planned.number - 1)
+            steps_left = of - denoised.step + later
             left = self.clock.seconds_left(steps_left, len(self._plan.made) - planned.number)
             yield Step(planned.section, denoised.step, of, left)
             if self._watched and time.monotonic() - shown >= _PREVIEW_INTERVAL_S:

@@ -79,7 +79,7 @@ class NetworkFamily(ABC):
 
     def park(self) -> None:
         """Take all weights off the device, between two steps; they stay in main memory."""
-        self._decoding.submit(int).result()  # whatever is decoded aside is done then
+        self._decoding.submit(int).result()  # whatever is being decoded is done then
         self._networks.move(torch.device("cpu"))
 
     def unpark(self) -> None:

@@ -60,7 +60,7 @@ class ModelSpec:
     """Everything plan, sampling and output need to know of a model. Sizes are pixels unless they say latent."""
 
     family: str
-    """The family's name in `families.py`."""
+    """The family's name in `inference/registry.py`."""
     title: str
     licence: str
 

@@ -172,7 +172,7 @@ def create_app(service: Service) -> FastAPI:
     @app.patch("/v1/jobs/{job}", responses=_says(404, 409, 413, 422))
     def change_job(record: Known, change: Annotated[JobChange, Body()]) -> JobOut:
         """Rename a job, move it in the queue, or change how the sections not yet begun are made."""
-        if faults := _prompt_faults(change.prompts or (), record.request.frames):
+        if change.prompts and (faults := _prompt_faults(change.prompts, record.request.frames)):
             raise Refused(422, "bad_request", "The request cannot be done", faults)
         try:
             return _out(service.change(record, change))
@@ -291,6 +291,8 @@ def _picture_faults(job: NewJob, uploads: Uploads) -> list[Fault]:
     for number, condition in enumerate(job.conditions):
         for place, held in enumerate(condition.frames):
             where = f"body.conditions.{number}.frames.{place}"
+            if held.frame > job.frames:
+                faults.append(Fault(where=f"{where}.frame", what="the shot is shorter than that"))
             named += [(f"{where}.image", held.image)] + [(f"{where}.seen", seen) for seen in [held.seen] if seen]
     for where, image in named:
         if not uploads.claim(image):

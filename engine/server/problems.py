@@ -18,6 +18,16 @@ MEDIA_TYPE = "application/problem+json"
 _CODES = {404: "not_found", 405: "method_not_allowed", 409: "state_conflict", 413: "body_too_large", 422: "bad_request"}
 
 
+_WORDS = {
+    "unexpected_keyword_argument": "there is no such field",
+    "extra_forbidden": "there is no such field",
+    "tuple_type": "it must be a list",
+    "dataclass_type": "it must be an object",
+    "none_required": "it cannot be asked for over the wire",
+}
+"""pydantic's kinds of faults whose own words speak of Python."""
+
+
 class Refused(Exception):  # noqa: N818  what it says of a call, not a fault of ours
     """A call that cannot be done: its HTTP status, a stable code, and what to tell."""
 
@@ -36,7 +46,7 @@ def add_handlers(app: FastAPI) -> None:
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         faults = [
-            Fault(where=".".join(str(part) for part in fault["loc"]), what=str(fault["msg"]))
+            Fault(where=".".join(map(str, fault["loc"])), what=_WORDS.get(fault["type"], str(fault["msg"])))
             for fault in error.errors()
         ]
         return _response(Problem(title="The request is not valid", status=422, code="bad_request", faults=faults))

@@ -31,6 +31,9 @@ class NewJob(ShotRequest):
     """A shot to make. What is left out is as the model recommends."""
 
     name: Name = ""
+    # The command line's alone: only a worker could tell whether they fit.
+    schedule: None = None
+    window: None = None
 
     @property
     def request(self) -> ShotRequest:

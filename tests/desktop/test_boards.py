@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.desktop.window import BLENDER, EngineClient
+from tests.desktop.window import BLENDER, ShotpackWindow
 
 pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender with a window")
 
 
 def test_boards_show_what_is_seen_and_the_render_result_stays(tmp_path: Path) -> None:
-    client = EngineClient(tmp_path, Path(__file__).with_name("boards.py"))
+    window = ShotpackWindow(tmp_path, Path(__file__).with_name("boards.py"))
     try:
-        status = client.wait_for(lambda status: status)
+        status = window.wait_for(lambda status: status)
     finally:
-        client.close()
+        window.close()
     assert status["before"]["slots"] == [[255, 0, 0], None, [0, 255, 0]]
     assert status["after"] == status["before"]
     assert pixels(tmp_path / "panel.png") == [pytest.approx((124, 188, 231), abs=2), (0, 255, 0)]

@@ -58,22 +58,22 @@ def repository(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 def test_a_release_is_installed_and_updated_from_its_address(repository: tuple[Path, str], tmp_path: Path) -> None:
     served, address = repository
     newer, version = with_version(release(served), NEWER, tmp_path / "newer")
-    client = BlenderWindow(tmp_path, SCRIPT, address, tmp_path / "released")
+    window = BlenderWindow(tmp_path, SCRIPT, address, tmp_path / "released")
     try:
-        installed = client.wait_for(lambda status: status.get("stage") == "installed" and status)
+        installed = window.wait_for(lambda status: status.get("stage") == "installed" and status)
         release(served, "--source", newer)
         (tmp_path / "released").touch()
-        updated = client.wait_for(lambda status: status.get("stage") == "updated" and status)
+        updated = window.wait_for(lambda status: status.get("stage") == "updated" and status)
         time.sleep(1)
-        client.screenshot("6-updated.png")
+        window.screenshot("6-updated.png")
     finally:
-        client.close()
+        window.close()
     assert {"generate", "install_engine"} <= set(installed["operators"])
     assert (installed["version"], installed["running"], installed["panel"]) == (version, version, True)
     expected = installed | {"stage": "updated", "version": NEWER, "running": NEWER}
     assert (installed["preferences"], installed["kept"]) == (["cpu", 12], "a shot")
     assert updated == expected
     run_blender(
-        tmp_path, "-b", "--python-exit-code", "1", "--python", str(SCRIPT), "--", str(client.status_file), "", ""
+        tmp_path, "-b", "--python-exit-code", "1", "--python", str(SCRIPT), "--", str(window.status_file), "", ""
     )
-    assert json.loads(client.status_file.read_text(encoding="utf-8")) == expected | {"stage": "started again"}
+    assert json.loads(window.status_file.read_text(encoding="utf-8")) == expected | {"stage": "started again"}

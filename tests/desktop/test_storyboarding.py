@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.desktop.window import BLENDER, EngineClient
+from tests.desktop.window import BLENDER, ShotpackWindow
 
 pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender with a window")
 
 
 def test_a_drawn_panel_becomes_a_shot_above_it(tmp_path: Path) -> None:
-    client = EngineClient(tmp_path, Path(__file__).with_name("storyboarding.py"))
+    window = ShotpackWindow(tmp_path, Path(__file__).with_name("storyboarding.py"))
     try:
-        (shot,) = client.wait_for(lambda status: status.get("shots"))
+        (shot,) = window.wait_for(lambda status: status.get("shots"))
         assert (shot["scene"], shot["channel"], shot["span"]) == ("Edit", 2, [1, 49])
-        client.wait_for(lambda status: status["shots"][0]["roles"] == ["final"])
-        client.screenshot("5-storyboarding.png")
+        window.wait_for(lambda status: status["shots"][0]["roles"] == ["final"])
+        window.screenshot("5-storyboarding.png")
     finally:
-        client.close()
+        window.close()
     for picture in (Path(shot["folder"]) / "board.png", tmp_path / "viewport.png"):
         shows_the_drawing(picture)
 

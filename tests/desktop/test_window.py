@@ -8,37 +8,37 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.desktop.window import BLENDER, ROOT, EngineClient
+from tests.desktop.window import BLENDER, ROOT, ShotpackWindow
 
-BUTTON_BELOW_TOP = 265
+BUTTON_BELOW_TOP = 277
 """Pixels from the top of the sidebar to the middle of Generate, with one board strip and a prompt."""
 
 pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender with a window")
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
-    folder = tmp_path_factory.mktemp("client")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShotpackWindow]:
+    folder = tmp_path_factory.mktemp("window")
     shutil.copytree(ROOT / "samples" / "panels", folder / "panels")
     shutil.copy(ROOT / "samples" / "storyboard.blend", folder / "storyboard.blend")
-    opened = EngineClient(folder, ROOT / "samples" / "window.py", folder / "storyboard.blend")
+    opened = ShotpackWindow(folder, ROOT / "samples" / "window.py", folder / "storyboard.blend")
     yield opened
     opened.close()
 
 
-def test_a_shot_is_made_by_one_click(client: EngineClient) -> None:
-    status = client.wait_for(lambda status: status.get("category") == "Shotpack" and status)
+def test_a_shot_is_made_by_one_click(window: ShotpackWindow) -> None:
+    status = window.wait_for(lambda status: status.get("category") == "Shotpack" and status)
     time.sleep(1)
-    client.screenshot("1-panel.png")
+    window.screenshot("1-panel.png")
     x, y, width, height = status["sidebar"]
-    client.click(x + width / 2 - 20, y + height - BUTTON_BELOW_TOP)
-    (shot,) = client.wait_for(lambda status: status["shots"])
+    window.click(x + width / 2 - 20, y + height - BUTTON_BELOW_TOP)
+    (shot,) = window.wait_for(lambda status: status["shots"])
     assert (shot["channel"], shot["span"]) == (2, [1, 121])
-    client.screenshot("2-placed.png")
-    client.wait_for(lambda status: "section" in status["shots"][0]["roles"])
-    client.screenshot("3-filling.png")
-    client.wait_for(lambda status: status["shots"][0]["state"] == "finished")
-    (shot,) = client.status()["shots"]
+    window.screenshot("2-placed.png")
+    window.wait_for(lambda status: "section" in status["shots"][0]["roles"])
+    window.screenshot("3-filling.png")
+    window.wait_for(lambda status: status["shots"][0]["state"] == "finished")
+    (shot,) = window.status()["shots"]
     assert shot["roles"] == ["final"]
     time.sleep(1)
-    client.screenshot("4-finished.png")
+    window.screenshot("4-finished.png")

@@ -83,7 +83,7 @@ class BlenderWindow:
         self.log.close()
 
 
-class EngineClient(BlenderWindow):
+class ShotpackWindow(BlenderWindow):
     """A window with the extension from its zip, a real engine beside it and a model that is quick."""
 
     def __init__(self, folder: Path, script: Path, *arguments: object) -> None:

@@ -45,7 +45,7 @@ _LONGEST_FIRST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first, those that wait for processes before those that compute: none is left at the end."""
+    """The longest files come first, those that wait for processes before those that compute."""
     order = {name: place for place, name in enumerate(_LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from engine.generation import job
 from engine.generation.resolve import ResolvedRequest
 from engine.generation.shot_folder import ShotFolder
+from engine.protocol import Step
 from tests.engine.conftest import MadeShot, MakeShot
 
 OWN = 1
@@ -51,6 +52,22 @@ def test_a_section_with_a_seed_of_its_own(make_shot: MakeShot, monkeypatch: pyte
     assert made == [None, 5, None]
     assert [section.get("seed") for section in record(one.folder)] == [None, 5, None]
     assert all("seed" not in section for section in record(plain.folder)), "stored as by 0.1.0 where there is none"
+
+
+def test_a_section_with_steps_of_its_own(make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve = job.resolve
+
+    def fewer(*given: Any) -> ResolvedRequest:
+        resolved = resolve(*given)
+        sections = list(resolved.sections)
+        sections[OWN] = replace(sections[OWN], steps=1)
+        return replace(resolved, sections=tuple(sections))
+
+    monkeypatch.setattr(job, "resolve", fewer)
+    shot = make_shot(73, order="forward", steps=2)
+    steps = [(event.section, event.step, event.of) for event in shot.events if isinstance(event, Step)]
+    assert steps == [(0, 1, 2), (0, 2, 2), (1, 1, 1)]
+    assert [section["steps"] for section in record(shot.folder)] == [2, 1]
 
 
 def record(folder: Path) -> list[dict[str, Any]]:

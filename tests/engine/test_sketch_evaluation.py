@@ -1,4 +1,4 @@
-"""`training eval` measured by what is known: shots that are the truth itself, and shots in which nothing moves."""
+"""`python -m training eval` measured by what is known: shots that are the truth itself, and shots that stand still."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 
 @dataclass
 class Job:
-    """Stands for `framepack/job.py`, and keeps what it is asked to make."""
+    """Stands for `generation/job.py`, and keeps what it is asked to make."""
 
     asked: list[ShotRequest] = field(default_factory=list)
     pictures: list[dict[str, Any]] = field(default_factory=list)
@@ -186,7 +186,7 @@ def test_a_servers_job_that_names_no_model_goes_on(begun: Begun, job: Job, say: 
 
 
 def test_what_a_model_rounds_is_compared_with_the_model(begun: Begun, job: Job, say: Say) -> None:
-    """By the comparison in `framepack/job.py`, which takes it as given."""
+    """By the comparison in `generation/job.py`, which takes it as given."""
     say("generate", "--out", begun.out, "--resume", "--steps", 2)
     assert job.asked.pop().steps == 2
 

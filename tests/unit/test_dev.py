@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -328,10 +328,8 @@ class Tiers:
             (root / folder / "test_it.py").touch()
         (root / "tests/gpu").mkdir()
 
-    def run(self, command: Sequence[str], environ: object = None, log: IO[bytes] | None = None) -> int:
+    def run(self, command: Sequence[str], environ: object = None) -> int:
         self.ran.append(command[3])
-        if log is not None:
-            log.write(f"said by {command[0]}\n".encode())
         return self.codes[command[3]]
 
 
@@ -354,26 +352,64 @@ def test_tier_that_fails_stops_none_and_fails_the_run(tiers: Tiers, capsys: pyte
     assert "engine tests passed" in said[1]
 
 
-def test_a_tiers_environments_run_side_by_side_and_each_is_judged(
-    tiers: Tiers, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+MEETING = """
+import pathlib, sys, time
+mine, other = map(pathlib.Path, sys.argv[1:3])
+mine.touch()
+while not other.exists():
+    time.sleep(0.01)
+print("said by", mine.name)
+sys.exit(int(sys.argv[3]))
+"""
+
+
+def test_programs_run_side_by_side_and_each_is_judged(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    commands = [[sys.executable, "-c", MEETING, *map(str, (one, two)), "0"]]
+    commands += [[sys.executable, "-c", MEETING, *map(str, (two, one)), "3"]]
+    assert [code for code, _ in dev.run_beside(commands, os.environ)] == [0, 3]
+    assert capfd.readouterr().out.split() == ["said", "by", "one", "said", "by", "two"]
+
+
+def test_what_was_begun_beside_an_interrupted_program_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begun = tmp_path / "begun"
+    beside = (
+        "import pathlib, sys, time; print('so far', flush=True); pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
+    )
+
+    def interrupted(*_: object) -> int:
+        while not begun.exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(dev, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        dev.run_beside([["it"], [sys.executable, "-c", beside, str(begun)]], os.environ)
+    assert "so far" in capfd.readouterr().out
+
+
+def test_an_environment_that_cannot_be_made_costs_its_own_tests_only(
+    tiers: Tiers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tiers.root / "tests/host").mkdir()
     (tiers.root / "tests/host/test_it.py").touch()
-    both = threading.Barrier(2, timeout=30)
+    tiers.codes["tests/host"] = 0
     older, newer = dev.TIERS["host"].environments
 
-    def run(command: Sequence[str], environ: object, log: IO[bytes] | None) -> int:
-        both.wait()
-        if log is not None:
-            log.write(b"said by the second\n")
-        return int(command[0] == str(newer.python))
+    def make_ready(environment: dev.Environment) -> None:
+        if environment is newer:
+            raise dev.SetupError("There is none for this machine.")
 
-    monkeypatch.setattr(dev, "run", run)
-    assert not dev.test(["host"], [])
-    shown = capfdbinary.readouterr()
-    assert b"said by the second" in shown.out
-    assert f"host ({older.folder.name}) tests passed" in shown.err.decode()
-    assert f"host ({newer.folder.name}) tests FAILED" in shown.err.decode()
+    monkeypatch.setattr(dev, "make_ready", make_ready)
+    assert not dev.test(["host", "engine"], [])
+    assert tiers.ran == ["tests/host", "tests/engine"]
+    said = capsys.readouterr().err
+    assert "There is none for this machine." in said
+    assert f"host ({older.folder.name}) tests passed" in said
+    assert f"host ({newer.folder.name}) tests FAILED" in said
+    assert "engine tests passed" in said
 
 
 def test_tier_without_tests_is_skipped(tiers: Tiers) -> None:

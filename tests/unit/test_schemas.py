@@ -94,6 +94,8 @@ def fits(name: str, value: object) -> bool:
         ({"loras": [{"name": ""}]}, "loras.0.name"),
         ({"prompt": "x" * 4001}, "prompt"),
         ({"more": 1}, "more"),
+        ({"schedule": "f1k1_x_g9"}, "schedule"),
+        ({"window": 9}, "window"),
         ({"conditions": [GUIDE | {"kind": "dream"}]}, "conditions.0.kind"),
         ({"conditions": [GUIDE | {"frames": []}]}, "conditions.0.frames"),
         ({"conditions": [GUIDE | {"strength": 1.5}]}, "conditions.0.strength"),

@@ -178,12 +178,13 @@ def test_what_nobody_can_miss_goes_by_itself_and_what_is_left_is_told(tmp_path):
 def test_a_condition_is_refused_before_it_is_queued(service):
     for name in ("a", "d"):
         service.uploads._folder.joinpath(name * 64).touch()
-    guide = {"kind": "guide", "frames": [{"frame": 5.5, "image": "d" * 64}, {"frame": 9, "image": "e" * 64}]}
+    guide = {"kind": "guide", "frames": [{"frame": 5.5, "image": "d" * 64}, {"frame": 38, "image": "e" * 64}]}
     shot = {"model": "sketch", "frames": 37, "boards": [{"frame": 1, "image": "a" * 64}], "conditions": [guide]}
     with TestClient(create_app(service)) as client:
         answer = client.post("/v1/jobs", json=shot)
         assert answer.status_code == 422
         assert {fault["where"]: fault["what"] for fault in answer.json()["faults"]} == {
+            "body.conditions.0.frames.1.frame": "the shot is shorter than that",
             "body.conditions.0.frames.1.image": "send the picture to /v1/images first",
             "body.conditions.0": "This model cannot be led by a guide; leave it out, or use a model that can.",
         }

@@ -149,7 +149,7 @@ def test_what_is_said_while_it_works_again_after_a_pause(bench: Bench) -> None:
     assert (activity.doing, activity.stage) == ("idle", "resting")
 
 
-@pytest.mark.parametrize("request_json", ['{"frames": "many"}', "{}"])
+@pytest.mark.parametrize("request_json", ['{"frames": "many"}', "{}", "{", "[" * 100_000])
 def test_a_job_that_cannot_be_read_any_more_fails_and_the_worker_goes_on(bench: Bench, request_json: str) -> None:
     bench.worker._make(Make(B, request_json))
     (failed,) = bench.reports

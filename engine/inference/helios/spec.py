@@ -17,7 +17,7 @@ from ...models.spec import ModelSpec, Preview
 
 DISTILLED = "distilled"
 CFG_ZERO_STAR = "cfg-zero-star"
-"""Traits: which of the pipeline's own switches the weights were made for."""
+"""Variants: which of the pipeline's own switches the weights were made for."""
 
 # The latent-to-RGB map that is in use for Wan 2.1's latents, one row a channel.
 _PREVIEW = Preview(

@@ -206,7 +206,7 @@ class Placed:
 def place(demand: Demand, room: Room, *, retry: int = 0, int8_weights: bool = False) -> Placed:
     """The roomiest placement that fits; else the leanest there is, with `fits` False.
 
-    Where a graphics card has room to spare beside it, sections are decoded aside.
+    Where a graphics card has room to spare beside it, sections are decoded meanwhile.
 
     With `int8_weights` a graphics card without room for the transformer as it is may hold its weights in 8 bits.
 
@@ -239,9 +239,8 @@ def _ladder(demand: Demand, room: Room, int8_weights: bool) -> Iterator[Placemen
             for tile in tiles[:2]:
                 yield from _with_encoders(Placement(tile=tile, int8_weights=True), room)
         on_disk = demand.transformer.weights > room.ram
-        int8_weights = (
-            int8_weights and demand.transformer.in_eight_bits().weights <= room.ram
-        )  # made in memory, on no disk
+        # Made in memory, on no disk.
+        int8_weights = int8_weights and demand.transformer.in_eight_bits().weights <= room.ram
         streamed = Placement(transformer=Stay.STREAMED, on_disk=on_disk and not int8_weights, int8_weights=int8_weights)
         for tile in tiles[:2]:
             yield from _with_encoders(replace(streamed, tile=tile), room)

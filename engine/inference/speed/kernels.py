@@ -25,7 +25,7 @@ class Kernels:
 
 
 AS_RELEASED = Kernels()
-"""What the models were released with and parity is measured with."""
+"""Attention and blocks as the models were released and parity is measured; pictures to rounding (`convolution.py`)."""
 
 
 def choose_kernels(work: AttentionWork, speed: Speed, placement: Placement) -> Kernels:

@@ -61,7 +61,7 @@ class LocalPool:
 
 @dataclass
 class WorkerProcess:
-    """One worker process, started again whenever it dies, and ended where it hangs (`watch.py`), until `stop`.
+    """One worker process, started again whenever it dies, and ended where it hangs (`progress_watch.py`), until `stop`.
 
     `clock` counts seconds, `measure` tells what a process has done, and `rest` waits so many seconds, or until `stop`:
     then it returns True.

@@ -55,6 +55,6 @@ def watch_pipe(pipe: IO[str], ended: Callable[[], None]) -> threading.Thread:
             pass
         ended()
 
-    thread = threading.Thread(target=wait, name="lifeline", daemon=True)
+    thread = threading.Thread(target=wait, name="parent process", daemon=True)
     thread.start()
     return thread

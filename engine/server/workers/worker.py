@@ -289,7 +289,10 @@ class Worker:
 
 def _opened(request: str) -> ShotRequest:
     """The request in an order. Raises EngineError `bad_request` where only another release can read it."""
-    return from_json(ShotRequest, json.loads(request))
+    try:
+        return from_json(ShotRequest, json.loads(request))
+    except (ValueError, RecursionError) as fault:
+        raise EngineError(Code.BAD_REQUEST, detail="what is stored of it makes no sense") from fault
 
 
 @contextmanager

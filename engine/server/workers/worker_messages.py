@@ -16,7 +16,7 @@ from ...serialization import from_json, to_json
 
 
 class Stage(StrEnum):
-    """What kind of work a worker is at: how long it may take differs (`watch.py`)."""
+    """What kind of work a worker is at: how long it may take differs (`progress_watch.py`)."""
 
     STARTING = "starting"
     CHECKING = "checking"
