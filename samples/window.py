@@ -71,7 +71,7 @@ def tell() -> float:
 
 def told(meta: bpy.types.Strip) -> dict[str, object]:
     runtime, timeline = part("runtime"), part("timeline")
-    shown = part("strips").span(meta)
+    shown = part("sequencer").span(meta)
     shot = runtime.shot_of(meta.shotpack.shot)
     job = runtime.client.job(shot) if shot else None
     problem = (part("problems").of_shot(shot, job) if shot else None) or part("problems").of_engine()
