@@ -95,8 +95,9 @@ def check_listing(folder: Path, package: Path) -> None:
 def make(program: ExtensionProgram, source: Path, out: Path, *, as_it_lies: bool = False) -> Path:
     """Make the release of the extension in `source` and put it into `out`; returns where the zip lies.
 
-    It is made aside, then moved: whoever reads the folder meanwhile, as a server may, finds a whole release, the old
-    one or the new one. Raises ReleaseError, with `out` as it was, and OSError where the disk refuses.
+    It is made aside, then moved, the listing last: whoever reads the folder meanwhile, as a server may, finds a whole
+    release, the old one or the new one, unless the same version is released again. Raises ReleaseError, with `out` as
+    it was, and OSError where the disk refuses.
     """
     there = out.exists()
     out.mkdir(parents=True, exist_ok=True)

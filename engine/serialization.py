@@ -24,18 +24,18 @@ def to_json(message: Any) -> dict[str, Any]:
     return {"event": name, **data} if name else data
 
 
-def written(message: Any) -> str:
+def to_json_text(message: Any) -> str:
     """A message as JSON text, which nobody has to open on its way."""
     return json.dumps(to_json(message))
 
 
-def said(message: Any) -> dict[str, Any]:
+def without_defaults(message: Any) -> dict[str, Any]:
     """A message as JSON-ready data without the fields that are as they are by default, in what it holds as well.
 
     A release that knows fewer fields understands it as long as none of the others is used.
     """
     fields = {f.name: (f.default, getattr(message, f.name)) for f in dataclasses.fields(message)}
-    return {name: _said(value) for name, (default, value) in fields.items() if value != default}
+    return {name: _without_defaults(value) for name, (default, value) in fields.items() if value != default}
 
 
 def from_json(kind: type[T], data: object, where: str = "") -> T:
@@ -53,10 +53,10 @@ def from_json(kind: type[T], data: object, where: str = "") -> T:
     return kind(**values)
 
 
-def _said(value: Any) -> Any:
+def _without_defaults(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return [_said(item) for item in value]
-    return said(value) if dataclasses.is_dataclass(value) else value
+        return [_without_defaults(item) for item in value]
+    return without_defaults(value) if dataclasses.is_dataclass(value) else value
 
 
 def _plain(value: Any) -> Any:

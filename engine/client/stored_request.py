@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import ShotRequest
-from ..serialization import said, to_json
+from ..serialization import to_json, without_defaults
 from .board_files import is_picture
 
 _SAME = ("frames", "seed", "fps")
@@ -38,8 +38,12 @@ class StoredRequest:
 
 def write(request: ShotRequest, name: str) -> str:
     """A request as a .blend keeps it: `name` is the shot's, and pictures are named by their files beside each other."""
-    asked = {"name": name, **said(request), "boards": [(board.frame, board.image) for board in request.boards]}
-    if request.loras:
+    asked = {
+        "name": name,
+        **without_defaults(request),
+        "boards": [(board.frame, board.image) for board in request.boards],
+    }
+    if request.loras:  # 0.1.0 keeps their weights in any case
         asked["loras"] = [to_json(lora) for lora in request.loras]
     return json.dumps(asked)
 

@@ -98,6 +98,6 @@ class FinalRuns:
 
     def _forget(self) -> None:
         """Let go of the frames that nobody will look at any more."""
-        for frame in [frame for frame in self._given if frame in self._held]:
+        for frame in [frame for frame in self._held if frame in self._given]:
             if all(other in self._given for other in self._around(frame, frame)):
                 del self._held[frame]

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..serialization import said, to_json
+from ..serialization import to_json, without_defaults
 from .resolve import ResolvedRequest
 from .shot_folder import ShotFolder
 from .time_left import Clock
@@ -33,7 +33,7 @@ def shot_record(
     sections = [
         {**to_json(section), "latents": f"checkpoint/latents-{planned.number:04d}.safetensors"}
         | {"decoded_latents": len(planned.decode.latents), "seconds": seconds}
-        | said(made)
+        | without_defaults(made)
         for section, planned in zip(resolved.section_plans(), plan.made, strict=True)
         for made, seconds in (folder.facts(planned.number),)
     ]

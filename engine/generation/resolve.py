@@ -56,7 +56,6 @@ class ResolvedRequest:
     height: int
     steps: int
     solver: Solver
-    guidance: float
     fps: float
     conform: Conform
     plan: ShotPlan
@@ -158,7 +157,6 @@ def resolve(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]
         height=height,
         steps=steps,
         solver=solver,
-        guidance=guidance,
         fps=fps,
         conform=conform,
         plan=plan,

@@ -232,10 +232,10 @@ class Shot:
         shape = family.spec.latent_shape(self._plan.grid.window, resolved.height, resolved.width)
         # Drawn in any case, so that the next section's noise is the one that it has without this one's own seed; not so
         # where a family draws more on its way (Helios between two resolutions).
-        noise = torch.randn(shape, generator=generator, dtype=torch.float32)
+        noise, drawing = torch.randn(shape, generator=generator, dtype=torch.float32), generator
         if made.seed is not None:
-            own = torch.Generator("cpu").manual_seed(made.seed)
-            noise = torch.randn(shape, generator=own, dtype=torch.float32)
+            drawing = torch.Generator("cpu").manual_seed(made.seed)
+            noise = torch.randn(shape, generator=drawing, dtype=torch.float32)
         first = self._plan.own_latents(planned).start
         denoising = Denoising(
             context=history.context(planned),
@@ -251,7 +251,7 @@ class Shot:
             pins={latent - first: encodings.latents[resolved.board_images[latent]] for latent in planned.pins},
         )
         with memory_faults(family.device, "loading the transformer"):
-            steps = family.denoise(denoising, noise, generator if made.seed is None else own)
+            steps = family.denoise(denoising, noise, drawing)
         of = family.spec.steps_of(planned.number, made.steps)
         later = sum(resolved.sections[other.section].steps for other in self._plan.made[planned.number + 1 :])
         latents = noise

@@ -30,7 +30,7 @@ import safetensors
 from ..errors import Code, EngineError
 from ..media.files import disk_faults, make_folder, sweep_parts, whole_file, write_whole
 from ..protocol import ShotRequest
-from ..serialization import from_json, said, to_json
+from ..serialization import from_json, to_json, without_defaults
 from .resolve import SectionSettings
 
 if TYPE_CHECKING:  # whether a folder is taken is asked before torch is there, which takes seconds
@@ -162,7 +162,7 @@ class ShotFolder:
     def commit_latents(self, number: int, sampled: SampledSection) -> None:
         """Commit a sampled section; from now on it is never sampled again."""
         tensors = {"latents": sampled.latents, "generator": sampled.generator_state}
-        facts = {"seconds": f"{sampled.seconds:.3f}", "made": json.dumps(said(sampled.made))}
+        facts = {"seconds": f"{sampled.seconds:.3f}", "made": json.dumps(without_defaults(sampled.made))}
         _save(self._latents(number), tensors, facts)
 
     def load_latents(self, number: int) -> SampledSection:

@@ -58,7 +58,9 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
         given.setdefault("trained_orders", (facts.order,))
     if family == HELIOS_MID.family and "is_cfg_zero_star" not in folder.flags:
         given["variant"] = ()
-    return replace(_SPECS[family], title=facts.title or folder.name, starts=folder.starts, **given)
+    return replace(
+        _SPECS[family], title=facts.title or folder.name, starts=folder.starts, conditions=folder.conditions, **given
+    )
 
 
 class Families:

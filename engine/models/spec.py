@@ -116,7 +116,7 @@ class ModelSpec:
     uses_image_encoder: bool = True
     """Whether an image encoder looks at the boards."""
     conditions: tuple[str, ...] = ()
-    """Kinds of conditions (`protocol.Condition`) that a shot may be made by, besides boards and prompts."""
+    """Kinds of conditions (`protocol.Condition`) that a shot may be made by besides boards and prompts."""
     classifier_free: bool = False
     """`guidance` is classifier-free: away from the negative prompt, at twice the time where it is above 1. Else it is
     distilled into the weights, and `cfg` stands beside it."""

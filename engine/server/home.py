@@ -23,8 +23,13 @@ def logs_folder(home: Path) -> Path:
     return home / "logs"
 
 
+def is_picture_name(name: str) -> bool:
+    """Whether a name is a SHA-256 in hex, under which pictures are kept."""
+    return re.fullmatch("[0-9a-f]{64}", name) is not None
+
+
 def picture_file(home: Path, sha256: str) -> Path:
     """The file of a picture that was sent in. Raises EngineError `bad_request` for what is no SHA-256 in hex."""
-    if re.fullmatch("[0-9a-f]{64}", sha256) is None:
+    if not is_picture_name(sha256):
         raise EngineError(Code.BAD_REQUEST, detail=f"{sha256!r} is no picture's SHA-256")
     return images_folder(home) / sha256

@@ -14,12 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked
 
 from ..limits import Limits
-from ..protocol import Guidance, Name, Prompts, ShotRequest, Steps, Text
-from ..serialization import said
+from ..protocol import Guidance, Name, Prompts, Sha256, ShotRequest, Steps, Text
+from ..serialization import without_defaults
 from .storage.states import State
 
 _WHOLE = ConfigDict(extra="forbid")
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class _Strict(BaseModel):
@@ -42,7 +41,7 @@ class NewJob(ShotRequest):
 
     def digest(self) -> str:
         """SHA-256 of all that is asked for; fields that a later engine adds do not change it."""
-        return hashlib.sha256(json.dumps(said(self), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(without_defaults(self), sort_keys=True).encode()).hexdigest()
 
 
 @checked(frozen=True, config=_WHOLE)

@@ -15,7 +15,7 @@ from ..models.catalog import find_model, installed
 from ..models.lora_files import installed_loras
 from ..models.spec import condition_unsupported
 from ..protocol import Start
-from ..serialization import written
+from ..serialization import to_json_text
 from .broker import Broker
 from .home import images_folder, jobs_folder, logs_folder
 from .jobs.job_folders import JobFolders
@@ -124,7 +124,7 @@ class Service:
 
     def submit(self, job: NewJob, key: str | None) -> tuple[JobRecord, bool]:
         """Queue a shot; returns its job and whether that is new. Raises KeyTakenError."""
-        return self.scheduler.submit(written(job.request), job.name, key, job.digest())
+        return self.scheduler.submit(to_json_text(job.request), job.name, key, job.digest())
 
     def change(self, record: JobRecord, change: JobChange) -> JobRecord:
         """Rename, move in the queue, or ask for something else: all of it or, with StoreError, nothing.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Collection
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 
 from ..media.files import make_folder, write_whole
+from .home import is_picture_name
 from .schemas import ImageOut
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Uploads:
 
     def has(self, sha256: str) -> bool:
         """Whether that picture is here."""
-        return re.fullmatch("[0-9a-f]{64}", sha256) is not None and (self._folder / sha256).is_file()
+        return is_picture_name(sha256) and (self._folder / sha256).is_file()
 
     def claim(self, sha256: str) -> bool:
         """Whether that picture is here; it counts as just sent in then, and `sweep` leaves it to whoever asked."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from engine.client.engine_client import EngineClient, EngineLocation
 from engine.client.shot import Shot
 from engine.protocol import Finished, Progress, Queued, Section, SectionPlan, ShotRequest, Started
-from engine.serialization import written
+from engine.serialization import to_json_text
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore
 from tests.bench.table import Row
@@ -60,7 +60,7 @@ def _fill(home: Path) -> str:
     plan = tuple(SectionPlan(number, first, last, "w5") for number, (first, last) in enumerate(borders))
     names = [f"frames/{frame:04d}.png" for frame in range(1, FRAMES + 1)]
     for number in range(SHOTS):
-        job = store.add(written(request), f"shot {number}").id
+        job = store.add(to_json_text(request), f"shot {number}").id
         store.append(job, Queued(1))
         store.append(job, Started("forward", plan, FRAMES, 64, 64, 30.0, 25, 0), state=State.RUNNING)
         for index, (first, last) in enumerate(borders):

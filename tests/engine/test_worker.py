@@ -24,7 +24,7 @@ from engine.media.boards import open_board
 from engine.media.files import make_folder
 from engine.models.folder import open_folder
 from engine.protocol import Board, Event, Finished, Progress, ShotRequest
-from engine.serialization import written
+from engine.serialization import to_json_text
 from engine.server.home import jobs_folder, picture_file
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
@@ -79,7 +79,7 @@ class Shop:
         self.live.append((job, event["event"]))
 
     def add(self, request: ShotRequest = REQUEST) -> str:
-        job = self.store.add(written(request), "").id
+        job = self.store.add(to_json_text(request), "").id
         self.scheduler.submitted(job)
         return job
 
@@ -235,7 +235,7 @@ def test_the_next_jobs_order_is_not_read_by_the_one_that_ends(tmp_path: Path, mo
     """The scheduler hands out the next job the moment it hears of the end, perhaps before the worker is through."""
     reports, lines = os.pipe()
     worker = Worker("cpu", lines, tmp_path)
-    following = Make("b" * 16, written(REQUEST))
+    following = Make("b" * 16, to_json_text(REQUEST))
 
     def shot(_order: Make) -> Iterator[Event]:
         yield Progress("encoding the prompt")
@@ -243,7 +243,7 @@ def test_the_next_jobs_order_is_not_read_by_the_one_that_ends(tmp_path: Path, mo
         yield Finished(109, 1.0, None)
 
     monkeypatch.setattr(worker, "_shot", shot)
-    worker._make(Make("a" * 16, written(REQUEST)))
+    worker._make(Make("a" * 16, to_json_text(REQUEST)))
     os.close(lines)
     os.close(reports)
     assert worker._orders.get_nowait() is following
@@ -282,7 +282,7 @@ class Bench:
         patch.setattr(self.worker, "_say", self._said)
 
     def make(self, job: str = A) -> Make:
-        return Make(job, written(SMALL))
+        return Make(job, to_json_text(SMALL))
 
     def folder(self, job: str) -> Path:
         return jobs_folder(self.home) / job

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.protocol import Board, Finished, ShotRequest, Step
-from engine.serialization import to_json, written
+from engine.serialization import to_json, to_json_text
 from engine.server import sse
 from engine.server.service import Service
 from engine.server.sse import COMMENT_SECONDS, stream
@@ -57,7 +57,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def add(service: Service) -> str:
-    record, _ = service.scheduler.submit(written(REQUEST), "")
+    record, _ = service.scheduler.submit(to_json_text(REQUEST), "")
     return record.id
 
 

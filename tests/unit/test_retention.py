@@ -16,7 +16,7 @@ from PIL import Image
 
 from engine.__main__ import main
 from engine.protocol import Board, Cancelled, Failed, Finished, Section, ShotRequest
-from engine.serialization import to_json, written
+from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
 from engine.server.jobs.job_folders import DOOMED
 from engine.server.jobs.retention import DAMAGED_SECONDS, ORPHAN_SECONDS, YOUNG_SECONDS, Retention, Rule, limit_log
@@ -61,7 +61,7 @@ class Home:
 
     def shot(self, end: Finished | Failed | Cancelled | None, request: ShotRequest = REQUEST) -> str:
         """A job with all that its folder may hold, ended so; None: it runs."""
-        job = self.service.store.add(written(request), "shot").id
+        job = self.service.store.add(to_json_text(request), "shot").id
         self.service.scheduler.submitted(job)
         for name, data in (
             ("frames/0001.png", FRAME),

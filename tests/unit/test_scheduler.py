@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from engine.protocol import Board, Failed, Finished, Progress, Section, SectionPlan, ShotRequest, Started, Step
-from engine.serialization import to_json, written
+from engine.serialization import to_json, to_json_text
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore, StoredEvent, StoreError
@@ -44,7 +42,7 @@ class Shop:
         self.stored += 1
 
     def add(self) -> str:
-        job = self.store.add(written(REQUEST), "").id
+        job = self.store.add(to_json_text(REQUEST), "").id
         self.scheduler.submitted(job)
         return job
 
@@ -71,7 +69,7 @@ def test_jobs_are_handed_out_in_turn(shop):
     assert [order.job for _, order in shop.pool.orders] == [one]
     order = shop.pool.orders[0][1]
     assert isinstance(order, Make)
-    assert order.request == shop.store.job(one).request_json == json.dumps(to_json(REQUEST))
+    assert order.request == shop.store.job(one).request_json == to_json_text(REQUEST)
     assert (shop.state(one), shop.state(two)) == (State.RUNNING, State.QUEUED)
     shop.tell("cpu", one, Step(0, 1, 1, None), Finished(37, 1.0, None))
     assert shop.state(one) is State.FINISHED
@@ -261,7 +259,7 @@ def test_what_a_continued_job_needs_is_there_after_a_kill_in_between(tmp_path):
     (tmp_path / "jobs" / job).mkdir(parents=True)
     (tmp_path / "jobs" / job / "made").touch()
     shop.tell("cpu", job, Failed("internal"))
-    again = shop.store.add(written(REQUEST), "", continues=job)  # and here the engine was killed
+    again = shop.store.add(to_json_text(REQUEST), "", continues=job)  # and here the engine was killed
     shop.store.close()
     restarted = Shop(tmp_path, "cpu")
     restarted.pool.listener.heard("cpu", Ready("cpu", "cpu", 1))

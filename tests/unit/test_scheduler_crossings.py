@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine.protocol import Failed, Finished
-from engine.serialization import to_json, written
+from engine.serialization import to_json, to_json_text
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import StoreError
@@ -147,7 +147,7 @@ def test_a_copy_for_which_there_is_no_room_fails_its_job_once_that_can_be_stored
     store, pool = FillingStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
     scheduler = Scheduler(store, pool, tmp_path, lambda _event: None)
     scheduler.start()
-    job = store.add(written(REQUEST), "").id
+    job = store.add(to_json_text(REQUEST), "").id
     scheduler.submitted(job)
     (tmp_path / "jobs" / job).mkdir(parents=True)
     (tmp_path / "jobs" / job / "made").touch()
@@ -176,11 +176,11 @@ def test_a_shot_that_cannot_be_told_of_is_not_taken_in(tmp_path):
     scheduler.start()
     store.full_from = 1  # the job could be stored, and its first event could not
     try:
-        scheduler.submit(written(REQUEST), "", "key", "body")
+        scheduler.submit(to_json_text(REQUEST), "", "key", "body")
     except sqlite3.OperationalError:
         assert store.jobs() == []
     store.full_from = None
-    record, _ = scheduler.submit(written(REQUEST), "", "key", "body")
+    record, _ = scheduler.submit(to_json_text(REQUEST), "", "key", "body")
     pool.listener.heard("cpu", Beat("idle", 0))  # all that happens where the only worker is idle
     assert store.job(record.id).state is State.RUNNING
     assert [each.event["event"] for each in store.events(job=record.id)] == ["queued"]

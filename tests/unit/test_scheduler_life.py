@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from engine.protocol import Board, ShotRequest
-from engine.serialization import written
+from engine.serialization import to_json_text
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import StoreError
@@ -74,7 +74,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def add(self) -> None:
-        job = self.store.add(written(REQUEST), "").id
+        job = self.store.add(to_json_text(REQUEST), "").id
         folder = self.home / "jobs" / job
         folder.mkdir()
         (folder / "made").touch()
@@ -197,7 +197,7 @@ class WholeLife(Life):
     def send(self, key: str) -> None:
         before = {record.id for record in self.store.jobs()}
         try:
-            record, new = self.scheduler.submit(written(REQUEST), "", key, "body")
+            record, new = self.scheduler.submit(to_json_text(REQUEST), "", key, "body")
         except sqlite3.Error:
             assert {record.id for record in self.store.jobs()} == before
             return

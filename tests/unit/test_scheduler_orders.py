@@ -7,7 +7,7 @@ import json
 import pytest
 
 from engine.protocol import Cancelled, Finished, Progress, Step
-from engine.serialization import to_json, written
+from engine.serialization import to_json, to_json_text
 from engine.server.jobs.park_leases import Leases
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
@@ -31,7 +31,7 @@ def test_steps_are_passed_on_and_the_newest_is_known(tmp_path):
         store, pool, tmp_path, lambda _event: None, lambda job, event: passed.append((job, event["step"]))
     )
     scheduler.start()
-    job = store.add(written(REQUEST), "").id
+    job = store.add(to_json_text(REQUEST), "").id
     scheduler.submitted(job)
     for event in (*(Step(0, n, 3, None) for n in (1, 2, 3)), Progress("decoding")):
         pool.listener.heard("cpu", Happened(job, to_json(event)))
@@ -53,7 +53,7 @@ def test_a_request_changes_until_the_last_section_is_begun(shop):
     shop.tell("cpu", job, plan(1, 0), Step(1, 1, 4, None))
     changed = shop.scheduler.change(job, {"steps": 2}).request
     assert (changed.prompt, changed.steps) == ("roll", 2)
-    assert shop.pool.orders[-1][1] == Amend(job, json.dumps(to_json(changed)))
+    assert shop.pool.orders[-1][1] == Amend(job, to_json_text(changed))
     shop.tell("cpu", job, Step(0, 1, 2, None))
     with pytest.raises(StoreError, match="begun"):
         shop.scheduler.change(job, {"steps": 3}, name="new")
@@ -90,7 +90,7 @@ def test_a_full_disk_keeps_the_report_and_owes_the_next_job(tmp_path):
     store, pool = FillingStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
     scheduler = Scheduler(store, pool, tmp_path, lambda _event: None)
     scheduler.start()
-    one, two = (store.add(written(REQUEST), "").id for _ in range(2))
+    one, two = (store.add(to_json_text(REQUEST), "").id for _ in range(2))
     scheduler.submitted(one)
     scheduler.submitted(two)
     store.full = True
@@ -102,7 +102,7 @@ def test_a_full_disk_keeps_the_report_and_owes_the_next_job(tmp_path):
     store.full = False
     pool.listener.heard("cpu", finished)
     assert (store.job(one).state, store.job(two).state) == (State.FINISHED, State.RUNNING)
-    three = store.add(written(REQUEST), "").id
+    three = store.add(to_json_text(REQUEST), "").id
     scheduler.submitted(three)
     store.full_from = 1  # the end can be stored, and handing out the next one cannot
     pool.listener.heard("cpu", Happened(two, to_json(Finished(37, 1.0, None))))

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from engine.errors import Code, EngineError
 from engine.protocol import Board, Finished, ShotRequest
-from engine.serialization import to_json, written
+from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
 from engine.server.schemas import JobChange
 from engine.server.service import Service
@@ -34,7 +34,7 @@ def service(tmp_path: Path):
 
 
 def test_two_changes_at_once_are_both_made(service):
-    record = service.store.add(written(REQUEST), "")
+    record = service.store.add(to_json_text(REQUEST), "")
     service.scheduler.submitted(record.id)
     # Both clients have read the job; each changes another field.
     before = service.store.job(record.id)
@@ -45,7 +45,7 @@ def test_two_changes_at_once_are_both_made(service):
 
 
 def test_a_change_is_made_whole_or_not_at_all(service):
-    record = service.store.add(written(REQUEST), "")
+    record = service.store.add(to_json_text(REQUEST), "")
     service.scheduler.submitted(record.id)
     with pytest.raises(StoreError):
         service.change(record, JobChange(prompt="roll", before="0" * 16))
@@ -53,7 +53,7 @@ def test_a_change_is_made_whole_or_not_at_all(service):
 
 
 def test_the_queue_can_be_rearranged_for_ever(service):
-    jobs = [service.store.add(written(REQUEST), "").id for _ in range(3)]
+    jobs = [service.store.add(to_json_text(REQUEST), "").id for _ in range(3)]
     for _ in range(200):  # halves of the place between two neighbours end after some fifty
         last = service.store.jobs()[-1].id
         service.store.place_before(last, jobs[0] if last != jobs[0] else jobs[1])
@@ -62,7 +62,7 @@ def test_the_queue_can_be_rearranged_for_ever(service):
 
 
 def test_a_removed_job_is_gone_with_its_folder(service, tmp_path):
-    record = service.store.add(written(REQUEST), "")
+    record = service.store.add(to_json_text(REQUEST), "")
     service.scheduler.submitted(record.id)
     folder = tmp_path / "jobs" / record.id
     folder.mkdir()
@@ -92,7 +92,7 @@ def test_a_store_that_cannot_be_opened_is_told_in_one_sentence(tmp_path, monkeyp
 
 
 def test_frames_of_a_job_that_was_removed_meanwhile_are_missing_and_no_fault(service):
-    record, _ = service.scheduler.submit(written(REQUEST), "")
+    record, _ = service.scheduler.submit(to_json_text(REQUEST), "")
     service.pool.listener.heard("cpu", Happened(record.id, to_json(Finished(37, 1.0, None))))
     service.scheduler.remove(record.id)
     assert not service.frame(record, 1).exists()
@@ -132,7 +132,7 @@ def test_what_goes_wrong_inside_is_a_problem_document_too(service, monkeypatch):
 def test_what_a_monitor_reads(service):
     """Read as the format has it, without the library that wrote it; names may have odd characters."""
     sample = re.compile(r'(\w+)(?:\{(\w+)="((?:[^"\\\n]|\\[\\"n])*)"\})? (\S+)')
-    service.store.add(written(REQUEST), "")
+    service.store.add(to_json_text(REQUEST), "")
     service.pool.states[0].device = odd = 'a "card" of \\ours'
     service.pool.states[0].memory_used = 3 * 2**30
     service.pool.states[0].deaths = 2
@@ -161,7 +161,7 @@ def test_what_nobody_can_miss_goes_by_itself_and_what_is_left_is_told(tmp_path):
         picture.write_bytes(b"picture")
         os.utime(picture, (1, 1))
     service = Service(tmp_path, ScriptedPool(("cpu",)), "0")
-    service.store.add(written(REQUEST), "")
+    service.store.add(to_json_text(REQUEST), "")
     service.start()
     about = next(route.endpoint for route in create_app(service).routes if route.path == "/v1/engine")
     until = time.monotonic() + 20

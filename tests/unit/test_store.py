@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.protocol import Board, Cancelled, Failed, Finished, Progress, ShotRequest, Step
-from engine.serialization import written
+from engine.serialization import to_json_text
 from engine.server.storage.migrations import MIGRATIONS
 from engine.server.storage.states import MAY_BECOME, State
 from engine.server.storage.store import JobStore, StoreError
@@ -37,7 +37,7 @@ def store(tmp_path):
 
 
 def test_a_job_comes_back_as_it_went_in(store):
-    record = store.add(written(REQUEST), "shot 1")
+    record = store.add(to_json_text(REQUEST), "shot 1")
     assert store.job(record.id) == record
     assert (record.request, record.state, record.name, record.attempts) == (REQUEST, State.QUEUED, "shot 1", 0)
 
@@ -45,7 +45,7 @@ def test_a_job_comes_back_as_it_went_in(store):
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("again", ENDS)
 def test_a_job_ends_once(store, end, again):
-    job = store.add(written(REQUEST), "").id
+    job = store.add(to_json_text(REQUEST), "").id
     store.move(job, State.RUNNING)
     store.append(job, end)
     with pytest.raises(StoreError, match="ended already"):
@@ -57,7 +57,7 @@ def test_a_job_ends_once(store, end, again):
 
 
 def test_the_database_itself_refuses_a_second_end(store, tmp_path):
-    job = store.add(written(REQUEST), "").id
+    job = store.add(to_json_text(REQUEST), "").id
     store.move(job, State.RUNNING)
     store.append(job, Cancelled(0))
     with sqlite3.connect(tmp_path / "jobs.db") as other, pytest.raises(sqlite3.IntegrityError):
@@ -65,7 +65,7 @@ def test_the_database_itself_refuses_a_second_end(store, tmp_path):
 
 
 def test_what_was_missed_is_replayed_in_order(store):
-    jobs = [store.add(written(REQUEST), str(n)).id for n in range(3)]
+    jobs = [store.add(to_json_text(REQUEST), str(n)).id for n in range(3)]
     for job in jobs:
         store.move(job, State.RUNNING)
     numbers = [store.append(jobs[n % 3], Step(0, n, 9, None)).number for n in range(9)]
@@ -77,19 +77,19 @@ def test_what_was_missed_is_replayed_in_order(store):
 
 
 def test_numbers_are_not_given_twice_when_a_job_is_removed(store):
-    job = store.add(written(REQUEST), "").id
+    job = store.add(to_json_text(REQUEST), "").id
     store.move(job, State.RUNNING)
     last = store.append(job, Finished(1, 0.0, None)).number
     store.remove(job)
     assert store.events() == []
     assert store.last_number() == last
-    other = store.add(written(REQUEST), "").id
+    other = store.add(to_json_text(REQUEST), "").id
     store.move(other, State.RUNNING)
     assert store.append(other, Progress("loading")).number > last
 
 
 def test_the_queue_can_be_rearranged(store):
-    one, two, three = (store.add(written(REQUEST), str(n)).id for n in range(3))
+    one, two, three = (store.add(to_json_text(REQUEST), str(n)).id for n in range(3))
     store.place_before(three, one)
     assert [row.id for row in store.jobs()] == [three, one, two]
     store.place_before(three, two)
@@ -124,12 +124,12 @@ def test_every_version_can_be_brought_up_to_date(tmp_path):
                 db.executescript(statements)
             db.execute(f"PRAGMA user_version = {version}")
         store = JobStore(path)
-        assert store.add(written(REQUEST), "").state is State.QUEUED
+        assert store.add(to_json_text(REQUEST), "").state is State.QUEUED
         store.close()
 
 
 def test_threads_share_one_store(store):
-    job = store.add(written(REQUEST), "").id
+    job = store.add(to_json_text(REQUEST), "").id
     store.move(job, State.RUNNING)
     threads = [
         threading.Thread(target=lambda: [store.append(job, Step(0, 1, 1, None)) for _ in range(25)]) for _ in range(4)
@@ -149,10 +149,10 @@ def test_a_killed_writer_loses_nothing_that_it_was_told_is_stored(tmp_path):
         from engine.protocol import Step
         from engine.server.storage.states import State
         from engine.server.storage.store import JobStore
-        from engine.serialization import written
+        from engine.serialization import to_json_text
         from tests.unit.test_store import REQUEST
         store = JobStore(Path(sys.argv[1]))
-        job = store.add(written(REQUEST), "").id
+        job = store.add(to_json_text(REQUEST), "").id
         store.move(job, State.RUNNING)
         for n in range(10**6):
             print(store.append(job, Step(0, n, 9, None)).number, flush=True)
@@ -185,7 +185,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def add(self) -> None:
-        self.jobs.append(self.store.add(written(REQUEST), "").id)
+        self.jobs.append(self.store.add(to_json_text(REQUEST), "").id)
 
     @precondition(lambda self: self.jobs)
     @rule(which=st.integers(0), state=st.sampled_from(State))

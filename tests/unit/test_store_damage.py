@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.protocol import Board, Cancelled, Finished, ShotRequest
-from engine.serialization import to_json, written
+from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.service import Service
@@ -32,7 +32,7 @@ def filled(path: Path) -> bytes:
     """A sound store with a few hundred rows; returns the file's bytes."""
     store = JobStore(path)
     for number in range(200):
-        store.add(written(REQUEST), f"shot {number}")
+        store.add(to_json_text(REQUEST), f"shot {number}")
     store.close()
     return path.read_bytes()
 
@@ -62,7 +62,7 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_begun(tmp_path, damage, c
     pool = ScriptedPool(("cpu",))
     service = Service(tmp_path, pool, "0")
     service.start()
-    job = service.store.add(written(REQUEST), "").id
+    job = service.store.add(to_json_text(REQUEST), "").id
     service.scheduler.submitted(job)
     pool.listener.heard("cpu", Happened(job, to_json(Finished(37, 1.0, None))))
     assert service.store.job(job).state is State.FINISHED
@@ -111,15 +111,15 @@ anything = st.one_of(
 ids = st.sampled_from(IDS)
 requests = st.sampled_from(
     [
-        json.dumps(to_json(REQUEST)),
+        to_json_text(REQUEST),
         json.dumps(to_json(REQUEST) | {"a later release's": [1, {"x": None}]}),
         json.dumps(to_json(REQUEST) | {"fps": 10**400}),
         json.dumps(to_json(REQUEST) | {"boards": [{"frame": 1, "image": "../../../etc/passwd"}]}),
         json.dumps(to_json(REQUEST) | {"prompt": "\ud800"}),
         json.dumps(to_json(REQUEST) | {"guidance": float("nan")}),
-        json.dumps(to_json(REQUEST)).replace("37", "1e999"),
-        json.dumps(to_json(REQUEST)).replace("37", "9" * 5000),
-        json.dumps(to_json(REQUEST))[:-9],
+        to_json_text(REQUEST).replace("37", "1e999"),
+        to_json_text(REQUEST).replace("37", "9" * 5000),
+        to_json_text(REQUEST)[:-9],
         "{}",
         "[]",
         "null",
@@ -181,7 +181,7 @@ def insert(db: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
         db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
 
 
-JOB = {"id": IDS[0], "name": "x", "request": json.dumps(to_json(REQUEST)), "place": 1.0, "created": 1.0, "attempts": 0}
+JOB = {"id": IDS[0], "name": "x", "request": to_json_text(REQUEST), "place": 1.0, "created": 1.0, "attempts": 0}
 WENT = {"number": 1, "job": IDS[0], "time": 1.0}
 
 
@@ -248,7 +248,7 @@ def live_through(home: Path) -> None:
             if record.state is State.FAILED:
                 assert detail["failure"]["code"]
             assert service.scheduler.folder(listed.id).parent == home / "jobs"
-        new = service.store.add(written(REQUEST), "").id
+        new = service.store.add(to_json_text(REQUEST), "").id
         service.scheduler.submitted(new)
         for record in service.store.jobs(State.PAUSED):
             service.scheduler.resume(record.id)

@@ -16,7 +16,7 @@ from engine.client.shot import Shot
 from engine.client.submit import queue
 from engine.errors import Code, EngineError
 from engine.protocol import ShotRequest
-from engine.serialization import written
+from engine.serialization import to_json_text
 from engine.server.storage.store import JobStore
 
 PNG = b"\x89PNG\r\n\x1a\n, and more"
@@ -249,7 +249,7 @@ def test_the_store_is_asked_for_jobs_without_an_engine(tmp_path):
 
     assert known(tmp_path, {"0123456789abcdef"}) == frozenset()
     store = JobStore(tmp_path / "jobs.db")
-    job = store.add(written(ShotRequest("", "w5", (), frames=37)), "panel").id
+    job = store.add(to_json_text(ShotRequest("", "w5", (), frames=37)), "panel").id
     assert known(tmp_path, {job, "0123456789abcdef"}) == {job}  # while an engine has it open
     store.close()
     before = sorted(path.name for path in tmp_path.iterdir())

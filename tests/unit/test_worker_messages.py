@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import EngineError
 from engine.protocol import Board, ShotRequest, Step, event_from_json
-from engine.serialization import to_json
+from engine.serialization import to_json, to_json_text
 from engine.server.workers.worker_messages import (
     Amend,
     Beat,
@@ -33,7 +31,7 @@ from engine.server.workers.worker_messages import (
 
 text = st.text(max_size=30)
 requests = st.builds(ShotRequest, text, text, st.just((Board(1, "f" * 64),)), frames=st.integers(1, 999)).map(
-    lambda request: json.dumps(to_json(request))
+    to_json_text
 )
 orders = st.one_of(
     st.builds(Make, text, requests, st.integers(0, 9)),

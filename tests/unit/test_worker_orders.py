@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import queue
 import sys
@@ -15,7 +14,7 @@ import pytest
 
 from engine.errors import Code, EngineError
 from engine.protocol import Board, Event, Finished, Progress, Section, ShotRequest, Step
-from engine.serialization import to_json
+from engine.serialization import to_json_text
 from engine.server.workers import worker as worker_module
 from engine.server.workers.worker import Worker
 from engine.server.workers.worker_messages import (
@@ -35,7 +34,7 @@ from engine.server.workers.worker_messages import (
     to_line,
 )
 
-WRITTEN = json.dumps(to_json(ShotRequest("sketch", "pan left", (Board(1, "a" * 64),), frames=37)))
+WRITTEN = to_json_text(ShotRequest("sketch", "pan left", (Board(1, "a" * 64),), frames=37))
 A, B = "a" * 16, "b" * 16
 FINISHED = Finished(37, 1.0, None)
 

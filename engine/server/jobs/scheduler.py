@@ -1,7 +1,7 @@
 """The scheduler: gives queued jobs to idle workers, writes down what they report, deals with the death of any of them.
 
 Every change goes through the store first; what is not stored has not happened. What is ordered of a job is stored as
-well (`Wanted`), so that an order outlives the worker, and the engine, that it was given to. Calls come from the
+well (`PendingOrder`), so that an order outlives the worker, and the engine, that it was given to. Calls come from the
 server's threads and from the pool's; one lock keeps them in sequence, and nothing slow is done under it.
 """
 

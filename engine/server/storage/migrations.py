@@ -33,7 +33,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE UNIQUE INDEX one_end ON events (job) WHERE terminal = 1;
     """,
     # `key` and `body`: the Idempotency-Key that a job came under, and a digest of what came with it. `wanted`: what was
-    # ordered of a job and is not told yet (states.Wanted). Steps and previews are not kept any more.
+    # ordered of a job and is not told yet (states.PendingOrder). Steps and previews are not kept any more.
     """
     ALTER TABLE jobs ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
     ALTER TABLE jobs ADD COLUMN key TEXT;

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ...protocol import Event, ShotRequest
-from ...serialization import from_json, to_json, written
+from ...serialization import from_json, to_json, to_json_text
 from .database import open_database
 from .migrations import NewerDatabaseError, bring_up_to_date
 from .repair import mend
@@ -114,7 +114,7 @@ class JobStore:
     ) -> JobRecord:
         """Take in a job at the end of the queue, under an id of the store's own making.
 
-        `request_json` is a ShotRequest as JSON (`serialization.written`), stored as it comes. `key` must be new
+        `request_json` is a ShotRequest as JSON (`serialization.to_json_text`), stored as it comes. `key` must be new
         (`by_key`), and `body` is a digest of what came with it.
         """
         job = secrets.token_hex(8)
@@ -203,8 +203,8 @@ class JobStore:
         self, job: str, *, name: str | None = None, request: ShotRequest | None = None, starred: bool | None = None
     ) -> JobRecord:
         """Rename a job, exchange what it asks for, or keep it from the rule for old shots."""
-        values: dict[str, str | int | None] = {"name": name, "request": None if request is None else written(request)}
-        values |= {"starred": None if starred is None else int(starred)}
+        asked = None if request is None else to_json_text(request)
+        values = {"name": name, "request": asked, "starred": None if starred is None else int(starred)}
         with self.transaction() as db:
             self.job(job)
             for column, value in values.items():

@@ -184,7 +184,8 @@ class Worker:
         from ...models.catalog import find_model
 
         self._activity.begin("checking the job")
-        request = self._request or _opened(order.request)
+        request = self._request
+        assert request is not None, "only a job under way is prepared"
         pictures = {sha256: open_board(picture_file(self._home, sha256)) for sha256 in request.pictures}
         model = find_model(request.model or None)
         return prepare(request, pictures, model, self._device, jobs_folder(self._home) / order.job), pictures
