@@ -15,13 +15,32 @@ import pytest
 from requirements import lock
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = {"dev", "engine", "operators", "panels", "release", "requirements", "samples", "tests", "training"}
+OURS = {
+    "dev",
+    "engine",
+    "environments",
+    "operators",
+    "panels",
+    "release",
+    "requirements",
+    "samples",
+    "tests",
+    "training",
+}
 
 # What code runs with each input's packages; the client's half of the engine runs in Blender's Python and in tests.
 RUNS_WITH = {
     "engine": ("engine/**/*.py", "!engine/client/**/*.py"),
     "dev": (
-        *("dev.py", "release.py", "requirements/*.py", "tests/*.py", "tests/unit/**/*.py", "tests/engine/**/*.py"),
+        *(
+            "dev.py",
+            "environments.py",
+            "release.py",
+            "requirements/*.py",
+            "tests/*.py",
+            "tests/unit/**/*.py",
+            "tests/engine/**/*.py",
+        ),
         *("tests/bench/**/*.py", "tests/gpu/**/*.py", "tests/desktop/test_*.py"),
         *("training/**/*.py", "engine/client/**/*.py"),
     ),

@@ -656,6 +656,6 @@ def test_a_python_without_ensurepip_is_asked_for_its_own_pip(monkeypatch: pytest
 
 
 def test_pinned_uv_is_the_one_that_development_uses() -> None:
-    script = (Path(__file__).resolve().parents[2] / "dev.py").read_text(encoding="utf-8")
+    script = (Path(__file__).resolve().parents[2] / "environments.py").read_text(encoding="utf-8")
     assert f'UV = "uv=={uv.VERSION}"' in script
     assert all(len(bytes.fromhex(checksum)) == 32 for checksum in uv.SHA256.values())
