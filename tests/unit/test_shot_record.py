@@ -209,7 +209,7 @@ def wait_for(found):
     return result
 
 
-def test_errands_are_done_in_turn_and_handed_over_where_they_are_drained():
+def test_background_calls_are_done_in_turn_and_handed_over_where_they_are_drained():
     background_calls, heard, here = BackgroundCalls(), [], threading.get_ident()
     background_calls.send(threading.get_ident, lambda there: heard.append(there != here), heard.append)
     background_calls.send(lambda: 1 / 0, heard.append, lambda fault: heard.append(fault.code))
@@ -222,7 +222,7 @@ def test_errands_are_done_in_turn_and_handed_over_where_they_are_drained():
 
 
 @pytest.mark.parametrize("code", [Code.REFUSED])
-def test_an_errands_refusal_comes_as_it_is(code):
+def test_a_background_calls_refusal_comes_as_it_is(code):
     background_calls, heard = BackgroundCalls(), []
 
     def refuse() -> None:
