@@ -56,6 +56,8 @@ class Tier:
     on_request: bool = False
     processes: int = 1
     """How many share its files among them; most of these tests wait for processes of their own to start."""
+    beside: str = ""
+    """The tier that it runs beside, where both are asked for."""
 
 
 def blender(version: str) -> Environment:
@@ -74,7 +76,7 @@ TIERS = {
     "unit": Tier("tests/unit", (ENGINE,), processes=2),
     "engine": Tier("tests/engine", (ENGINE,), processes=4),
     "host": Tier("tests/host", (blender("4.5"), blender("5.0")), processes=3),
-    "desktop": Tier("tests/desktop", (ENGINE,)),
+    "desktop": Tier("tests/desktop", (ENGINE,), beside="host"),
     "gpu": Tier("tests/gpu", (ENGINE,), on_request=True),
 }
 
@@ -128,29 +130,32 @@ def test(tiers: Sequence[str], pytest_arguments: Sequence[str]) -> bool:
         raise SetupError(f"No tests of {', '.join(tiers)} here; is this a whole checkout?")
     results: dict[str, tuple[bool, float]] = {}
     for name in present:
-        for environment, passed, seconds in run_tier(TIERS[name], pytest_arguments):
-            called = name if environment is ENGINE else f"{name} ({environment.folder.name})"
-            results[called] = passed, seconds
+        if TIERS[name].beside not in present:
+            together = [name, *(each for each in present if TIERS[each].beside == name)]
+            for called, passed, seconds in run_tiers(together, pytest_arguments):
+                results[called] = passed, seconds
     for name, (passed, seconds) in results.items():
         say(f"{name} tests {'passed' if passed else 'FAILED'} in {seconds:.0f} s")
     return all(passed for passed, _ in results.values())
 
 
-def run_tier(tier: Tier, pytest_arguments: Sequence[str]) -> Iterator[tuple[Environment, bool, float]]:
-    """Run a tier in each of its environments; yields for each whether its tests passed, and in how many seconds."""
-    ready = []
-    for environment in tier.environments:
-        if was_made_ready(environment):
-            ready.append(environment)
-        else:
-            yield environment, False, 0.0
-    arguments = ["-m", "pytest", *shared_out(tier), *pytest_arguments]
-    commands = [[str(environment.python), *arguments] for environment in ready]
+def run_tiers(names: Sequence[str], pytest_arguments: Sequence[str]) -> Iterator[tuple[str, bool, float]]:
+    """Run tiers side by side, each in all its environments; yields what each run is called, whether its tests passed,
+    and in how many seconds."""
+    runs: list[tuple[str, list[str]]] = []
+    for name in names:
+        for environment in TIERS[name].environments:
+            called = name if environment is ENGINE else f"{name} ({environment.folder.name})"
+            if was_made_ready(environment):
+                runs.append((called, [str(environment.python), "-m", "pytest", *shared_out(TIERS[name])]))
+            else:
+                yield called, False, 0.0
+    commands = [[*command, *pytest_arguments] for _, command in runs]
     groups = [[each] for each in commands] if TALKS & {*pytest_arguments} else [commands]
     ended = [each for group in groups for each in run_beside(group, TEST_ENVIRON)]
-    for environment, (code, seconds) in zip(ready, ended):
+    for (called, _), (code, seconds) in zip(runs, ended):
         # Arguments such as -k may leave a tier without tests; that is what was asked for.
-        yield environment, code == 0 or (code == NO_TESTS_COLLECTED and len(pytest_arguments) > 0), seconds
+        yield called, code == 0 or (code == NO_TESTS_COLLECTED and len(pytest_arguments) > 0), seconds
 
 
 def was_made_ready(environment: Environment) -> bool:

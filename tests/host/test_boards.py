@@ -553,7 +553,7 @@ def test_the_render_result_stays(timeline, shown):
 
 
 def a_camera(scene) -> None:
-    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 1, False
     scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(scene.camera)
 

@@ -125,7 +125,7 @@ def test_a_scene_that_is_set_up_to_render_a_movie(scene, tmp_path):
 
 def a_room(scene):
     """A camera that sees a bright plane, rendered by Cycles in a moment."""
-    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 1, False
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     camera.location = (0, 0, 5)
     scene.collection.objects.link(camera)

@@ -34,6 +34,7 @@ def test_board_and_first_frame_are_alike(sketch):
     strip = sketch.sequence_editor.strips.new_image("Panel 1", str(panel), 1, 1, fit_method="FIT")
     strip.frame_final_duration = 37
     sketch.sequence_editor.active_strip = strip
+    sketch.shotpack.steps = 6
     shot = generate(sketch, "The camera pans left.").shotpack.shot
     timeline = part("operators.timeline")
     meta = step_until(lambda: next((m for m in timeline.find(shot) if m.shotpack.state == "finished"), None))

@@ -170,6 +170,25 @@ def test_an_environment_that_cannot_be_made_costs_its_own_tests_only(
     assert "engine tests passed" in said
 
 
+def test_a_tier_runs_beside_another_where_both_are_asked_for(tiers: Tiers, monkeypatch: pytest.MonkeyPatch) -> None:
+    together: list[list[str]] = []
+
+    def run_beside(commands: Sequence[Sequence[str]], environ: object) -> list[tuple[int, float]]:
+        together.append([command[3] for command in commands])
+        return [(0, 1.0) for _ in commands]
+
+    for folder in ("tests/host", "tests/desktop"):
+        (tiers.root / folder).mkdir()
+        (tiers.root / folder / "test_it.py").touch()
+    monkeypatch.setattr(dev, "run_beside", run_beside)
+    assert dev.test(["unit", "host", "desktop"], [])
+    assert together == [["tests/unit"], ["tests/host", "tests/host", "tests/desktop"]]
+    assert dev.test(["desktop"], [])
+    assert together[2:] == [["tests/desktop"]]
+    assert dev.test(["host", "desktop"], ["--pdb"])
+    assert together[3:] == [["tests/host"], ["tests/host"], ["tests/desktop"]]
+
+
 def test_tier_without_tests_is_skipped(tiers: Tiers) -> None:
     assert dev.test(["unit", "gpu"], [])
     assert tiers.ran == ["tests/unit"]
