@@ -16,13 +16,14 @@ from typing import Any
 
 from PIL import Image
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 BLENDER = os.environ.get("BLENDER", "")
 SHOTS = ROOT / "out" / "desktop"
 SCREEN, WINDOW = (1920, 1080), (1600, 900)
 ENGINE_PYTHON = ROOT / ".venvs" / "engine" / "bin" / "python"
 MODEL = "tiny"
-LIMIT = 300.0
 
 
 def environ_of(folder: Path) -> dict[str, str]:
@@ -61,7 +62,7 @@ class BlenderWindow:
         begun = time.monotonic()
         while not (found := reached(self.status())):
             assert self.process.poll() is None, "Blender has ended"
-            assert time.monotonic() - begun < LIMIT, self.status()
+            assert time.monotonic() - begun < PATIENCE, self.status()
             time.sleep(0.1)
         return found
 
@@ -79,7 +80,7 @@ class BlenderWindow:
 
     def close(self) -> None:
         os.killpg(self.process.pid, 15)
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
         self.log.close()
 
 

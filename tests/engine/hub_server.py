@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from tests.patience import PATIENCE
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -146,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
             del self.hub.cut_at[name]
         if name in self.hub.stall_at:
             self.hub.stalled.set()
-            self.hub.go.wait(60)
+            self.hub.go.wait(PATIENCE)
 
     def _missing(self, code: str) -> None:
         self._answer(404, b"", {"X-Error-Code": code})

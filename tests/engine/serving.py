@@ -17,9 +17,9 @@ import requests
 from PIL import Image
 
 from tests.engine.checkpoints import BOARD, TINY
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 300.0
 """Seconds; workers give way to everything else on a busy machine."""
 
 
@@ -43,7 +43,7 @@ class Serving:
         self.session.headers["Authorization"] = f"Bearer {self.ready['token']}"
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
-        return self.session.request(method, self.ready["url"] + path, timeout=30, **more)
+        return self.session.request(method, self.ready["url"] + path, timeout=PATIENCE, **more)
 
     def board(self) -> str:
         return self.call("POST", "/v1/images", data=BOARD.read_bytes()).json()["image"]
@@ -56,7 +56,7 @@ class Serving:
 
     def events(self, path: str, after: int = 0) -> Iterator[dict[str, Any]]:
         headers = {"Last-Event-ID": str(after)}
-        with self.session.get(self.ready["url"] + path, headers=headers, stream=True, timeout=LIMIT) as answer:
+        with self.session.get(self.ready["url"] + path, headers=headers, stream=True, timeout=PATIENCE) as answer:
             assert answer.status_code == 200
             for line in answer.iter_lines():
                 if line.startswith(b"data: "):
@@ -68,7 +68,7 @@ class Serving:
     def wait_for(self, job: str, *states: str) -> None:
         begun = time.monotonic()
         while self.state(job) not in states:
-            assert time.monotonic() - begun < LIMIT
+            assert time.monotonic() - begun < PATIENCE
             time.sleep(0.1)
 
     def pixels(self, job: str) -> list[bytes]:
@@ -86,7 +86,7 @@ class Serving:
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
             pipe.close()
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
         self.session.close()
         self.log.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.serving import Serving, models_home
+from tests.patience import PATIENCE
 
 STREAMS = "events$"
 """Their answers come piece by piece, which a client that waits for the whole of one cannot check."""
@@ -45,7 +46,7 @@ def test_every_call_answers_as_documented(engine, tmp_path, known):
     command += [engine.ready["url"] + "/openapi.json", "-H", f"Authorization: Bearer {engine.ready['token']}"]
     command += ["--checks", "all", "--exclude-path-regex", STREAMS, "--max-examples", "10", "--seed", "4"]
     command += ["--continue-on-failure", "--no-color", "--mode", "positive" if known else "all"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-6000:]
 
 

@@ -21,10 +21,10 @@ from engine.client.shot import Shot
 from engine.errors import Code, EngineError
 from engine.protocol import Finished, Preview, Section, Step
 from tests.engine.checkpoints import BOARD, TINY
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(sys.executable)
-LIMIT = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_worker_is_told_how_much_memory_it_may_take(engine):
     # The engine is ready before its worker is, and for a moment the worker still has the engine's own command line.
     limit, begun, told = ["--memory-limit", str(int(2.5 * 2**30))], time.monotonic(), []
     while limit not in told:
-        assert time.monotonic() - begun < LIMIT, told
+        assert time.monotonic() - begun < PATIENCE, told
         time.sleep(0.02)
         told = [worker.cmdline()[-2:] for worker in psutil.Process(engine.ready["pid"]).children()]
 
@@ -67,7 +67,7 @@ def follow(session: Session, until: Callable[[], bool]) -> list[tuple[str, objec
     seen: list[tuple[str, object]] = []
     begun = time.monotonic()
     while not until():
-        assert time.monotonic() - begun < LIMIT, (session.line, seen[-3:])
+        assert time.monotonic() - begun < PATIENCE, (session.line, seen[-3:])
         seen += session.drain()
         time.sleep(0.02)
     return seen + session.drain()
@@ -240,7 +240,7 @@ def test_a_shot_comes_whole_from_an_engine_that_does_not_share_the_folder(engine
         begun = time.monotonic()
         while not reached():
             client.poll(0.01)
-            assert time.monotonic() - begun < LIMIT, shot
+            assert time.monotonic() - begun < PATIENCE, shot
             time.sleep(0.01)
 
     until(lambda: shot.job and client.job(shot) is not None)

@@ -29,6 +29,7 @@ from engine.models.folder import open_folder
 from engine.protocol import Board, Event, Section, ShotRequest, Step
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.helios_checkpoints import make_helios
+from tests.patience import PATIENCE
 
 SECTIONS = 3
 FRAMES = {"hunyuan": 109, "helios": 90}
@@ -87,7 +88,7 @@ def test_the_next_section_is_sampled_meanwhile(
 
     def waiting(family: NetworkFamily, latents: torch.Tensor) -> torch.Tensor:
         if threading.current_thread() is not threading.main_thread():
-            assert stepped.wait(60), "nothing was sampled meanwhile"
+            assert stepped.wait(PATIENCE), "nothing was sampled meanwhile"
             aside_for.append(latents.shape)
         return decode(family, latents)
 
@@ -168,5 +169,5 @@ def test_parking_waits_for_it(model: Path, tmp_path: Path) -> None:
         parking.start()
         assert not parked.wait(0.2)
         go.set()
-        parking.join(60)
+        parking.join(PATIENCE)
         assert parked.is_set()

@@ -29,6 +29,7 @@ from engine.models.download import accepted_licences, download
 from engine.models.folder import ModelFolder
 from tests.engine.hub_server import COMMIT, HubServer, serve
 from tests.engine.permissions import without_root_s_override
+from tests.patience import PATIENCE
 from tests.unit.model_files import TEXTS, WEIGHTS, make_model, safetensors
 
 TERMS = Licence("Test Terms", "https://example.org/terms", "for tests alone")
@@ -192,7 +193,7 @@ def test_killed_then_resumed(install: Install, hub: HubServer, home: Path) -> No
     root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen([sys.executable, "-c", code], cwd=root, env=environment)
     try:
-        assert hub.stalled.wait(60)
+        assert hub.stalled.wait(PATIENCE)
         partial = _wait_for(lambda: next(home.rglob(".*.incomplete"), None))
         _wait_for(lambda: partial.stat().st_size >= 100_000 or None)
     finally:
@@ -208,7 +209,7 @@ def test_killed_then_resumed(install: Install, hub: HubServer, home: Path) -> No
 
 
 def _wait_for(found: Callable[[], Any]) -> Any:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         if (result := found()) is not None:
             return result

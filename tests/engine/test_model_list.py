@@ -13,11 +13,11 @@ from engine.client.model_list import Model, ModelList
 from engine.errors import Code
 from engine.models.catalog import CATALOG
 from tests.engine.hub_server import HubServer, serve
+from tests.patience import PATIENCE
 from tests.unit.model_files import WEIGHTS, make_model
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = CATALOG[0]
-LIMIT = 120.0
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def model_list(tmp_path: Path, hub: HubServer) -> ModelList:
 
 
 def told(model_list: ModelList) -> Model:
-    model_list.wait(LIMIT)
+    model_list.wait(PATIENCE)
     assert not model_list.busy
     return next(model for model in model_list.models if model.name == ENTRY.name)
 
@@ -71,7 +71,7 @@ def test_stopped_it_goes_on_where_it_was(model_list: ModelList, hub: HubServer) 
     weights = WEIGHTS["transformer"]
     hub.stall_at[weights] = 5
     model_list.fetch(ENTRY.name, agreed=True)
-    assert hub.stalled.wait(LIMIT)
+    assert hub.stalled.wait(PATIENCE)
     assert model_list.fetching == ENTRY.name
     model_list.cancel()
     assert told(model_list).state == "partial"
@@ -95,6 +95,6 @@ def test_a_hub_that_is_away_is_one_sentence(model_list: ModelList, hub: HubServe
 def test_an_engine_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     model_list = ModelList(tmp_path / "no-python", ROOT)
     model_list.look()
-    model_list.wait(LIMIT)
+    model_list.wait(PATIENCE)
     assert model_list.fault is not None
     assert model_list.fault.code is Code.ENGINE_START_FAILED

@@ -25,7 +25,8 @@ from PIL import Image
 
 from engine.client.connection import Connection
 from tests.engine.checkpoints import BOARD
-from tests.engine.serving import LIMIT, ROOT, Serving, models_home
+from tests.engine.serving import ROOT, Serving, models_home
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_the_ready_line_and_the_file_say_the_same_and_keep_the_secret(engine):
 @pytest.mark.parametrize("path", ["/v1/engine", "/v1/jobs", "/v1/events", "/metrics", "/openapi.json", "/", "/nowhere"])
 def test_nothing_is_told_without_the_token(engine, path):
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": engine.ready["token"]}):
-        answer = requests.get(engine.ready["url"] + path, headers=headers, timeout=10)
+        answer = requests.get(engine.ready["url"] + path, headers=headers, timeout=PATIENCE)
         assert answer.status_code == 401
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.json()["code"] == "token_wrong"
@@ -80,7 +81,7 @@ def test_a_page_that_rebinds_its_name_is_refused(engine):
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_body_over_the_limit_is_refused_whether_its_length_is_declared_or_not(engine, declared):
     address = engine.ready["url"].removeprefix("http://")
-    connection = http.client.HTTPConnection(address, timeout=30)
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
     connection.putrequest("POST", "/v1/images")
     connection.putheader("Authorization", f"Bearer {engine.ready['token']}")
     connection.putheader(*(("Content-Length", str(2**26 + 1)) if declared else ("Transfer-Encoding", "chunked")))
@@ -185,7 +186,7 @@ def test_a_job_tells_all_that_its_events_have_told(engine, finished):
 def test_steps_are_told_live_and_kept_nowhere(engine):
     job = engine.add(frames=37)
     live, stored = [], []
-    with engine.session.get(f"{engine.ready['url']}/v1/jobs/{job}/events", stream=True, timeout=LIMIT) as answer:
+    with engine.session.get(f"{engine.ready['url']}/v1/jobs/{job}/events", stream=True, timeout=PATIENCE) as answer:
         about = engine.call("GET", "/v1/engine").json()
         assert answer.headers["Shotpack-Store"] == about["store"]
         has_id, newest = False, 0
@@ -215,7 +216,7 @@ def test_one_key_makes_one_job(engine):
 
     def send(change: dict[str, object], key: str) -> requests.Response:
         address, token = engine.ready["url"] + "/v1/jobs", {"Authorization": f"Bearer {engine.ready['token']}"}
-        return requests.post(address, json=body | change, headers=token | {"Idempotency-Key": key}, timeout=30)
+        return requests.post(address, json=body | change, headers=token | {"Idempotency-Key": key}, timeout=PATIENCE)
 
     with ThreadPoolExecutor(4) as clients:
         answers = list(clients.map(lambda _: send({}, "shot-1"), range(4)))
@@ -323,7 +324,7 @@ def test_a_parked_engine_stands_still_and_comes_back(engine, finished):
     assert engine.call("POST", "/v1/engine/park").json()["parked"]
     begun = time.monotonic()
     while engine.call("GET", "/v1/engine").json()["workers"][0]["doing"] != "parked":
-        assert time.monotonic() - begun < LIMIT
+        assert time.monotonic() - begun < PATIENCE
         time.sleep(0.1)
     step = engine.call("GET", f"/v1/jobs/{job}").json()["step"]
     lease = {"client": "render", "seconds": 60.0}
@@ -360,7 +361,7 @@ def test_metrics_are_prometheus_text(engine, finished):
 
 def test_a_second_engine_on_the_same_home_is_refused(engine):
     command = [sys.executable, "-m", "engine", "serve", "--home", str(engine.home)]
-    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert second.returncode == 2
     assert "Another engine already serves" in second.stderr
     assert second.stdout == ""
@@ -390,7 +391,7 @@ def test_an_address_that_is_not_here_is_refused_in_one_line(tmp_path):
     token.write_text("a token of ones own")
     command = [sys.executable, "-m", "engine", "serve", "--home", str(tmp_path), "--token-file", str(token)]
     command += ["--host", "192.0.2.1"]
-    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert refused.returncode == 2
     assert "--host 192.0.2.1 --port 0 cannot be used" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
@@ -399,7 +400,7 @@ def test_an_address_that_is_not_here_is_refused_in_one_line(tmp_path):
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 def test_an_open_address_needs_a_token_of_ones_own(tmp_path, host):
     command = [sys.executable, "-m", "engine", "serve", "--home", str(tmp_path), "--host", host]
-    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert refused.returncode == 2
     assert "--token-file" in refused.stderr
 
@@ -424,7 +425,7 @@ def test_a_killed_server_takes_its_workers_with_it_and_loses_nothing(tmp_path, m
     assert sum(name in ("finished", "failed", "cancelled") for name in names) == 1
     assert started.pixels(job) == engine.pixels(finished)
     address = f"{started.ready['url']}/v1/events"
-    with started.session.get(address, stream=True, timeout=LIMIT) as open_stream:
+    with started.session.get(address, stream=True, timeout=PATIENCE) as open_stream:
         next(open_stream.iter_lines())
         started.stop()  # with a listener who would listen for ever
     assert "Traceback" not in (tmp_path / "home.log").read_text()

@@ -47,8 +47,8 @@ from engine.server.workers.worker_messages import (
     Unpark,
 )
 from tests.engine.checkpoints import BOARD, TINY
+from tests.patience import PATIENCE
 
-LIMIT = 120.0
 BOARD_PICTURE = open_board(BOARD)
 REQUEST = ShotRequest(
     model=str(TINY),
@@ -86,7 +86,7 @@ class Shop:
     def wait(self, fits: Callable[[], bool]) -> None:
         begun = time.monotonic()
         while not fits():
-            assert time.monotonic() - begun < LIMIT, [each.event for each in self.store.events()][-5:]
+            assert time.monotonic() - begun < PATIENCE, [each.event for each in self.store.events()][-5:]
             time.sleep(0.02)
 
     def wait_for_event(self, job: str, name: str, count: int = 1) -> None:
@@ -430,10 +430,10 @@ def test_weights_of_the_job_before_are_nobodys_trouble(
     threading.Thread(target=bench.worker.run, daemon=True).start()
     give = bench.worker._orders.put
     give(bench.make(A))
-    assert ended.get(timeout=LIMIT)["event"] == "finished"
+    assert ended.get(timeout=PATIENCE)["event"] == "finished"
     for order in (Park(), Park(), Unpark(), Unpark(), Park(), bench.make(B), Unpark()):
         give(order)
-    assert ended.get(timeout=LIMIT)["event"] == "finished"
+    assert ended.get(timeout=PATIENCE)["event"] == "finished"
     assert LESS not in bench.stages
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.host.killed_blender import tell
 from tests.host.studio import ADDON, add_board, bpy, install, new_file, part, shot_strips, step_until
+from tests.patience import PATIENCE
 
 
 def main(broken: Path) -> None:
@@ -34,7 +35,7 @@ def main(broken: Path) -> None:
     tell(problems=[found.sentence for found in (problems.of_engine(), problems.of_shot(shot, None)) if found], job=True)
     engine = runtime.client._engine
     bpy.ops.preferences.addon_disable(module=ADDON)
-    engine.process.wait(30)
+    engine.process.wait(PATIENCE)
 
 
 if __name__ == "__main__":

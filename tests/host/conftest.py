@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from tests.host import studio
+from tests.patience import PATIENCE
 
 _MOVIE = """
 import sys, numpy as np, av
+from tests.patience import PATIENCE
 with av.open(sys.argv[1], "w") as file:
     stream = file.add_stream("libx264", rate=30)
     stream.width, stream.height, stream.pix_fmt = 192, 128, "yuv420p"
@@ -33,7 +35,7 @@ def extension() -> Iterator[None]:
     engine = runtime.the_client()._engine
     runtime.detach()
     if engine is not None:
-        engine.process.wait(30)  # it ends by itself, because its pipe has closed
+        engine.process.wait(PATIENCE)  # it ends by itself, because its pipe has closed
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from tests.host.studio import ADDON, add_board, bpy, install, new_file, of_role, part, shot_strips, step_until
+from tests.patience import PATIENCE
 
 FRAMES = 145
 
@@ -83,7 +84,7 @@ def reopen(file: Path) -> None:
     )
     engine = part("operators.runtime").client._engine
     bpy.ops.preferences.addon_disable(module=ADDON)
-    engine.process.wait(30)
+    engine.process.wait(PATIENCE)
 
 
 def tell(**news: object) -> None:

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import release
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
 ENGINE_PYTHON = os.environ.get("SHOTPACK_TEST_PYTHON", str(ROOT / ".venvs" / "engine" / "bin" / "python"))
 ADDON = "bl_ext.user_default.shotpack"
-LIMIT = 120.0
 
 # A test that kills Blenders gives them one place, which outlives them.
 _place = Path(os.environ.get("SHOTPACK_TEST_PLACE") or tempfile.mkdtemp(prefix="shotpack-host-"))
@@ -72,7 +72,7 @@ def part(name: str) -> Any:
     return importlib.import_module(f"{ADDON}.{name}")
 
 
-def step_until(reached: Callable[[], Any], limit: float = LIMIT) -> Any:
+def step_until(reached: Callable[[], Any], limit: float = PATIENCE) -> Any:
     """Tick the runtime as Blender's timer would, until `reached` says so; returns what it says."""
     runtime = part("operators.runtime")
     begun = time.monotonic()

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.host.killed_blender import FRAMES
 from tests.host.studio import ROOT
+from tests.patience import PATIENCE
 
 
 def blender(place: Path, what: str) -> subprocess.Popen[str]:
@@ -43,14 +44,14 @@ def test_a_killed_blenders_shot_waits_on_a_render_farm_and_completes_when_it_is_
     with blender(tmp_path, "film") as first:
         begun = told(first)
         first.send_signal(signal.SIGKILL)
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE
     while not gone(begun["engine"]):  # its pipe has closed
         assert time.monotonic() < until, "the engine has outlived its Blender"
         time.sleep(0.05)
     kept = sorted(path.name for path in (tmp_path / "shots" / "panel-1").iterdir())
     with blender(tmp_path, "farm") as farm:
         found = told(farm)
-        assert farm.wait(60) == 0
+        assert farm.wait(PATIENCE) == 0
     # A Blender without a window has opened and rendered the file: it has started, sent, fetched and moved nothing.
     assert (found["client"], found["engine"], found["timers"]) == (False, False, [])
     assert {name for name in found["new"] if "rendered" not in name} <= {"film.blend1"}
@@ -59,7 +60,7 @@ def test_a_killed_blenders_shot_waits_on_a_render_farm_and_completes_when_it_is_
     assert sorted(path.name for path in (tmp_path / "shots" / "panel-1").iterdir()) == kept
     with blender(tmp_path, "reopen") as second:
         ended = told(second)
-        assert second.wait(60) == 0
+        assert second.wait(PATIENCE) == 0
     assert ended == {
         "job": begun["job"],
         "roles": ["final"],

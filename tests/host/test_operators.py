@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.studio import ADDON, add_board, bpy, configure, part, shot_strips, step_until
+from tests.patience import PATIENCE
 from tests.prompt_path import MARK, listed, traced
 
 
@@ -224,14 +225,14 @@ def test_nothing_is_installed_without_leave_to_go_online(scene, tmp_path):
         preferences.engine_folder, preferences.python = str(tmp_path), ""
         system.use_online_access = False
         bpy.ops.shotpack.install_engine()
-        result = engine.installation.wait(30)
+        result = engine.installation.wait(PATIENCE)
         assert result.error.code == "install_offline"
         assert "requirements" in engine.installation.report().lower()
         assert bpy.ops.shotpack.copy_report.poll()
         system.use_online_access = True
         bpy.ops.shotpack.install_engine()
         bpy.ops.shotpack.cancel_install()
-        assert engine.installation.wait(30).cancelled
+        assert engine.installation.wait(PATIENCE).cancelled
         assert engine.needs_install()
         scene.shotpack.prompt = "w5 w2"
         add_board(scene)

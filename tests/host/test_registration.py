@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.host.studio import ADDON, ROOT, add_board, bpy, configure, part
+from tests.patience import PATIENCE
 
 
 def ours() -> list[str]:
@@ -70,7 +71,7 @@ def test_another_extensions_broken_requests_is_told_and_nothing_else_suffers(tmp
     (tmp_path / "requests.py").write_text("import urllib4")
     environ = os.environ | {"PYTHONPATH": str(tmp_path), "SHOTPACK_TEST_PLACE": str(tmp_path)}
     command = [sys.executable, "-m", "tests.host.broken_requests", str(tmp_path / "requests.py")]
-    ended = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, timeout=300)
+    ended = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, timeout=PATIENCE)
     told = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
     assert ended.returncode == 0
     assert told[0] == {"registered": True}

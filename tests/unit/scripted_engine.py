@@ -22,9 +22,8 @@ from engine.client.shot import Shot
 from engine.errors import Code, EngineError
 from engine.protocol import Event, Section, SectionPlan, Started
 from engine.serialization import to_json
+from tests.patience import PATIENCE
 
-PATIENCE = 8.0
-"""Seconds after which what a test waits for does not come any more."""
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"pixels" + b"IEND\xaeB`\x82"
 JOB = "00000000000000ab"
 BREAK = EngineError(Code.ENGINE_UNREACHABLE, url="http://studio", detail="it broke")

@@ -29,6 +29,7 @@ from engine.server.workers.worker_messages import (
     Resumed,
     Unpark,
 )
+from tests.patience import PATIENCE
 
 KILLED = Death("killed, most likely out of memory", "last words")
 SECTIONS = 2
@@ -78,7 +79,7 @@ class ScriptedPool:
         """Wait until some worker is to make the job."""
         with self._ordered:
             made = self._ordered.wait_for(
-                lambda: any(isinstance(order, Make) and order.job == job for _, order in self.orders), timeout=30
+                lambda: any(isinstance(order, Make) and order.job == job for _, order in self.orders), timeout=PATIENCE
             )
         assert made
 

@@ -15,6 +15,7 @@ from engine.commands.generate import _lora
 from engine.commands.progress import ProgressBar
 from engine.console import readable
 from engine.protocol import Finished, Lora
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +28,7 @@ def command(
     call: list[str | bytes] = [sys.executable, "-m", "engine", *arguments]
     if shell:
         call = ["sh", "-c", f'exec "$0" "$@" {shell}', *call]
-    return subprocess.run(call, cwd=ROOT, env=environ, capture_output=True, timeout=60)
+    return subprocess.run(call, cwd=ROOT, env=environ, capture_output=True, timeout=PATIENCE)
 
 
 MISSING = "/nowhere/größe-字.png"

@@ -27,6 +27,7 @@ from engine.client.install import installer, uv
 from engine.client.install.environment import EnvironmentState, Place, environment_python, requirements_hash, state_of
 from engine.client.install.installer import Installation, InstallProgress, InstallResult, Stage
 from engine.errors import Code
+from tests.patience import PATIENCE
 
 PYTHON = Path(sys.executable)
 REAL_UV = shutil.which("uv") or shutil.which("uv", path=str(PYTHON.parent))
@@ -174,7 +175,7 @@ def install(folder: Path, requirements: Path, uv_program: Path | str | None = No
     options: dict[str, object] = {"online": True, "check": "pass", **more}
     installation = Installation(folder, requirements, PYTHON, uv_program=program, **options)  # type: ignore[arg-type]
     installation.start()
-    assert installation.wait(120) is not None
+    assert installation.wait(PATIENCE) is not None
     return installation
 
 
@@ -206,7 +207,7 @@ def names(folder: Path) -> set[str]:
 
 def until(happened: Callable[[], bool]) -> None:
     """Wait until something has happened."""
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + PATIENCE
     while not happened():
         assert time.monotonic() < limit, "it did not happen"
         time.sleep(0.02)
@@ -305,7 +306,7 @@ def test_progress_goes_on_from_one_file_to_the_next(folder: Path, locked: Path, 
         until(lambda name=name: installation.progress.detail == name)  # type: ignore[misc]
         fractions.append(installation.progress.fraction or 0.0)
         pressed.touch()
-    assert installation.wait(20) == InstallResult()
+    assert installation.wait(PATIENCE) == InstallResult()
     assert 0.05 <= fractions[0] < fractions[1] < 0.93
 
 
@@ -362,7 +363,7 @@ def test_progress_follows_uv(folder: Path, requirements: Path, play_uv: Callable
     assert installation.result is None
     assert state_of(folder, requirements) is EnvironmentState.INCOMPLETE
     go.touch()
-    assert installation.wait(20) == InstallResult()
+    assert installation.wait(PATIENCE) == InstallResult()
 
 
 @posix_only
@@ -381,7 +382,7 @@ def test_cancel_kills_everything_and_leaves_nothing(
     until(pids.exists)
     begun = time.monotonic()
     installation.cancel()
-    assert installation.wait(20) == InstallResult(cancelled=True)
+    assert installation.wait(PATIENCE) == InstallResult(cancelled=True)
     assert time.monotonic() - begun < 10
     assert installation.progress.stage is Stage.CANCELLED
     for pid in map(int, pids.read_text().split()):

@@ -11,6 +11,7 @@ import pytest
 from engine.client.launcher import start
 from engine.client.model_list import ModelList
 from engine.errors import Code, EngineError
+from tests.patience import PATIENCE
 
 PYTHON, ROOT = Path(sys.executable), Path(__file__).resolve().parents[2]
 
@@ -24,7 +25,7 @@ def started(python: Path, folder: Path, home: Path) -> EngineError:
 def looked_for_models(python: Path, folder: Path, _home: Path) -> EngineError:
     model_list = ModelList(python, folder)
     model_list.look()
-    model_list.wait(10)
+    model_list.wait(PATIENCE)
     assert model_list.fault is not None
     return model_list.fault
 

@@ -19,8 +19,8 @@ from engine.server.workers import local_pool
 from engine.server.workers.local_pool import WorkerProcess
 from engine.server.workers.pool import Death, TryAgainError
 from engine.server.workers.worker_messages import Beat, Make, Ready, Released, Report, to_line
+from tests.patience import PATIENCE
 
-LIMIT = 20.0
 """Seconds after which something that must come counts as never coming; nothing waits for it where all is well."""
 RELEASED = to_line(Released("a job")).encode()
 READY = to_line(Ready("cpu", "cpu", 8)).encode()
@@ -174,7 +174,7 @@ def keep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Keep]:
         if isinstance(process, ScriptedProcess):
             process.end(0)
         ended.start()
-        ended.join(LIMIT)
+        ended.join(PATIENCE)
         assert not ended.is_alive(), "stop hangs"
 
 
@@ -186,11 +186,11 @@ def test_a_line_without_sense_costs_one_worker_and_no_more(keep: Keep, line: byt
     ear = Ear()
     whole = line if line.endswith(b"\n") else line + b"\n"
     kept = keep(ear, ScriptedProcess(RELEASED, whole), ScriptedProcess(RELEASED, code=-9))
-    assert "could not be taken in" in ear.deaths.get(timeout=LIMIT).reason  # it may have been the end of its job
-    assert ear.deaths.get(timeout=LIMIT).reason == "killed, most likely out of memory"
+    assert "could not be taken in" in ear.deaths.get(timeout=PATIENCE).reason  # it may have been the end of its job
+    assert ear.deaths.get(timeout=PATIENCE).reason == "killed, most likely out of memory"
     assert [type(call) for call in ear.calls] == [Released, Death, Released, Death]
     for _ in range(3):
-        kept.started.get(timeout=LIMIT)
+        kept.started.get(timeout=PATIENCE)
 
 
 def test_half_a_line_of_a_process_that_is_killed(keep: Keep) -> None:
@@ -198,21 +198,21 @@ def test_half_a_line_of_a_process_that_is_killed(keep: Keep) -> None:
     program = 'import os, signal; os.write(1, b\'{"kind": "happened", "job\'); os.kill(os.getpid(), signal.SIGKILL)'
     ear = Ear()
     kept = keep(ear, lambda _command, **pipes: POPEN([sys.executable, "-c", program], **pipes))
-    assert ear.deaths.get(timeout=LIMIT).reason == "killed, most likely out of memory"
-    assert kept.started.get(timeout=LIMIT).returncode == -9  # type: ignore[attr-defined]
-    kept.started.get(timeout=LIMIT)
+    assert ear.deaths.get(timeout=PATIENCE).reason == "killed, most likely out of memory"
+    assert kept.started.get(timeout=PATIENCE).returncode == -9  # type: ignore[attr-defined]
+    kept.started.get(timeout=PATIENCE)
 
 
 def test_keys_that_are_not_known_are_ignored(keep: Keep) -> None:
     ear = Ear()
     keep(ear, ScriptedProcess(b'{"kind": "released", "job": "a job", "mood": "good"}\n', code=0))
-    assert ear.reports.get(timeout=LIMIT) == Released("a job")
+    assert ear.reports.get(timeout=PATIENCE) == Released("a job")
 
 
 def test_what_cannot_be_started_is_tried_again(keep: Keep) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     kept = keep(Ear(), full, MemoryError(), full)
-    kept.started.get(timeout=LIMIT)
+    kept.started.get(timeout=PATIENCE)
     assert kept.seen[1:] == [
         "cannot be started: no space left on device",
         "cannot be started: MemoryError",
@@ -231,24 +231,24 @@ def test_a_false_start_is_followed_by_growing_waits(keep: Keep) -> None:
     faults = [OSError(errno.EACCES, "Permission denied") for _ in range(3)]
     kept = keep(Ear(), *faults, ScriptedProcess(code=1), restarts=(0.0, 1.0, 5.0), rest=rest)
     for _ in range(2):
-        kept.started.get(timeout=LIMIT)
+        kept.started.get(timeout=PATIENCE)
     over.set()
     assert waits[:5] == [0.0, 1.0, 5.0, 5.0, 5.0]
 
 
 def test_the_logs_folder_may_be_gone(keep: Keep, tmp_path: Path) -> None:
     kept = keep(Ear(), home=tmp_path / "home")
-    kept.started.get(timeout=LIMIT)
+    kept.started.get(timeout=PATIENCE)
 
 
 def test_a_log_that_is_gone_costs_its_lines_only(keep: Keep, tmp_path: Path) -> None:
     ear = Ear()
     script = ScriptedProcess(RELEASED)
     kept = keep(ear, script)
-    ear.reports.get(timeout=LIMIT)
+    ear.reports.get(timeout=PATIENCE)
     kept.process.log_file.unlink()
     script.end(1)
-    assert ear.deaths.get(timeout=LIMIT).reason == "ended with exit code 1"
+    assert ear.deaths.get(timeout=PATIENCE).reason == "ended with exit code 1"
 
 
 def test_a_listener_that_fails_at_a_report_costs_the_worker(keep: Keep) -> None:
@@ -256,20 +256,20 @@ def test_a_listener_that_fails_at_a_report_costs_the_worker(keep: Keep) -> None:
     ear = Ear(on_report=(sqlite3.OperationalError("database or disk is full"),))
     script = ScriptedProcess(RELEASED, RELEASED)
     kept = keep(ear, script)
-    death = ear.deaths.get(timeout=LIMIT)
+    death = ear.deaths.get(timeout=PATIENCE)
     assert "database or disk is full" in death.reason
     assert script.returncode == -9
     assert ear.reports.empty(), "after a report that was lost none is told"
-    kept.started.get(timeout=LIMIT)
-    kept.started.get(timeout=LIMIT)
+    kept.started.get(timeout=PATIENCE)
+    kept.started.get(timeout=PATIENCE)
 
 
 def test_a_listener_that_fails_at_a_death_is_outlived(keep: Keep) -> None:
     ear = Ear(on_death=(sqlite3.OperationalError("database is locked"), KeyError("job")))
     kept = keep(ear, *(ScriptedProcess(code=1) for _ in range(3)))
-    assert ear.deaths.get(timeout=LIMIT).reason == "ended with exit code 1"
+    assert ear.deaths.get(timeout=PATIENCE).reason == "ended with exit code 1"
     for _ in range(4):
-        kept.started.get(timeout=LIMIT)
+        kept.started.get(timeout=PATIENCE)
 
 
 def test_what_cannot_be_taken_in_now_is_told_again(keep: Keep) -> None:
@@ -283,7 +283,7 @@ def test_what_cannot_be_taken_in_now_is_told_again(keep: Keep) -> None:
 
     ear = Ear(on_report=tuple(full[:6]), on_death=tuple(full[6:]))
     kept = keep(ear, ScriptedProcess(READY, RELEASED, code=-9), rest=rest)
-    death = ear.deaths.get(timeout=LIMIT)
+    death = ear.deaths.get(timeout=PATIENCE)
     assert ear.calls[:11] == [*[Ready("cpu", "cpu", 8)] * 7, Released("a job"), *[death] * 3]
     assert [wait for wait in waits if wait] == [0.2, 1.0, 5.0, 15.0, 15.0, 15.0, 0.2, 1.0]
     kept.process.rest = None
@@ -297,17 +297,17 @@ def test_stopping_does_not_wait_for_a_listener_that_cannot_take_it_in(keep: Keep
 
     ear = Full()
     keep(ear, ScriptedProcess(RELEASED))
-    ear.reports.get(timeout=LIMIT)
+    ear.reports.get(timeout=PATIENCE)
 
 
 def test_a_dead_worker_whose_pipe_somebody_holds_is_dead(keep: Keep) -> None:
     """A compiler that it had started lives on, with the pipe it inherited."""
     ear = Ear()
     kept = keep(ear, ScriptedProcess(RELEASED, code=-11, held=True))
-    assert ear.deaths.get(timeout=LIMIT).reason == "ended by signal 11"
-    assert ear.reports.get(timeout=LIMIT) == Released("a job")
-    kept.started.get(timeout=LIMIT)
-    kept.started.get(timeout=LIMIT)
+    assert ear.deaths.get(timeout=PATIENCE).reason == "ended by signal 11"
+    assert ear.reports.get(timeout=PATIENCE) == Released("a job")
+    kept.started.get(timeout=PATIENCE)
+    kept.started.get(timeout=PATIENCE)
 
 
 def test_a_worker_that_closes_its_pipe_and_lives_is_ended(keep: Keep) -> None:
@@ -315,7 +315,7 @@ def test_a_worker_that_closes_its_pipe_and_lives_is_ended(keep: Keep) -> None:
     script = ScriptedProcess(RELEASED)
     script.stdout.lines.put(None)
     keep(ear, script)
-    assert ear.deaths.get(timeout=LIMIT).reason == "ended because it had closed its pipe"
+    assert ear.deaths.get(timeout=PATIENCE).reason == "ended because it had closed its pipe"
 
 
 def test_nobody_waits_for_a_worker_that_reads_no_orders(keep: Keep) -> None:
@@ -324,15 +324,15 @@ def test_nobody_waits_for_a_worker_that_reads_no_orders(keep: Keep) -> None:
     script = ScriptedProcess(READY)
     script.stdin.stuck = threading.Event()
     kept = keep(ear, script)
-    ear.reports.get(timeout=LIMIT)
+    ear.reports.get(timeout=PATIENCE)
     make = Make("a job", "{" + " " * 1000 + "}")
     given = threading.Thread(target=lambda: [kept.process.order(make) for _ in range(2)], daemon=True)
     given.start()
-    given.join(LIMIT / 4)
+    given.join(PATIENCE / 10)
     stuck = given.is_alive()
     script.end(-9)
     assert not stuck
-    ear.deaths.get(timeout=LIMIT)
+    ear.deaths.get(timeout=PATIENCE)
 
 
 class Steps:
@@ -351,18 +351,18 @@ def test_a_worker_that_beats_on_but_gets_nothing_done_is_ended(keep: Keep) -> No
     ear = Ear()
     script = ScriptedProcess(*[BEAT] * 400)
     kept = keep(ear, script, clock=Steps(9.0), measure=lambda _pid: None)
-    reason = ear.deaths.get(timeout=LIMIT).reason
+    reason = ear.deaths.get(timeout=PATIENCE).reason
     assert reason.startswith("ended because it stood still for ")
     assert reason.endswith(" s while loading transformer 5/5")
     assert script.returncode == -9
-    kept.started.get(timeout=LIMIT)
-    kept.started.get(timeout=LIMIT)
+    kept.started.get(timeout=PATIENCE)
+    kept.started.get(timeout=PATIENCE)
 
 
 def test_a_worker_that_says_nothing_is_ended(keep: Keep) -> None:
     ear = Ear()
     keep(ear, ScriptedProcess(READY, to_line(Beat("idle", 1, "resting", 7)).encode()), clock=Steps(9.0))
-    assert ear.deaths.get(timeout=LIMIT).reason == "ended because it said nothing for 63 s while idle"
+    assert ear.deaths.get(timeout=PATIENCE).reason == "ended because it said nothing for 63 s while idle"
 
 
 def test_no_process_is_left_where_the_pool_is_stopped_meanwhile(
@@ -374,13 +374,13 @@ def test_no_process_is_left_where_the_pool_is_stopped_meanwhile(
 
     def popen(*_: object, **__: object) -> ScriptedProcess:
         begun.set()
-        go_on.wait(LIMIT)
+        go_on.wait(PATIENCE)
         return script
 
     monkeypatch.setattr(local_pool.subprocess, "Popen", popen)
     process = WorkerProcess("cpu", tmp_path)
     process.start(Ear())
-    begun.wait(LIMIT)
+    begun.wait(PATIENCE)
     process._stopping.set()
     go_on.set()
     process.stop()
@@ -393,5 +393,5 @@ def test_the_end_of_a_long_log(tmp_path: Path, keep: Keep) -> None:
     log_file.write_text("".join(f"line {n} of many\n" for n in range(100_000)), encoding="utf-8")
     ear = Ear()
     keep(ear, ScriptedProcess(code=3))
-    lines = ear.deaths.get(timeout=LIMIT).log.splitlines()
+    lines = ear.deaths.get(timeout=PATIENCE).log.splitlines()
     assert (len(lines), lines[-1]) == (20, "line 99999 of many")

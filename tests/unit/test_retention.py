@@ -24,6 +24,7 @@ from engine.server.service import Service
 from engine.server.storage.states import State
 from engine.server.storage.store import StoreError
 from engine.server.workers.worker_messages import Happened, Make, Paused, Ready
+from tests.patience import PATIENCE
 from tests.unit.scripted_pool import ScriptedPool
 
 HOUR, DAY = 3600.0, 24 * 3600.0
@@ -463,7 +464,7 @@ def test_one_fault_keeps_nothing_else_from_being_done_and_the_thread_lives(home,
     home.later = ORPHAN_SECONDS + HOUR
     looking = home.looking(first_seconds=0.0, every_seconds=0.0)
     looking.start()
-    assert again.wait(30)
+    assert again.wait(PATIENCE)
     looking.stop()
     assert looking.use is not None
     assert not (home.root / "images" / ("d" * 64)).exists()

@@ -18,6 +18,7 @@ from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import StoreError
 from engine.server.workers.worker_messages import Beat, Happened, Make, Paused, Ready, Release, Released, Resumed
+from tests.patience import PATIENCE
 from tests.unit.scripted_pool import FillingStore, ScriptedPool
 from tests.unit.test_scheduler import REQUEST, Shop
 
@@ -133,13 +134,13 @@ def test_nobody_waits_while_a_folder_is_copied(shop, tmp_path, monkeypatch):
     def slowly(*given: Any, **more: Any) -> None:
         caller = threading.Thread(target=lambda: paused.append(shop.scheduler.pause(other)))
         caller.start()
-        caller.join(5)  # longer than that nobody waits for an answer
+        caller.join(PATIENCE / 10)
         link(*given, **more)
         linked.set()
 
     monkeypatch.setattr(os, "link", slowly)
     shop.scheduler.resume(job)
-    assert linked.wait(30)
+    assert linked.wait(PATIENCE)
     assert paused
 
 

@@ -20,6 +20,7 @@ from engine.server.schemas import JobChange
 from engine.server.service import Service
 from engine.server.storage.store import StoreError
 from engine.server.workers.worker_messages import Happened
+from tests.patience import PATIENCE
 from tests.unit.scripted_pool import ScriptedPool
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)
@@ -164,7 +165,7 @@ def test_what_nobody_can_miss_goes_by_itself_and_what_is_left_is_told(tmp_path):
     service.store.add(to_json_text(REQUEST), "")
     service.start()
     about = next(route.endpoint for route in create_app(service).routes if route.path == "/v1/engine")
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE
     while orphan.exists() or left.exists() or about().model_dump()["disk"] is None:
         assert time.monotonic() < until
         time.sleep(0.05)

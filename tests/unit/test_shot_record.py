@@ -21,6 +21,7 @@ from engine.errors import Code, EngineError
 from engine.file_copies import copy_whole
 from engine.media.frames import frame_name
 from engine.protocol import Section, SectionPlan, Started
+from tests.patience import PATIENCE
 
 NOWHERE = Connection("http://127.0.0.1:9", "token")
 
@@ -202,7 +203,7 @@ def test_a_copy_is_a_file_of_its_own_and_whole_or_not_there(tmp_path, monkeypatc
 
 
 def wait_for(found):
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE
     while not (result := found()):
         assert time.monotonic() < until
         time.sleep(0.01)

@@ -18,6 +18,7 @@ from engine.errors import Code, EngineError
 from engine.protocol import ShotRequest
 from engine.serialization import to_json_text
 from engine.server.storage.store import JobStore
+from tests.patience import PATIENCE
 
 PNG = b"\x89PNG\r\n\x1a\n, and more"
 ELSEWHERE = [
@@ -133,7 +134,7 @@ def test_a_pipe_and_a_folder_are_no_pictures_and_are_not_waited_for(shot):
     said: list[EngineError] = []
     reading = threading.Thread(target=lambda: said.append(refusal(shot)), daemon=True)
     reading.start()
-    reading.join(20)
+    reading.join(PATIENCE)
     assert [fault.code for fault in said] == [Code.IMAGE_UNREADABLE]
     (shot.folder / "board.png").unlink()
     (shot.folder / "board.png").mkdir()

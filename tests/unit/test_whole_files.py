@@ -19,6 +19,7 @@ from PIL import Image
 from engine.errors import Code, EngineError
 from engine.media.files import sweep_parts, whole_file, write_whole
 from engine.server.uploads import Uploads
+from tests.patience import PATIENCE
 
 DAY = 24 * 3600.0
 
@@ -36,7 +37,7 @@ class Upload:
 @pytest.fixture
 def crossing(monkeypatch) -> threading.Barrier:
     """Two writers, each held at syncing until the other one is there: both are between writing and renaming."""
-    barrier, sync = threading.Barrier(2, timeout=30), os.fsync
+    barrier, sync = threading.Barrier(2, timeout=PATIENCE), os.fsync
 
     def meet(handle: int) -> None:
         barrier.wait()
