@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from . import preferences, shot, shots
+from . import advanced, engine, preferences, shot, shots
 
-CLASSES: tuple[type, ...] = (*preferences.CLASSES, *shot.CLASSES, *shots.CLASSES)
+CLASSES: tuple[type, ...] = (
+    *preferences.CLASSES,
+    *shot.CLASSES,
+    *advanced.CLASSES,
+    *shots.CLASSES,
+    *engine.CLASSES,
+)

@@ -8,7 +8,8 @@ from typing import Any
 import bpy
 
 from ..operators import adoption, previews, problems, runtime, sequencer, timeline, unexpected
-from .shot import Sidebar, draw_problem
+from .problem import draw_problem
+from .shot import Sidebar
 from .text import draw_text
 
 _ICONS = {
