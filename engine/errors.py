@@ -72,6 +72,7 @@ class Code(StrEnum):
     INSTALL_FAILED = "install_failed"
     JOB_UNKNOWN = "job_unknown"
     NOT_SHOWN = "not_shown"
+    NOT_SENT = "not_sent"
     REFUSED = "refused"
     INTERNAL = "internal"
 
@@ -222,6 +223,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.INSTALL_FAILED: Explanation(1, "The engine could not be installed: {detail}", "{advice}"),
     Code.JOB_UNKNOWN: Explanation(2, "The engine does not know {name} any more", "send it again, or remove it"),
     Code.NOT_SHOWN: Explanation(1, "The timeline cannot show this shot: {detail}", "please report it"),
+    Code.NOT_SENT: Explanation(2, "{name} was cancelled before it was sent", "send it again"),
     Code.REFUSED: Explanation(2, "The engine refused: {detail}", "correct it and try again"),
     Code.WORKER_DIED: Explanation(
         4,

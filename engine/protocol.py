@@ -29,10 +29,12 @@ SEED_MAXIMUM = 2**63 - 1
 GUIDANCE_MAXIMUM = 100
 FPS_MAXIMUM = 240
 CLIP_MAXIMUM = 1_200
+PROMPT_MAXIMUM = 4_000
+"""Characters."""
 LORA_WEIGHT_MAXIMUM = 10
 WINDOW_MAXIMUM = 33
 
-Text = Annotated[str, Limits(longest=4000)]
+Text = Annotated[str, Limits(longest=PROMPT_MAXIMUM)]
 Name = Annotated[str, Limits(longest=200)]
 Sha256 = Annotated[str, Limits(pattern="^[0-9a-f]{64}$", about="SHA-256 of a picture sent in before")]
 Frame = Annotated[int, Limits(1, FRAMES_MAXIMUM, about="counted from 1")]

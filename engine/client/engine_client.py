@@ -9,18 +9,17 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import Start
 from .background_calls import BackgroundCalls
 from .clip_render import ClipRenderer, to_take
 from .connection import Connection
-from .engine_info import understood
+from .engine_info import starts, understood
 from .engine_location import EngineLocation
 from .engine_location import engine_at as _engine
+from .engine_state import EngineState
 from .frame_files import Source
 from .launcher import Engine
 from .park_lease import ParkLease
@@ -29,23 +28,11 @@ from .session import Job, Session
 from .shot import Shot, Trouble, remove_drafts
 from .shot_tracker import ShotTracker
 from .stored_request import read
-from .submit import queue
+from .submit import move_up, queue
 
 __all__ = ["EngineClient", "EngineLocation", "EngineState"]
 
 _NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFFLINE, Code.REQUESTS_BROKEN)
-
-
-class EngineState(StrEnum):
-    """How it stands with the engine."""
-
-    OFF = "off"
-    STARTING = "starting"
-    READY = "ready"
-    AWAY = "away"
-    """The line to it is broken; it is being called again."""
-    ENDED = "ended"
-    """It was there, and is not any more, or could not be started; `EngineClient.fault` says why."""
 
 
 class EngineClient:
@@ -117,20 +104,13 @@ class EngineClient:
         else:
             self._calls.send(
                 lambda: queue(self._connection(), shot),
-                lambda job: self._tracker.took(shot, str(job["id"])),
+                lambda job: self._taken_in(shot, str(job["id"])),
                 lambda fault: self.refuse(shot, fault),
             )
 
     def starts(self, model: str) -> tuple[str, ...]:
-        """What a shot of `model` (empty: the best one) may start from: `board`, `text`, `clip`.
-
-        All of them where the engine has said nothing of it: then it will say so when it is asked for the shot.
-        """
-        said: dict[str, list[str]] | None = self.about.get("starts")
-        if said is None:
-            return (Start.BOARD,) if self.about else tuple(Start)
-        name = model or next(iter(self.about.get("models", ())), "")
-        return tuple(said.get(name, Start))
+        """What a shot of `model` (empty: the best one) may start from: `board`, `text`, `clip`."""
+        return starts(self.about, model)
 
     def follow(self, shot: Shot) -> None:
         """Go on with a shot: the engine is asked how far it is, where that is not known."""
@@ -149,9 +129,20 @@ class EngineClient:
         """`pause`, `resume` or `cancel`; resuming one that failed or was cancelled makes it go on as a new job."""
         self._tracker.well(shot, Trouble.SENDING, Trouble.ORDER)
         shot.ordered = "" if action == "resume" else action
+        if not shot.job and action == "cancel":
+            return  # a shot that is on its way is not sent, or cancelled as soon as it is taken in
         self._calls.send(
             lambda: self._ordered(shot, action),
             lambda job: self._tracker.took(shot, str(job["id"])),
+            lambda fault: self._tracker.trouble(shot, Trouble.ORDER, fault),
+        )
+
+    def advance(self, shot: Shot, *, first: bool) -> None:
+        """Move a shot that waits one place up in the engine's queue, or, with `first`, before all that wait."""
+        self._tracker.well(shot, Trouble.ORDER)
+        self._calls.send(
+            lambda: move_up(self._connection(), shot.job, first=first),
+            lambda _: None,
             lambda fault: self._tracker.trouble(shot, Trouble.ORDER, fault),
         )
 
@@ -196,6 +187,7 @@ class EngineClient:
     def retry(self, shot: Shot) -> None:
         """Try once more whatever went wrong with a shot: sending it, asking for it, fetching its frames."""
         if not shot.job:
+            shot.ordered = ""
             self.send(shot)
             return
         self._tracker.keep(shot)
@@ -241,6 +233,11 @@ class EngineClient:
             session.close(wait=False)
         if engine is not None:
             threading.Thread(target=engine.stop, name="shotpack's engine ends", daemon=True).start()
+
+    def _taken_in(self, shot: Shot, job: str) -> None:
+        self._tracker.took(shot, job)
+        if shot.ordered == "cancel":
+            self.act(shot, "cancel")
 
     def _connection(self) -> Connection:
         if isinstance(self._line, Connection):

@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..protocol import Start
+
 _Fits = Callable[[Any], bool]
 
 
 def understood(said: Mapping[str, Any]) -> dict[str, Any]:
     """The engine's answer without what panels and the client could not use; what they do not know of stays."""
     return {name: value for name, value in said.items() if name not in _SHAPES or _SHAPES[name](value)}
+
+
+def starts(about: Mapping[str, Any], model: str) -> tuple[str, ...]:
+    """What a shot of `model` (empty: the best one) may start from, by what the engine has said of itself.
+
+    All where it has said nothing yet; an engine of 0.1.0 starts from boards alone.
+    """
+    said: dict[str, list[str]] | None = about.get("starts")
+    if said is None:
+        return (Start.BOARD,) if about else tuple(Start)
+    name = model or next(iter(about.get("models", ())), "")
+    return tuple(said.get(name, Start))
 
 
 def _text(value: Any) -> bool:

@@ -126,7 +126,7 @@ class Shot:
         """Something went wrong."""
         self._faults.pop(trouble, None)
         self._faults[trouble] = fault
-        if trouble is Trouble.ORDER or fault.code is Code.JOB_UNKNOWN:
+        if trouble is Trouble.ORDER or fault.code in (Code.JOB_UNKNOWN, Code.NOT_SENT):
             self.ordered = ""
         self.revision += 1
 

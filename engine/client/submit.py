@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from . import board_files
+from .batch_progress import place_before
 from .connection import Connection
 from .shot import Shot
 from .stored_request import read
@@ -16,9 +17,11 @@ from .stored_request import read
 def queue(connection: Connection, shot: Shot) -> dict[str, Any]:
     """Have a shot made; returns its job. What is sent are pictures that lie in its folder, and nothing else.
 
-    Raises EngineError: `image_missing`, `image_unreadable`, `bad_request` where the request is none or names anything
+    Raises EngineError: `not_sent` where it was cancelled meanwhile, `image_missing`, `image_unreadable`, `bad_request` where the request is none or names anything
     but such pictures, or as the connection does.
     """
+    if shot.ordered == "cancel":
+        raise EngineError(Code.NOT_SENT, name=shot.name)
     asked = read(shot.request)
     missing = next((name for name in asked.names if not os.path.lexists(shot.folder / name)), None)
     if missing is not None:
@@ -28,3 +31,13 @@ def queue(connection: Connection, shot: Shot) -> dict[str, Any]:
     if asked.clip:
         job["clip"] = [sent[name] for name in asked.clip]
     return connection.add_job(json.dumps(job), shot.key or shot.id)
+
+
+def move_up(connection: Connection, job: str, *, first: bool) -> None:
+    """Move a job that waits one place up in the queue, or, with `first`, before all that wait.
+
+    Raises EngineError as the connection does.
+    """
+    before = place_before(connection.jobs(), job, first=first)
+    if before is not None:
+        connection.change(job, before=before)

@@ -1,0 +1,70 @@
+"""Whose words a shot is made with: one function of plain values, so that panels and batches say the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+_UNNAMED = re.compile(r"F_\d+")
+"""What Blender calls a marker that nobody has named."""
+
+
+class WordSource(StrEnum):
+    """Where the words of a shot come from, the first that has any."""
+
+    STRIP = "strip"
+    """The board's strip itself."""
+    TEXT = "text"
+    """A text strip over it, on the channel that the artist names for words."""
+    MARKER = "marker"
+    """The marker at its first frame."""
+    SCENE = "scene"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Words:
+    """A shot's prompt, on one line; `name` is the strip's or the marker's that it comes from."""
+
+    text: str
+    source: WordSource
+    name: str = ""
+
+
+def words_of(
+    frames: range,
+    *,
+    own: str = "",
+    name: str = "",
+    texts: Iterable[tuple[str, range, str]] = (),
+    markers: Iterable[tuple[int, str]] = (),
+    scene: str = "",
+) -> Words:
+    """The words of a shot over `frames` of the timeline.
+
+    `own` are those of the strip called `name` that it is made of; `texts` the strips on the channel for words, as
+    name, frames, text; `markers` as frame, name; `scene` what holds where nothing else is said. Of several text strips
+    the one counts that is there when the shot begins, else the next one before it ends.
+    """
+    if line := one_line(own):
+        return Words(line, WordSource.STRIP, name)
+    over = [
+        (max(shown.start, frames.start), -shown.start, title, line)
+        for title, shown, text in texts
+        if shown.start < frames.stop and frames.start < shown.stop and (line := one_line(text))
+    ]
+    if over:
+        _, _, title, line = min(over)
+        return Words(line, WordSource.TEXT, title)
+    for frame, title in markers:
+        if frame == frames.start and (line := one_line(title)) and not _UNNAMED.fullmatch(line):
+            return Words(line, WordSource.MARKER, line)
+    line = one_line(scene)
+    return Words(line, WordSource.SCENE if line else WordSource.NONE)
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks and needless space."""
+    return " ".join(text.split())
