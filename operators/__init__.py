@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from . import adoption, engine, generate, handlers, jobs, loras, models, runtime, settings, translations, unexpected
+from . import (
+    adoption,
+    engine,
+    generate,
+    handlers,
+    jobs,
+    loras,
+    models,
+    runtime,
+    settings,
+    translations,
+    unexpected,
+    view_transform,
+)
 
 CLASSES: tuple[type, ...] = (
     *settings.CLASSES,
     *generate.CLASSES,
+    *view_transform.CLASSES,
     *jobs.CLASSES,
     *engine.CLASSES,
     *models.CLASSES,

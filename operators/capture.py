@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,15 +66,28 @@ def from_render_result(scene: Any, path: Path) -> None:
             raise CaptureError(_NO_RESULT) from fault
 
 
-def from_camera(scene: Any, path: Path, engine: str) -> None:
-    """What the scene's camera sees now, rendered with `engine`: a name, or SCENE for the scene's own."""
+def from_camera(scene: Any, path: Path, engine: str, frame: int | None = None) -> None:
+    """What the scene's camera sees now, or at `frame`, rendered with `engine`: a name, or SCENE for the scene's own."""
     if scene.camera is None:
         raise CaptureError(f"{scene.name} has no camera; add one, or choose another board.")
     with _whole(path) as picture, _double(scene, picture) as double:
         if engine != "SCENE":
             double.render.engine = engine
-        # At the frame of the scene in the window, which is the one that was doubled.
-        bpy.ops.render.render(write_still=True, scene=double.name)
+        if frame is None:
+            # At the frame of the scene in the window, which is the one that was doubled.
+            bpy.ops.render.render(write_still=True, scene=double.name)
+        else:
+            _render_at(double, frame, picture)
+
+
+def _render_at(double: Any, frame: int, picture: Path) -> None:
+    """Another frame than the window's is an animation of one: to go there would lose what is posed and not keyed."""
+    with _changes() as changes, tempfile.TemporaryDirectory(dir=picture.parent, prefix=".frame-") as place:
+        changes.make(double, frame_start=frame, frame_end=frame, frame_step=1)
+        changes.make(double.render, filepath=render_clip.literal(Path(place) / "frame.png"), use_placeholder=False)
+        bpy.ops.render.render(animation=True, scene=double.name)
+        for rendered in Path(place).iterdir():
+            rendered.replace(picture)
 
 
 def from_viewport(context: Any, path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import bpy
 
 from ..engine.client.clip_render import FILM
 from ..engine.client.shot import Shot
+from ..engine.client.shot_words import Words
 from ..engine.client.stored_request import write
-from ..engine.protocol import FRAMES_MAXIMUM, Board, ShotRequest
+from ..engine.protocol import FRAMES_MAXIMUM, PROMPT_MAXIMUM, Board, ShotRequest
 from ..engine.serialization import to_json
 from . import (
     capture,
@@ -22,6 +24,7 @@ from . import (
     handlers,
     lead_clip,
     loras,
+    missing_pictures,
     runtime,
     sequencer,
     settings,
@@ -29,28 +32,36 @@ from . import (
     start_sources,
     timeline,
     trust,
-    visible_strips,
 )
 from .shot_folders import STILL
 
-_AS_THEY_ARE = ("Standard", "Un-tone-mapped")
-"""What colour configurations call a view that shows colours as they are."""
-PLAIN_VIEWS = (*_AS_THEY_ARE, "Raw")
-"""Views that need no warning."""
 _END = "end.png"
 _NAME_WORDS = 4
 
 
 @dataclass(frozen=True)
 class Intent:
-    """What Generate would do now."""
+    """One shot that can be made: what Generate would do now, or one of a batch. It does not ask what is selected."""
 
     scene: Any
+    source: str
+    """One of `settings.SOURCES`."""
     strip: Any | None
-    """The strip that the board is taken from, or that the shot goes on from; None where it starts from neither."""
-    end: Any | None
+    """The strip that it lies over, or goes on from; None where it starts from neither."""
+    boards: start_sources.Boards | None
+    pictures: tuple[tuple[Any, int], ...]
+    """The strips that pictures are taken of, each with the frame of the timeline."""
     spot: timeline.Spot
     fps: float
+    words: Words
+    seed: int
+    filmed: range | None = None
+    """The frames of the camera's scene whose first and last are the boards."""
+
+    @property
+    def end(self) -> Any | None:
+        """The strip whose picture it ends on."""
+        return self.boards.end if self.boards is not None and self.spot.length > 1 else None
 
 
 def intent(context: Any) -> Intent | str:
@@ -59,46 +70,143 @@ def intent(context: Any) -> Intent | str:
     if scene is None:
         return "There is no scene to put a shot into."
     wanted = scene.shotpack
-    if not wanted.prompt.strip():
-        return "Write what happens in the shot first."
-    if (unfit := start_sources.unfit(wanted)) is not None:
+    if (unfit := start_sources.unfit(wanted, wanted.source)) is not None:
         return unfit
-    strip = start_sources.strip_of(scene)
-    if wanted.source == "STRIP" and strip is None:
-        return "Select a strip that shows the board, or put the playhead on one."
+    if wanted.source == "STRIP":
+        boards = start_sources.boards(scene)
+        if boards is None:
+            return "Select a strip that shows the board, or put the playhead on one."
+        frames = [sequencer.frame_of(scene, strip) for strip in boards.strips]
+        return of_boards(scene, boards, frames, scene_range=len(_range(context.scene)))
+    strip = sequencer.moving_strip(scene) if wanted.source == "CLIP" else None
     if wanted.source == "CLIP" and strip is None:
         return "Select a movie, an image sequence or a finished shot, or put the playhead on one."
     if wanted.source == "CAMERA" and context.scene.camera is None:
         return f"{context.scene.name} has no camera; add one, or choose another board."
-    fps = scene.render.fps / scene.render.fps_base
-    board = strip if wanted.source == "STRIP" else None
-    start = start_sources.beginning(scene, strip)
-    length = frames_wanted(wanted, board, fps, sequencer.frames_to_next(scene, start))
+    filmed = _range(context.scene) if wanted.source == "CAMERA" and wanted.camera_range else None
+    start = int(scene.frame_current) if strip is None else sequencer.joint(scene, strip)
+    if filmed is not None and scene == context.scene:
+        start = filmed.start
+    length = len(filmed) if filmed is not None else _wanted_length(scene, start, len(_range(context.scene)))
+    pictures = ((strip, start - 1),) if strip is not None else ()
+    # A shot lies above its board, but beside what it goes on from.
+    below = strip.channel - 1 if strip is not None else 0
+    return _checked(scene, wanted.source, strip, None, pictures, start, length, below, filmed)
+
+
+def of_boards(
+    scene: Any, boards: start_sources.Boards, frames: Sequence[int], *, scene_range: int | None = None, below: int = 0
+) -> Intent | str:
+    """The shot of these strips' pictures at these frames, or the sentence that says why there is none.
+
+    It is as long as its strip says, else as the scene's settings say; without `scene_range`, as the strip. It lies
+    above its strip, and above the channel `below`.
+    """
+    strip = boards.place
+    start, own = sequencer.span(strip).start, strip.shotpack_board.frames
+    if own or scene_range is None or scene.shotpack.length == "BOARD":
+        length: int | str = own or len(sequencer.span(strip))
+    else:
+        length = _wanted_length(scene, start, scene_range)
+    pictures = tuple(zip(boards.strips, frames, strict=True))
+    return _checked(scene, "STRIP", strip, boards, pictures, start, length, max(below, strip.channel), None)
+
+
+def _checked(
+    scene: Any,
+    source: str,
+    strip: Any | None,
+    boards: start_sources.Boards | None,
+    pictures: tuple[tuple[Any, int], ...],
+    start: int,
+    length: int | str,
+    below: int,
+    filmed: range | None,
+) -> Intent | str:
+    """What all shots are asked for, whatever they start from."""
+    wanted = scene.shotpack
     if isinstance(length, str):
         return length
-    # A shot lies above its board, but beside what it goes on from.
-    below = board.channel if board else strip.channel - 1 if strip else 0
-    channel = sequencer.free_channel(scene, start, length, below)
-    end = sequencer.end_strip(scene, board) if board and wanted.use_end else None
-    for shown, frame in start_sources.pictures(scene, strip, end, start):
-        if (missing := visible_strips.trouble(scene, shown, (frame,))) is not None:
+    if length > FRAMES_MAXIMUM:
+        return f"{length} frames are too many; {FRAMES_MAXIMUM} is the most."
+    for shown, frame in pictures:
+        if (missing := missing_pictures.trouble(scene, shown, (frame,))) is not None:
             return missing
-    return Intent(scene, strip, end, timeline.Spot(start, length, channel), fps)
+    words = start_sources.words(scene, range(start, start + length), boards.place if boards is not None else None)
+    if not words.text:
+        return "Write what happens in the shot first."
+    if len(words.text) > PROMPT_MAXIMUM:
+        return f"The words are {len(words.text)} characters long; {PROMPT_MAXIMUM} is the most."
+    spot = timeline.Spot(start, length, sequencer.free_channel(scene, start, length, below))
+    fps = scene.render.fps / scene.render.fps_base
+    seed = start_sources.seed(wanted, boards.place if boards is not None else None)
+    return Intent(scene, source, strip, boards, pictures, spot, fps, words, seed, filmed)
 
 
-def frames_wanted(wanted: Any, board: Any | None, fps: float, to_next: int | None) -> int | str:
-    """The shot's length in frames of the scene, or the sentence that says why there is none."""
-    if wanted.length == "BOARD" and board is not None:
-        length = len(sequencer.span(board))
-    elif wanted.length == "NEXT":
-        if to_next is None:
-            return "No strip and no marker follows; choose another length."
-        length = to_next
-    elif wanted.length == "FRAMES":
-        length = wanted.frames
-    else:
-        length = max(1, round(wanted.seconds * fps))
-    return length if length <= FRAMES_MAXIMUM else f"{length} frames are too many; {FRAMES_MAXIMUM} is the most."
+def _wanted_length(scene: Any, start: int, scene_range: int) -> int | str:
+    """The shot's length in frames by the scene's settings, or the sentence that says why there is none."""
+    wanted = scene.shotpack
+    if wanted.length == "NEXT":
+        return sequencer.frames_to_next(scene, start) or "No strip and no marker follows; choose another length."
+    if wanted.length == "FRAMES":
+        return int(wanted.frames)
+    if wanted.length == "RANGE":
+        return scene_range
+    return max(1, round(wanted.seconds * scene.render.fps / scene.render.fps_base))
+
+
+def _range(scene: Any) -> range:
+    """A scene's own frames."""
+    return range(scene.frame_start, scene.frame_end + 1)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A shot whose pictures are taken, and which is on no timeline yet."""
+
+    shot: Shot
+    spot: timeline.Spot
+    board: str
+    """The strip that it is made of, by its name; empty: none."""
+    digest: str
+    """Of its boards' pixels and of its request: the same digest is the same shot."""
+
+
+def prepare(context: Any, found: Intent) -> Prepared:
+    """Take a shot's pictures into a folder of its own; nothing of the file is changed.
+
+    Raises CaptureError with the sentence for the artist; then there is no folder.
+    """
+    if (shortage := shot_folders.shortage(found.spot.length)) is not None:
+        raise capture.CaptureError(shortage)
+    try:
+        name, folder = shot_folders.new_folder(_name(found))
+    except OSError as fault:
+        raise capture.CaptureError(f"The shot's folder cannot be made: {fault.strerror or fault}.") from fault
+    try:
+        boards, before = _pictures(context, found, folder)
+        if (folder / FILM).is_file():
+            trust.clip_renderer().note(folder / FILM)  # or it would not be taken: others come with files
+        asked = request_of(found.scene.shotpack, found, boards, before)
+        digest = (
+            f"{_sha256(*((folder / file).read_bytes() for _, file in boards))}-{_sha256(write(asked, '').encode())}"
+        )
+    except (RuntimeError, OSError, capture.CaptureError) as fault:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise capture.CaptureError(_said(fault)) from fault
+    shot = Shot(runtime.new_id(), name, folder, found.spot.length, request=write(asked, name), key=runtime.new_id())
+    return Prepared(shot, found.spot, found.strip.name if found.boards is not None and found.strip else "", digest)
+
+
+def put(scene: Any, made: Prepared, batch: str = "") -> None:
+    """Put a shot on the timeline, and have it made."""
+    meta = timeline.place(scene, made.shot, made.spot, made.shot.folder / STILL)
+    meta.shotpack.board, meta.shotpack.digest, meta.shotpack.batch = made.board, made.digest, batch
+    runtime.send(made.shot)
+
+
+def _sha256(*data: bytes) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in data)).hexdigest()[:32]
 
 
 class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
@@ -124,28 +232,13 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
         if engine.needs_install():
             self.report({"ERROR"}, "The engine is not installed yet; press Install Engine below.")
             return {"CANCELLED"}
-        if (shortage := shot_folders.shortage(found.spot.length)) is not None:
-            self.report({"ERROR"}, shortage)
-            return {"CANCELLED"}
-        wanted = found.scene.shotpack
+        loras.take_over(found.scene.shotpack)
         try:
-            name, folder = shot_folders.new_folder(_name(found, wanted.prompt))
-        except OSError as fault:
-            self.report({"ERROR"}, f"The shot's folder cannot be made: {fault.strerror or fault}.")
+            made = prepare(context, found)
+        except capture.CaptureError as fault:
+            self.report({"ERROR"}, str(fault))
             return {"CANCELLED"}
-        try:
-            boards, before = _pictures(context, found, folder)
-            if (folder / FILM).is_file():
-                trust.clip_renderer().note(folder / FILM)  # or it would not be taken: others come with files
-        except (capture.CaptureError, RuntimeError, OSError) as fault:
-            shutil.rmtree(folder, ignore_errors=True)
-            self.report({"ERROR"}, _said(fault))
-            return {"CANCELLED"}
-        loras.take_over(wanted)
-        request = write(request_of(wanted, found, boards, before), name)
-        shot = Shot(runtime.new_id(), name, folder, found.spot.length, request=request, key=runtime.new_id())
-        timeline.place(found.scene, shot, found.spot, folder / STILL)
-        runtime.send(shot)
+        put(found.scene, made)
         return {"FINISHED"}
 
 
@@ -156,13 +249,13 @@ def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before
     """
     return ShotRequest(
         model=settings.model_of(wanted),
-        prompt=wanted.prompt.strip(),
+        prompt=found.words.text,
         boards=tuple(Board(frame, file) for frame, file in boards),
         frames=found.spot.length,
         fps=found.fps,
         conform=wanted.rate == "CONFORM",
         steps=wanted.steps or None,
-        seed=wanted.seed,
+        seed=found.seed,
         order=None if wanted.order == "AUTO" else wanted.order,
         guidance=wanted.guidance or None,
         speed=wanted.speed,
@@ -186,28 +279,31 @@ def chosen_now(request: str, wanted: Any) -> str:
 
 def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int, str]], list[str]]:
     """Put what the shot starts from into its folder, and what its strip shows meanwhile; returns boards and clip."""
-    scene, still = found.scene, folder / STILL
-    source = scene.shotpack.source
-    if source == "TEXT":
+    scene, still, last = found.scene, folder / STILL, found.spot.length
+    if found.source == "TEXT":
         capture.blank(still)
         return [], []
+    boards = [(1, STILL)]
     with handlers.OwnRender():
-        if source == "CLIP":
+        if found.source == "CLIP":
             capture.at_frame(scene, found.strip, found.spot.start - 1, still)
             conform = scene.shotpack.rate == "CONFORM"
             return [], lead_clip.take(scene, found.strip, found.spot.start, folder, conform=conform)
-        if source == "STRIP":
-            capture.from_strip(scene, found.strip, still)
-        elif source == "RENDER":
+        if found.source == "STRIP":
+            capture.at_frame(scene, *found.pictures[0], still)
+            if found.end is not None:
+                capture.at_frame(scene, *found.pictures[1], folder / _END)
+                boards.append((last, _END))
+        elif found.source == "RENDER":
             capture.from_render_result(context.scene, still)
-        elif source == "CAMERA":
-            capture.from_camera(context.scene, still, scene.shotpack.engine)
+        elif found.source == "CAMERA":
+            shown = found.filmed or range(context.scene.frame_current, context.scene.frame_current + 1)
+            capture.from_camera(context.scene, still, scene.shotpack.engine, shown[0])
+            if len(shown) > 1:
+                capture.from_camera(context.scene, folder / _END, scene.shotpack.engine, shown[-1])
+                boards.append((last, _END))
         else:
             capture.from_viewport(context, still)
-        boards = [(1, STILL)]
-        if found.end is not None and found.spot.length > 1:
-            capture.from_strip(scene, found.end, folder / _END)
-            boards.append((found.spot.length, _END))
     return boards, []
 
 
@@ -218,26 +314,19 @@ def _said(fault: Exception) -> str:
     return " ".join(str(fault).removeprefix("Error: ").split())
 
 
-def _name(found: Intent, prompt: str) -> str:
-    return found.strip.name if found.strip else " ".join(prompt.split()[:_NAME_WORDS])
+def _name(found: Intent) -> str:
+    return found.strip.name if found.strip else " ".join(found.words.text.split()[:_NAME_WORDS])
 
 
-class SHOTPACK_OT_standard_view(bpy.types.Operator):  # noqa: N801
-    """Show this timeline's pictures as they are: boards and shots are made for the Standard view transform"""
+class SHOTPACK_OT_swap_boards(bpy.types.Operator):  # noqa: N801
+    """Begin the shot with the later of the two selected strips and end it on the earlier one, or the other way round"""
 
-    bl_idname = "shotpack.standard_view"
-    bl_label = "Use Standard View Transform"
+    bl_idname = "shotpack.swap_boards"
+    bl_label = "Swap Boards"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     def execute(self, context: Any) -> set[str]:
-        view = sequencer.scene_of(context).view_settings
-        for name in _AS_THEY_ARE:
-            with contextlib.suppress(TypeError):  # this colour configuration, or this display, has none of that name
-                view.view_transform = name
-                view.look = "None"
-                return {"FINISHED"}
-        self.report({"ERROR"}, "This display has no view that shows colours as they are; choose one in the scene.")
-        return {"CANCELLED"}
+        return {"FINISHED"} if start_sources.swap(sequencer.scene_of(context)) else {"CANCELLED"}
 
 
-CLASSES = (SHOTPACK_OT_generate, SHOTPACK_OT_standard_view)
+CLASSES = (SHOTPACK_OT_generate, SHOTPACK_OT_swap_boards)

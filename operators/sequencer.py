@@ -11,6 +11,8 @@ import bpy
 
 BOARD_TYPES = ("IMAGE", "MOVIE", "SCENE", "META")
 """Strips that show a picture of their own."""
+_AT_PLAYHEAD = (*BOARD_TYPES, "MOVIECLIP"), ("COLOR", "TEXT")
+"""What is taken for a board where nothing is selected: cards only where there is no picture."""
 _CHANNELS = 128
 # Since 5.2 a strip has `content_start`, `left_handle` and `right_handle`; the older names go with 6.0.
 _NEW_NAMES = "right_handle" in bpy.types.Strip.bl_rna.properties
@@ -43,14 +45,46 @@ def set_end(strip: Any, end: int) -> None:
         strip.frame_final_end = end
 
 
+def chosen(scene: Any) -> list[Any]:
+    """The selected strips beside which a shot would lie, the earliest first: of a movie without its sound, no words."""
+    editor = scene.sequence_editor
+    found = [
+        strip
+        for strip in (displayed(editor) if editor else ())
+        if strip.select and strip.type != "SOUND" and not is_words(scene, strip)
+    ]
+    return sorted(found, key=lambda strip: (span(strip).start, strip.channel))
+
+
+def is_words(scene: Any, strip: Any) -> bool:
+    """Whether a strip says what happens in shots and is no board itself."""
+    return bool(strip.type == "TEXT" and scene.shotpack.prompt_channel == strip.channel)
+
+
 def board_strip(scene: Any) -> Any | None:
-    """The strip to take a board from: the active one, whatever it is, else the topmost picture at the playhead."""
-    return _meant(scene, lambda strip: True, lambda strip: strip.type in BOARD_TYPES)
+    """The strip to take a board from: the active one if it is selected, whatever it is, else the first selected one.
+
+    With none selected, the topmost picture at the playhead.
+    """
+    editor = scene.sequence_editor
+    if editor is None:
+        return None
+    picked, active = chosen(scene), editor.active_strip
+    active = active if active is not None and active.select and not is_words(scene, active) else None
+    if active is not None and (active.type != "SOUND" or not picked):
+        return active
+    if picked:
+        return picked[0]
+    for types in _AT_PLAYHEAD:
+        if (seen := _at_playhead(scene, lambda strip, types=types: strip.type in types)) is not None:  # type: ignore[misc]
+            return seen
+    return None
 
 
 def moving_strip(scene: Any) -> Any | None:
-    """The movie, image sequence or finished shot to go on from, chosen as a board's strip is."""
-    return _meant(scene, _moves, _moves)
+    """The movie, image sequence or finished shot to go on from: the active one, else the topmost at the playhead."""
+    active = scene.sequence_editor.active_strip if scene.sequence_editor is not None else None
+    return active if active is not None and active.select and _moves(active) else _at_playhead(scene, _moves)
 
 
 def joint(scene: Any, strip: Any) -> int:
@@ -59,18 +93,18 @@ def joint(scene: Any, strip: Any) -> int:
     return scene.frame_current if shown.start < scene.frame_current < shown.stop else shown.stop
 
 
-def _meant(scene: Any, active_fits: Callable[[Any], bool], fits: Callable[[Any], bool]) -> Any | None:
+def _at_playhead(scene: Any, fits: Callable[[Any], bool]) -> Any | None:
     editor = scene.sequence_editor
     if editor is None:
         return None
-    active = editor.active_strip
-    if active is not None and active.select and active_fits(active):
-        return active
     level = editor.meta_stack[-1] if editor.meta_stack else editor
     seen = [
         strip
         for strip in level.strips
-        if not is_muted(level, strip) and scene.frame_current in span(strip) and fits(strip)
+        if not is_muted(level, strip)
+        and scene.frame_current in span(strip)
+        and fits(strip)
+        and not is_words(scene, strip)
     ]
     return max(seen, key=lambda strip: strip.channel, default=None)
 
@@ -86,17 +120,6 @@ def _moves(strip: Any) -> bool:
     if strip.type == "IMAGE":
         return len(strip.elements) > 1
     return strip.type == "MOVIE" or (strip.type == "META" and strip.shotpack.state == "finished")
-
-
-def end_strip(scene: Any, start: Any) -> Any | None:
-    """A second selected strip: the picture that the shot is to end on."""
-    editor = scene.sequence_editor
-    chosen = [
-        strip
-        for strip in (displayed(editor) if editor else ())
-        if strip.select and strip != start and strip.type in BOARD_TYPES
-    ]
-    return chosen[0] if len(chosen) == 1 else None
 
 
 def frame_of(scene: Any, strip: Any) -> int:

@@ -1,4 +1,4 @@
-"""What the artist sets: in the scene, in the preferences, and what a strip remembers of its shot."""
+"""What the artist sets: in the scene, in a strip (`strip_settings.py`), in the preferences."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bpy.props import (
 
 from ..engine.client.install.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, LORA_WEIGHT_MAXIMUM, STEPS_MAXIMUM
+from .strip_settings import BoardSettings, ShotStamp
 
 ADDON = __package__.rpartition(".")[0]
 """The extension's name in this Blender: it hangs on the repository that it was installed from."""
@@ -41,7 +42,10 @@ LENGTHS = (
     ("SECONDS", "Seconds", "A length in seconds"),
     ("FRAMES", "Frames", "A length in frames of the scene"),
     ("NEXT", "To Next Strip or Marker", "As far as the next strip's start or the next marker"),
+    ("RANGE", "Scene's Range", "As long as the scene in this window, from its first frame to its last"),
 )
+OTHER_LENGTHS = tuple((*item, number) for number, item in enumerate(LENGTHS) if item[0] != "BOARD")
+"""Lengths of a shot that has no strip to be as long as."""
 ORDERS = (
     ("AUTO", "Model's Own", "The order that the model is best at"),
     ("inverted", "Last First", "The last section first, toward the board: least drift"),
@@ -68,18 +72,7 @@ DEVICES = (
 )
 
 
-class ShotStamp(bpy.types.PropertyGroup):
-    """What a strip remembers of its shot, so that a reopened file finds it again."""
-
-    shot: StringProperty(options={"HIDDEN"})
-    name: StringProperty(options={"HIDDEN"})
-    job: StringProperty(options={"HIDDEN"})
-    key: StringProperty(options={"HIDDEN"})
-    frames: IntProperty(options={"HIDDEN"})
-    request: StringProperty(options={"HIDDEN"})
-    state: StringProperty(default="sending", options={"HIDDEN"})
-    role: StringProperty(options={"HIDDEN"})
-    section: IntProperty(options={"HIDDEN"})
+_LENGTH_NAMES = [item[0] for item in LENGTHS]
 
 
 class LoraChoice(bpy.types.PropertyGroup):
@@ -100,16 +93,51 @@ class LoraChoice(bpy.types.PropertyGroup):
 class ShotpackSettings(bpy.types.PropertyGroup):
     """How the next shot of this scene is to be made."""
 
-    prompt: StringProperty(name="Prompt", description="What happens in the shot", options={"TEXTEDIT_UPDATE"})
+    prompt: StringProperty(
+        name="Prompt",
+        description="What happens in shots whose strip, text strip and marker say nothing",
+        options={"TEXTEDIT_UPDATE"},
+    )
+    prompt_channel: IntProperty(
+        name="Words on Channel",
+        description="The channel whose text strips say what happens in the shots below them, muted or not; 0: none",
+        min=0,
+        max=128,
+    )
     source: EnumProperty(name="Start From", description="What the shot begins with", items=SOURCES)
     length: EnumProperty(name="Length", items=LENGTHS)
+    other_length: EnumProperty(
+        name="Length",
+        items=OTHER_LENGTHS,
+        get=lambda wanted: max(1, _LENGTH_NAMES.index(wanted.length)),
+        set=lambda wanted, number: setattr(wanted, "length", _LENGTH_NAMES[number]),
+    )
+    """The same where there is no strip to be as long as; in its place, a length in seconds."""
     seconds: FloatProperty(
         name="Seconds", default=5.0, min=0.04, soft_max=60.0, max=1200.0, precision=2, subtype="TIME_ABSOLUTE"
     )
     frames: IntProperty(name="Frames", default=120, min=1, max=FRAMES_MAXIMUM)
     use_end: BoolProperty(
-        name="End on Second Strip", description="The shot ends on the other selected strip's picture", default=True
+        name="End on Second Strip",
+        description="With two strips selected, the shot ends on the picture of the later one",
+        default=True,
     )
+    swapped: StringProperty(options={"HIDDEN"})
+    """The two strips, as JSON, whose shot begins with the later one."""
+    to_next: BoolProperty(
+        name="End on Next Board",
+        description="Each shot of the storyboard ends on the picture of the next strip; for pictures that are alike, "
+        "since the passage between unlike ones shows neither",
+    )
+    camera_range: BoolProperty(
+        name="First to Last Frame",
+        description="The shot begins with what the camera sees at the scene's first frame, ends with what it sees at "
+        "the last, and is as long as the scene",
+    )
+    batch: StringProperty(options={"HIDDEN"})
+    """The latest run of Animate Storyboard."""
+    told: StringProperty(options={"HIDDEN"})
+    """What that had to say of strips, as JSON: name and sentence of each."""
     seed: IntProperty(name="Seed", description="Another seed, another take", min=0)
     steps: IntProperty(
         name="Steps", description="Denoising steps a section; 0: the model's own", max=STEPS_MAXIMUM, min=0
@@ -236,17 +264,22 @@ def engine_folder() -> Path:
     return Path(bpy.path.abspath(chosen)) if chosen else Path(__file__).parents[1]
 
 
-CLASSES = (ShotStamp, LoraChoice, ShotpackSettings)
+CLASSES = (ShotStamp, BoardSettings, LoraChoice, ShotpackSettings)
 
 
 def attach() -> None:
-    """Give scenes their settings and strips their stamp."""
+    """Give scenes their settings, and strips theirs and their stamp."""
     bpy.types.Scene.shotpack = PointerProperty(type=ShotpackSettings)
     bpy.types.Strip.shotpack = PointerProperty(type=ShotStamp)
+    bpy.types.Strip.shotpack_board = PointerProperty(type=BoardSettings)
 
 
 def detach() -> None:
-    """Take both away; what they held stays in the file."""
-    for owner in (bpy.types.Scene, bpy.types.Strip):
-        if hasattr(owner, "shotpack"):
-            del owner.shotpack
+    """Take them away; what they held stays in the file."""
+    for owner, name in (
+        (bpy.types.Scene, "shotpack"),
+        (bpy.types.Strip, "shotpack"),
+        (bpy.types.Strip, "shotpack_board"),
+    ):
+        if hasattr(owner, name):
+            delattr(owner, name)

@@ -1,11 +1,14 @@
-"""What a shot may start from: which strip, at which frame, and whether the model can."""
+"""What a shot may start from: which strips, at which frames, with whose words, and whether the model can."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
 
+from ..engine.client.shot_words import Words, words_of
 from . import runtime, sequencer, settings
 
 _NEEDS = {"TEXT": "text", "CLIP": "clip"}
@@ -22,9 +25,26 @@ _NONE_CAN = {
 }
 
 
-def unfit(wanted: Any) -> str | None:
+@dataclass(frozen=True)
+class Boards:
+    """The strips of one shot, whoever has chosen them."""
+
+    place: Any
+    """The one that it lies over: the earlier of two. Its words, length and seed count."""
+    start: Any
+    """The one whose picture it begins with."""
+    end: Any | None = None
+    """The one whose picture it ends on."""
+
+    @property
+    def strips(self) -> tuple[Any, ...]:
+        """Those whose pictures are taken, in the order in which the shot shows them."""
+        return (self.start,) if self.end is None else (self.start, self.end)
+
+
+def unfit(wanted: Any, source: str) -> str | None:
     """The sentence for the artist where the model cannot start so. Before the engine has spoken all is well."""
-    start = _NEEDS.get(wanted.source, "board")
+    start = _NEEDS.get(source, "board")
     client = runtime.client
     if client is None or start in client.starts(settings.model_of(wanted)):
         return None
@@ -33,24 +53,80 @@ def unfit(wanted: Any) -> str | None:
     return translated(_CANNOT[start]).format(models=", ".join(able)) if able else translated(_NONE_CAN[start])
 
 
+def offered(wanted: Any) -> list[str]:
+    """The sources that some model here can start from, and the one that is chosen."""
+    client = runtime.client
+    models = client.about.get("models", ()) if client is not None else ()
+    able = {start for model in models for start in client.starts(model)} if client and models else set(_CANNOT)
+    return [name for name, *_ in settings.SOURCES if name == wanted.source or _NEEDS.get(name, "board") in able]
+
+
+def boards(scene: Any) -> Boards | None:
+    """The strips of the shot that would be made now: of two that are selected the earlier is the start.
+
+    None where no strip is selected, and none lies at the playhead.
+    """
+    strip = sequencer.board_strip(scene)
+    if strip is None:
+        return None
+    pair = sequencer.chosen(scene)
+    if not scene.shotpack.use_end or len(pair) != 2 or strip not in pair:
+        return Boards(strip, strip)
+    if sequencer.span(pair[0]).start == sequencer.span(pair[1]).start and strip == pair[1]:
+        pair.reverse()  # neither is earlier: the active one counts
+    first, second = pair
+    swapped = scene.shotpack.swapped == _names(pair)
+    return Boards(first, *((second, first) if swapped else (first, second)))
+
+
+def swap(scene: Any) -> bool:
+    """Let the shot of two selected strips begin with the other one; returns whether there are two.
+
+    It holds for these two alone: the next pair goes by the timeline again.
+    """
+    found = boards(scene)
+    if found is None or found.end is None:
+        return False
+    pair = _names([found.place, found.end if found.start == found.place else found.start])
+    scene.shotpack.swapped = "" if scene.shotpack.swapped == pair else pair
+    return True
+
+
+def _names(pair: list[Any]) -> str:
+    return json.dumps([strip.name for strip in pair])
+
+
+def from_playhead(scene: Any) -> bool:
+    """Whether a board is taken from the playhead, because no strip is selected."""
+    strip = sequencer.board_strip(scene)
+    return strip is not None and not strip.select
+
+
 def strip_of(scene: Any) -> Any | None:
-    """The strip that a shot would start from now; None where it starts from none, or there is none."""
+    """The strip that a shot would lie over, or go on from, now; None where there is none."""
     if scene.shotpack.source == "STRIP":
-        return sequencer.board_strip(scene)
+        found = boards(scene)
+        return found.place if found is not None else None
     return sequencer.moving_strip(scene) if scene.shotpack.source == "CLIP" else None
 
 
-def beginning(scene: Any, strip: Any | None) -> int:
-    """The frame at which a shot would begin that starts from `strip`."""
-    if strip is None:
-        return int(scene.frame_current)
-    return sequencer.joint(scene, strip) if scene.shotpack.source == "CLIP" else sequencer.span(strip).start
+def words(scene: Any, frames: range, strip: Any | None = None) -> Words:
+    """The words of a shot over these frames, made of `strip` or of none, and where they come from."""
+    wanted, editor = scene.shotpack, scene.sequence_editor
+    channel = wanted.prompt_channel
+    beside = sequencer.displayed(editor) if editor is not None and channel else ()
+    return words_of(
+        frames,
+        own=strip.shotpack_board.prompt if strip is not None else "",
+        name=strip.name if strip is not None else "",
+        texts=[(each.name, sequencer.span(each), each.text) for each in beside if sequencer.is_words(scene, each)],
+        # A marker that switches cameras is called after one.
+        markers=[(marker.frame, marker.name) for marker in scene.timeline_markers if marker.camera is None],
+        scene=wanted.prompt,
+    )
 
 
-def pictures(scene: Any, strip: Any | None, end: Any | None, start: int) -> list[tuple[Any, int]]:
-    """The strips that a shot beginning at frame `start` takes a picture from, each with the frame of it."""
-    if strip is None:
-        return []
-    if scene.shotpack.source == "CLIP":
-        return [(strip, start - 1)]
-    return [(each, sequencer.frame_of(scene, each)) for each in (strip, end) if each is not None]
+def seed(wanted: Any, strip: Any | None) -> int:
+    """A shot's seed: its strip's own, else the scene's."""
+    own = strip.shotpack_board if strip is not None else None
+    return int(own.seed if own is not None and own.use_seed else wanted.seed)

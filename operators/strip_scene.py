@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from . import render_clip, sequencer, visible_strips
+from . import missing_pictures, render_clip, sequencer, visible_strips
 
 LONGEST_SIDE = 1280
 """Pixels; no model makes larger pictures, and a smaller board is sooner there."""
@@ -32,7 +32,7 @@ def of_strip(scene: Any, strip: Any, frames: Sequence[int]) -> Iterator[Any]:
     Where the lowest picture is transparent it lies on white paper, as the engine lays it. Raises CaptureError where
     something that is seen cannot be had.
     """
-    if (said := visible_strips.trouble(scene, strip, frames)) is not None:
+    if (said := missing_pictures.trouble(scene, strip, frames)) is not None:
         raise CaptureError(said)
     seen = visible_strips.of_strip(scene, strip, frames)
     kept = {each.name for each in (*seen.shown, *seen.lit, *seen.sources)}

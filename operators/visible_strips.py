@@ -1,6 +1,6 @@
-"""What the Sequencer shows of one strip: the strips that make its picture, how opaque it is, and what is missing of it.
+"""What the Sequencer shows of one strip: the strips that make its picture, and how opaque it is.
 
-It only reads. `strip_scene.py` makes a scene of it, and panels ask for `trouble` at every drawing.
+It only reads. `strip_scene.py` makes a scene of it; `missing_pictures.py` says what of it is not to be had.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def of_strip(scene: Any, strip: Any, frames: Sequence[int]) -> Stack:
     top = lit[0]
     below = [
         each
-        for each in _visible(level, frames)
+        for each in visible(level, frames)
         if each.channel < top.channel and each not in lit and not _passes_over(each, strip)
     ]
     consumed = _consumed([*lit, *below])
@@ -66,7 +66,7 @@ def of_strip(scene: Any, strip: Any, frames: Sequence[int]) -> Stack:
         if _hides_below(scene, shown[-1], frames):
             break
         shown.append(each)
-    return Stack(level, tuple(shown), tuple(lit), tuple(_sources(shown)))
+    return Stack(level, tuple(shown), tuple(lit), tuple(sources_of(shown)))
 
 
 def lowest(scene: Any, shown: Sequence[Any], frame: int) -> Any | None:
@@ -159,69 +159,12 @@ def files(shown: Iterable[Any], frame: int) -> Iterator[tuple[Any, Path]]:
         if frame not in sequencer.span(each):
             continue
         if each.type == "META":
-            yield from files(_visible(each, (frame,)), frame)
+            yield from files(visible(each, (frame,)), frame)
         elif (file := sequencer.file_at(each, frame)) is not None:
             yield each, file
 
 
-def trouble(scene: Any, strip: Any, frames: Sequence[int]) -> str | None:
-    """The sentence for the artist where something of what is seen of `strip` at the frames cannot be had."""
-    if strip.type == "SOUND":
-        return f"{strip.name} is a sound and shows no picture; choose another strip."
-    stack = of_strip(scene, strip, frames)
-    for frame in frames:
-        there = [each for each in (*stack.shown, *stack.sources) if frame in sequencer.span(each)]
-        if (said := _trouble(there, frame, (scene.name,))) is not None:
-            return said
-    return None
-
-
-def _trouble(shown: Iterable[Any], frame: int, inside: tuple[str, ...]) -> str | None:
-    return next(filter(None, (_trouble_of(each, frame, inside) for each in shown)), None)
-
-
-def _trouble_of(strip: Any, frame: int, inside: tuple[str, ...]) -> str | None:
-    """What one strip lacks at a frame; `inside` are the scenes around it, which may hold each other."""
-    if strip.type in ("IMAGE", "MOVIE"):
-        file = sequencer.file_at(strip, frame)
-        if file is None:
-            return f"{strip.name} holds no picture; choose another strip."
-    elif strip.type == "MOVIECLIP":
-        if strip.clip is None:
-            return f"{strip.name} shows no clip; choose another strip."
-        file = Path(bpy.path.abspath(strip.clip.filepath))
-    elif strip.type == "MASK":
-        return None if strip.mask is not None else f"{strip.name} shows no mask; choose another strip."
-    elif strip.type == "META":
-        # Once a meta strip is retimed, only Blender knows which of its frames is seen: then all of them count.
-        within = _visible(strip, () if len(getattr(strip, "retiming_keys", ())) else (frame,))
-        if not within:
-            return f"{strip.name} shows nothing at frame {frame}; choose another strip."
-        return _trouble([*within, *_sources(within)], frame, inside)
-    elif strip.type == "SCENE":
-        return _trouble_of_scene(strip, frame, inside)
-    else:
-        return None
-    return None if file.is_file() else f"{strip.name} shows {file}, which is not there; put it back."
-
-
-def _trouble_of_scene(strip: Any, frame: int, inside: tuple[str, ...]) -> str | None:
-    shown = strip.scene
-    if shown is None:
-        return f"{strip.name} shows no scene; choose another strip."
-    if strip.scene_input == "CAMERA":
-        camera = strip.scene_camera or shown.camera
-        return None if camera is not None else f"{strip.name} shows {shown.name}, which has no camera; add one."
-    if shown.name in inside:
-        return None  # Blender shows nothing there
-    if shown.sequence_editor is None:
-        return f"{strip.name} shows the timeline of {shown.name}, which is empty; choose another strip."
-    at = shown.frame_start + frame - sequencer.content_start(strip)
-    within = _visible(shown.sequence_editor, (at,))
-    return _trouble([*within, *_sources(within)], at, (*inside, shown.name))
-
-
-def _visible(level: Any, frames: Sequence[int]) -> list[Any]:
+def visible(level: Any, frames: Sequence[int]) -> list[Any]:
     """The strips of a level that are not muted, at any of the frames if there are any; the topmost first, no sounds."""
     found = [
         each
@@ -239,7 +182,7 @@ def _effects_on(level: Any, strip: Any, frames: Sequence[int]) -> list[Any]:
     while True:
         over = [
             each
-            for each in _visible(level, frames)
+            for each in visible(level, frames)
             if each.channel > last.channel and last in inputs(each) and each.type not in _TRANSITIONS
         ]
         if not over:
@@ -264,7 +207,7 @@ def inputs(strip: Any) -> list[Any]:
     return [each for each in found if each is not None]
 
 
-def _sources(shown: Iterable[Any]) -> list[Any]:
+def sources_of(shown: Iterable[Any]) -> list[Any]:
     """What strips are made of, and that of it in turn, but for what is shown itself."""
     shown = list(shown)
     found: list[Any] = []
@@ -304,7 +247,7 @@ def _hides(scene: Any, shown: Sequence[Any], frame: int) -> bool:
 def _seen_inside(scene: Any, meta: Any, frame: int) -> list[Any]:
     """What is seen inside a meta strip, the topmost first."""
     shown: list[Any] = []
-    for each in _visible(meta, (frame,)):
+    for each in visible(meta, (frame,)):
         shown.append(each)
         if _hides_below(scene, each, (frame,)):
             break

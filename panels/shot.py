@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import generate, previews, sequencer, start_sources
+from ..operators import generate, previews, sequencer, start_sources, view_transform
 from .text import draw_text
 
 _CATEGORY = "Shotpack"
@@ -50,7 +50,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
         layout.label(text=f"Ends on {found.end.name}", icon="TRACKING_FORWARDS_SINGLE", translate=False)
     view = scene.view_settings.view_transform
     # A strip's picture is taken before the view transform, and goes through it with the shot; others show it already.
-    if wanted.source not in ("STRIP", "CLIP") and view not in generate.PLAIN_VIEWS:
+    if wanted.source not in ("STRIP", "CLIP") and view not in view_transform.PLAIN_VIEWS:
         box = layout.box()
         draw_text(box, f"{view} changes the colours of boards and shots.", "ERROR")
         box.operator("shotpack.standard_view")

@@ -17,8 +17,8 @@ from .stored_request import read
 def queue(connection: Connection, shot: Shot) -> dict[str, Any]:
     """Have a shot made; returns its job. What is sent are pictures that lie in its folder, and nothing else.
 
-    Raises EngineError: `not_sent` where it was cancelled meanwhile, `image_missing`, `image_unreadable`, `bad_request` where the request is none or names anything
-    but such pictures, or as the connection does.
+    Raises EngineError: `not_sent` where it was cancelled meanwhile, `image_missing`, `image_unreadable`, `bad_request`
+    where the request is none or names anything but such pictures, or as the connection does.
     """
     if shot.ordered == "cancel":
         raise EngineError(Code.NOT_SENT, name=shot.name)

@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 
 from engine.client.connection import Connection
 from engine.client.shot import Shot
+from engine.client.shot_words import words_of
 from engine.client.stored_request import write
 from engine.client.submit import queue
 from engine.inference.family import TextCondition
@@ -31,7 +32,7 @@ from tests.engine.checkpoints import BOARD, TINY
 from tests.prompt_path import MARK, ROOT, listed, opened, traced
 from tests.unit.scripted_pool import ScriptedPool
 
-MOST_FILES = 15
+MOST_FILES = 16
 ANSWERS = ("engine/server/app.py", "httpx")
 """Who reads answers, which are not on the way."""
 STAMP = "engine/client/stored_request.py"
@@ -82,7 +83,8 @@ def test_a_prompt_passes_few_files_and_is_parsed_twice(tmp_path: Path, monkeypat
     with TestClient(create_app(service)) as app:
         monkeypatch.setattr(json, "loads", counted)
         with traced() as files:
-            request = ShotRequest("tiny", f"w5 {MARK}", (Board(1, "board.png"),), frames=37, width=64, height=64)
+            words = words_of(range(1, 38), own=f"w5 {MARK}").text
+            request = ShotRequest("tiny", words, (Board(1, "board.png"),), frames=37, width=64, height=64)
             queue(Line(app), Shot("id", "panel", folder, 37, request=write(request, "panel")))
             ((_, order),) = service.pool.orders  # type: ignore[attr-defined]
             assert isinstance(order, Make)

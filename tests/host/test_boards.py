@@ -499,6 +499,8 @@ def test_a_sound_is_no_board(timeline, movie):
     sound = timeline.strips.new_sound("music", str(movie), 3, 1)
     timeline.scene.sequence_editor.active_strip, sound.select = sound, True
     timeline.scene.shotpack.prompt = "w5"
+    assert part("operators.generate").intent(bpy.context).strip == strip  # a movie's sound comes selected with it
+    strip.select = False
     assert "music is a sound" in part("operators.generate").intent(bpy.context)
     sound.select = False
     timeline.scene.frame_current = 1

@@ -29,16 +29,16 @@ def stream(scene: object, frames: int) -> dict[str, list[float]]:
     scene.shotpack.prompt = "w5 w2"
     spent: dict[str, list[float]] = {"board": [], "starting": [], "streaming": [], "finishing": []}
     generate = part("operators.generate")
-    capture = generate.capture.from_strip
+    capture = generate.capture.at_frame
 
     def timed_capture(*arguments: object) -> None:
         spent["board"].append(milliseconds(lambda: capture(*arguments)))
 
-    generate.capture.from_strip = timed_capture
+    generate.capture.at_frame = timed_capture
     try:
         spent["button"] = [milliseconds(bpy.ops.shotpack.generate)]
     finally:
-        generate.capture.from_strip = capture
+        generate.capture.at_frame = capture
     shot = next(iter(client.shots.values()))
     while not shot.complete or runtime._waiting:
         before = shot.complete

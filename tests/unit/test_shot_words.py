@@ -22,7 +22,10 @@ MARKERS = [(1, "Opening"), (49, "Harbour")]
         ({"own": " \n", "texts": TEXTS, "markers": MARKERS, "scene": "all"}, ("pan left", "text", "title")),
         ({"texts": TEXTS[::-1]}, ("pan left", "text", "title")),
         ({"texts": [("empty", range(40, 97), "  "), *TEXTS[1:]]}, ("pan right", "text", "next")),
-        ({"texts": [("before", range(1, 49), "x"), ("after", range(97, 99), "y")], "scene": "all"}, ("all", "scene", "")),
+        (
+            {"texts": [("before", range(1, 49), "x"), ("after", range(97, 99), "y")], "scene": "all"},
+            ("all", "scene", ""),
+        ),
         # Of two that are there at the beginning, the one that began last: the other is still shown from before.
         ({"texts": [("old", range(1, 97), "x"), ("new", range(49, 60), "y")]}, ("y", "text", "new")),
         ({"markers": MARKERS, "scene": "all"}, ("Harbour", "marker", "Harbour")),
