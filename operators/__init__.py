@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from . import (
     adoption,
+    animate,
+    batches,
     engine,
     generate,
     handlers,
@@ -12,6 +14,7 @@ from . import (
     models,
     runtime,
     settings,
+    shot_again,
     translations,
     unexpected,
     view_transform,
@@ -20,6 +23,9 @@ from . import (
 CLASSES: tuple[type, ...] = (
     *settings.CLASSES,
     *generate.CLASSES,
+    *animate.CLASSES,
+    *batches.CLASSES,
+    *shot_again.CLASSES,
     *view_transform.CLASSES,
     *jobs.CLASSES,
     *engine.CLASSES,

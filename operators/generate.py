@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,11 @@ class Prepared:
     board: str
     """The strip that it is made of, by its name; empty: none."""
     digest: str
-    """Of its boards' pixels and of its request: the same digest is the same shot."""
+    """Of its boards' pixels, and after a dash of its request: the same digest is the same shot."""
+
+    def at(self, channel: int) -> Prepared:
+        """The same on another channel."""
+        return replace(self, spot=replace(self.spot, channel=channel))
 
 
 def prepare(context: Any, found: Intent) -> Prepared:

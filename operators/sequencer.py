@@ -205,6 +205,11 @@ def new_colour(level: Any, name: str, channel: int, frames: range, colour: tuple
     return strip
 
 
+def level_of(scene: Any, strip: Any) -> Any:
+    """What a strip lies in: the scene's editor, or the meta strip that holds it."""
+    return strip.parent_meta() or scene.sequence_editor
+
+
 def displayed(editor: Any) -> Any:
     """The strips beside which a new one lies: inside the meta strip that is being edited, if one is."""
     return (editor.meta_stack[-1] if editor.meta_stack else editor).strips

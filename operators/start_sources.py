@@ -8,8 +8,10 @@ from typing import Any
 
 import bpy
 
-from ..engine.client.shot_words import Words, words_of
+from ..engine.client.shot_words import Words, WordSource, words_of
 from . import runtime, sequencer, settings
+
+__all__ = ["Boards", "WordSource", "boards", "from_playhead", "offered", "seed", "strip_of", "swap", "unfit", "words"]
 
 _NEEDS = {"TEXT": "text", "CLIP": "clip"}
 """The engine's word for a source; all others are boards."""

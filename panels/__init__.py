@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from . import advanced, engine, preferences, shot, shots
+from . import advanced, engine, preferences, shot, shots, storyboard
 
 CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
     *shot.CLASSES,
     *advanced.CLASSES,
+    *storyboard.CLASSES,
     *shots.CLASSES,
     *engine.CLASSES,
 )

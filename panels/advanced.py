@@ -14,7 +14,7 @@ def _draw_advanced(layout: Any, context: Any) -> None:
     wanted = sequencer.scene_of(context).shotpack
     layout.use_property_split = True
     layout.use_property_decorate = False
-    for name in ("seed", "speed", "steps", "guidance", "order", "rate", "use_end", "engine", "model"):
+    for name in ("seed", "speed", "steps", "guidance", "order", "rate", "use_end", "prompt_channel", "engine", "model"):
         layout.prop(wanted, name)
     _draw_loras(layout, wanted)
 

@@ -164,10 +164,11 @@ def _progress(job: Any) -> str:
     made, of = len(job.sections), len(job.plan.sections) if job.plan else 0
     words = f"Section {min(made + 1, of)} of {of}"
     left = job.step.seconds_left if job.step else None
-    return words if left is None else f"{words}, {_time(left)} left"
+    return words if left is None else f"{words}, {time_left(left)} left"
 
 
-def _time(seconds: float) -> str:
+def time_left(seconds: float) -> str:
+    """Seconds as an artist reads them."""
     whole = round(seconds)
     return f"{whole} s" if whole < 90 else f"{whole // 60}:{whole % 60:02d} min"
 

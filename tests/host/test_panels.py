@@ -26,12 +26,18 @@ class Panel(Drawn):
             self.grey.append(name)
         return super().operator(name, **more)
 
-    def row(self, **_):
+    def row(self, *_, **__):
         inside = Panel()
         inside.said, inside.buttons, inside.grey = self.said, self.buttons, self.grey
         return inside
 
-    box = column = row
+    box = column = split = row
+
+    def menu(self, *_, **__):
+        pass
+
+    def prop_enum(self, *_, **__):
+        pass
 
     def prop(self, *_, **__):
         pass

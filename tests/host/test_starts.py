@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.host.studio import add_board, bpy, of_role, part, shot_strips, step_until
 from tests.host.test_operators import finished, problem
+from tests.host.test_panels import Panel
 from tests.host.test_shot import frames_of
 
 
@@ -294,3 +295,130 @@ def test_which_frames(extension, there, fps, conform, first, count, different):
     assert (frames[0], frames[-1]) == (first, 100)
     assert (len(frames), len(set(frames))) == (count, different)
     assert frames == sorted(frames)
+
+
+def chosen(scene, *strips, active=None):
+    """Select these strips alone, in this order of clicks: the last is the active one."""
+    for each in scene.sequence_editor.strips_all:
+        each.select = each in strips
+    scene.sequence_editor.active_strip = active or strips[-1]
+
+
+@pytest.mark.parametrize("clicked", ["first", "second"])
+def test_of_two_selected_strips_the_earlier_is_the_start_whatever_was_clicked_first(saved, clicked):
+    intent, first = part("operators.generate").intent, add_board(saved, length=30)
+    second = add_board(saved, start=101, length=50, name="Panel 2")
+    first.shotpack_board.prompt, second.shotpack_board.prompt = "w5", "w6"
+    chosen(saved, *((second, first) if clicked == "first" else (first, second)))
+    found = intent(bpy.context)
+    assert (found.boards.start, found.end, found.spot.start, found.spot.length) == (first, second, 1, 30)
+    assert found.words.text == "w5"
+    panel = drawn_shot()
+    assert [panel.said.index(name) for name in ("Panel 1", "Panel 2")] == sorted(
+        panel.said.index(name) for name in ("Panel 1", "Panel 2")
+    )
+    assert bpy.ops.shotpack.swap_boards() == {"FINISHED"}
+    found = intent(bpy.context)
+    assert (found.boards.start, found.end, found.spot.start, found.words.text) == (second, first, 1, "w5")
+    third = add_board(saved, start=201, length=10, name="Panel 3")
+    chosen(saved, second, third)
+    assert intent(bpy.context).boards.start == second  # swapped were the other two
+    chosen(saved, first, second)
+    assert bpy.ops.shotpack.swap_boards() == {"FINISHED"}
+    assert intent(bpy.context).boards.start == first
+
+
+def drawn_shot():
+    panel = Panel()
+    part("panels.shot")._draw_shot(panel, bpy.context)
+    return panel
+
+
+def test_cards_are_boards_and_what_is_no_picture_is_said(saved, tmp_path):
+    strips, intent = saved.sequence_editor.strips, part("operators.generate").intent
+    saved.shotpack.prompt = "w5"
+    end = {"length": 20} if "length" in strips.bl_rna.functions["new_effect"].parameters else {"frame_end": 21}
+    colour = strips.new_effect("card", "COLOR", 3, 1, **end)
+    text = strips.new_effect("title", "TEXT", 4, 1, **end)
+    adjusted = strips.new_effect("grade", "ADJUSTMENT", 2, 1, **end)
+    for strip in (colour, text):
+        chosen(saved, strip)
+        assert intent(bpy.context).strip == strip
+        assert "From the playhead" not in drawn_shot().text
+    chosen(saved, adjusted)
+    assert "grade shows what lies below it, and nothing does" in intent(bpy.context)
+    board = add_board(saved, length=20)
+    chosen(saved, adjusted)
+    assert intent(bpy.context).strip == adjusted
+    chosen(saved, active=board)
+    assert intent(bpy.context).strip == board  # a picture comes before cards
+    assert "From the playhead: Panel 1" in drawn_shot().text
+
+
+def test_the_panel_says_whose_words_they_are(saved):
+    board = add_board(saved, length=20)
+    saved.timeline_markers.new("F_1", frame=1)
+    assert "Write what happens" in drawn_shot().text
+    saved.shotpack.prompt = "w5"
+    assert "Words: the scene's" in drawn_shot().text
+    saved.timeline_markers.new("Harbour", frame=1)
+    assert "Words: marker 'Harbour'" in drawn_shot().text
+    strips = saved.sequence_editor.strips
+    end = {"length": 20} if "length" in strips.bl_rna.functions["new_effect"].parameters else {"frame_end": 21}
+    title = strips.new_effect("title", "TEXT", 4, 1, **end)
+    title.text, title.mute, title.select, saved.shotpack.prompt_channel = "w6\nw7", True, False, 4
+    found = part("operators.generate").intent(bpy.context)
+    assert (found.words.text, found.words.name) == ("w6 w7", "title")
+    assert "Words: text strip 'title'" in drawn_shot().text
+    board.shotpack_board.prompt = "w1"
+    assert "Words:" not in drawn_shot().text
+    board.shotpack_board.prompt = "w" * 4001
+    assert "4001 characters long; 4000 is the most" in part("operators.generate").intent(bpy.context)
+
+
+def test_the_cameras_range(saved, sent):
+    """What it sees at the first and at the last frame of the scene; nothing of the scene is changed."""
+    saved.frame_start, saved.frame_end, saved.frame_current = 11, 47, 20
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    saved.collection.objects.link(camera)
+    saved.camera, saved.render.engine = camera, "CYCLES"
+    saved.cycles.samples, saved.world = 1, bpy.data.worlds.new("world")
+    saved.world.use_nodes = False
+    for frame, level in ((11, 0.0), (47, 1.0)):
+        saved.world.color = (level,) * 3
+        saved.world.keyframe_insert("color", frame=frame)
+    saved.shotpack.prompt, saved.shotpack.source, saved.shotpack.camera_range = "w5", "CAMERA", True
+    found = part("operators.generate").intent(bpy.context)
+    assert (found.spot.start, found.spot.length) == (11, 37)
+    assert bpy.ops.shotpack.generate() == {"FINISHED"}
+    shot = record(shot_strips(saved)[-1])
+    assert json.loads(shot.request)["boards"] == [[1, "board.png"], [37, "end.png"]]
+    assert (grey(shot.folder / "board.png"), grey(shot.folder / "end.png")) == (0, 255)
+    assert (saved.frame_current, saved.frame_start, saved.frame_end) == (20, 11, 47)
+    saved.shotpack.camera_range, saved.shotpack.length = False, "RANGE"
+    assert part("operators.generate").intent(bpy.context).spot.length == 37
+
+
+def test_only_starts_that_a_model_here_can_make_are_offered(saved, monkeypatch):
+    client, offered = part("operators.runtime").the_client(), part("operators.start_sources").offered
+    monkeypatch.setattr(client, "about", {"models": ["tiny"], "starts": {"tiny": ["board"]}})
+    assert offered(saved.shotpack) == ["STRIP", "RENDER", "CAMERA", "VIEWPORT"]
+    saved.shotpack.source = "TEXT"
+    assert "TEXT" in offered(saved.shotpack)
+    monkeypatch.setattr(client, "about", {})
+    assert len(offered(saved.shotpack)) == 6
+
+
+def test_a_shots_words_are_seen_and_used_again(saved, sent):
+    board = add_board(saved, length=20)
+    board.shotpack_board.prompt = "w5 w2"
+    bpy.ops.shotpack.generate()
+    (meta,) = shot_strips(saved)
+    board.shotpack_board.prompt = "w1"
+    chosen(saved, meta)
+    assert "w5 w2" in drawn_shot().text
+    assert bpy.ops.shotpack.use_again(shot=meta.shotpack.shot) == {"FINISHED"}
+    assert (board.shotpack_board.prompt, board.select, meta.select) == ("w5 w2", True, False)
+    meta.shotpack.request = "[]"
+    chosen(saved, meta)
+    assert "Made With" not in drawn_shot().text

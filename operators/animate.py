@@ -1,0 +1,230 @@
+"""Animate Storyboard: one shot for each of many strips, as one batch and one undo step.
+
+First all boards are captured, one a step, and nothing of the file is changed; then the shots are placed, one a step. A
+strip of which no shot can be made is told, and the others go on.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import bpy
+
+from . import adoption, batches, capture, engine, generate, loras, runtime, sequencer, start_sources, timeline
+
+running: Run | None = None
+"""The run that captures boards now: panels show how far it is."""
+
+
+def strips_of(scene: Any) -> list[Any]:
+    """The strips that Animate Storyboard is about, by the timeline: those that are selected, if there are several, else
+    all on the active strip's channel. Shots are none of them, nor strips of words.
+    """
+    editor = scene.sequence_editor
+    picked = [strip for strip in sequencer.chosen(scene) if not strip.shotpack.shot]
+    active = editor.active_strip if editor is not None else None
+    if len(picked) > 1 or active is None or active.shotpack.shot:
+        return picked
+    on_channel = [
+        strip
+        for strip in sequencer.displayed(editor)
+        if strip.channel == active.channel and not strip.shotpack.shot and not sequencer.is_words(scene, strip)
+    ]
+    return sorted(on_channel, key=lambda strip: sequencer.span(strip).start)
+
+
+def prevented(scene: Any) -> str | None:
+    """The sentence that says why there is nothing to animate. Cheap: panels ask at every drawing."""
+    if running is not None:
+        return "Boards are being taken; Esc stops that."
+    if scene is None or not strips_of(scene):
+        return "Select the storyboard's strips, or one of its channel."
+    return start_sources.unfit(scene.shotpack, "STRIP")
+
+
+class Run:
+    """One run over the strips of a timeline. `step` does one thing and returns whether there is more to do.
+
+    Strips are kept by their names: nothing of Blender's outlives a step.
+    """
+
+    def __init__(self, context: Any, strips: list[Any]) -> None:
+        scene = sequencer.scene_of(context)
+        self.batch = runtime.new_id()
+        self.told: list[tuple[str, str]] = []
+        """What there is to say of strips, by their names."""
+        self.kept: list[str] = []
+        """Shots that are as they would be made now."""
+        self.placed = 0
+        self._scene = scene.name
+        self._names = [strip.name for strip in strips]
+        self._next = dict(zip(self._names, self._names[1:], strict=False)) if scene.shotpack.to_next else {}
+        self._below = max(strip.channel for strip in strips)
+        self._to_capture = list(self._names)
+        self._made: list[generate.Prepared] = []
+        loras.take_over(scene.shotpack)
+
+    @property
+    def done(self) -> int:
+        """How many boards have been looked at."""
+        return len(self._names) - len(self._to_capture)
+
+    @property
+    def of(self) -> int:
+        """How many there are."""
+        return len(self._names)
+
+    @property
+    def capturing(self) -> bool:
+        """Whether nothing is changed yet."""
+        return bool(self._to_capture)
+
+    def step(self, context: Any) -> bool:
+        """One strip's boards, or one shot's place. Raises nothing but what Blender's own end brings."""
+        scene = bpy.data.scenes.get(self._scene)
+        if scene is None:
+            self.stop()
+            return False
+        if self._to_capture:
+            name = self._to_capture.pop(0)
+            try:
+                self._capture(context, scene, name)
+            except capture.CaptureError as fault:
+                self.told.append((name, str(fault)))
+        elif self._made:
+            self._place(scene, self._made.pop(0))
+        if self._to_capture or self._made:
+            return True
+        self._keep(scene)
+        return False
+
+    def stop(self) -> None:
+        """Let go of what was captured: the file is as it was."""
+        self._to_capture.clear()
+        while self._made:
+            shutil.rmtree(self._made.pop().shot.folder, ignore_errors=True)
+
+    @property
+    def summary(self) -> str:
+        """What has become of it, in a sentence."""
+        parts = [f"{self.placed} {'shot is' if self.placed == 1 else 'shots are'} being made"]
+        if self.kept:
+            parts.append(f"{len(self.kept)} unchanged")
+        if self.told:
+            parts.append(f"{len(self.told)} told in the panel")
+        return f"{', '.join(parts)}."
+
+    def _capture(self, context: Any, scene: Any, name: str) -> None:
+        strip = scene.sequence_editor.strips_all.get(name) if scene.sequence_editor else None
+        if strip is None:
+            raise capture.CaptureError(f"{name} is not on the timeline any more.")
+        after = self._next.get(name)
+        end = scene.sequence_editor.strips_all.get(after) if after else None
+        boards = start_sources.Boards(strip, strip, end)
+        # Whatever the playhead shows: another run must find the same board.
+        frames = [sequencer.span(each).start for each in boards.strips]
+        found = generate.of_boards(scene, boards, frames, below=self._below)
+        if isinstance(found, str):
+            raise capture.CaptureError(found)
+        made = generate.prepare(context, found)
+        if (same := batches.standing(scene, name, made.digest)) is not None:
+            shutil.rmtree(made.shot.folder, ignore_errors=True)
+            self.kept.append(same.shotpack.shot)
+            return
+        self._made.append(made)
+
+    def _place(self, scene: Any, made: generate.Prepared) -> None:
+        if batches.of_board(scene, made.board):
+            made, said = batches.make_room(scene, made)
+            self.told.append((made.board, said))
+        generate.put(scene, made, self.batch)
+        self.placed += 1
+
+    def _keep(self, scene: Any) -> None:
+        """What was made before and is as it should be belongs to this batch, too; what was never sent is sent now."""
+        for name in self.kept:
+            for meta in timeline.find(name):
+                meta.shotpack.batch = self.batch
+            meta = next(iter(timeline.find(name)), None)
+            if meta is not None and adoption.is_unsent(meta.shotpack) and (shot := adoption.record(meta)) is not None:
+                runtime.send(shot)
+        batches.note(scene, self.batch if self.placed or self.kept else scene.shotpack.batch, self.told)
+
+
+class SHOTPACK_OT_animate(bpy.types.Operator):  # noqa: N801
+    """Make one shot of each selected strip, or of all on the active strip's channel, above it and as long as it"""
+
+    bl_idname = "shotpack.animate"
+    bl_label = "Animate Storyboard"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        said = prevented(sequencer.scene_of(context))
+        if said is not None:
+            cls.poll_message_set(said)
+        return said is None
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """One board a tick, so that the window can be seen to work, and Esc is heard."""
+        global running
+        if not self._begin(context):
+            return {"CANCELLED"}
+        window = context.window_manager
+        window.progress_begin(0, running.of if running else 1)
+        window.modal_handler_add(self)
+        self._timer = window.event_timer_add(0.01, window=context.window)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> set[str]:
+        if running is None:
+            return self._ended(context, "It was stopped.")
+        if event.type == "ESC" and event.value == "PRESS" and running.capturing:
+            running.stop()
+            return self._ended(context, "Stopped; nothing was made.")
+        if event.type != "TIMER":
+            return {"RUNNING_MODAL"}
+        more = running.step(context)
+        context.window_manager.progress_update(running.done)
+        runtime.redraw()
+        if more:
+            return {"RUNNING_MODAL"}
+        return self._ended(context, running.summary, {"FINISHED"})
+
+    def execute(self, context: Any) -> set[str]:
+        """All at once, for scripts and a Blender without a window."""
+        if not self._begin(context):
+            return {"CANCELLED"}
+        while running is not None and running.step(context):
+            pass
+        return self._ended(context, running.summary if running else "", {"FINISHED"})
+
+    def cancel(self, context: Any) -> None:
+        """Another file is opened, or Blender quits."""
+        if running is not None:
+            running.stop()
+        self._ended(context, "")
+
+    def _begin(self, context: Any) -> bool:
+        global running
+        if engine.needs_install():
+            self.report({"ERROR"}, "The engine is not installed yet; press Install Engine below.")
+            return False
+        running = Run(context, strips_of(sequencer.scene_of(context)))
+        return True
+
+    def _ended(self, context: Any, said: str, how: frozenset[str] | set[str] = frozenset({"CANCELLED"})) -> set[str]:
+        global running
+        running = None
+        if (timer := getattr(self, "_timer", None)) is not None:
+            context.window_manager.event_timer_remove(timer)
+            context.window_manager.progress_end()
+            self._timer = None
+        if said:
+            self.report({"INFO"}, said)
+        runtime.redraw()
+        return set(how)
+
+
+CLASSES = (SHOTPACK_OT_animate,)

@@ -1,0 +1,172 @@
+"""Batches of shots: what a run of Animate Storyboard has made, how it stands, and what can be done with it as a whole.
+
+A batch is known by its shots' stamps, so a file that is opened has it still.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+
+from ..engine.client.batch_progress import ENDED, BatchProgress, Standing, progress_of
+from . import adoption, generate, problems, runtime, sequencer, timeline, visible_strips
+
+_pace: dict[str, float] = {}
+"""Seconds that a frame of a batch takes, as far as that is known."""
+
+
+def shots(scene: Any) -> list[Any]:
+    """A strip of each shot of the timeline's latest batch, the earliest first."""
+    batch = scene.shotpack.batch
+    found: dict[str, Any] = {}
+    for owner, meta in timeline.stamped():
+        if batch and owner == scene and meta.shotpack.batch == batch:
+            found.setdefault(meta.shotpack.shot, meta)
+    return sorted(found.values(), key=lambda meta: sequencer.span(meta).start)
+
+
+def state_of(stamp: Any) -> str:
+    """A shot's state as the engine has it; before that `sending`, `unsent`, or `failed` where it was refused."""
+    shot = runtime.shot_of(stamp.shot)
+    job = runtime.client.job(shot) if runtime.client and shot else None
+    if job is not None:
+        return str(job.state)
+    if shot is not None and not shot.job and shot.fault is not None:
+        return "failed"
+    return "unsent" if adoption.is_unsent(stamp) else str(stamp.state)
+
+
+def progress(scene: Any) -> BatchProgress | None:
+    """How the latest batch stands; None where there is none."""
+    standings = []
+    for meta in shots(scene):
+        stamp = meta.shotpack
+        shot = runtime.shot_of(stamp.shot)
+        job = runtime.client.job(shot) if runtime.client and shot else None
+        left = job.step.seconds_left if job is not None and job.step is not None else None
+        standings.append(Standing(max(1, stamp.frames), state_of(stamp), job.done if job is not None else 0.0, left))
+    if not standings:
+        return None
+    found = progress_of(standings, _pace.get(scene.shotpack.batch))
+    if found.pace is not None:
+        _pace[scene.shotpack.batch] = found.pace
+    return found
+
+
+def waiting(scene: Any) -> list[Any]:
+    """The latest batch's shots that wait in the engine's queue."""
+    return [meta for meta in shots(scene) if state_of(meta.shotpack) == "queued"]
+
+
+def failures(scene: Any) -> Iterator[tuple[str, str]]:
+    """The latest batch's shots that failed, by their boards, and why."""
+    for meta in shots(scene):
+        stamp = meta.shotpack
+        if state_of(stamp) == "failed":
+            shot = runtime.shot_of(stamp.shot)
+            problem = problems.of_shot(shot, runtime.client.job(shot)) if shot and runtime.client else None
+            yield stamp.board or stamp.name, problem.sentence if problem is not None else "It failed."
+
+
+def note(scene: Any, batch: str, told: list[tuple[str, str]]) -> None:
+    """Keep what a run had to say of strips: it goes with the file, and with an undo."""
+    scene.shotpack.batch, scene.shotpack.told = batch, json.dumps(told)
+
+
+def told(scene: Any) -> list[tuple[str, str]]:
+    """What the latest run had to say of strips; a file may hold anything."""
+    try:
+        return [(str(name), str(sentence)) for name, sentence in json.loads(scene.shotpack.told or "[]")]
+    except (ValueError, TypeError, RecursionError):
+        return []
+
+
+def of_board(scene: Any, board: str) -> list[Any]:
+    """The strips of shots that were made of the strip of this name, the topmost first."""
+    found = [meta for owner, meta in timeline.stamped() if owner == scene and board and meta.shotpack.board == board]
+    return sorted(found, key=lambda meta: meta.channel, reverse=True)
+
+
+def standing(scene: Any, board: str, digest: str) -> Any | None:
+    """A shot of this board that another run would make again as it is, unless it came to nothing."""
+    for meta in of_board(scene, board):
+        if meta.shotpack.digest == digest and state_of(meta.shotpack) not in ("failed", "cancelled"):
+            return meta
+    return None
+
+
+def make_room(scene: Any, made: generate.Prepared) -> tuple[generate.Prepared, str]:
+    """See to the shot that was made of a board before: its strip goes where the artist has done nothing to it.
+
+    Returns the new shot with its place, and what is to be said of it.
+    """
+    old = of_board(scene, made.board)[0]
+    why = _why(old.shotpack, made.digest)
+    if (touched := _touched(scene, old, made.spot.start)) is not None:
+        return made, f"{why}; the new shot lies above the one before, which was {touched}."
+    shot, channel = runtime.shot_of(old.shotpack.shot), old.channel
+    if shot is not None and state_of(old.shotpack) not in ENDED:
+        runtime.the_client().act(shot, "cancel")
+    sequencer.level_of(scene, old).strips.remove(old)
+    free = sequencer.free_channel(scene, made.spot.start, made.spot.length, channel - 1)
+    return made.at(free), f"{why}; the new shot is in the place of the one before."
+
+
+def _why(stamp: Any, digest: str) -> str:
+    if stamp.digest == digest:
+        return "It had come to nothing"
+    return "Its words or settings changed" if stamp.digest[:32] == digest[:32] else "Its picture changed"
+
+
+def _touched(scene: Any, meta: Any, start: int) -> str | None:
+    """What the artist has done to a shot's strip that would be lost with it."""
+    shown = sequencer.span(meta)
+    if len(timeline.find(meta.shotpack.shot)) > 1 or len(shown) != meta.shotpack.frames:
+        return "cut or copied"
+    if shown.start != start or sequencer.content_start(meta) != start:
+        return "moved"
+    effects = any(meta in visible_strips.inputs(each) for each in sequencer.level_of(scene, meta).strips)
+    if effects or len(meta.modifiers) or visible_strips.animated(scene, meta):
+        return "changed by effects or keys"
+    return "locked" if meta.lock else None
+
+
+class SHOTPACK_OT_cancel_batch(bpy.types.Operator):  # noqa: N801
+    """Stop all shots of the storyboard that are being made or wait; what is finished of them stays"""
+
+    bl_idname = "shotpack.cancel_batch"
+    bl_label = "Cancel All"
+    bl_options = {"INTERNAL"}  # noqa: RUF012
+
+    def execute(self, context: Any) -> set[str]:
+        for meta in shots(sequencer.scene_of(context)):
+            shot = runtime.shot_of(meta.shotpack.shot)
+            if shot is not None and state_of(meta.shotpack) not in ENDED:
+                runtime.the_client().act(shot, "cancel")
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_advance(bpy.types.Operator):  # noqa: N801
+    """Let the engine make this shot earlier"""
+
+    bl_idname = "shotpack.advance"
+    bl_label = "Make Earlier"
+    bl_options = {"INTERNAL"}  # noqa: RUF012
+
+    shot: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    first: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, _context: Any) -> set[str]:
+        shot = runtime.shot_of(self.shot)
+        if shot is None or not shot.job:
+            return {"CANCELLED"}
+        runtime.wake()
+        runtime.the_client().advance(shot, first=self.first)
+        return {"FINISHED"}
+
+
+CLASSES = (SHOTPACK_OT_cancel_batch, SHOTPACK_OT_advance)

@@ -1,0 +1,53 @@
+"""The words of a shot that is there: seen, and used again for the strip that it was made of."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import bpy
+from bpy.props import StringProperty
+
+from . import sequencer, timeline
+
+
+def prompt_of(stamp: Any) -> str:
+    """What a shot was made with; empty where its strip says nothing of use: anybody may have written the file."""
+    return str(_asked(stamp).get("prompt", ""))
+
+
+def _asked(stamp: Any) -> dict[str, Any]:
+    try:
+        asked = json.loads(stamp.request)
+    except (ValueError, RecursionError):
+        return {}
+    return asked if isinstance(asked, dict) else {}
+
+
+class SHOTPACK_OT_use_again(bpy.types.Operator):  # noqa: N801
+    """Give the shot's words and seed to the strip that it was made of, and select that: change them, make another"""
+
+    bl_idname = "shotpack.use_again"
+    bl_label = "Use Words Again"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    shot: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, context: Any) -> set[str]:
+        scene = sequencer.scene_of(context)
+        meta = next((each for each in timeline.find(self.shot) if each.id_data == scene), None)
+        if meta is None:
+            return {"CANCELLED"}
+        asked, board = _asked(meta.shotpack), scene.sequence_editor.strips_all.get(meta.shotpack.board)
+        seed = asked.get("seed", 0)
+        seed = seed if isinstance(seed, int) and 0 <= seed < 2**31 else 0
+        if board is None:
+            scene.shotpack.prompt, scene.shotpack.seed = prompt_of(meta.shotpack), seed
+            return {"FINISHED"}
+        own = board.shotpack_board
+        own.prompt, own.use_seed, own.seed = prompt_of(meta.shotpack), True, seed
+        sequencer.select(scene, board)
+        return {"FINISHED"}
+
+
+CLASSES = (SHOTPACK_OT_use_again,)

@@ -1,0 +1,85 @@
+"""The panel for many shots at once: Animate Storyboard, how its batch stands, and what it had to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..operators import animate, batches, sequencer
+from .shot import Sidebar
+from .shots import time_left
+from .text import draw_text
+
+
+class _Storyboard(Sidebar):
+    bl_label = "Storyboard"
+    bl_order = 5
+
+    def draw(self, context: Any) -> None:
+        scene, layout = sequencer.scene_of(context), self.layout
+        if animate.running is not None:
+            run = animate.running
+            words = bpy.app.translations.pgettext_iface("Board {done} of {of}; Esc stops")
+            layout.progress(factor=run.done / run.of, text=words.format(done=run.done, of=run.of))
+            return
+        _draw_animate(layout, scene)
+        _draw_batch(layout, scene)
+
+
+def _draw_animate(layout: Any, scene: Any) -> None:
+    layout.prop(scene.shotpack, "to_next")
+    count = len(animate.strips_of(scene))
+    said = bpy.app.translations.pgettext_iface("Animate {count} Strips").format(count=count)
+    layout.operator("shotpack.animate", icon="SEQ_STRIP_META", text=said if count > 1 else "Animate Storyboard")
+    if (why := animate.prevented(scene)) is not None:
+        draw_text(layout, why, "INFO")
+
+
+def _draw_batch(layout: Any, scene: Any) -> None:
+    """How the latest batch stands: time left in all, what failed and why, what is made next."""
+    found, translated = batches.progress(scene), bpy.app.translations.pgettext_iface
+    if found is not None:
+        said = translated("{made} of {shots} made").format(made=found.made, shots=found.shots)
+        if found.failed:
+            said += f", {translated('{count} failed').format(count=found.failed)}"
+        if not found.ended and found.seconds_left is not None:
+            said += f", {translated('{time} left').format(time=time_left(found.seconds_left))}"
+        if found.ended:
+            layout.label(text=said, icon="ERROR" if found.failed else "CHECKMARK", translate=False)
+        else:
+            row = layout.row(align=True)
+            row.progress(factor=found.done, text=said, translate=False)
+            row.operator("shotpack.cancel_batch", text="", icon="CANCEL")
+            _draw_order(layout, scene)
+    for name, sentence in (*batches.told(scene), *batches.failures(scene)):
+        box = layout.box()
+        box.label(text=name, icon="SEQUENCE", translate=False)
+        draw_text(box, sentence)
+
+
+def _draw_order(layout: Any, scene: Any) -> None:
+    """The shots that wait, each with a way to the front."""
+    header, body = layout.panel("shotpack_order", default_closed=True)
+    header.label(text="Waiting Shots")
+    for meta in batches.waiting(scene) if body is not None else ():
+        row = body.row(align=True)
+        row.label(text=meta.shotpack.board or meta.name, translate=False)
+        for first, icon in ((False, "TRIA_UP"), (True, "TRIA_UP_BAR")):
+            button = row.operator("shotpack.advance", text="", icon=icon)
+            button.shot, button.first = meta.shotpack.shot, first
+
+
+class SHOTPACK_PT_sequencer_storyboard(_Storyboard, bpy.types.Panel):  # noqa: N801
+    """Shots of many strips at once."""
+
+    bl_space_type = "SEQUENCE_EDITOR"
+
+
+class SHOTPACK_PT_viewport_storyboard(_Storyboard, bpy.types.Panel):  # noqa: N801
+    """The same where the artist draws: the Storyboarding workspace has its sidebar in the viewport."""
+
+    bl_space_type = "VIEW_3D"
+
+
+CLASSES = (SHOTPACK_PT_sequencer_storyboard, SHOTPACK_PT_viewport_storyboard)
