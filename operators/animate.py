@@ -11,7 +11,19 @@ from typing import Any
 
 import bpy
 
-from . import adoption, batches, capture, engine, generate, loras, runtime, sequencer, start_sources, timeline
+from . import (
+    adoption,
+    batches,
+    capture,
+    engine,
+    generate,
+    loras,
+    runtime,
+    sequencer,
+    shot_intent,
+    start_sources,
+    timeline,
+)
 
 running: Run | None = None
 """The run that captures boards now: panels show how far it is."""
@@ -124,7 +136,7 @@ class Run:
         boards = start_sources.Boards(strip, strip, end)
         # Whatever the playhead shows: another run must find the same board.
         frames = [sequencer.span(each).start for each in boards.strips]
-        found = generate.of_boards(scene, boards, frames, below=self._below)
+        found = shot_intent.of_boards(scene, boards, frames, below=self._below)
         if isinstance(found, str):
             raise capture.CaptureError(found)
         made = generate.prepare(context, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import types
 
@@ -139,7 +140,7 @@ def test_each_ends_on_the_next_board_where_that_is_asked_for(saved, asleep, tmp_
     bpy.ops.shotpack.animate()
     boards = [json.loads(shot.request)["boards"] for shot in asleep]
     assert boards == [[[1, "board.png"], [10, "end.png"]]] * 2 + [[[1, "board.png"]]]
-    for shot, after in zip(asleep, asleep[1:], strict=False):
+    for shot, after in itertools.pairwise(asleep):
         assert (shot.folder / "end.png").read_bytes() == (after.folder / "board.png").read_bytes()
 
 

@@ -1,0 +1,134 @@
+"""What a shot would be made of: its strips, words, length and place; or why there can be none. Nothing is captured here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..engine.client.shot_words import Words
+from ..engine.protocol import FRAMES_MAXIMUM, PROMPT_MAXIMUM
+from . import missing_pictures, sequencer, start_sources, timeline
+
+__all__ = ["Intent", "intent", "of_boards"]
+
+
+@dataclass(frozen=True)
+class Intent:
+    """One shot that can be made: what Generate would do now, or one of a batch. It does not ask what is selected."""
+
+    scene: Any
+    source: str
+    """One of `settings.SOURCES`."""
+    strip: Any | None
+    """The strip that it lies over, or goes on from; None where it starts from neither."""
+    boards: start_sources.Boards | None
+    pictures: tuple[tuple[Any, int], ...]
+    """The strips that pictures are taken of, each with the frame of the timeline."""
+    spot: timeline.Spot
+    fps: float
+    words: Words
+    seed: int
+    filmed: range | None = None
+    """The frames of the camera's scene whose first and last are the boards."""
+
+    @property
+    def end(self) -> Any | None:
+        """The strip whose picture it ends on."""
+        return self.boards.end if self.boards is not None and self.spot.length > 1 else None
+
+
+def intent(context: Any) -> Intent | str:
+    """What Generate would do now, or the sentence that says why it cannot. Cheap: panels ask at every drawing."""
+    scene = sequencer.scene_of(context)
+    if scene is None:
+        return "There is no scene to put a shot into."
+    wanted = scene.shotpack
+    if (unfit := start_sources.unfit(wanted, wanted.source)) is not None:
+        return unfit
+    if wanted.source == "STRIP":
+        boards = start_sources.boards(scene)
+        if boards is None:
+            return "Select a strip that shows the board, or put the playhead on one."
+        frames = [sequencer.frame_of(scene, strip) for strip in boards.strips]
+        return of_boards(scene, boards, frames, scene_range=len(_range(context.scene)))
+    strip = sequencer.moving_strip(scene) if wanted.source == "CLIP" else None
+    if wanted.source == "CLIP" and strip is None:
+        return "Select a movie, an image sequence or a finished shot, or put the playhead on one."
+    if wanted.source == "CAMERA" and context.scene.camera is None:
+        return f"{context.scene.name} has no camera; add one, or choose another board."
+    filmed = _range(context.scene) if wanted.source == "CAMERA" and wanted.camera_range else None
+    start = int(scene.frame_current) if strip is None else sequencer.joint(scene, strip)
+    if filmed is not None and scene == context.scene:
+        start = filmed.start
+    length = len(filmed) if filmed is not None else _wanted_length(scene, start, len(_range(context.scene)))
+    pictures = ((strip, start - 1),) if strip is not None else ()
+    # A shot lies above its board, but beside what it goes on from.
+    below = strip.channel - 1 if strip is not None else 0
+    return _checked(scene, wanted.source, strip, None, pictures, start, length, below, filmed)
+
+
+def of_boards(
+    scene: Any, boards: start_sources.Boards, frames: Sequence[int], *, scene_range: int | None = None, below: int = 0
+) -> Intent | str:
+    """The shot of these strips' pictures at these frames, or the sentence that says why there is none.
+
+    It is as long as its strip says, else as the scene's settings say; without `scene_range`, as the strip. It lies
+    above its strip, and above the channel `below`.
+    """
+    strip = boards.place
+    start, own = sequencer.span(strip).start, strip.shotpack_board.frames
+    if own or scene_range is None or scene.shotpack.length == "BOARD":
+        length: int | str = own or len(sequencer.span(strip))
+    else:
+        length = _wanted_length(scene, start, scene_range)
+    pictures = tuple(zip(boards.strips, frames, strict=True))
+    return _checked(scene, "STRIP", strip, boards, pictures, start, length, max(below, strip.channel), None)
+
+
+def _checked(
+    scene: Any,
+    source: str,
+    strip: Any | None,
+    boards: start_sources.Boards | None,
+    pictures: tuple[tuple[Any, int], ...],
+    start: int,
+    length: int | str,
+    below: int,
+    filmed: range | None,
+) -> Intent | str:
+    """What all shots are asked for, whatever they start from."""
+    wanted = scene.shotpack
+    if isinstance(length, str):
+        return length
+    if length > FRAMES_MAXIMUM:
+        return f"{length} frames are too many; {FRAMES_MAXIMUM} is the most."
+    for shown, frame in pictures:
+        if (missing := missing_pictures.trouble(scene, shown, (frame,))) is not None:
+            return missing
+    words = start_sources.words(scene, range(start, start + length), boards.place if boards is not None else None)
+    if not words.text:
+        return "Write what happens in the shot first."
+    if len(words.text) > PROMPT_MAXIMUM:
+        return f"The words are {len(words.text)} characters long; {PROMPT_MAXIMUM} is the most."
+    spot = timeline.Spot(start, length, sequencer.free_channel(scene, start, length, below))
+    fps = scene.render.fps / scene.render.fps_base
+    seed = start_sources.seed(wanted, boards.place if boards is not None else None)
+    return Intent(scene, source, strip, boards, pictures, spot, fps, words, seed, filmed)
+
+
+def _wanted_length(scene: Any, start: int, scene_range: int) -> int | str:
+    """The shot's length in frames by the scene's settings, or the sentence that says why there is none."""
+    wanted = scene.shotpack
+    if wanted.length == "NEXT":
+        return sequencer.frames_to_next(scene, start) or "No strip and no marker follows; choose another length."
+    if wanted.length == "FRAMES":
+        return int(wanted.frames)
+    if wanted.length == "RANGE":
+        return scene_range
+    return max(1, round(wanted.seconds * scene.render.fps / scene.render.fps_base))
+
+
+def _range(scene: Any) -> range:
+    """A scene's own frames."""
+    return range(scene.frame_start, scene.frame_end + 1)
