@@ -1,4 +1,4 @@
-"""What a shot would be made of: its strips, words, length and place; or why there can be none. Nothing is captured here."""
+"""What a shot would be made of: its strips, words, length and place; or why there can be none. It captures nothing."""
 
 from __future__ import annotations
 

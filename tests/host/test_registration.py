@@ -86,10 +86,10 @@ def test_another_extensions_broken_requests_is_told_and_nothing_else_suffers(tmp
 def test_generate_says_why_it_cannot(scene):
     intent = part("operators.generate").intent
     assert not bpy.ops.shotpack.generate.poll()
-    assert "Write what happens" in intent(bpy.context)
-    scene.shotpack.prompt = "the camera pans left"
     assert "Select a strip" in intent(bpy.context)
     add_board(scene)
+    assert "Write what happens" in intent(bpy.context)
+    scene.shotpack.prompt = "the camera pans left"
     assert bpy.ops.shotpack.generate.poll()
     scene.shotpack.length = "NEXT"
     assert "marker" in intent(bpy.context)
