@@ -271,7 +271,7 @@ def test_the_panel_says_that_the_engine_is_parked_and_by_whom(saved, client, mon
     monkeypatch.setattr(client, "client", "ours", raising=False)
     monkeypatch.setattr(client, "about", {"workers": []} | ({} if by is None else {"parked_by": by}))
     drawn = Drawn()
-    part("panels.shot")._draw_engine(drawn, bpy.context)
+    part("panels.engine")._draw_engine(drawn, bpy.context)
     assert ("Parked" in drawn.text) == bool(said)
     assert said in drawn.text
 
@@ -294,7 +294,7 @@ def test_the_panel_says_so_while_blender_renders(saved, followed, monkeypatch):
     runtime.step()
     handlers.rendered(bpy.context.scene)
     assert (looked, redrawn) == ([], [True])
-    part("panels.shot")._draw_engine(drawn, bpy.context)
+    part("panels.engine")._draw_engine(drawn, bpy.context)
     assert "while Blender renders" in drawn.text
 
 
