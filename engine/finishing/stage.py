@@ -6,7 +6,8 @@ last-first order that brings the later frames of a shot first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
@@ -61,9 +62,10 @@ class FinalRuns:
     goes on after a kill begins with none: a stage with neighbours must be given those of the sections before once more.
     """
 
-    def __init__(self, frames: int, neighbours: int) -> None:
-        """Of a shot of `frames` frames in the model's own rate."""
-        self._frames = frames
+    def __init__(self, stretches: Sequence[range], neighbours: int) -> None:
+        """`stretches` are the shot's frames in the model's own rate, in time order: none has neighbours in another."""
+        self._stretches = stretches
+        self._starts = [stretch.start for stretch in stretches]
         self._neighbours = neighbours
         self._held: dict[int, torch.Tensor] = {}
         """(1, 3, 1, H, W) by the model's frame."""
@@ -91,7 +93,9 @@ class FinalRuns:
         self._forget()
 
     def _around(self, first: int, last: int) -> range:
-        return range(max(0, first - self._neighbours), min(self._frames, last + self._neighbours + 1))
+        """Frames `first` to `last`, which lie in one stretch, with their neighbours."""
+        stretch = self._stretches[bisect_right(self._starts, first) - 1]
+        return range(max(stretch.start, first - self._neighbours), min(stretch.stop, last + self._neighbours + 1))
 
     def _is_complete(self, frame: int) -> bool:
         return all(other in self._held or other in self._given for other in self._around(frame, frame))

@@ -51,10 +51,6 @@ class Grid:
         """The pixel frames that section `section` adds to a shot; the first section's include the start board's."""
         return range(0 if section == 0 else self.frames(section), self.frames(section + 1))
 
-    def owner(self, frame: int) -> int:
-        """The section that adds pixel frame `frame` to a shot (`own_frames`)."""
-        return max(0, (frame - self.lead) // self.stride)
-
     def section_of(self, frame: int, sections: int) -> int:
         """The section, 0 .. `sections` - 1, whose first frame lies nearest to pixel frame `frame`.
 

@@ -54,6 +54,11 @@ class PackedBlock:
     kernel: Kernel
     slots: tuple[Slot, ...]
 
+    def moved(self, latents: int) -> PackedBlock:
+        """The same slots, holding what lies `latents` latents later."""
+        slots = (slot if slot.latent is None else Slot(slot.index, slot.latent + latents) for slot in self.slots)
+        return PackedBlock(self.kernel, tuple(slots))
+
 
 @dataclass(frozen=True)
 class SectionLayout:
@@ -71,6 +76,14 @@ class SectionLayout:
     def latents(self) -> set[int]:
         """The shot's latents that this context holds."""
         return {slot.latent for block in self.blocks for slot in block.slots if slot.latent is not None}
+
+    def moved(self, latents: int) -> SectionLayout:
+        """The same layout of a section `latents` latents later; time indices stay."""
+        return SectionLayout(
+            tuple(block.moved(latents) for block in self.before),
+            self.generated,
+            tuple(block.moved(latents) for block in self.after),
+        )
 
 
 def padding(distance: int, window: int, sections: int, first: bool) -> int:

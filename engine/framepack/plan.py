@@ -1,41 +1,22 @@
 """The plan of a shot: which sections are made in which sequence, from what, and which frames each one settles.
 
-Integers only: no torch, no pixels. Latent frames of the shot are numbered from 0, the start board; section s in time
-covers latents s*window + 1 .. (s+1)*window. Pixel frames are numbered from 0 here (people count from 1). A run of
-latents a..b decodes to pixel frames r*a .. r*b, where r is the temporal compression: the first latent of any clip
-gives one frame, every other one r frames.
+Integers only: no torch, no pixels. Latent frames of the shot are numbered from 0, the start board; section s of a
+stretch that starts at latent b covers latents b + s*window + 1 .. b + (s+1)*window. Pixel frames are numbered from 0
+here (people count from 1). A run of latents a..b decodes to pixel frames r*a .. r*b, where r is the temporal
+compression: the first latent of any clip gives one frame, every other one r frames.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
+from .decoding import DecodePlan, Done, decode_plan
 from .grid import Grid, Seam
 from .layout import BOARD_LEAD, LeadIn, SectionLayout, from_past, padding, toward_anchor
 from .packing import Order, Schedule
-
-
-@dataclass(frozen=True)
-class DecodePlan:
-    """What is decoded once a section is made, how it meets its neighbours, and what that settles (frames from 0).
-
-    Source: released recipe (`demo_gradio.py`): after the first section each decode covers two windows and the 33
-    frames they share are blended. Endpoint order closes its gap with three windows and two blends at once.
-    """
-
-    latents: range
-    """The section, with the neighbours that are already made (and the start)."""
-    blend_before: range | None
-    """Where the earlier section fades into this decode."""
-    blend_after: range | None
-    """Where this decode fades into the later section."""
-    final: tuple[range, ...]
-    """Frames that will never change again from now on, and were not final before; ascending."""
-    provisional: tuple[range, ...]
-    """Frames this decode set that a later section may still blend; ascending."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +27,10 @@ class PlannedSection:
     """Position in the sequence of making, from 0."""
     section: int
     """Position in time, from 0."""
+    own: range
+    """The latents that it makes."""
+    adds: range
+    """The pixel frames that it adds to the shot; those of a stretch's first section include the start board's."""
     layout: SectionLayout
     anchor: int | None
     """The board's latent that the section is made toward or from; its picture also goes to the image encoder."""
@@ -53,27 +38,69 @@ class PlannedSection:
     """Latents inside this section that a board fixes."""
     decode: DecodePlan
 
+    def moved(self, sections: int, latents: int, frames: int) -> PlannedSection:
+        """The same, so many sections, latents and pixel frames later."""
+        return PlannedSection(
+            number=self.number + sections,
+            section=self.section + sections,
+            own=range(self.own.start + latents, self.own.stop + latents),
+            adds=range(self.adds.start + frames, self.adds.stop + frames),
+            layout=self.layout.moved(latents),
+            anchor=None if self.anchor is None else self.anchor + latents,
+            pins=tuple(pin + latents for pin in self.pins),
+            decode=self.decode.moved(latents, frames),
+        )
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Sections that see nothing of the shot but each other, the board they start from and perhaps the next one."""
+
+    sections: range
+    """By their place in time."""
+    latents: range
+    """The start board's included."""
+    made: range
+    """Pixel frames that are made, the start board's first."""
+    frames: int
+    """How many of them are wanted, from the first on; the surplus at the far end is trimmed."""
+    boards: tuple[int, ...]
+    """Latents where its boards lie, ascending, the start's first; one after the last latent waits there (`end`)."""
+
 
 @dataclass(frozen=True)
 class ShotPlan:
-    """The whole shot. `frames` pixel frames are wanted of the `grid.frames(sections)` that are made.
+    """The whole shot: one stretch, or, through boards within it, one from each board to the next.
 
-    A table to be read: no number here is computed again while the shot is made.
+    A table to be read: no number here is computed again while the shot is made. Latents of all stretches are numbered
+    on: the board after a stretch's last latent, which it may end on, is the next one's start. Pixel frames are numbered
+    as latents decode, so between two stretches r - 1 numbers are nobody's.
     """
 
     grid: Grid
     order: Order
-    frames: int
-    sections: int
+    stretches: tuple[Stretch, ...]
     boards: tuple[int, ...]
     """Latents where boards lie, ascending, the start's first; `end` means a board after the last latent."""
+    pictures: tuple[int, ...]
+    """Which board, counted from 0 in time order, lies at each of `boards`."""
     lead: LeadIn
     made: tuple[PlannedSection, ...]
 
     @property
+    def frames(self) -> int:
+        """Pixel frames that are wanted of all that are made."""
+        return sum(stretch.frames for stretch in self.stretches)
+
+    @property
+    def sections(self) -> int:
+        """How many sections the shot has."""
+        return len(self.made)
+
+    @property
     def latents(self) -> int:
-        """Latent frames of the finished shot, the start board's included."""
-        return self.sections * self.grid.window + 1
+        """Latent frames of the finished shot, the start boards' of all stretches included."""
+        return self.stretches[-1].latents.stop
 
     @property
     def end(self) -> int:
@@ -82,13 +109,16 @@ class ShotPlan:
 
     def own_latents(self, planned: PlannedSection) -> range:
         """The latents that `planned` makes."""
-        first = planned.section * self.grid.window + 1
-        return range(first, first + self.grid.window)
+        return planned.own
 
     def beside_board(self, planned: PlannedSection) -> bool:
-        """Whether a board lies in the section that `planned` makes or next to it."""
-        own = self.own_latents(planned)
-        return bool(_between(self.boards, own.start - 1, own.stop + 1))
+        """Whether a board that `planned` could see lies in it or next to it."""
+        boards = self.stretches[bisect_right(self._starts, planned.section) - 1].boards
+        return bool(_between(boards, planned.own.start - 1, planned.own.stop + 1))
+
+    def adding(self, frame: int) -> PlannedSection:
+        """The section that adds pixel frame `frame`, which must be a made one, to the shot."""
+        return self.by_section[bisect_right(self._first_added, frame) - 1]
 
     @cached_property
     def by_section(self) -> dict[int, PlannedSection]:
@@ -104,6 +134,14 @@ class ShotPlan:
             for latent in planned.layout.latents() | set(planned.decode.latents)
         }
 
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [stretch.sections.start for stretch in self.stretches]
+
+    @cached_property
+    def _first_added(self) -> list[int]:
+        return [self.by_section[section].adds.start for section in range(self.sections)]
+
 
 def plan_shot(
     frames: int,
@@ -113,7 +151,7 @@ def plan_shot(
     boards: Sequence[int] = (0,),
     lead: LeadIn = BOARD_LEAD,
 ) -> ShotPlan:
-    """Plan a shot of `frames` pixel frames.
+    """Plan a shot of `frames` pixel frames as one stretch; boards within it are held fast inside sections.
 
     `schedule` fixes the order and what the packed context holds. `boards` are the pixel frames (from 0) where boards
     lie: frame 0 first, ascending, all below `frames`, no two in one latent. A board at the last frame is the end board.
@@ -121,48 +159,89 @@ def plan_shot(
     Source: released recipe for inverted and forward, arXiv 2504.12626 v3 sampling (b) for endpoint; lead-ins as in
     diffusers' HeliosPipeline.
     """
-    order = schedule.order()
-    sections = grid.sections(frames)
+    order, sections = schedule.order(), grid.sections(frames)
     latents = _board_latents(frames, grid, sections, order, boards)
+    pictures = [min(place, len(boards) - 1) for place in range(len(latents))]
     if boards and lead.first is not None:
         latents[0] = lead.first
+    own = range(sections * grid.window + 1)
+    stretch = Stretch(range(sections), own, range(grid.frames(sections)), frames, tuple(latents))
+    made = tuple(_made(grid, schedule, sections, latents, lead))
+    return ShotPlan(grid, order, (stretch,), tuple(latents), tuple(pictures), lead, made)
+
+
+def plan_stretches(lengths: Sequence[int], *, grid: Grid, schedule: Schedule, end: bool) -> ShotPlan:
+    """Plan a shot through boards as stretches of `lengths` pixel frames, each at least 1, one from board to board.
+
+    Each begins with its board, encoded alone, and, where the order has a place for it, ends on the next one's, which
+    lies on the frame after its last. With `end` a board lies on the shot's last frame as well; the last stretch has at
+    least two frames then. Stretches are made one after the other in time, each in the order of `schedule`.
+    Source: arXiv 2504.12626 v3, sampling (d), several planned endpoints; here they are given and need not be made.
+    """
+    if grid.seam is not Seam.BLEND:
+        raise ValueError("a stretch shows its start board where seams are blended only")
+    order = schedule.order()
+    stretches: list[Stretch] = []
     made: list[PlannedSection] = []
-    done = _Done(0, sections, sections)
-    for number, section in enumerate(making_sequence(order, sections)):
-        layout, anchor = _layout(section, grid, schedule, order, sections, latents, lead, done)
-        made.append(
-            PlannedSection(
-                number=number,
-                section=section,
-                layout=layout,
-                anchor=anchor,
-                pins=_between(latents, section * grid.window + 1, (section + 1) * grid.window + 1),
-                decode=_decode(section, grid, sections, done),
+    pictures: dict[int, int] = {}
+    latent = 0
+    for place, frames in enumerate(lengths):
+        sections = grid.sections(frames)
+        after = sections * grid.window + 1
+        if place == len(lengths) - 1:
+            boards = _board_latents(frames, grid, sections, order, (0, frames - 1) if end else (0,))
+        elif order is Order.FORWARD:
+            boards = [0]
+        else:
+            # The model was shown an end board right after a section. Where the length cuts the stretch short of that,
+            # the picture arrives with the first latent that nothing is shown of, and stays.
+            boards = [0, *range(grid.latent_of(frames - 1) + 1, after + 1)]
+        first, frame = len(made), latent * grid.compression
+        made += [each.moved(first, latent, frame) for each in _made(grid, schedule, sections, boards, BOARD_LEAD)]
+        own = tuple(latent + board for board in boards)
+        stretches.append(
+            Stretch(
+                range(first, first + sections),
+                range(latent, latent + after),
+                range(frame, frame + grid.frames(sections)),
+                frames,
+                own,
             )
         )
+        pictures |= {board: place + (board > latent) for board in own}
+        latent += after
+    boards = sorted(pictures)
+    return ShotPlan(
+        grid,
+        order,
+        tuple(stretches),
+        tuple(boards),
+        tuple(pictures[board] for board in boards),
+        BOARD_LEAD,
+        tuple(made),
+    )
+
+
+def _made(
+    grid: Grid, schedule: Schedule, sections: int, boards: Sequence[int], lead: LeadIn
+) -> Iterator[PlannedSection]:
+    """The sections of one stretch, in the sequence of making, numbered as if it were the whole shot."""
+    order = schedule.order()
+    done = Done(0, sections, sections)
+    for number, section in enumerate(making_sequence(order, sections)):
+        layout, anchor = _layout(section, grid, schedule, order, sections, boards, lead, done)
+        own = range(section * grid.window + 1, (section + 1) * grid.window + 1)
+        yield PlannedSection(
+            number=number,
+            section=section,
+            own=own,
+            adds=grid.own_frames(section),
+            layout=layout,
+            anchor=anchor,
+            pins=_between(boards, own.start, own.stop),
+            decode=decode_plan(section, grid, sections, done),
+        )
         done = done.with_section(section)
-    return ShotPlan(grid, order, frames, sections, tuple(latents), lead, tuple(made))
-
-
-@dataclass(frozen=True)
-class _Done:
-    """Which sections are made: every order works from the ends inward, so those before one and those from another on.
-
-    Two numbers instead of a set, which would be looked through anew for every section of a shot of thousands.
-    """
-
-    before: int
-    after: int
-    sections: int
-    """All that the shot has."""
-
-    def __contains__(self, section: int) -> bool:
-        return 0 <= section < self.before or self.after <= section < self.sections
-
-    def with_section(self, section: int) -> _Done:
-        """The same with one more made: the next one from either end."""
-        made = {"before": section + 1} if section == self.before else {"after": section}
-        return replace(self, **made)
 
 
 def _between(latents: Sequence[int], first: int, stop: int) -> tuple[int, ...]:
@@ -205,7 +284,7 @@ def _layout(
     sections: int,
     boards: Sequence[int],
     lead: LeadIn,
-    done: _Done,
+    done: Done,
 ) -> tuple[SectionLayout, int | None]:
     """The packed context of `section` when the sections in `done` are made, and the board it is anchored to."""
     window = grid.window
@@ -249,27 +328,3 @@ def _layout(
         future=future,
     )
     return layout, anchor
-
-
-def _decode(section: int, grid: Grid, sections: int, done: _Done) -> DecodePlan:
-    """What decoding `section` covers, blends and settles when the sections in `done` are made."""
-    window = grid.window
-    if grid.seam is Seam.CUT:
-        own = range(section * window + 1, (section + 1) * window + 1)
-        return DecodePlan(own, None, None, final=(grid.block(section),), provisional=())
-    left, right = section - 1 in done, section + 1 in done
-    settled = done.with_section(section)
-    final: list[range] = [range(0, grid.compression)] if section == 0 else []
-    provisional: list[range] = []
-    for s in range(section - left, section + right + 1):
-        if s > section - left:
-            final.append(range(grid.block(s - 1).stop, grid.block(s).start))
-        closed = (s == 0 or s - 1 in settled) and (s == sections - 1 or s + 1 in settled)
-        (final if closed else provisional).append(grid.block(s))
-    return DecodePlan(
-        latents=range(0 if section == 0 else (section - left) * window + 1, (section + 1 + right) * window + 1),
-        blend_before=grid.block(section - 1) if left else None,
-        blend_after=grid.block(section + 1) if right else None,
-        final=tuple(final),
-        provisional=tuple(provisional),
-    )

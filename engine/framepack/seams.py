@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
+from .decoding import DecodePlan
 from .grid import Grid
-from .plan import DecodePlan
 
 
 def linear_blend(earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:

@@ -86,7 +86,7 @@ class Encoder:
                 for image, vision in zip(unseen, self._family.encode_visions(pictures), strict=True):
                     self._folder.keep_encoding(self._key(*self._seen(image)), {"vision": vision})
                     self._cache.keep({"vision": vision}, *self._seen(image))
-            latents = {image: self._latent(image) for image in self._boards()}
+            latents = {image: self.latent(image) for image in self._boards()}
             start = self.start()
         return Encodings(
             {text: TextCondition(self._folder.encoding(self._text_key(text))) for text in wanted},
@@ -125,7 +125,7 @@ class Encoder:
         plan = self.resolved.plan
         return [image for latent, image in self.resolved.board_images.items() if latent not in plan.lead.latents]
 
-    def _latent(self, image: str) -> torch.Tensor:
+    def latent(self, image: str) -> torch.Tensor:
         """The latent of the board whose picture has the SHA-256 `image`: (1, C, 1, H, W) float32."""
         key = self._latent_key(image)
         if not self._folder.has_encoding(key):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -35,12 +36,44 @@ class Conform:
 
     def frames_of(self, natives: range, frames: int) -> range:
         """The shot's frames, below `frames`, that show one of the model's frames `natives` (contiguous)."""
-        return range(min(frames, self._first(natives.start)), min(frames, self._first(natives.stop)))
+        return range(min(frames, self.first_showing(natives.start)), min(frames, self.first_showing(natives.stop)))
 
     def native_frames(self, frames: int) -> int:
         """How many of the model's frames a shot of `frames` frames (at least 1) needs."""
         return self.native_of(frames - 1) + 1
 
-    def _first(self, native: int) -> int:
+    def first_showing(self, native: int) -> int:
         """The first shot frame that shows `native` or a later one: the least n with n native/fps + 1/2 >= `native`."""
         return max(0, -((-(2 * native - 1) * self.fps) // (2 * self.native)))
+
+
+@dataclass(frozen=True)
+class ShownFrames:
+    """Which of the frames that are made each frame of the shot shows, stretch by stretch; all counted from 0.
+
+    Every stretch has a clock of its own that starts with its board: so each board is shown at exactly its frame,
+    whatever the two rates are, and of the surplus that a stretch makes at its far end nothing is shown.
+    """
+
+    conform: Conform
+    frames: int
+    """Of the shot."""
+    starts: tuple[int, ...]
+    """The shot's frame at which each stretch starts, ascending, 0 first."""
+    made: tuple[int, ...]
+    """The made frame that each of them shows, its start board's."""
+
+    def made_of(self, frame: int) -> int:
+        """The made frame that shot frame `frame` shows."""
+        stretch = bisect_right(self.starts, frame) - 1
+        return self.made[stretch] + self.conform.native_of(frame - self.starts[stretch])
+
+    def frames_of(self, made: range) -> range:
+        """The shot's frames that show one of the made frames `made` (contiguous)."""
+        return range(self._first(made.start), self._first(made.stop))
+
+    def _first(self, made: int) -> int:
+        """The first of the shot's frames that shows `made` or a later one; how many there are where none does."""
+        stretch = max(0, bisect_right(self.made, made) - 1)
+        stop = (*self.starts, self.frames)[stretch + 1]
+        return min(stop, self.starts[stretch] + self.conform.first_showing(made - self.made[stretch]))

@@ -40,6 +40,9 @@ from .shot_folder import ShotFolder
 _BYTES_PER_PIXEL = 2
 """Disk a frame's pixel takes at most in practice: a PNG, its provisional copy and its share of the latents."""
 
+_STRETCHES = "stretches"
+"""What a shot's folder says of boards within it where each begins a stretch; those of 0.1.0 say nothing."""
+
 _STORED_NAMES = {
     "uses_image_encoder": "sees",
     "separate_first_latent": "first_apart",
@@ -75,6 +78,8 @@ class Job:
     cache: CacheChoice | None
     folder: ShotFolder
     loras: tuple[LoraFile, ...] = ()
+    pinned: bool = False
+    """Whether boards within the shot are planned as 0.1.0 did (`plan_through`)."""
 
 
 def prepare(
@@ -86,13 +91,15 @@ def prepare(
     or disk.
     """
     spec = spec_of(model)
-    resolved = resolve(request, spec, _size_of(request, pictures, spec))
+    folder = ShotFolder(out)
+    # A shot of 0.1.0 goes on as it was begun, to the bit: it held boards fast inside its sections.
+    pinned = (stored := folder.stored_request()) is not None and stored[1].get("boards") != _STRETCHES
+    resolved = resolve(request, spec, _size_of(request, pictures, spec), pinned=pinned)
     cache = parse_cache(resolved.request.cache or "none", spec)
     chosen = choose_device(device)
-    folder = ShotFolder(out)
     if not folder.taken():  # a shot that is resumed has taken some of its space already
         require_space(out, resolved.request.frames * resolved.width * resolved.height * _BYTES_PER_PIXEL, "the shot")
-    return Job(resolved, model, spec, chosen, cache, folder, find_loras(request.loras))
+    return Job(resolved, model, spec, chosen, cache, folder, find_loras(request.loras), pinned)
 
 
 def run(
@@ -140,7 +147,7 @@ def run(
         request = revised() if revised is not None else None
         if request is None:
             return None
-        resolved = resolve(request, job.spec, (resolved.width, resolved.height))
+        resolved = resolve(request, job.spec, (resolved.width, resolved.height), pinned=job.pinned)
         return resolved
 
     def attempt(retry: int) -> Generator[Event]:
@@ -179,7 +186,7 @@ def run(
         # A shot of 0.1.0 goes on as it was begun, to the bit: its decoder convolved by PyTorch's own choice.
         convolution = ONEDNN if stored is None else stored[1].get("convolution", TORCH_CHOICE)
         if stored is None:
-            begun = model | {"convolution": convolution}
+            begun = model | {"convolution": convolution, "boards": _STRETCHES}
             folder.begin(resolved.request, begun, {sha256: picture.data for sha256, picture in pictures.items()})
         else:
             _require_same(folder, stored, resolved.request, model, () if revised is None else AMENDABLE)

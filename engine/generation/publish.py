@@ -50,12 +50,11 @@ class Publisher:
         self._clock = clock
         self._provisional = provisional
         self._stage = stage or AsMade()
-        last = max(block.stop for planned in resolved.plan.made for block in planned.decode.final)
-        self._runs = FinalRuns(last, self._stage.neighbours)
+        self._runs = FinalRuns([stretch.made for stretch in resolved.plan.stretches], self._stage.neighbours)
 
-    def missing(self, natives: range) -> bool:
-        """Whether a file is missing among the shot's frames that show the model's frames `natives`."""
-        return not all(path.exists() for path in self._paths(self._folder.frames, natives))
+    def missing(self, made: range) -> bool:
+        """Whether a file is missing among the shot's frames that show the plan's frames `made`."""
+        return not all(path.exists() for path in self._paths(self._folder.frames, made))
 
     def publish(self, planned: PlannedSection, pixels: torch.Tensor, seams: Seams) -> Section:
         """Join a section's decoded `pixels` (`Family.decode`) to its neighbours, write its frames and commit them."""
@@ -94,23 +93,23 @@ class Publisher:
             provisional=tuple(path.relative_to(self._folder.root).as_posix() for path in provisional),
         )
 
-    def _paths(self, folder: Path, natives: range) -> list[Path]:
-        """The files in `folder` of the shot's frames that show the model's frames `natives`."""
+    def _paths(self, folder: Path, made: range) -> list[Path]:
+        """The files in `folder` of the shot's frames that show the plan's frames `made`."""
         wanted = self._resolved.request.frames
-        return [folder / frame_name(frame + 1, wanted) for frame in self._resolved.frames_of(natives)]
+        return [folder / frame_name(frame + 1, wanted) for frame in self._resolved.frames_of(made)]
 
     def _write(self, folder: Path, first: int, pixels: torch.Tensor) -> list[Path]:
-        """Write the model's frames from `first` on, (1, 3, F, H, W), as the shot's frames that show them."""
-        conform, wanted = self._resolved.conform, self._resolved.request.frames
+        """Write the plan's frames from `first` on, (1, 3, F, H, W), as the shot's frames that show them."""
+        made_of, wanted = self._resolved.shown.made_of, self._resolved.request.frames
         shown = self._resolved.frames_of(range(first, first + pixels.shape[2]))
-        picked = to_bytes(pixels[0, :, [conform.native_of(frame) - first for frame in shown]]) if shown else ()
+        picked = to_bytes(pixels[0, :, [made_of(frame) - first for frame in shown]]) if shown else ()
         named = ((frame_name(frame + 1, wanted), picture) for frame, picture in zip(shown, picked, strict=True))
         return write_frames(folder, named, self._facts(first))
 
-    def _facts(self, native: int) -> dict[str, str]:
-        """What the PNGs of the section that holds the model's frame `native` say of its making, in all runs alike."""
+    def _facts(self, frame: int) -> dict[str, str]:
+        """What the PNGs of the section that adds the plan's `frame` say of its making, in all runs alike."""
         request, plan = self._resolved.request, self._resolved.plan
-        made, _ = self._folder.facts(plan.by_section[plan.grid.owner(native)].number)
+        made, _ = self._folder.facts(plan.adding(frame).number)
         model = Path(request.model).name  # where it lies is nobody else's business
         made_by = {"prompt": made.prompt, "seed": request.seed, "model": model, "model_sha256": self._model}
         boards = {str(board.frame): board.image for board in request.boards}

@@ -8,12 +8,11 @@ from __future__ import annotations
 import math
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
-from itertools import accumulate
 
 from ..errors import Code, EngineError
 from ..framepack.grid import Grid
 from ..framepack.packing import Kernel, Order, Schedule, check_kernels, parse, with_window
-from ..framepack.plan import PlannedSection, ShotPlan, plan_shot
+from ..framepack.plan import PlannedSection, ShotPlan
 from ..framepack.solvers.base import Solver
 from ..models.spec import ModelSpec, Speed, condition_unsupported, start_unsupported
 from ..protocol import (
@@ -26,8 +25,9 @@ from ..protocol import (
     SectionPlan,
     ShotRequest,
 )
-from .frame_rates import Conform, rate
+from .frame_rates import Conform, ShownFrames, rate
 from .start_frames import lead_in, lead_pictures
+from .stretches import boards_in_time, plan_through, section_prompts
 
 CONTEXT_MAXIMUM = 256
 
@@ -49,7 +49,7 @@ AMENDABLE = ("prompt", "prompts", "steps", "guidance")
 
 @dataclass(frozen=True)
 class ResolvedRequest:
-    """A request with nothing left open, and its plan. Frames in `plan` are the model's own, counted from 0."""
+    """A request with nothing left open, and its plan. Frames in `plan` are those that are made, counted from 0."""
 
     request: ShotRequest
     width: int
@@ -57,7 +57,7 @@ class ResolvedRequest:
     steps: int
     solver: Solver
     fps: float
-    conform: Conform
+    shown: ShownFrames
     plan: ShotPlan
     board_images: dict[int, str]
     """SHA-256 of the picture for every latent in `plan.boards`."""
@@ -78,13 +78,13 @@ class ResolvedRequest:
         """The shot's frame rate as a fraction."""
         return rate(self.fps)
 
-    def frames_of(self, natives: range) -> range:
-        """The shot's frames (from 0) that show the model's frames `natives`."""
-        return self.conform.frames_of(natives, self.request.frames)
+    def frames_of(self, made: range) -> range:
+        """The shot's frames (from 0) that show the frames `made` of the plan."""
+        return self.shown.frames_of(made)
 
     def section_frames(self, section: int) -> range:
         """The shot's frames (from 0) that section `section` adds; the first section's include the start board's."""
-        return self.frames_of(self.plan.grid.own_frames(section))
+        return self.frames_of(self.plan.by_section[section].adds)
 
     def section_plans(self) -> tuple[SectionPlan, ...]:
         """The plan as events carry it: sections in the sequence of making, frames counted from 1."""
@@ -95,11 +95,13 @@ class ResolvedRequest:
         return SectionPlan(planned.section, frames.start + 1, frames.stop, self.sections[planned.section].prompt)
 
 
-def resolve(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]) -> ResolvedRequest:
+def resolve(
+    request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int], *, pinned: bool = False
+) -> ResolvedRequest:
     """Fill in what `request` leaves open from `spec`, check every value and draw the plan.
 
-    `default_size` is the (width, height) that fits what the shot starts from. Raises EngineError naming the first
-    fault.
+    `default_size` is the (width, height) that fits what the shot starts from; `pinned` plans boards within the shot as
+    0.1.0 did (`plan_through`). Raises EngineError naming the first fault.
     """
     _whole("steps", request.steps, 1, STEPS_MAXIMUM)
     _whole("seed", request.seed, 0, SEED_MAXIMUM)
@@ -124,14 +126,16 @@ def resolve(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]
     native = rate(spec.native_fps)
     conform = Conform(rate(fps), native) if request.conform else Conform(Fraction(1), Fraction(1))
     grid = Grid(schedule.window, spec.temporal_compression, spec.seam)
-    boards = _boards(request, spec, conform, grid)
-    pictures = lead_pictures(boards.get(0), request.clip, conform, grid, schedule)
-    plan = plan_shot(
-        conform.native_frames(request.frames),
+    boards = boards_in_time(request, spec, conform, grid)
+    pictures = lead_pictures(boards[0].image if boards else None, request.clip, conform, grid, schedule)
+    plan, shown = plan_through(
+        boards,
+        request.frames,
+        conform=conform,
         grid=grid,
         schedule=schedule,
-        boards=sorted(boards),
         lead=lead_in(spec, grid, len(pictures), clip=bool(request.clip)),
+        pinned=pinned,
     )
     steps = -(-(request.steps or spec.steps) // spec.pyramid_stages) * spec.pyramid_stages
     speed = Speed(_choice("speed", request.speed, [*Speed]))
@@ -150,7 +154,6 @@ def resolve(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]
         cache=request.cache or spec.caches.get(speed, "none"),
         negative=request.negative or spec.negative,
     )
-    by_latent = {latent: boards[frame] for latent, frame in _latent_frames(plan, sorted(boards))}
     return ResolvedRequest(
         request=complete,
         width=width,
@@ -158,13 +161,11 @@ def resolve(request: ShotRequest, spec: ModelSpec, default_size: tuple[int, int]
         steps=steps,
         solver=solver,
         fps=fps,
-        conform=conform,
+        shown=shown,
         plan=plan,
-        board_images=by_latent,
+        board_images={latent: boards[n].image for latent, n in zip(plan.boards, plan.pictures, strict=True)},
         start_images=pictures,
-        sections=tuple(
-            SectionSettings(prompt, steps, guidance) for prompt in _prompts(request, conform, grid, plan.sections)
-        ),
+        sections=tuple(SectionSettings(prompt, steps, guidance) for prompt in section_prompts(request, plan, shown)),
         negative=complete.negative if (guidance if spec.classifier_free else request.cfg) > 1 else None,
     )
 
@@ -254,57 +255,6 @@ def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
     if spec.classifier_free and request.cfg > 1:
         allowed = "1, since this model's guidance is classifier-free already: set guidance instead"
         raise EngineError(Code.NUMBER_INVALID, name="cfg", value=request.cfg, allowed=allowed)
-
-
-def _boards(request: ShotRequest, spec: ModelSpec, conform: Conform, grid: Grid) -> dict[int, str]:
-    """Board pictures by the model's frame they lie at."""
-    boards: dict[int, str] = {}
-    taken: dict[int, int] = {}
-    for board in sorted(request.boards, key=lambda board: board.frame):
-        if not 1 <= board.frame <= request.frames:
-            raise EngineError(
-                Code.BOARD_INVALID,
-                frame=board.frame,
-                detail=f"the shot has frames 1 to {request.frames}",
-                advice="move it inside the shot",
-            )
-        if board.frame > 1 and not spec.boards_within:
-            raise EngineError(
-                Code.BOARD_INVALID,
-                frame=board.frame,
-                detail="this model takes a board at the start only",
-                advice="leave the others out, or use another model",
-            )
-        native = conform.native_of(board.frame - 1)
-        latent = grid.latent_of(native)
-        if latent in taken:
-            raise EngineError(
-                Code.BOARD_INVALID,
-                frame=board.frame,
-                detail=f"the board at frame {taken[latent]} is too near",
-                advice=f"keep boards at least {grid.compression} frames apart",
-            )
-        taken[latent] = board.frame
-        boards[native] = board.image
-    if request.boards and 0 not in boards:
-        raise EngineError(Code.BOARD_INVALID, frame=1, detail="it is missing", advice="give the start board")
-    return boards
-
-
-def _latent_frames(plan: ShotPlan, frames: list[int]) -> list[tuple[int, int]]:
-    """(latent, board frame) for every latent in `plan.boards`; an end board may stand at two latents."""
-    pairs = list(zip(plan.boards, frames, strict=False))
-    return [*pairs, (plan.boards[-1], frames[-1])] if len(plan.boards) > len(frames) else pairs
-
-
-def _prompts(request: ShotRequest, conform: Conform, grid: Grid, sections: int) -> tuple[str, ...]:
-    changes = {0: request.prompt}
-    for change in sorted(request.prompts, key=lambda change: change.frame):
-        if not 1 <= change.frame <= request.frames:
-            allowed = f"1 to {request.frames}"
-            raise EngineError(Code.NUMBER_INVALID, name="the frame of a prompt", value=change.frame, allowed=allowed)
-        changes[grid.section_of(conform.native_of(change.frame - 1), sections)] = change.text
-    return tuple(accumulate(range(1, sections), lambda said, section: changes.get(section, said), initial=changes[0]))
 
 
 def _whole(name: str, value: int | None, least: int, most: int) -> None:

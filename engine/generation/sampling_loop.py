@@ -110,14 +110,18 @@ class Shot:
 
     def complete(self) -> bool:
         """Whether the shot is finished and every frame of it is still there."""
-        return self._folder.record.exists() and not self._publisher.missing(range(self._plan.frames))
+        return self._folder.record.exists() and not self._publisher.missing(range(self._plan.stretches[-1].made.stop))
 
     def export_latents(self, path: Path) -> None:
         """Save all latents of the finished shot, untrimmed (`ShotFolder.export_latents`)."""
+        plan = self._plan
         lead = self._lead(self._encoder.start(), torch.Generator("cpu").manual_seed(self._resolved.request.seed))
-        by_time = sorted(self._plan.made, key=lambda planned: planned.section)
-        start = [lead[latent] for latent in self._plan.lead.history]
-        self._folder.export_latents(path, start, [planned.number for planned in by_time])
+        pieces: list[torch.Tensor | int] = [lead[latent] for latent in plan.lead.history]
+        for stretch in plan.stretches:
+            if stretch.sections.start > 0:
+                pieces.append(self._encoder.latent(self._resolved.board_images[stretch.latents.start]))
+            pieces += (plan.by_section[section].number for section in stretch.sections)
+        self._folder.export_latents(path, pieces)
 
     def _amended(self, resolved: ResolvedRequest) -> Generator[Event, None, Encodings]:
         """Go on by another request: from now on, also after a kill."""

@@ -196,15 +196,15 @@ class ShotFolder:
 
     # Results
 
-    def export_latents(self, path: Path, start: Sequence[torch.Tensor], sections: Sequence[int]) -> None:
+    def export_latents(self, path: Path, pieces: Sequence[torch.Tensor | int]) -> None:
         """Write all latents of the shot as safetensors, key `latents`: (1, C, T, H, W) float32, time order.
 
-        `start` is what precedes the shot, each (1, C, 1, H, W), `sections` the sections' numbers of making in time
-        order.
-        The tensor is filled section by section, so memory stays at one section.
+        `pieces` are, in time order, latents that were given, each (1, C, 1, H, W), and sections by their number of
+        making. The tensor is filled section by section, so memory stays at one section.
         """
+        sections = [piece for piece in pieces if isinstance(piece, int)]
         section = self.load_latents(sections[0]).latents.shape
-        shape = (*section[:2], len(start) + section[2] * len(sections), *section[3:])
+        shape = (*section[:2], len(pieces) + (section[2] - 1) * len(sections), *section[3:])
         size = math.prod(shape) * 4
         header = {"latents": {"dtype": "F32", "shape": list(shape), "data_offsets": [0, size]}}
         encoded = json.dumps(header).encode()
@@ -219,7 +219,8 @@ class ShotFolder:
                 offset = 8 + len(encoded)
                 row = shape[3] * shape[4] * 4
                 frame = 0
-                for piece in (*start, *(self.load_latents(number).latents for number in sections)):
+                for each in pieces:
+                    piece = self.load_latents(each).latents if isinstance(each, int) else each
                     for channel in range(shape[1]):
                         file.seek(offset + (channel * shape[2] + frame) * row)
                         file.write(np.ascontiguousarray(piece[0, channel].numpy()).tobytes())

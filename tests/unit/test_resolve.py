@@ -81,8 +81,8 @@ def test_planning_a_shot_of_one_frame_a_second_takes_what_its_length_takes(order
 def test_the_section_that_adds_a_frame_is_known_without_a_search(order: Order) -> None:
     plan = resolve(ShotRequest("model", "", (START,), frames=300, order=str(order)), RELEASED, (256, 144)).plan
     for planned in plan.made:
-        for frame in plan.grid.own_frames(planned.section):
-            assert plan.by_section[plan.grid.owner(frame)] is planned
+        for frame in planned.adds:
+            assert plan.adding(frame) is planned
 
 
 def test_prompts_hold_from_their_section_on() -> None:

@@ -1,0 +1,87 @@
+"""What is decoded once a section is made, and which pixel frames that settles. Integers only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .grid import Grid, Seam
+
+
+@dataclass(frozen=True)
+class DecodePlan:
+    """What is decoded once a section is made, how it meets its neighbours, and what that settles (frames from 0).
+
+    Source: released recipe (`demo_gradio.py`): after the first section each decode covers two windows and the 33
+    frames they share are blended. Endpoint order closes its gap with three windows and two blends at once.
+    """
+
+    latents: range
+    """The section, with the neighbours that are already made (and the start)."""
+    blend_before: range | None
+    """Where the earlier section fades into this decode."""
+    blend_after: range | None
+    """Where this decode fades into the later section."""
+    final: tuple[range, ...]
+    """Frames that will never change again from now on, and were not final before; ascending."""
+    provisional: tuple[range, ...]
+    """Frames this decode set that a later section may still blend; ascending."""
+
+    def moved(self, latents: int, frames: int) -> DecodePlan:
+        """The same, so many latents and pixel frames later."""
+        before, after = self.blend_before, self.blend_after
+        return DecodePlan(
+            _later(self.latents, latents),
+            None if before is None else _later(before, frames),
+            None if after is None else _later(after, frames),
+            tuple(_later(block, frames) for block in self.final),
+            tuple(_later(block, frames) for block in self.provisional),
+        )
+
+
+@dataclass(frozen=True)
+class Done:
+    """Which sections are made: every order works from the ends inward, so those before one and those from another on.
+
+    Two numbers instead of a set, which would be looked through anew for every section of a shot of thousands.
+    """
+
+    before: int
+    after: int
+    sections: int
+    """All that the shot has."""
+
+    def __contains__(self, section: int) -> bool:
+        return 0 <= section < self.before or self.after <= section < self.sections
+
+    def with_section(self, section: int) -> Done:
+        """The same with one more made: the next one from either end."""
+        made = {"before": section + 1} if section == self.before else {"after": section}
+        return replace(self, **made)
+
+
+def decode_plan(section: int, grid: Grid, sections: int, done: Done) -> DecodePlan:
+    """What decoding `section` covers, blends and settles when the sections in `done` are made."""
+    window = grid.window
+    if grid.seam is Seam.CUT:
+        own = range(section * window + 1, (section + 1) * window + 1)
+        return DecodePlan(own, None, None, final=(grid.block(section),), provisional=())
+    left, right = section - 1 in done, section + 1 in done
+    settled = done.with_section(section)
+    final: list[range] = [range(0, grid.compression)] if section == 0 else []
+    provisional: list[range] = []
+    for s in range(section - left, section + right + 1):
+        if s > section - left:
+            final.append(range(grid.block(s - 1).stop, grid.block(s).start))
+        closed = (s == 0 or s - 1 in settled) and (s == sections - 1 or s + 1 in settled)
+        (final if closed else provisional).append(grid.block(s))
+    return DecodePlan(
+        latents=range(0 if section == 0 else (section - left) * window + 1, (section + 1 + right) * window + 1),
+        blend_before=grid.block(section - 1) if left else None,
+        blend_after=grid.block(section + 1) if right else None,
+        final=tuple(final),
+        provisional=tuple(provisional),
+    )
+
+
+def _later(numbers: range, by: int) -> range:
+    return range(numbers.start + by, numbers.stop + by)

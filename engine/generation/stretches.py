@@ -1,0 +1,115 @@
+"""From where boards and prompts lie in a shot to its plan: one stretch, or one from each board to the next.
+
+Nothing here touches a disk or a tensor; all faults are EngineErrors of exit code 2.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+from ..errors import Code, EngineError
+from ..framepack.grid import Grid, Seam
+from ..framepack.layout import LeadIn
+from ..framepack.packing import Schedule
+from ..framepack.plan import ShotPlan, plan_shot, plan_stretches
+from ..models.spec import ModelSpec
+from ..protocol import Board, ShotRequest
+from .frame_rates import Conform, ShownFrames
+
+
+def boards_in_time(request: ShotRequest, spec: ModelSpec, conform: Conform, grid: Grid) -> tuple[Board, ...]:
+    """The boards of `request` in time order, the start's first. Raises EngineError for one that can not lie there."""
+    boards = tuple(sorted(request.boards, key=lambda board: board.frame))
+    for board in boards:
+        if not 1 <= board.frame <= request.frames:
+            raise EngineError(
+                Code.BOARD_INVALID,
+                frame=board.frame,
+                detail=f"the shot has frames 1 to {request.frames}",
+                advice="move it inside the shot",
+            )
+        if board.frame > 1 and not spec.boards_within:
+            raise EngineError(
+                Code.BOARD_INVALID,
+                frame=board.frame,
+                detail="this model takes a board at the start only",
+                advice="leave the others out, or use another model",
+            )
+    within = len(_stretch_starts(boards, request.frames, conform)) > 1
+    # A stretch shows something of its own beside its board: a latent's frames. A start and an end alone may be nearer.
+    least = conform.first_showing(grid.compression - 1 if within else 1) + within
+    for earlier, board in pairwise(boards):
+        if board.frame - earlier.frame < least:
+            raise EngineError(
+                Code.BOARD_INVALID,
+                frame=board.frame,
+                detail=f"the board at frame {earlier.frame} is too near",
+                advice=f"keep boards at least {least} frames apart",
+            )
+    if boards and boards[0].frame != 1:
+        raise EngineError(Code.BOARD_INVALID, frame=1, detail="it is missing", advice="give the start board")
+    return boards
+
+
+def plan_through(
+    boards: Sequence[Board],
+    frames: int,
+    *,
+    conform: Conform,
+    grid: Grid,
+    schedule: Schedule,
+    lead: LeadIn,
+    pinned: bool,
+) -> tuple[ShotPlan, ShownFrames]:
+    """The plan of a shot of `frames` frames through `boards` (`boards_in_time`), and which of its frames are shown.
+
+    Boards between the first and the last frame make stretches; `pinned` holds them fast inside the sections of one
+    stretch instead, as 0.1.0 did: for shots that were begun so, and where sections are cut.
+    """
+    starts = _stretch_starts(boards, frames, conform)
+    if len(starts) == 1 or pinned or grid.seam is Seam.CUT:
+        natives = [conform.native_of(board.frame - 1) for board in boards]
+        plan = plan_shot(conform.native_frames(frames), grid=grid, schedule=schedule, boards=natives, lead=lead)
+        return plan, ShownFrames(conform, frames, (0,), (0,))
+    lengths = [conform.native_frames(stop - start) for start, stop in pairwise([*starts, frames])]
+    plan = plan_stretches(lengths, grid=grid, schedule=schedule, end=len(boards) > len(starts))
+    return plan, ShownFrames(conform, frames, starts, tuple(stretch.made.start for stretch in plan.stretches))
+
+
+def _stretch_starts(boards: Sequence[Board], frames: int, conform: Conform) -> tuple[int, ...]:
+    """The shot's frames (from 0) at which stretches start: at all boards but one at the end; 0 without boards."""
+    starts = [board.frame - 1 for board in boards] or [0]
+    if len(starts) > 1:
+        # Seen from the board before it: at a high rate the two last frames may show one and the same.
+        end, last = (conform.native_of(frame - starts[-2]) for frame in (starts[-1], frames - 1))
+        del starts[len(starts) - (end == last) :]
+    return tuple(starts)
+
+
+def section_prompts(request: ShotRequest, plan: ShotPlan, shown: ShownFrames) -> tuple[str, ...]:
+    """The prompt of every section, by its place in time.
+
+    A stretch begins with the words that hold at its board's frame. A later change moves to the nearest border in its
+    stretch, where its end counts as well: there the next one begins with these words.
+    """
+    changes = sorted(request.prompts, key=lambda change: change.frame)
+    for change in changes:
+        if not 1 <= change.frame <= request.frames:
+            allowed = f"1 to {request.frames}"
+            raise EngineError(Code.NUMBER_INVALID, name="the frame of a prompt", value=change.frame, allowed=allowed)
+    at = [change.frame - 1 for change in changes]
+    grid = plan.grid
+    texts: dict[int, str] = {}
+    for stretch, start, stop in zip(plan.stretches, shown.starts, (*shown.starts[1:], request.frames), strict=True):
+        held = bisect_right(at, start)
+        first = stretch.sections.start
+        texts[first] = changes[held - 1].text if held else request.prompt
+        for change in changes[held : bisect_left(at, stop)]:
+            native = shown.conform.native_of(change.frame - 1 - start)
+            section = grid.section_of(native, len(stretch.sections))
+            to_end = stretch.frames - native
+            if stop == request.frames or abs(native - grid.lead - section * grid.stride) < to_end:
+                texts[first + section] = change.text
+    return tuple(accumulate(range(1, plan.sections), lambda said, section: texts.get(section, said), initial=texts[0]))
