@@ -59,25 +59,37 @@ class Done:
         return replace(self, **made)
 
 
-def decode_plan(section: int, grid: Grid, sections: int, done: Done) -> DecodePlan:
-    """What decoding `section` covers, blends and settles when the sections in `done` are made."""
+def decode_plan(section: int, grid: Grid, sections: int, done: Done, held: int = 0) -> DecodePlan:
+    """What decoding `section` covers, blends and settles when the sections in `done` are made.
+
+    Of the first section the `held` latents that its start board fixes, fewer than a window, are left out: the last of
+    them, or the start, is the first latent of the clip.
+    """
     window = grid.window
     if grid.seam is Seam.CUT:
         own = range(section * window + 1, (section + 1) * window + 1)
         return DecodePlan(own, None, None, final=(grid.block(section),), provisional=())
+
+    def block(s: int) -> range:
+        whole = grid.block(s)
+        return whole if s else range(whole.start + held * grid.compression, whole.stop)
+
     left, right = section - 1 in done, section + 1 in done
     settled = done.with_section(section)
-    final: list[range] = [range(0, grid.compression)] if section == 0 else []
+    start = held * grid.compression
+    final: list[range] = [range(start, start + grid.compression)] if section == 0 else []
     provisional: list[range] = []
     for s in range(section - left, section + right + 1):
         if s > section - left:
-            final.append(range(grid.block(s - 1).stop, grid.block(s).start))
+            final.append(range(block(s - 1).stop, block(s).start))
         closed = (s == 0 or s - 1 in settled) and (s == sections - 1 or s + 1 in settled)
-        (final if closed else provisional).append(grid.block(s))
+        (final if closed else provisional).append(block(s))
+    earliest = section - left
+    first = held if section == 0 else earliest * window + 1 + (held if earliest == 0 else 0)
     return DecodePlan(
-        latents=range(0 if section == 0 else (section - left) * window + 1, (section + 1 + right) * window + 1),
-        blend_before=grid.block(section - 1) if left else None,
-        blend_after=grid.block(section + 1) if right else None,
+        latents=range(first, (section + 1 + right) * window + 1),
+        blend_before=block(section - 1) if left else None,
+        blend_after=block(section + 1) if right else None,
         final=tuple(final),
         provisional=tuple(provisional),
     )

@@ -51,14 +51,6 @@ class Grid:
         """The pixel frames that section `section` adds to a shot; the first section's include the start board's."""
         return range(0 if section == 0 else self.frames(section), self.frames(section + 1))
 
-    def section_of(self, frame: int, sections: int) -> int:
-        """The section, 0 .. `sections` - 1, whose first frame lies nearest to pixel frame `frame`.
-
-        Ties go to the later one; a frame outside the shot gives the first or the last section.
-        """
-        nearest = (2 * (frame - self.lead) + self.stride) // (2 * self.stride)
-        return min(sections - 1, max(0, nearest))
-
     def latent_of(self, frame: int) -> int:
         """The latent that pixel frame `frame` (from 0) is decoded from; frame 0 is the start board's latent 0."""
         if self.seam is Seam.BLEND or frame == 0:

@@ -65,7 +65,11 @@ class Stretch:
     frames: int
     """How many of them are wanted, from the first on; the surplus at the far end is trimmed."""
     boards: tuple[int, ...]
-    """Latents where its boards lie, ascending, the start's first; one after the last latent waits there (`end`)."""
+    """Latents where its boards lie, ascending, the start's first; one after the last latent waits there (`end`).
+
+    A stretch that ends on a board ends right before it, as the model was shown one: what its sections have too many
+    latents for, its start board is held for at its near end, and nothing is decoded of these but the last one.
+    """
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,8 @@ def plan_stretches(lengths: Sequence[int], *, grid: Grid, schedule: Schedule, en
 
     Each begins with its board, encoded alone, and, where the order has a place for it, ends on the next one's, which
     lies on the frame after its last. With `end` a board lies on the shot's last frame as well; the last stretch has at
-    least two frames then. Stretches are made one after the other in time, each in the order of `schedule`.
+    least two frames then. Stretches are made one after the other in time, each in the order of `schedule`; a last one
+    that ends on no board is planned as a shot of its own.
     Source: arXiv 2504.12626 v3, sampling (d), several planned endpoints; here they are given and need not be made.
     """
     if grid.seam is not Seam.BLEND:
@@ -188,27 +193,26 @@ def plan_stretches(lengths: Sequence[int], *, grid: Grid, schedule: Schedule, en
     for place, frames in enumerate(lengths):
         sections = grid.sections(frames)
         after = sections * grid.window + 1
-        if place == len(lengths) - 1:
+        ends = end or place < len(lengths) - 1
+        held = 0
+        boards = [0]
+        if ends and order is not Order.FORWARD:
+            held = after - 1 - max(grid.latent_of(frames - 1), after - grid.window)
+            boards = [*range(held + 1), after]
+        elif place == len(lengths) - 1:
             boards = _board_latents(frames, grid, sections, order, (0, frames - 1) if end else (0,))
-        elif order is Order.FORWARD:
-            boards = [0]
-        else:
-            # The model was shown an end board right after a section. Where the length cuts the stretch short of that,
-            # the picture arrives with the first latent that nothing is shown of, and stays.
-            boards = [0, *range(grid.latent_of(frames - 1) + 1, after + 1)]
         first, frame = len(made), latent * grid.compression
-        made += [each.moved(first, latent, frame) for each in _made(grid, schedule, sections, boards, BOARD_LEAD)]
-        own = tuple(latent + board for board in boards)
-        stretches.append(
-            Stretch(
-                range(first, first + sections),
-                range(latent, latent + after),
-                range(frame, frame + grid.frames(sections)),
-                frames,
-                own,
-            )
+        own = _made(grid, schedule, sections, boards, BOARD_LEAD, held)
+        made += [each.moved(first, latent, frame) for each in own]
+        stretch = Stretch(
+            sections=range(first, first + sections),
+            latents=range(latent, latent + after),
+            made=range(frame + held * grid.compression, frame + grid.frames(sections)),
+            frames=frames,
+            boards=tuple(latent + board for board in boards),
         )
-        pictures |= {board: place + (board > latent) for board in own}
+        stretches.append(stretch)
+        pictures |= {board: place + (board > latent + held) for board in stretch.boards}
         latent += after
     boards = sorted(pictures)
     return ShotPlan(
@@ -223,23 +227,27 @@ def plan_stretches(lengths: Sequence[int], *, grid: Grid, schedule: Schedule, en
 
 
 def _made(
-    grid: Grid, schedule: Schedule, sections: int, boards: Sequence[int], lead: LeadIn
+    grid: Grid, schedule: Schedule, sections: int, boards: Sequence[int], lead: LeadIn, held: int = 0
 ) -> Iterator[PlannedSection]:
-    """The sections of one stretch, in the sequence of making, numbered as if it were the whole shot."""
+    """The sections of one stretch, in the sequence of making, numbered as if it were the whole shot.
+
+    The start board is `held` for so many latents of the first section, which nothing is shown of.
+    """
     order = schedule.order()
     done = Done(0, sections, sections)
     for number, section in enumerate(making_sequence(order, sections)):
         layout, anchor = _layout(section, grid, schedule, order, sections, boards, lead, done)
         own = range(section * grid.window + 1, (section + 1) * grid.window + 1)
+        adds = grid.own_frames(section)
         yield PlannedSection(
             number=number,
             section=section,
             own=own,
-            adds=grid.own_frames(section),
+            adds=adds if section else range(held * grid.compression, adds.stop),
             layout=layout,
             anchor=anchor,
             pins=_between(boards, own.start, own.stop),
-            decode=decode_plan(section, grid, sections, done),
+            decode=decode_plan(section, grid, sections, done, held),
         )
         done = done.with_section(section)
 

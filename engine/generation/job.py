@@ -186,7 +186,7 @@ def run(
         # A shot of 0.1.0 goes on as it was begun, to the bit: its decoder convolved by PyTorch's own choice.
         convolution = ONEDNN if stored is None else stored[1].get("convolution", TORCH_CHOICE)
         if stored is None:
-            begun = model | {"convolution": convolution, "boards": _STRETCHES}
+            begun = model | {"convolution": convolution} | ({} if job.pinned else {"boards": _STRETCHES})
             folder.begin(resolved.request, begun, {sha256: picture.data for sha256, picture in pictures.items()})
         else:
             _require_same(folder, stored, resolved.request, model, () if revised is None else AMENDABLE)

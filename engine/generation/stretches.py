@@ -100,16 +100,25 @@ def section_prompts(request: ShotRequest, plan: ShotPlan, shown: ShownFrames) ->
             allowed = f"1 to {request.frames}"
             raise EngineError(Code.NUMBER_INVALID, name="the frame of a prompt", value=change.frame, allowed=allowed)
     at = [change.frame - 1 for change in changes]
-    grid = plan.grid
     texts: dict[int, str] = {}
     for stretch, start, stop in zip(plan.stretches, shown.starts, (*shown.starts[1:], request.frames), strict=True):
         held = bisect_right(at, start)
         first = stretch.sections.start
         texts[first] = changes[held - 1].text if held else request.prompt
+        borders = [plan.by_section[section].adds.start - stretch.made.start for section in stretch.sections]
+        borders[0] = plan.grid.lead
+        if stop < request.frames:
+            borders.append(stretch.frames)
         for change in changes[held : bisect_left(at, stop)]:
-            native = shown.conform.native_of(change.frame - 1 - start)
-            section = grid.section_of(native, len(stretch.sections))
-            to_end = stretch.frames - native
-            if stop == request.frames or abs(native - grid.lead - section * grid.stride) < to_end:
-                texts[first + section] = change.text
+            nearest = _nearest(shown.conform.native_of(change.frame - 1 - start), borders)
+            if nearest < len(stretch.sections):
+                texts[first + nearest] = change.text
     return tuple(accumulate(range(1, plan.sections), lambda said, section: texts.get(section, said), initial=texts[0]))
+
+
+def _nearest(frame: int, borders: Sequence[int]) -> int:
+    """The place of the one of the ascending `borders` that lies nearest to `frame`; ties go to the later one."""
+    after = bisect_right(borders, frame)
+    if after == len(borders) or (after and frame - borders[after - 1] < borders[after] - frame):
+        return after - 1
+    return after

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,9 +16,13 @@ import torch
 from PIL import Image
 
 from engine.errors import Code, EngineError
+from engine.generation.job import prepare, run
+from engine.generation.resolve import resolve
 from engine.generation.shot_folder import ShotFolder
+from engine.media.boards import open_board
 from engine.media.movie import write_movie
-from engine.protocol import Preview, Progress, PromptAt, Section, Started, Step
+from engine.models.folder import open_folder
+from engine.protocol import Board, Preview, Progress, PromptAt, Section, ShotRequest, Started, Step
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MadeShot, MakeShot
 
@@ -39,16 +44,65 @@ def board_latent(make_shot: MakeShot, picture: Path) -> torch.Tensor:
 
 @pytest.mark.parametrize("order", ["inverted", "forward", "endpoint"])
 def test_the_shot_passes_through_every_board(make_shot: MakeShot, pictures: list[Path], order: str) -> None:
-    """The latent of a board's frame is the board's own, whatever the model does (its weights here are random)."""
+    """Frame 50 is the board at frame 50 as frame 1 of a shot of its own is, whatever the model does."""
     middle, end = pictures
-    shot = make_shot(100, boards={50: middle, 100: end}, order=order)
-    for picture, frame in ((middle, 50), (end, 100)):
-        latent = -(-(frame - 1) // 4)
-        wanted = board_latent(make_shot, picture)
-        assert (shot.latents[:, :, latent : latent + 1] - wanted).abs().max() < 1e-4
-    if order == "inverted":  # the only order whose first section is made after the boards that follow it
-        free = make_shot(100, order=order)
-        assert (shot.latents[:, :, 5] - free.latents[:, :, 5]).abs().max() > 1e-3
+    shot = make_shot(100, boards={50: middle, 100: end}, order=order, steps=2)
+    starts = (BOARD, 1), (middle, 50)
+    for picture, frame in starts:
+        alone = make_shot(1, boards={1: picture}, steps=1)
+        assert np.array_equal(iio.imread(shot.frames[frame - 1]), iio.imread(alone.frames[0]))
+    assert shot.latents.shape[2] == 2 * 19
+    assert shot.latents[:, :, 19:20].equal(board_latent(make_shot, middle))
+    assert len(shot.frames) == 100
+    started = next(event for event in shot.events if isinstance(event, Started))
+    assert 50 in {plan.first for plan in started.sections}
+
+
+@pytest.mark.parametrize("order", ["inverted", "forward", "endpoint"])
+def test_nothing_of_an_earlier_picture_comes_after_a_board(
+    make_shot: MakeShot, pictures: list[Path], order: str
+) -> None:
+    """With another picture at the start what follows the board at frame 50 stays the same, latents and frames."""
+    middle, other = pictures
+    shot, changed = (make_shot(90, boards={1: start, 50: middle}, order=order, steps=2) for start in (BOARD, other))
+    assert not torch.equal(shot.latents[:, :, :19], changed.latents[:, :, :19])
+    assert torch.equal(shot.latents[:, :, 19:], changed.latents[:, :, 19:])
+    for ours, theirs in zip(shot.frames[49:], changed.frames[49:], strict=True):
+        assert np.array_equal(iio.imread(ours), iio.imread(theirs))
+    if order != "forward":  # the stretch before it ends on it
+        elsewhere = make_shot(90, boards={50: other}, order=order, steps=2)
+        assert not torch.equal(shot.latents[:, :, 1:19], elsewhere.latents[:, :, 1:19])
+
+
+def test_a_shot_that_0_1_0_began_keeps_its_boards_within_sections(
+    make_shot: MakeShot, pictures: list[Path], tmp_path: Path
+) -> None:
+    """Its folder says nothing of stretches: it goes on by the plan that it has sections of."""
+    boards = {1: open_board(BOARD), 50: open_board(pictures[0])}
+    by_hash = {picture.sha256: picture for picture in boards.values()}
+    request = ShotRequest(
+        str(TINY),
+        "w5",
+        tuple(Board(frame, each.sha256) for frame, each in boards.items()),
+        frames=90,
+        steps=2,
+        width=64,
+        height=64,
+    )
+    folder = tmp_path / "old"
+    anew = prepare(request, by_hash, open_folder(TINY), "cpu", folder)
+    assert len(anew.resolved.plan.stretches) == 2
+    old = replace(anew, pinned=True, resolved=resolve(request, anew.spec, (64, 64), pinned=True))
+    making = run(old, by_hash, resume=False)
+    assert next(event for event in making if isinstance(event, Section)).section == 2
+    making.close()
+    again = prepare(request, by_hash, open_folder(TINY), "cpu", folder)
+    assert again.resolved.plan == old.resolved.plan
+    events = list(run(again, by_hash, resume=True))
+    assert sorted(event.section for event in events if isinstance(event, Section)) == [0, 1, 2]
+    latents = torch.cat([ShotFolder(folder).load_latents(number).latents for number in (2, 1, 0)], dim=2)
+    wanted = board_latent(make_shot, pictures[0])
+    assert (latents[:, :, 12:13] - wanted).abs().max() < 1e-4
 
 
 def test_an_end_board_pulls_the_sections_before_it(make_shot: MakeShot, pictures: list[Path]) -> None:

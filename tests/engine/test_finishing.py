@@ -29,7 +29,7 @@ def blocks(draw: st.DrawFn) -> tuple[int, list[range]]:
 @given(blocks(), st.integers(0, 5))
 def test_every_frame_is_finished_once_with_the_neighbours_it_has(shot: tuple[int, list[range]], look: int) -> None:
     frames, pieces = shot
-    runs, finished = FinalRuns(frames, look), []
+    runs, finished = FinalRuns([range(frames)], look), []
     here: set[int] = set()
     for piece in pieces:
         here |= set(piece)
@@ -49,15 +49,22 @@ def test_every_frame_is_finished_once_with_the_neighbours_it_has(shot: tuple[int
 
 
 def test_last_first_brings_the_later_frames_first() -> None:
-    runs = FinalRuns(30, 2)
+    runs = FinalRuns([range(30)], 2)
     assert [(run.first, run.own.shape[2]) for run in runs.add(20, numbered(20, 30))] == [(22, 8)]
     assert [(run.first, run.own.shape[2]) for run in runs.add(10, numbered(10, 20))] == [(12, 10)]
     assert [(run.first, run.own.shape[2]) for run in runs.add(0, numbered(0, 10))] == [(0, 12)]
 
 
+def test_frames_of_another_stretch_are_no_neighbours() -> None:
+    runs = FinalRuns([range(10), range(13, 20)], 2)
+    assert [(run.first, run.own.shape[2], run.after) for run in runs.add(0, numbered(0, 10))] == [(0, 10, 0)]
+    assert [(run.first, run.own.shape[2], run.before) for run in runs.add(13, numbered(13, 20))] == [(13, 7, 0)]
+    assert not runs._held
+
+
 @pytest.mark.parametrize("first", [0, 7])
 def test_without_a_stage_frames_pass_as_they_come(first: int) -> None:
     pixels = numbered(first, first + 5)
-    (run,) = FinalRuns(40, AsMade.neighbours).add(first, pixels)
+    (run,) = FinalRuns([range(40)], AsMade.neighbours).add(first, pixels)
     assert run.first == first
     assert AsMade().finish(run).equal(pixels)

@@ -16,13 +16,19 @@ from safetensors.torch import load_file
 from engine.generation.shot_folder import ShotFolder
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.helios_checkpoints import make_helios
-from tests.engine.warm_engine import Ended, WarmEngine
+from tests.engine.warm_engine import ROOT, Ended, WarmEngine
 
 SIGKILLED = -9
 FRAMES = 145
 SECTIONS = 4
+SECOND_BOARD = ROOT / "samples" / "panels" / "02.png"
 # Each case's order, in the sequence in which it makes its sections. Helios draws noise on its way through a section.
-SEQUENCES = {"inverted": [3, 2, 1, 0], "endpoint": [0, 3, 1, 2], "helios": [0, 1, 2, 3]}
+SEQUENCES = {
+    "inverted": [3, 2, 1, 0],
+    "endpoint": [0, 3, 1, 2],
+    "stretches": [1, 0, 3, 2],
+    "helios": [0, 1, 2, 3],
+}
 
 
 def arguments(out: Path, *more: str) -> list[str]:
@@ -55,6 +61,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return {
         "inverted": ["--order", "inverted"],
         "endpoint": ["--order", "endpoint"],
+        "stretches": ["--board", f"70={SECOND_BOARD}", "--frames", "140"],
         "helios": ["--model", str(helios), "--frames", "120", "--steps", "3"],
     }
 
@@ -74,7 +81,7 @@ def undisturbed(
     return shots
 
 
-@pytest.mark.parametrize(("case", "kills"), [("inverted", 20), ("endpoint", 5), ("helios", 5)])
+@pytest.mark.parametrize(("case", "kills"), [("inverted", 20), ("endpoint", 5), ("stretches", 5), ("helios", 5)])
 def test_killed_at_random_instants(
     case: str,
     kills: int,

@@ -210,15 +210,6 @@ def test_a_frame_is_decoded_from_its_latent(frame: int) -> None:
     assert frame in shown
 
 
-@a_few
-@given(st.integers(0, 400), st.integers(1, 12), windows, st.sampled_from(Seam))
-def test_prompts_change_at_the_nearest_section(frame: int, sections: int, window: int, seam: Seam) -> None:
-    grid = Grid(window, 4, seam)
-    starts = [grid.lead + section * grid.stride for section in range(sections)]
-    nearest = min(range(sections - 1, -1, -1), key=lambda section: abs(frame - starts[section]))
-    assert grid.section_of(frame, sections) == nearest
-
-
 def test_cut_seams_add_33_frames_a_section() -> None:
     assert [CUT.frames(sections) for sections in (1, 2, 3)] == [33, 66, 99]
     assert [CUT.sections(frames) for frames in (1, 33, 34, 66, 67)] == [1, 1, 2, 2, 3]
