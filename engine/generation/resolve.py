@@ -6,6 +6,7 @@ Nothing here touches a disk or a tensor; all faults are EngineErrors of exit cod
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 
@@ -27,7 +28,7 @@ from ..protocol import (
 )
 from .frame_rates import Conform, ShownFrames, rate
 from .start_frames import lead_in, lead_pictures
-from .stretches import boards_in_time, plan_through, section_prompts
+from .stretches import boards_in_time, plan_through, sections_of_changes
 
 CONTEXT_MAXIMUM = 256
 
@@ -126,7 +127,7 @@ def resolve(
     native = rate(spec.native_fps)
     conform = Conform(rate(fps), native) if request.conform else Conform(Fraction(1), Fraction(1))
     grid = Grid(schedule.window, spec.temporal_compression, spec.seam)
-    boards = boards_in_time(request, spec, conform, grid)
+    boards = boards_in_time(request.boards, request.frames, spec, conform, grid)
     pictures = lead_pictures(boards[0].image if boards else None, request.clip, conform, grid, schedule)
     plan, shown = plan_through(
         boards,
@@ -165,7 +166,7 @@ def resolve(
         plan=plan,
         board_images={latent: boards[n].image for latent, n in zip(plan.boards, plan.pictures, strict=True)},
         start_images=pictures,
-        sections=tuple(SectionSettings(prompt, steps, guidance) for prompt in section_prompts(request, plan, shown)),
+        sections=tuple(SectionSettings(prompt, steps, guidance) for prompt in _prompts(request, plan, shown)),
         negative=complete.negative if (guidance if spec.classifier_free else request.cfg) > 1 else None,
     )
 
@@ -255,6 +256,21 @@ def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
     if spec.classifier_free and request.cfg > 1:
         allowed = "1, since this model's guidance is classifier-free already: set guidance instead"
         raise EngineError(Code.NUMBER_INVALID, name="cfg", value=request.cfg, allowed=allowed)
+
+
+def _prompts(request: ShotRequest, plan: ShotPlan, shown: ShownFrames) -> Iterator[str]:
+    """The prompt of every section, by its place in time."""
+    changes = sorted(request.prompts, key=lambda change: change.frame)
+    for change in changes:
+        if not 1 <= change.frame <= request.frames:
+            allowed = f"1 to {request.frames}"
+            raise EngineError(Code.NUMBER_INVALID, name="the frame of a prompt", value=change.frame, allowed=allowed)
+    held = sections_of_changes([change.frame - 1 for change in changes], plan, shown)
+    said = request.prompt
+    for section in range(plan.sections):
+        if section in held:
+            said = request.prompt if (place := held[section]) is None else changes[place].text
+        yield said
 
 
 def _whole(name: str, value: int | None, least: int, most: int) -> None:

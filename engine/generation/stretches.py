@@ -1,4 +1,4 @@
-"""From where boards and prompts lie in a shot to its plan: one stretch, or one from each board to the next.
+"""From where boards lie in a shot to its plan: one stretch, or one from each board to the next; and where words change.
 
 Nothing here touches a disk or a tensor; all faults are EngineErrors of exit code 2.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 from ..errors import Code, EngineError
 from ..framepack.grid import Grid, Seam
@@ -15,19 +15,21 @@ from ..framepack.layout import LeadIn
 from ..framepack.packing import Schedule
 from ..framepack.plan import ShotPlan, plan_shot, plan_stretches
 from ..models.spec import ModelSpec
-from ..protocol import Board, ShotRequest
+from ..protocol import Board
 from .frame_rates import Conform, ShownFrames
 
 
-def boards_in_time(request: ShotRequest, spec: ModelSpec, conform: Conform, grid: Grid) -> tuple[Board, ...]:
-    """The boards of `request` in time order, the start's first. Raises EngineError for one that can not lie there."""
-    boards = tuple(sorted(request.boards, key=lambda board: board.frame))
+def boards_in_time(
+    given: Sequence[Board], frames: int, spec: ModelSpec, conform: Conform, grid: Grid
+) -> tuple[Board, ...]:
+    """The boards of a shot of `frames` frames in time order. Raises EngineError for one that can not lie there."""
+    boards = tuple(sorted(given, key=lambda board: board.frame))
     for board in boards:
-        if not 1 <= board.frame <= request.frames:
+        if not 1 <= board.frame <= frames:
             raise EngineError(
                 Code.BOARD_INVALID,
                 frame=board.frame,
-                detail=f"the shot has frames 1 to {request.frames}",
+                detail=f"the shot has frames 1 to {frames}",
                 advice="move it inside the shot",
             )
         if board.frame > 1 and not spec.boards_within:
@@ -37,7 +39,7 @@ def boards_in_time(request: ShotRequest, spec: ModelSpec, conform: Conform, grid
                 detail="this model takes a board at the start only",
                 advice="leave the others out, or use another model",
             )
-    within = len(_stretch_starts(boards, request.frames, conform)) > 1
+    within = len(_stretch_starts(boards, frames, conform)) > 1
     # A stretch shows something of its own beside its board: a latent's frames. A start and an end alone may be nearer.
     least = conform.first_showing(grid.compression - 1 if within else 1) + within
     for earlier, board in pairwise(boards):
@@ -88,32 +90,26 @@ def _stretch_starts(boards: Sequence[Board], frames: int, conform: Conform) -> t
     return tuple(starts)
 
 
-def section_prompts(request: ShotRequest, plan: ShotPlan, shown: ShownFrames) -> tuple[str, ...]:
-    """The prompt of every section, by its place in time.
+def sections_of_changes(at: Sequence[int], plan: ShotPlan, shown: ShownFrames) -> dict[int, int | None]:
+    """By the sections where other words begin, which of the changes `at` these frames (from 0, ascending) brings them.
 
-    A stretch begins with the words that hold at its board's frame. A later change moves to the nearest border in its
-    stretch, where its end counts as well: there the next one begins with these words.
+    None: the words that the shot begins with. A stretch begins with the words that hold at its board's frame. A later
+    change moves to the nearest border in its stretch, where its end counts as well: there the next one begins with it.
     """
-    changes = sorted(request.prompts, key=lambda change: change.frame)
-    for change in changes:
-        if not 1 <= change.frame <= request.frames:
-            allowed = f"1 to {request.frames}"
-            raise EngineError(Code.NUMBER_INVALID, name="the frame of a prompt", value=change.frame, allowed=allowed)
-    at = [change.frame - 1 for change in changes]
-    texts: dict[int, str] = {}
-    for stretch, start, stop in zip(plan.stretches, shown.starts, (*shown.starts[1:], request.frames), strict=True):
-        held = bisect_right(at, start)
+    held: dict[int, int | None] = {}
+    for stretch, start, stop in zip(plan.stretches, shown.starts, (*shown.starts[1:], shown.frames), strict=True):
         first = stretch.sections.start
-        texts[first] = changes[held - 1].text if held else request.prompt
+        later = bisect_right(at, start)
+        held[first] = later - 1 if later else None
         borders = [plan.by_section[section].adds.start - stretch.made.start for section in stretch.sections]
         borders[0] = plan.grid.lead
-        if stop < request.frames:
+        if stop < shown.frames:
             borders.append(stretch.frames)
-        for change in changes[held : bisect_left(at, stop)]:
-            nearest = _nearest(shown.conform.native_of(change.frame - 1 - start), borders)
+        for change in range(later, bisect_left(at, stop)):
+            nearest = _nearest(shown.conform.native_of(at[change] - start), borders)
             if nearest < len(stretch.sections):
-                texts[first + nearest] = change.text
-    return tuple(accumulate(range(1, plan.sections), lambda said, section: texts.get(section, said), initial=texts[0]))
+                held[first + nearest] = change
+    return held
 
 
 def _nearest(frame: int, borders: Sequence[int]) -> int:

@@ -30,6 +30,7 @@ def main() -> int:
     asked_for = {
         engine_core.TRUE_SIZE: args.gpu,
         engine_core.HELIOS_TRUE_SIZE: args.gpu,
+        engine_core.THROUGH: False,
         engine_core.FAULTS: False,
         engine_core.SOAK: False,
     }

@@ -182,6 +182,13 @@ def clips(folder: Path, quick: bool) -> list[Row]:
     return clips.rows(folder, quick)
 
 
+def through_boards(folder: Path, quick: bool) -> list[Row]:
+    """One shot through unlike boards with Sketch: what is seen at each, and whether anything comes back."""
+    from tests.bench import through
+
+    return through.rows(folder / "through", quick)
+
+
 def helios(folder: Path, quick: bool) -> list[Row]:
     """Helios' latents beside diffusers', and its memory over the length of a shot."""
     from tests.bench import helios as bench
@@ -197,6 +204,7 @@ def helios_true_size(folder: Path, quick: bool) -> list[Row]:
 
 
 TRUE_SIZE = "true-size"
+THROUGH = "through"
 HELIOS_TRUE_SIZE = "helios-true-size"
 FAULTS = "faults"
 KILLS = 300
@@ -213,6 +221,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "caches": step_caches,
     "placements": placed,
     "clips": clips,
+    THROUGH: through_boards,
     FAULTS: kills,
     SOAK: soaked,
     TRUE_SIZE: true_size,

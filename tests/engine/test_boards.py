@@ -44,15 +44,20 @@ def board_latent(make_shot: MakeShot, picture: Path) -> torch.Tensor:
 
 @pytest.mark.parametrize("order", ["inverted", "forward", "endpoint"])
 def test_the_shot_passes_through_every_board(make_shot: MakeShot, pictures: list[Path], order: str) -> None:
-    """Frame 50 is the board at frame 50 as frame 1 of a shot of its own is, whatever the model does."""
+    """What frame 50 is decoded from is the board's own latent, whatever the model does (its weights are random)."""
     middle, end = pictures
     shot = make_shot(100, boards={50: middle, 100: end}, order=order, steps=2)
-    starts = (BOARD, 1), (middle, 50)
-    for picture, frame in starts:
-        alone = make_shot(1, boards={1: picture}, steps=1)
-        assert np.array_equal(iio.imread(shot.frames[frame - 1]), iio.imread(alone.frames[0]))
+    # Both stretches have two sections, 19 latents with their board's. Frame 100 is the 51st of the second one, from its
+    # latent 13: going toward the board there, five come before frame 50 that nothing is shown of.
     assert shot.latents.shape[2] == 2 * 19
-    assert shot.latents[:, :, 19:20].equal(board_latent(make_shot, middle))
+    held = range(19, 20) if order == "forward" else range(19, 25)
+    wanted = board_latent(make_shot, middle)
+    for latent in held:
+        assert (shot.latents[:, :, latent : latent + 1] - wanted).abs().max() < 1e-4
+    after = held.stop
+    assert (shot.latents[:, :, after : after + 1] - wanted).abs().max() > 1e-2
+    if order == "forward":
+        assert (shot.latents[:, :, 32:33] - board_latent(make_shot, end)).abs().max() < 1e-4
     assert len(shot.frames) == 100
     started = next(event for event in shot.events if isinstance(event, Started))
     assert 50 in {plan.first for plan in started.sections}
