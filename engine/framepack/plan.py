@@ -199,6 +199,8 @@ def plan_stretches(lengths: Sequence[int], *, grid: Grid, schedule: Schedule, en
         if ends and order is not Order.FORWARD:
             held = after - 1 - max(grid.latent_of(frames - 1), after - grid.window)
             boards = [*range(held + 1), after]
+            if place == len(lengths) - 1:  # this board no stretch begins with: it is seen as what is made of it
+                boards.insert(-1, after - 1)
         elif place == len(lengths) - 1:
             boards = _board_latents(frames, grid, sections, order, (0, frames - 1) if end else (0,))
         first, frame = len(made), latent * grid.compression

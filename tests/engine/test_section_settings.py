@@ -35,7 +35,7 @@ def test_a_section_with_a_seed_of_its_own(make_shot: MakeShot, monkeypatch: pyte
     def make(seed: int | None) -> MadeShot:
         with monkeypatch.context() as patch:
             if seed is not None:
-                patch.setattr(job, "resolve", lambda *given: seeded(resolve(*given), seed))
+                patch.setattr(job, "resolve", lambda *given, **more: seeded(resolve(*given, **more), seed))
             return make_shot(109, order="forward", steps=2)
 
     resolve = job.resolve
@@ -57,8 +57,8 @@ def test_a_section_with_a_seed_of_its_own(make_shot: MakeShot, monkeypatch: pyte
 def test_a_section_with_steps_of_its_own(make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch) -> None:
     resolve = job.resolve
 
-    def fewer(*given: Any) -> ResolvedRequest:
-        resolved = resolve(*given)
+    def fewer(*given: Any, **more: Any) -> ResolvedRequest:
+        resolved = resolve(*given, **more)
         sections = list(resolved.sections)
         sections[OWN] = replace(sections[OWN], steps=1)
         return replace(resolved, sections=tuple(sections))

@@ -171,17 +171,20 @@ def test_a_stretch_ends_right_before_the_next_board(plan: ShotPlan) -> None:
         if plan.order is Order.FORWARD or (place == len(plan.stretches) - 1 and not ends_on_board(plan)):
             continue
         *held, after = stretch.boards
+        last = place == len(plan.stretches) - 1
+        seen = [held.pop()] if last else []  # nobody begins with the board at the end: the last latent is its as well
         assert after == stretch.latents.stop
         assert held == list(range(stretch.latents.start, held[-1] + 1))
         assert stretch.made.start == 4 * held[-1]
         assert len(held) <= plan.grid.window  # something is made, even between neighbouring frames
         surplus = len(stretch.made) - stretch.frames
         assert surplus < 4 or len(held) == plan.grid.window
-        last = plan.by_section[stretch.sections[-1]]
-        assert after in last.layout.latents()
-        assert plan.beside_board(last)
+        section = plan.by_section[stretch.sections[-1]]
+        assert after in section.layout.latents()
+        assert plan.beside_board(section)
         pins = [pin for number in sections_of(plan, stretch) for pin in plan.made[number].pins]
-        assert pins == held[1:]
+        assert sorted(pins) == [*held[1:], *seen]
+        assert seen == [after - 1] * last
 
 
 # Numbers.
@@ -255,7 +258,7 @@ def test_every_board_is_shown_at_exactly_its_frame(request: ShotRequest) -> None
     if end and len(plan.stretches) > 1:
         latents = [latent for latent, image in shot.board_images.items() if image == boards[-1].image]
         held = plan.grid.latent_of(shown.made_of(request.frames - 1))
-        assert latents == [held if plan.order is Order.FORWARD else plan.end]
+        assert latents == ([held] if plan.order is Order.FORWARD else [held, plan.end])
         assert plan.order is Order.FORWARD or plan.end == held + 1
 
 
