@@ -20,9 +20,12 @@ from .frame_rates import Conform, ShownFrames
 
 
 def boards_in_time(
-    given: Sequence[Board], frames: int, spec: ModelSpec, conform: Conform, grid: Grid
+    given: Sequence[Board], frames: int, spec: ModelSpec, conform: Conform, grid: Grid, *, pinned: bool
 ) -> tuple[Board, ...]:
-    """The boards of a shot of `frames` frames in time order. Raises EngineError for one that can not lie there."""
+    """The boards of a shot of `frames` frames in time order. Raises EngineError for one that can not lie there.
+
+    `pinned` as in `plan_through`: such boards need a latent each.
+    """
     boards = tuple(sorted(given, key=lambda board: board.frame))
     for board in boards:
         if not 1 <= board.frame <= frames:
@@ -39,11 +42,12 @@ def boards_in_time(
                 detail="this model takes a board at the start only",
                 advice="leave the others out, or use another model",
             )
-    within = len(_stretch_starts(boards, frames, conform)) > 1
-    # A stretch shows something of its own beside its board: a latent's frames. A start and an end alone may be nearer.
-    least = conform.first_showing(grid.compression - 1 if within else 1) + within
+    through = len(_stretch_starts(boards, frames, conform)) > 1 and not pinned
+    least = conform.first_showing(grid.compression - 1) + 1
     for earlier, board in pairwise(boards):
-        if board.frame - earlier.frame < least:
+        one, other = (grid.latent_of(conform.native_of(each.frame - 1)) for each in (earlier, board))
+        # A stretch shows something of its own beside its board: a latent's frames.
+        if board.frame - earlier.frame < least if through else one == other:
             raise EngineError(
                 Code.BOARD_INVALID,
                 frame=board.frame,

@@ -150,7 +150,7 @@ def test_frames(generate: Generate, out: Path, frames: int) -> None:
         ({"schedule": "f1k1_td_f16k4f2k2f1k1_g99999"}, ["cannot pack by", "33 frames in a section"]),
         ({"schedule": "f1k1_x_g9_f1k1f2k2f16k4_td", "order": "forward"}, ["--order forward"]),
         ({"board": f"9={BOARD}"}, ["The board at frame 9", "frames 1 to 5"]),
-        ({"board": f"3={BOARD}", "end_image": BOARD}, ["The board at frame 5", "too near"]),
+        ({"board": f"3={BOARD}", "end_image": BOARD}, ["The board at frame 3", "too near"]),
         ({"board": f"1={BOARD}"}, ["The board at frame 1", "another board lies there"]),
         ({"frames": 1, "end_image": BOARD}, ["The board at frame 1", "another board lies there"]),
         ({"board": "x"}, ["'x' does not say a frame"]),

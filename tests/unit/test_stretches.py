@@ -332,10 +332,7 @@ def test_words_move_to_borders_inside_their_stretch() -> None:
 @a_few
 @given(requests())
 def test_what_0_1_0_began_keeps_its_plan(request: ShotRequest) -> None:
-    try:
-        shot = resolved(request, pinned=True)
-    except ValueError:  # two boards in one latent of the old grid: 0.1.0 refused them
-        return
+    shot = resolved(request, pinned=True)
     boards = [shot.shown.conform.native_of(board.frame - 1) for board in request.boards]
     assert len(shot.plan.stretches) == 1
     assert shot.plan == plan_shot(
@@ -358,6 +355,16 @@ def test_boards_too_near_are_refused_in_one_sentence(fps: float, apart: int) -> 
         resolved(request(apart - 1))
     assert (caught.value.code, caught.value.exit_code) == (Code.BOARD_INVALID, 2)
     assert len(resolved(request(apart)).plan.stretches) == 3
+
+
+def test_what_0_1_0_took_as_near_goes_on() -> None:
+    boards = (Board(1, "a"), Board(3, "b"), Board(6, "c"))
+    request = ShotRequest("m", "w", boards, frames=99, order="inverted")
+    assert resolved(request, pinned=True).plan.boards == (0, 1, 2)
+    with pytest.raises(EngineError, match="too near"):
+        resolved(request)
+    with pytest.raises(EngineError, match="the board at frame 3 is too near"):
+        resolved(replace(request, boards=(*boards[:2], Board(5, "c"))), pinned=True)
 
 
 def test_a_start_and_an_end_may_be_as_near_as_ever() -> None:
