@@ -12,6 +12,7 @@ import bpy
 from ..engine.client.engine_client import EngineState
 from ..engine.client.install.environment import EnvironmentState, state_of
 from ..engine.client.install.installer import Installation
+from ..engine.errors import EngineError
 from . import runtime, settings, timers
 
 installation: Installation | None = None
@@ -37,6 +38,14 @@ def missing() -> bool:
 def installing() -> bool:
     """Whether an installation runs."""
     return installation is not None and installation.result is None
+
+
+def install_fault() -> EngineError | None:
+    """Why the last installation failed, until an engine works: this one, or one of the artist's own."""
+    result = installation.result if installation is not None else None
+    chosen, client = settings.preferences(), runtime.client
+    works = (client is not None and client.state is EngineState.READY) or bool(chosen.remote or chosen.python)
+    return result.error if result is not None and not works else None
 
 
 class SHOTPACK_OT_install_engine(bpy.types.Operator):  # noqa: N801
@@ -72,6 +81,24 @@ class SHOTPACK_OT_cancel_install(bpy.types.Operator):  # noqa: N801
     def execute(self, _context: Any) -> set[str]:
         if installation is not None:
             installation.cancel()
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_allow_online(bpy.types.Operator):  # noqa: N801
+    """Let Blender and its extensions use the network, as System > Network in the preferences does"""
+
+    bl_idname = "shotpack.allow_online"
+    bl_label = "Allow Online Access"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        if bpy.app.online_access_override:
+            cls.poll_message_set("Blender was started offline or online by its command line.")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        context.preferences.system.use_online_access = True
         return {"FINISHED"}
 
 
@@ -178,6 +205,7 @@ def detach() -> None:
 CLASSES = (
     SHOTPACK_OT_install_engine,
     SHOTPACK_OT_cancel_install,
+    SHOTPACK_OT_allow_online,
     SHOTPACK_OT_copy_report,
     SHOTPACK_OT_start_engine,
     SHOTPACK_OT_stop_engine,

@@ -40,6 +40,7 @@ _FETCH = Fix("shotpack.fetch_again", "Fetch Again")
 _TRY = Fix("shotpack.fetch_again", "Try Again")
 _START = Fix("shotpack.start_engine", "Start Engine", of_shot=False)
 _INSTALL = Fix("shotpack.install_engine", "Install Engine", of_shot=False)
+_ONLINE = Fix("shotpack.allow_online", "Allow Online Access", of_shot=False)
 _LOG = Fix("shotpack.open_log", "Open Log", of_shot=False)
 
 _CHOOSE = "Download it, or choose another under Advanced or in the preferences, then send the shot again."
@@ -65,8 +66,8 @@ _ADVICE: dict[Code, tuple[str, Fix | None]] = {
     Code.WORKER_DIED: ("Finished sections are kept; resume with other programs closed.", _RESUME),
     Code.DISK_FULL: ("Free some space, then resume; finished sections are kept.", _RESUME),
     Code.DISK_SHORT: ("Free some space on that disk, and try again.", None),
-    Code.REMOTE_OFFLINE: ("Allow online access in the preferences under System, Network.", _START),
-    Code.INSTALL_OFFLINE: ("Allow online access in the preferences under System, Network.", None),
+    Code.REMOTE_OFFLINE: ("Allow online access, then start the engine.", _ONLINE),
+    Code.INSTALL_OFFLINE: ("Allow online access, then install again.", _ONLINE),
     Code.FOLDER_UNWRITABLE: ("Make it writable, then fetch the frames again.", _FETCH),
     Code.FOLDER_UNTRUSTED: ("If you know it, let the shot use it; until then nothing there is touched.", _USE),
     Code.BAD_REQUEST: ("Generate the shot anew.", None),

@@ -33,6 +33,7 @@ _GERMAN_OPERATORS = {
     "Open Frames Folder": "Bilderordner öffnen",
     "Install Engine": "Rechenwerk installieren",
     "Cancel Installation": "Installation abbrechen",
+    "Allow Online Access": "Online-Zugriff erlauben",
     "Copy Report": "Bericht kopieren",
     "Start Engine": "Rechenwerk starten",
     "Stop Engine": "Rechenwerk anhalten",

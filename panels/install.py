@@ -16,9 +16,13 @@ def draw_install(layout: Any) -> None:
         layout.progress(factor=told.fraction or 0.0, text=f"{told.stage}: {told.detail}" if told.detail else told.stage)
         layout.operator("shotpack.cancel_install", icon="CANCEL")
         return
-    if job is not None and job.result is not None and job.result.error is not None:
-        problem = problems.of_error(job.result.error)
+    fault = engine.install_fault()
+    if fault is not None:
+        problem = problems.of_error(fault)
         draw_text(layout, problem.sentence, "ERROR")
         draw_text(layout, problem.advice)
-        layout.operator("shotpack.copy_report", icon="COPYDOWN")
+        if problem.fix is not None:
+            layout.operator(problem.fix.operator, text=problem.fix.label, icon="INTERNET")
+        else:
+            layout.operator("shotpack.copy_report", icon="COPYDOWN")
     layout.operator("shotpack.install_engine", icon="IMPORT")

