@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import random
 from pathlib import Path
 
@@ -135,10 +136,11 @@ def waiting() -> Panel:
 def main() -> None:
     """Draw the panels and write the .blend."""
     (HERE / "panels").mkdir(exist_ok=True)
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.wm.read_homefile(use_factory_startup=True, app_template="Video_Editing")
     scene = bpy.context.scene
+    _tidy(scene)
     scene.name = "Storyboard"
-    scene.render.resolution_x, scene.render.resolution_y = 1280, 720
+    scene.render.resolution_x, scene.render.resolution_y = SIZE
     scene.render.fps = FPS
     scene.view_settings.view_transform = "Standard"
     scene.frame_end = 3 * SECONDS * FPS
@@ -158,5 +160,22 @@ def main() -> None:
     (HERE / "storyboard.blend1").unlink(missing_ok=True)
 
 
+def _tidy(scene: bpy.types.Scene) -> None:
+    """Leave of the Video Editing template its workspace: the picture with the sidebar above, the timeline below."""
+    for workspace in list(bpy.data.workspaces):
+        if workspace != bpy.context.workspace:
+            bpy.data.batch_remove([workspace])
+    for area in bpy.context.screen.areas:
+        if area.type == "SEQUENCE_EDITOR":
+            # The timeline's own sidebar would be too low for the panel.
+            area.spaces.active.show_region_ui = area.spaces.active.view_type == "PREVIEW"
+            area.spaces.active.show_region_toolbar = False
+    scene.sequence_editor_clear()
+    for thing in [*bpy.data.objects, *bpy.data.lights, *bpy.data.cameras, *bpy.data.worlds]:
+        if thing.users == 0:
+            bpy.data.batch_remove([thing])
+
+
 if __name__ == "__main__":
     main()
+    os._exit(0)  # Blender's module does not come to an end by itself once it has had a template with a file browser
