@@ -13,6 +13,7 @@ from . import (
     loras,
     models,
     runtime,
+    section_lines,
     settings,
     shot_again,
     translations,
@@ -33,7 +34,7 @@ CLASSES: tuple[type, ...] = (
     *loras.CLASSES,
 )
 
-ATTACHED = (translations, settings, handlers, runtime, adoption, engine, models)
+ATTACHED = (translations, settings, handlers, runtime, adoption, engine, models, section_lines)
 """Modules with `attach`, called in this order once all classes are registered, and `detach`."""
 
 

@@ -20,7 +20,21 @@ def begin() -> None:
     preferences = bpy.context.preferences.addons[ADDON].preferences
     preferences.python, preferences.device, preferences.model = PYTHON, "cpu", MODEL
     bpy.app.timers.register(tell, first_interval=2.0, persistent=True)
+    bpy.app.timers.register(press, first_interval=3.0, persistent=True)
     bpy.ops.wm.open_mainfile(filepath=SAMPLE)
+
+
+def press() -> None:
+    """Generate for the panel that is selected, by its marker's words, and have the shot selected in its place."""
+    window = bpy.context.window_manager.windows[0]
+    scene = getattr(window.workspace, "sequencer_scene", None) or window.scene
+    area = next(area for area in window.screen.areas if area.type == "SEQUENCE_EDITOR")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    scene.shotpack.prompt = scene.timeline_markers[0].name
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.shotpack.generate()
+    for strip in scene.sequence_editor.strips:
+        strip.select = strip.type == "META"
 
 
 def tell() -> float:

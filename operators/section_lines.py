@@ -1,0 +1,175 @@
+"""Draws, on the Sequencer's timeline, where the sections of a shot lie and how far each is.
+
+It draws for the selected shots, and for the shot that Generate would make. What is drawn is decided without a screen
+(`engine/client/section_marks.py`); here it becomes batches, which are kept until something of it changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import bpy
+
+from ..engine.client.section_borders import Sections, planned, sections_by, told
+from ..engine.client.section_marks import BORDER, Marks, marks
+from . import generate, runtime, sequencer, settings, text_strips, unexpected
+
+_handle: Any = None
+_kept: dict[str, tuple[tuple[Any, ...], Marks, Any]] = {}
+"""Of each shot that is drawn: what its marks depend on, they themselves, and their batches."""
+
+
+class _Drawn(NamedTuple):
+    """One shot to draw: by what it is kept, what its marks depend on, and how to make them."""
+
+    name: str
+    key: tuple[Any, ...]
+    make: Any
+
+
+class _Asked(NamedTuple):
+    """What counts here of a shot's request."""
+
+    model: str
+    frames: int
+    fps: float
+    conform: bool
+    prompt: str
+
+
+def shown(context: Any) -> Iterator[Marks]:
+    """The marks of what is to be drawn now. Costs a look at the strips where nothing has changed."""
+    scene = sequencer.scene_of(context)
+    drawn = list(_drawn(context, scene)) if scene is not None and scene.sequence_editor is not None else []
+    for name in _kept.keys() - {each.name for each in drawn}:
+        del _kept[name]
+    for each in drawn:
+        if each.name not in _kept or _kept[each.name][0] != each.key:
+            _kept[each.name] = each.key, each.make(), None
+        yield _kept[each.name][1]
+
+
+def _drawn(context: Any, scene: Any) -> Iterator[_Drawn]:
+    client = runtime.client
+    if client is None:
+        return
+    selected = [strip for strip in sequencer.displayed(scene.sequence_editor) if strip.select and strip.type == "META"]
+    for meta in selected:
+        shot = runtime.shot_of(meta.shotpack.shot)
+        job = client.job(shot) if shot is not None else None
+        if shot is None or job is None or job.plan is None:
+            continue
+        now = tuple(_words_now(scene, meta, client.about))
+        start, visible, making = sequencer.content_start(meta), sequencer.span(meta), job.step and job.step.section
+        place = start, visible.start, visible.stop, meta.channel
+        key = shot.revision, id(job.plan), job.state, len(job.sections), making, now, place
+        yield _Drawn(
+            f"{shot.id} {meta.name}",
+            key,
+            lambda shot=shot, job=job, now=now, start=start, visible=visible, channel=meta.channel: marks(
+                told(job, shot.finals, now or None), start, visible, channel
+            ),
+        )
+    if not selected and not (context.screen is not None and context.screen.is_animation_playing):
+        yield from _next(context, scene, client.about)
+
+
+def _next(context: Any, scene: Any, about: Any) -> Iterator[_Drawn]:
+    """The shot that Generate would make, if the engine has said how its model's sections lie."""
+    found = generate.intent(context)
+    if isinstance(found, str) or found.end is not None:
+        return
+    wanted = scene.shotpack
+    sections = sections_by(about, settings.model_of(wanted), found.fps, conform=wanted.rate == "CONFORM")
+    if sections is None:
+        return
+    spot = found.spot
+    visible = range(spot.start, spot.start + spot.length)
+    # Under the board's strip where there is one: where the shot will lie, nothing is to be seen yet.
+    channel = found.strip.channel if found.strip is not None else spot.channel
+    yield _Drawn(
+        "",
+        (sections, spot, channel),
+        lambda: marks(planned(sections, spot.length), spot.start, visible, channel),
+    )
+
+
+def _words_now(scene: Any, meta: Any, about: Any) -> list[str]:
+    """The words that each section of a shot would be made of by the text strips over it; empty where none say any."""
+    asked = _asked(meta.shotpack.request)
+    if asked is None or not getattr(scene.shotpack, "prompt_channel", 0):
+        return []
+    sections: Sections | None = sections_by(about, asked.model, asked.fps, conform=asked.conform)
+    if sections is None:
+        return []
+    start = sequencer.content_start(meta)
+    changes = text_strips.prompts(scene, range(start, start + asked.frames), asked.prompt)
+    return sections.words(asked.frames, asked.prompt, changes)
+
+
+@lru_cache(maxsize=256)
+def _asked(request: str) -> _Asked | None:
+    try:
+        said = json.loads(request)
+        if len(said["boards"]) > 1:  # planned in stretches
+            return None
+        return _Asked(
+            said.get("model") or "", int(said["frames"]), float(said["fps"]), bool(said.get("conform", True)),
+            str(said["prompt"]),
+        )  # fmt: skip
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+@unexpected.outlived(None)
+def _draw() -> None:
+    for _ in shown(bpy.context):
+        pass
+    if not _kept:
+        return
+    import gpu
+
+    shader = gpu.shader.from_builtin("FLAT_COLOR")
+    gpu.state.blend_set("ALPHA")
+    for name, (key, found, batches) in _kept.items():
+        if batches is None:
+            batches = _batches(shader, found)
+            _kept[name] = key, found, batches
+        for batch in batches:
+            batch.draw(shader)
+    gpu.state.blend_set("NONE")
+
+
+def _batches(shader: Any, found: Marks) -> list[Any]:
+    from gpu_extras.batch import batch_for_shader
+
+    corners, colours = [], []
+    for (left, bottom, right, top), colour in found.bars:
+        one, two, three, four = (left, bottom), (right, bottom), (right, top), (left, top)
+        corners += [one, two, three, one, three, four]
+        colours += [colour] * 6
+    ends = [(frame, y) for frame, bottom, top in found.borders for y in (bottom, top)]
+    made = []
+    for kind, places, tints in (("TRIS", corners, colours), ("LINES", ends, [BORDER] * len(ends))):
+        if places:
+            made.append(batch_for_shader(shader, kind, {"pos": [(*at, 0.0) for at in places], "color": tints}))
+    return made
+
+
+def attach() -> None:
+    """Draw from now on; a file that is opened changes nothing of it. Without a window there is nothing to draw on."""
+    global _handle
+    if not bpy.app.background:
+        _handle = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
+
+
+def detach() -> None:
+    """Draw no more."""
+    global _handle
+    if _handle is not None:
+        bpy.types.SpaceSequenceEditor.draw_handler_remove(_handle, "WINDOW")
+        _handle = None
+    _kept.clear()

@@ -1,0 +1,28 @@
+"""The sample as it opens: three panels under markers with their words, in a workspace for cutting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.host.studio import bpy, part
+
+SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "storyboard.blend"
+
+
+def test_the_sample_holds_its_panels_their_words_and_a_workspace(extension):
+    with bpy.data.libraries.load(str(SAMPLE)) as (held, _):
+        assert list(held.workspaces) == ["Video Editing"]
+        assert list(held.scenes) == ["Storyboard"]
+    bpy.ops.wm.open_mainfile(filepath=str(SAMPLE), load_ui=False)
+    scene, sequencer = bpy.data.scenes["Storyboard"], part("operators.sequencer")
+    bpy.context.window.scene = scene
+    strips = sorted(scene.sequence_editor.strips, key=lambda strip: sequencer.span(strip).start)
+    assert [strip.name for strip in strips] == ["Panel 1", "Panel 2", "Panel 3"]
+    assert [len(sequencer.span(strip)) for strip in strips] == [120] * 3
+    assert all(sequencer.picture_of(scene, strip).is_file() for strip in strips)
+    starts = {marker.frame: marker.name for marker in scene.timeline_markers}
+    assert list(starts) == [sequencer.span(strip).start for strip in strips]
+    assert (scene.render.fps, scene.view_settings.view_transform) == (24, "Standard")
+    scene.shotpack.prompt = starts[1]
+    found = part("operators.generate").intent(bpy.context)
+    assert (found.strip.name, found.spot.start, found.spot.length, found.spot.channel) == ("Panel 1", 1, 120, 2)

@@ -1,0 +1,121 @@
+"""Sections on the timeline: where they lie, against what the engine plans; whose words, and what is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from engine.client.section_borders import (
+    Sections,
+    SectionState,
+    TimedSection,
+    changed_sections,
+    planned,
+    sections_by,
+    told,
+)
+from engine.client.section_marks import CHANGED, COLOURS, marks
+from engine.client.session import Job
+from engine.client.timed_prompts import prompts_over
+from engine.framepack.grid import Grid, Seam
+from engine.generation.frame_rates import Conform, rate
+from engine.protocol import PromptAt, Section, SectionPlan, Started, Step
+
+GRIDS = [(Grid(9, 4, Seam.BLEND), 30.0), (Grid(9, 4, Seam.CUT), 24.0), (Grid(3, 4, Seam.BLEND), 30.0)]
+
+
+@pytest.mark.parametrize(("grid", "native"), GRIDS)
+@pytest.mark.parametrize("fps", [24.0, 23.976, 25.0, 30.0, 60.0, 12.0])
+@pytest.mark.parametrize("conform", [True, False])
+def test_borders_and_words_are_those_that_the_engine_plans(
+    grid: Grid, native: float, fps: float, conform: bool
+) -> None:
+    about = {
+        "models": ["best"],
+        "details": {"best": {"native_fps": native, "first_frames": grid.lead, "section_frames": grid.stride}},
+    }
+    ours = sections_by(about, "", fps, conform=conform)
+    assert ours is not None
+    rates = Conform(rate(fps), rate(native)) if conform else Conform(Fraction(1), Fraction(1))
+    for frames in (1, 2, 36, 37, 38, 97, 240, 1000):
+        count = grid.sections(rates.native_frames(frames))
+        theirs = [rates.frames_of(grid.own_frames(section), frames) for section in range(count)]
+        assert ours.ranges(frames) == [range(each.start + 1, each.stop + 1) for each in theirs]
+        for frame in range(1, frames + 1, 7):
+            said = ours.words(frames, "a", [PromptAt(frame, "b")])
+            where = grid.section_of(rates.native_of(frame - 1), count)
+            assert said == ["a"] * where + ["b"] * (count - where)
+
+
+def test_nothing_is_guessed_of_a_model_that_the_engine_says_nothing_of() -> None:
+    assert sections_by({}, "", 24.0, conform=True) is None
+    assert sections_by({"models": ["a"], "details": {}}, "a", 24.0, conform=True) is None
+
+
+SECTIONS = Sections(1, 36, Fraction(1))
+
+
+def test_an_edit_changes_exactly_its_own_sections() -> None:
+    was = SECTIONS.words(145, "pan", [PromptAt(38, "zoom"), PromptAt(110, "still")])
+    assert was == ["pan", "zoom", "zoom", "still"]
+    edited = SECTIONS.words(145, "pan", [PromptAt(38, "tilt"), PromptAt(110, "still")])
+    assert changed_sections(was, edited) == [1, 2]
+    moved_within_a_border = SECTIONS.words(145, "pan", [PromptAt(42, "zoom"), PromptAt(110, "still")])
+    assert changed_sections(was, moved_within_a_border) == []
+
+
+def job(**more: object) -> Job:
+    plan = tuple(
+        SectionPlan(number, frames.start, frames.stop - 1, "pan")
+        for number, frames in reversed([*enumerate(SECTIONS.ranges(145))])
+    )
+    return replace(Job("j", "running", plan=Started("inverted", plan, 145, 64, 64, 30.0, 4, 0)), **more)  # type: ignore[arg-type]
+
+
+def test_a_section_is_what_the_engine_and_the_frames_say() -> None:
+    made = {3: Section(3, 1, 4, 110, 36, (), ()), 2: Section(2, 2, 4, 74, 72, (), ())}
+    found = told(job(sections=made, step=Step(1, 1, 4, None)), set(range(110, 146)), ["pan", "pan", "zoom", "pan"])
+    assert [each.state for each in found] == [
+        SectionState.WAITING,
+        SectionState.MAKING,
+        SectionState.PROVISIONAL,
+        SectionState.FINAL,
+    ]
+    assert [each.changed for each in found] == [False, False, True, False]
+    assert [(each.first, each.last) for each in found] == [(1, 37), (38, 73), (74, 109), (110, 145)]
+    assert {each.state for each in told(job(state="finished"), ())} == {SectionState.FINAL}
+    assert told(Job("new"), ()) == []
+
+
+def test_what_is_drawn_is_cut_to_what_the_strip_shows() -> None:
+    drawn = marks(planned(SECTIONS, 145), 101, range(120, 200), 3)
+    assert [(left, right) for (left, _, right, _), _ in drawn.bars] == [(120, 138), (138, 174), (174, 200)]
+    assert {colour for _, colour in drawn.bars} == {COLOURS[SectionState.WAITING]}
+    assert all(3 < bottom < top < 3.5 for (_, bottom, _, top), _ in drawn.bars)
+    assert [frame for frame, _, _ in drawn.borders] == [138, 174]
+
+
+def test_a_changed_section_is_marked_over_its_bar() -> None:
+    drawn = marks([TimedSection(0, 1, 37, SectionState.FINAL, True), TimedSection(1, 38, 73)], 1, range(1, 74), 1)
+    changed = [rectangle for rectangle, colour in drawn.bars if colour == CHANGED]
+    assert [(left, right) for left, _, right, _ in changed] == [(1, 38)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([], []),
+        ([(range(80, 200), "zoom")], [(31, "zoom")]),
+        ([(range(80, 100), "zoom")], [(31, "zoom"), (51, "pan")]),
+        ([(range(80, 100), "zoom"), (range(100, 120), "tilt")], [(31, "zoom"), (51, "tilt"), (71, "pan")]),
+        ([(range(10, 90), "heard already"), (range(90, 400), "zoom")], [(41, "zoom")]),
+        ([(range(50, 90), "pan")], []),
+        ([(range(80, 100), "  ")], []),
+        ([(range(80, 100), "slow\n zoom")], [(31, "slow zoom"), (51, "pan")]),
+        ([(range(400, 500), "elsewhere"), (range(1, 50), "before")], []),
+    ],
+)
+def test_text_strips_are_prompts_in_time(texts: list[tuple[range, str]], expected: list[tuple[int, str]]) -> None:
+    assert prompts_over(range(50, 170), texts, "pan") == tuple(PromptAt(*each) for each in expected)
