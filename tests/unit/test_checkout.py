@@ -48,11 +48,17 @@ RUNS_WITH = {
         ("blender-4.5", "blender-5.0"),
         (
             *("*.py", "operators/*.py", "panels/*.py", "engine/client/**/*.py", "tests/*.py"),
-            *("tests/host/*.py", "tests/desktop/storyboarding.py", "tests/desktop/updating.py", "samples/*.py"),
+            *(
+                "tests/host/*.py",
+                "tests/desktop/storyboarding.py",
+                "tests/desktop/updating.py",
+                "tests/desktop/sample.py",
+                "samples/*.py",
+            ),
         ),
     ),
 }
-WITH_BLENDER = {"bl_pkg"}
+WITH_BLENDER = {"bl_pkg", "gpu", "gpu_extras"}
 """What the package bpy brings under other names."""
 
 # Why a package is there that no line imports.
