@@ -27,6 +27,7 @@ from . import (
     settings,
     shot_folders,
     start_sources,
+    text_strips,
     timeline,
     trust,
 )
@@ -131,6 +132,9 @@ def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before
     return ShotRequest(
         model=settings.model_of(wanted),
         prompt=found.words.text,
+        prompts=text_strips.prompts(
+            found.scene, range(found.spot.start, found.spot.start + found.spot.length), found.words.text
+        ),
         boards=tuple(Board(frame, file) for frame, file in boards),
         frames=found.spot.length,
         fps=found.fps,

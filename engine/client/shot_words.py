@@ -45,24 +45,30 @@ def words_of(
     """The words of a shot over `frames` of the timeline.
 
     `own` are those of the strip called `name` that it is made of; `texts` the strips on the channel for words, as
-    name, frames, text; `markers` as frame, name; `scene` what holds where nothing else is said. Of several text strips
-    the one counts that is there when the shot begins, else the next one before it ends.
+    name, frames, text; `markers` as frame, name; `scene` what holds where nothing else is said. The text strip
+    counts that is there when the shot begins, of several the one that began last. Those that begin later change the
+    words there (`timed_prompts.py`); the first of them is the shot's where nothing else is said.
     """
     if line := one_line(own):
         return Words(line, WordSource.STRIP, name)
-    over = [
-        (max(shown.start, frames.start), -shown.start, title, line)
+    over = sorted(
+        (shown.start, title, line)
         for title, shown, text in texts
         if shown.start < frames.stop and frames.start < shown.stop and (line := one_line(text))
-    ]
-    if over:
-        _, _, title, line = min(over)
+    )
+    there = [each for each in over if each[0] <= frames.start]
+    if there:
+        _, title, line = there[-1]
         return Words(line, WordSource.TEXT, title)
     for frame, title in markers:
         if frame == frames.start and (line := one_line(title)) and not _UNNAMED.fullmatch(line):
             return Words(line, WordSource.MARKER, line)
-    line = one_line(scene)
-    return Words(line, WordSource.SCENE if line else WordSource.NONE)
+    if line := one_line(scene):
+        return Words(line, WordSource.SCENE)
+    if over:
+        _, title, line = over[0]
+        return Words(line, WordSource.TEXT, title)
+    return Words("", WordSource.NONE)
 
 
 def one_line(text: str) -> str:

@@ -25,12 +25,11 @@ def begin() -> None:
 
 
 def press() -> None:
-    """Generate for the panel that is selected, by its marker's words, and have the shot selected in its place."""
+    """Generate for the selected panel, whose marker has its words, and have the shot selected in its place."""
     window = bpy.context.window_manager.windows[0]
     scene = getattr(window.workspace, "sequencer_scene", None) or window.scene
     area = next(area for area in window.screen.areas if area.type == "SEQUENCE_EDITOR")
     region = next(region for region in area.regions if region.type == "WINDOW")
-    scene.shotpack.prompt = scene.timeline_markers[0].name
     with bpy.context.temp_override(window=window, area=area, region=region):
         bpy.ops.shotpack.generate()
     for strip in scene.sequence_editor.strips:

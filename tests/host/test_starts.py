@@ -424,3 +424,15 @@ def test_a_shots_words_are_seen_and_used_again(saved, sent):
     meta.shotpack.request = "[]"
     chosen(saved, meta)
     assert "Made With" not in drawn_shot().text
+
+
+def test_text_strips_over_a_shot_are_its_prompts_in_time(saved, sent):
+    add_board(saved, length=90)
+    strips = saved.sequence_editor.strips
+    end = {"length": 20} if "length" in strips.bl_rna.functions["new_effect"].parameters else {"frame_end": 61}
+    later = strips.new_effect("later", "TEXT", 4, 41, **end)
+    later.text, later.select, saved.shotpack.prompt_channel = "w3", False, 4
+    saved.shotpack.prompt = "w5"
+    bpy.ops.shotpack.generate()
+    asked = json.loads(shot_strips(saved)[0].shotpack.request)
+    assert (asked["prompt"], asked["prompts"]) == ("w5", [{"frame": 41, "text": "w3"}, {"frame": 61, "text": "w5"}])

@@ -20,8 +20,11 @@ from engine.client.section_marks import CHANGED, COLOURS, marks
 from engine.client.session import Job
 from engine.client.timed_prompts import prompts_over
 from engine.framepack.grid import Grid, Seam
+from engine.framepack.layout import BOARD_LEAD
+from engine.framepack.packing import parse, with_window
 from engine.generation.frame_rates import Conform, rate
-from engine.protocol import PromptAt, Section, SectionPlan, Started, Step
+from engine.generation.stretches import plan_through, sections_of_changes
+from engine.protocol import Board, PromptAt, Section, SectionPlan, Started, Step
 
 GRIDS = [(Grid(9, 4, Seam.BLEND), 30.0), (Grid(9, 4, Seam.CUT), 24.0), (Grid(3, 4, Seam.BLEND), 30.0)]
 
@@ -39,14 +42,19 @@ def test_borders_and_words_are_those_that_the_engine_plans(
     ours = sections_by(about, "", fps, conform=conform)
     assert ours is not None
     rates = Conform(rate(fps), rate(native)) if conform else Conform(Fraction(1), Fraction(1))
+    schedule = parse(with_window("f1k1_x_g9_f1k1f2k2f16k4_td", grid.window))
+    board = Board(1, "a picture")
     for frames in (1, 2, 36, 37, 38, 97, 240, 1000):
-        count = grid.sections(rates.native_frames(frames))
-        theirs = [rates.frames_of(grid.own_frames(section), frames) for section in range(count)]
+        plan, shown = plan_through(
+            (board,), frames, conform=rates, grid=grid, schedule=schedule, lead=BOARD_LEAD, pinned=False
+        )
+        theirs = [shown.frames_of(plan.by_section[section].adds) for section in range(plan.sections)]
         assert ours.ranges(frames) == [range(each.start + 1, each.stop + 1) for each in theirs]
         for frame in range(1, frames + 1, 7):
             said = ours.words(frames, "a", [PromptAt(frame, "b")])
-            where = grid.section_of(rates.native_of(frame - 1), count)
-            assert said == ["a"] * where + ["b"] * (count - where)
+            where = next((each for each, by in sections_of_changes([frame - 1], plan, shown).items() if by == 0), None)
+            where = plan.sections if where is None else where
+            assert said == ["a"] * where + ["b"] * (plan.sections - where)
 
 
 def test_nothing_is_guessed_of_a_model_that_the_engine_says_nothing_of() -> None:

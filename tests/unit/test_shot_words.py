@@ -22,6 +22,9 @@ MARKERS = [(1, "Opening"), (49, "Harbour")]
         ({"own": " \n", "texts": TEXTS, "markers": MARKERS, "scene": "all"}, ("pan left", "text", "title")),
         ({"texts": TEXTS[::-1]}, ("pan left", "text", "title")),
         ({"texts": [("empty", range(40, 97), "  "), *TEXTS[1:]]}, ("pan right", "text", "next")),
+        # One that begins later is a change within the shot, and its beginning only where nothing else is said.
+        ({"texts": TEXTS[1:], "markers": MARKERS}, ("Harbour", "marker", "Harbour")),
+        ({"texts": TEXTS[1:], "scene": "all"}, ("all", "scene", "")),
         (
             {"texts": [("before", range(1, 49), "x"), ("after", range(97, 99), "y")], "scene": "all"},
             ("all", "scene", ""),
