@@ -14,10 +14,12 @@ from torch.nn import functional
 from engine.framepack.packing import Order
 from engine.media.files import write_whole
 from engine.models.folder import FACTS
+from engine.serialization import to_json
 
 from .latent_bank import SIZES
 from .networks.architecture import FAR_SHIFT, SHIFT
 from .picture_bank import drawn_pictures, to_signed
+from .scenes.known_words import known_words
 
 _FIT_SEED = 21
 _FIT_PICTURES = 128
@@ -98,6 +100,7 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
         "order": str(Order.FORWARD),
         "trained_orders": [str(order) for order in Order],
         "preview": fit_preview(vae),
+        "vocabulary": to_json(known_words()),
     }
     write_whole(folder / FACTS, (json.dumps(facts, indent=2) + "\n").encode())
 

@@ -5,14 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..errors import EngineError
 from ..protocol import Start
+from ..vocabulary import Vocabulary, read_vocabulary
 
 _Fits = Callable[[Any], bool]
 
 
 def understood(said: Mapping[str, Any]) -> dict[str, Any]:
-    """The engine's answer without what panels and the client could not use; what they do not know of stays."""
-    return {name: value for name, value in said.items() if name not in _SHAPES or _SHAPES[name](value)}
+    """The engine's answer without what panels and the client could not use; what they do not know of stays.
+
+    `vocabularies` are read here, once and for all: panels ask for them at every drawing.
+    """
+    about = {name: value for name, value in said.items() if name not in _SHAPES or _SHAPES[name](value)}
+    if "vocabularies" in about:
+        read = {name: vocabulary_or_none(value) for name, value in about["vocabularies"].items()}
+        about["vocabularies"] = {name: vocabulary for name, vocabulary in read.items() if vocabulary is not None}
+    return about
+
+
+def vocabulary_or_none(said: object) -> Vocabulary | None:
+    """A model's vocabulary as an engine tells it; None where it makes no sense here."""
+    try:
+        return read_vocabulary(said)
+    except EngineError:
+        return None
 
 
 def starts(about: Mapping[str, Any], model: str) -> tuple[str, ...]:
@@ -58,13 +75,19 @@ def _or_none(fits: _Fits) -> _Fits:
     return lambda value: value is None or fits(value)
 
 
-def _starts(value: Any) -> bool:
-    return isinstance(value, dict) and all(map(_list_of(_text), value.values()))
+def _whole(value: Any) -> bool:
+    return type(value) is int
+
+
+def _object_of(item: _Fits) -> _Fits:
+    return lambda value: isinstance(value, dict) and all(map(item, value.values()))
 
 
 _SHAPES: dict[str, _Fits] = {
     "models": _list_of(_text),
-    "starts": _starts,
+    "starts": _object_of(_list_of(_text)),
+    "prompt_tokens": _object_of(_whole),
+    "vocabularies": lambda value: isinstance(value, dict),
     "loras": _list_of(_text),
     "workers": _list_of(_with(device=_text, title=_text, ready=_flag, memory_used=_number, memory_total=_number)),
     "parked_by": _list_of(_with(client=_text)),

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError, error_of
+from ..vocabulary import Vocabulary
 from . import subprocesses
+from .engine_info import vocabulary_or_none
 from .launcher import engine_environ
 
 _LAST_LINES = 5
@@ -40,6 +42,10 @@ class Model:
     """`installed`, `partial` (a download that was stopped), `missing` or `damaged`."""
     bytes: int | None
     terms: tuple[Terms, ...]
+    prompt_tokens: int | None = None
+    """Tokens of a prompt that it reads at most; None where it is not here."""
+    vocabulary: Vocabulary | None = None
+    """The words it was taught, of a model that knows some only."""
 
 
 class _StoppedError(Exception):
@@ -124,7 +130,15 @@ class ModelList:
         # A library may say something of its own before and after.
         rows = json.loads("\n".join(lines[lines.index("[") : lines.index("]") + 1]))
         self.models = tuple(
-            Model(row["name"], row["title"], row["state"], row["bytes"], tuple(Terms(**each) for each in row["terms"]))
+            Model(
+                row["name"],
+                row["title"],
+                row["state"],
+                row["bytes"],
+                tuple(Terms(**each) for each in row["terms"]),
+                row.get("prompt_tokens"),
+                vocabulary_or_none(row.get("vocabulary")),
+            )
             for row in rows
         )
 

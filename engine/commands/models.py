@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -16,6 +17,7 @@ from ..errors import EngineError
 from ..models.catalog import CATALOG, State, find_entry, find_model, installed, state
 from ..models.checksums import inspect
 from ..models.folder import ModelFolder, open_folder
+from ..serialization import to_json
 
 _DAMAGED = 3
 _LINE_SECONDS = 0.05
@@ -113,13 +115,27 @@ def _rows(home: Path | None) -> list[dict[str, Any]]:
                 "licence": "; ".join(licence.name for licence in entry.licences),
                 "licence_urls": [licence.url for licence in entry.licences],
                 "terms": [asdict(licence) for licence in entry.licences],
+                **_words(entry.name, here.get(entry.name), home),
                 "path": str(here[entry.name]) if entry.name in here else None,
             }
         )
     for name in here.keys() - {entry.name for entry in CATALOG}:
         untold = {"title": name, "licence_urls": [], "terms": []}
-        rows.append({"name": name, **_other(name, here[name], home), **untold, "path": str(here[name])})
+        words = _words(name, here[name], home)
+        rows.append({"name": name, **_other(name, here[name], home), **untold, **words, "path": str(here[name])})
     return rows
+
+
+def _words(name: str, path: Path | None, home: Path | None) -> dict[str, Any]:
+    """How much of a prompt a model reads, and which words where it knows some only; nulls where it is not here."""
+    words: dict[str, Any] = {"prompt_tokens": None, "vocabulary": None}
+    if path is not None:
+        with contextlib.suppress(EngineError):
+            folder = open_folder(path, name=name, home=home, check=False)
+            vocabulary = folder.facts.vocabulary
+            words["prompt_tokens"] = folder.prompt_tokens
+            words["vocabulary"] = None if vocabulary is None else to_json(vocabulary)
+    return words
 
 
 def _other(name: str, path: Path, home: Path | None) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class _Layout:
     """Kinds of conditions they take (`protocol.Condition`)."""
     native_fps: float = 30
     """Frames a second its models were trained at, where a folder does not say."""
+    prompt_tokens: int = 256
+    """Tokens of a prompt that their main text encoder reads, where a folder does not say."""
 
 
 _HELIOS = _Layout(
@@ -49,6 +51,7 @@ _HELIOS = _Layout(
     },
     (Start.BOARD, Start.TEXT, Start.CLIP),
     native_fps=24,
+    prompt_tokens=512,
 )
 # For each pipeline class: its components, each with the files of which one must be there. Those with weights (the ones
 # that have a config.json) need safetensors too. A new family with another layout adds its line here.
@@ -103,6 +106,11 @@ class ModelFolder:
     def native_fps(self) -> float:
         """Frames a second its weights were trained at."""
         return self.facts.native_fps or _LAYOUTS[self.pipeline].native_fps
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of a prompt that its main text encoder reads at most."""
+        return self.facts.prompt_tokens or _LAYOUTS[self.pipeline].prompt_tokens
 
     def files(self) -> Iterator[tuple[str, Path]]:
         """Every file that is loaded, as (`component/file name`, path), sorted by name; missing folders have none.

@@ -11,8 +11,10 @@ from pathlib import PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+from ..errors import EngineError
 from ..framepack.packing import Order
 from ..framepack.sigmas import FlowShift
+from ..vocabulary import Vocabulary, read_vocabulary
 from .spec import Preview, Speed
 
 _MOST_TEXT = 10_000
@@ -56,6 +58,9 @@ class ModelFacts:
     caches: Mapping[Speed, str] | None = None
     """The step cache behind each speed but exact."""
     mag_ratios: tuple[float, ...] | None = None
+    vocabulary: Vocabulary | None = None
+    """The words it was taught, of a model that knows no others. No part of how a shot is made: a shot that was begun
+    goes on whatever is said here."""
     revisions: Mapping[str, str] = field(default_factory=lambda: _NONE)
     """Repository to the commit its files came from."""
     components: Mapping[str, str] = field(default_factory=lambda: _NONE)
@@ -196,6 +201,13 @@ def _caches(name: str, value: Any) -> Mapping[Speed, str]:
     return {speed: _text(name, value[speed]) for speed in named}
 
 
+def _vocabulary(name: str, value: Any) -> Vocabulary:
+    try:
+        return read_vocabulary(value)
+    except EngineError as fault:
+        raise FactsError(f"{name} is wrong: {fault.params['detail']}") from fault
+
+
 def _mapping(name: str, value: Any) -> Mapping[str, str]:
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         _refuse(name, "an object of texts")
@@ -241,6 +253,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "preview": _preview,
     "caches": _caches,
     "mag_ratios": _ratios,
+    "vocabulary": _vocabulary,
     "revisions": _mapping,
     "components": _components,
     "files": _files,

@@ -85,6 +85,8 @@ def create_app(service: Service) -> FastAPI:
             workers=workers,
             models=service.models(),
             starts=service.starts(),
+            prompt_tokens=service.prompt_tokens(),
+            vocabularies=service.vocabularies(),
             loras=service.loras(),
             jobs=counts,
             parked=bool(leases),

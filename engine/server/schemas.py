@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass as checked
 from ..limits import Limits
 from ..protocol import Guidance, Name, Prompts, Sha256, ShotRequest, Steps, Text
 from ..serialization import without_defaults
+from ..vocabulary import Vocabulary
 from .storage.states import State
 
 _WHOLE = ConfigDict(extra="forbid")
@@ -150,6 +151,8 @@ class EngineOut(BaseModel):
     workers: list[WorkerOut]
     models: list[str]
     starts: dict[str, list[str]] = Field(description="what each model's shots may begin from: board, text, clip")
+    prompt_tokens: dict[str, int] = Field(description="how many tokens of a prompt each model reads at most")
+    vocabularies: dict[str, Vocabulary] = Field(description="the words of each model that knows some words only")
     loras: list[str]
     jobs: dict[str, int] = Field(description="how many jobs are in each state")
     parked: bool = Field(description="all weights are off the devices")

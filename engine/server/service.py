@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
 from ..media.files import make_folder
 from ..models.catalog import find_model, installed
+from ..models.folder import ModelFolder
 from ..models.lora_files import installed_loras
 from ..models.spec import condition_unsupported
 from ..protocol import Start
 from ..serialization import to_json_text
+from ..vocabulary import Vocabulary
 from .broker import Broker
 from .home import images_folder, jobs_folder, logs_folder
 from .jobs.job_folders import JobFolders
@@ -73,11 +75,21 @@ class Service:
 
     def starts(self) -> dict[str, list[str]]:
         """What each model's shots may begin from; a damaged model says nothing."""
-        starts = {}
+        return {model.name: [str(start) for start in model.starts] for model in self._sound_models()}
+
+    def prompt_tokens(self) -> dict[str, int]:
+        """How many tokens of a prompt each model reads at most; a damaged model says nothing."""
+        return {model.name: model.prompt_tokens for model in self._sound_models()}
+
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        """The words of each model that knows some words only."""
+        told = {model.name: model.facts.vocabulary for model in self._sound_models()}
+        return {name: vocabulary for name, vocabulary in told.items() if vocabulary is not None}
+
+    def _sound_models(self) -> Iterator[ModelFolder]:
         for name in self.models():
             with contextlib.suppress(EngineError):
-                starts[name] = [str(start) for start in find_model(name, check=False).starts]
-        return starts
+                yield find_model(name, check=False)
 
     def model_faults(self, job: NewJob) -> Sequence[Fault]:
         """Why a job cannot use its model: only installed ones, never a folder that a client names."""

@@ -13,9 +13,11 @@ from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 from PIL import Image
 from safetensors import safe_open
 
+from engine.client.prompt_words import Understood, understand
 from engine.media.measures import psnr, sharpness
 from engine.models.catalog import find_model
 from engine.models.folder import FACTS, open_folder
+from engine.vocabulary import SUBJECT
 from tests.engine.checkpoints import FIXTURES
 from training.evaluation.recognise import dominant, recognise
 from training.evaluation.trials import HELD_OUT, Trial, draw_trials, shoot
@@ -23,12 +25,24 @@ from training.export import encode_pictures
 from training.networks.flat_vae import looks_at_present_only
 from training.picture_bank import drawn_pictures, to_signed
 from training.scenes.clips import random_clip
-from training.scenes.moves import CAMERA_MOVES, Motion, Move
+from training.scenes.known_words import known_words
+from training.scenes.moves import CAMERA_MOVES, Motion, Move, Speed
 from training.train_text import read_rightly, sentences
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "engine" / "sketch" / "weights"
 PICTURES = FIXTURES / "pictures"
 SMALL = (160, 96)
+CALLED_OTHERWISE = {
+    Move.OBJECT_LEFT: "subject moves left",
+    Move.OBJECT_RIGHT: "subject moves right",
+    Move.OBJECT_UP: "subject rises",
+    Move.OBJECT_DOWN: "subject sinks",
+    Move.OBJECT_GROWS: "subject grows",
+    Move.OBJECT_SHRINKS: "subject shrinks",
+    Move.OBJECT_SPINS: "subject spins",
+    Move.OBJECT_SPINS_BACK: "subject spins counterclockwise",
+    Move.OBJECT_BOUNCES: "subject bounces",
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +100,30 @@ def test_sentences_that_nobody_trained_on_are_read_rightly():
     prompts, motions = sentences(np.random.default_rng(HELD_OUT), 512)
     pipeline = HunyuanVideoFramepackPipeline.from_pretrained(WEIGHTS, torch_dtype=torch.float32)
     assert read_rightly(pipeline, prompts, motions).mean() > 0.99
+
+
+def test_what_artists_are_told_is_understood_is_what_the_encoder_reads():
+    """Sentences that nobody trained on, short and with strange words; those that are not sure are none of it."""
+    moves = {move.name: move for move in known_words().moves}
+    names = {CALLED_OTHERWISE.get(move, str(move)): move for move in Move if move is not Move.STATIC}
+    assert names.keys() == moves.keys()
+    scenes = ("a boat on a harbour at night", "a girl runs through the rain", "old church", "the lamp flickers")
+    prompts, motions = [], []
+    for name, known in moves.items():
+        for phrase in known.phrases:
+            for scene, speed in zip(scenes, ("", "slow", "rapidly", ""), strict=True):
+                prompt = f"{scene}, the kite {speed} {phrase}" if known.of == SUBJECT else f"{scene}. {speed} {phrase}"
+                found = understand(" ".join(prompt.split()), known_words())
+                assert found.sure
+                prompts.append(prompt)
+                said = {"slowly": Speed.SLOW, "quickly": Speed.FAST}.get("".join(found.speeds), Speed.NORMAL)
+                motions.append(Motion(names[found.moves[0].name], said))
+                assert found.moves[0].name == name
+    quiet = ["the door closes", "water flows", "leaves in the wind", "a wide shot of the harbour", "la camra recule"]
+    assert all(understand(prompt, known_words()) == Understood(length=len(prompt.split())) for prompt in quiet)
+    pipeline = HunyuanVideoFramepackPipeline.from_pretrained(WEIGHTS, torch_dtype=torch.float32)
+    assert read_rightly(pipeline, quiet, [Motion(Move.STATIC)] * len(quiet)).all()
+    assert read_rightly(pipeline, prompts, motions).mean() > 0.97
 
 
 @pytest.mark.parametrize("move", [Move.STATIC, Move.PAN_LEFT, Move.TILT_DOWN, Move.ZOOM_IN, Move.ZOOM_OUT])

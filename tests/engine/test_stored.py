@@ -28,6 +28,7 @@ from engine.server.storage.states import State
 from engine.server.storage.store import JobRecord, JobStore
 from tests.engine.checkpoints import FIXTURES, TINY
 
+SKETCH = Path(__file__).resolve().parents[2] / "engine" / "sketch" / "weights"
 STORED = FIXTURES / "stored-by-0.1.0.zip"
 
 
@@ -82,6 +83,9 @@ def test_a_shots_folder_names_the_same_model_settings(
     begun = json.loads((jobs_folder(home) / jobs[State.PAUSED].id / "checkpoint" / "request.json").read_text())
     assert _digest(spec_of(model)) == begun["model"]["settings"]
     assert _digest(replace(spec_of(model), conditions=("guide",))) == begun["model"]["settings"]
+    taught = replace(model, facts=replace(model.facts, vocabulary=open_folder(SKETCH).facts.vocabulary))
+    assert taught.facts.vocabulary is not None
+    assert _digest(spec_of(taught)) == begun["model"]["settings"], "what a model understands is not how a shot is made"
     assert _digest(replace(spec_of(model), first_section_steps=3)) != begun["model"]["settings"]
 
 

@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("engine", "operators", "panels", "training")
-SHARED = ("engine.protocol", "engine.serialization", "engine.limits", "engine.errors")
+SHARED = ("engine.protocol", "engine.vocabulary", "engine.serialization", "engine.limits", "engine.errors")
 
 # Which of our own modules a room's files may import, besides those of the room itself: only what lies below it. The
 # longest path that fits a file counts; a file that none fits is a fault, so a new room gets a line here first.
@@ -65,6 +65,7 @@ MAY_IMPORT = {
     "engine/quiet.py": (),
     "engine/file_copies.py": (),
     "engine/protocol.py": ("engine.serialization", "engine.limits", "engine.errors"),
+    "engine/vocabulary.py": ("engine.serialization", "engine.errors"),
     "engine/serialization.py": ("engine.errors",),
     "engine/limits.py": (),
     "engine/errors.py": (),
@@ -93,7 +94,11 @@ WITHOUT_TORCH = (
 # Files that both sides import: the libraries they may use besides the standard library.
 LIBRARIES = {
     **dict.fromkeys(
-        (f"engine/{name}.py" for name in ("errors", "limits", "serialization", "protocol", "file_copies")), ()
+        (
+            f"engine/{name}.py"
+            for name in ("errors", "limits", "serialization", "protocol", "vocabulary", "file_copies")
+        ),
+        (),
     ),
     "engine/client": ("requests",),
 }

@@ -114,7 +114,8 @@ _PLACES = {
     "clouds": ("in the clouds", "in fog"),
     "leaves": ("in a forest", "among leaves", "in the garden"),
 }
-_OPENINGS = ("", "", "a drawing of", "storyboard of", "sketch of", "ink drawing of", "wide shot of", "close up of")
+OPENINGS = ("", "", "a drawing of", "storyboard of", "sketch of", "ink drawing of", "wide shot of", "close up of")
+"""How a sentence may begin that says what a scene is."""
 _MANNERS = ("small", "tall", "dark", "old", "red", "round", "quiet", "big", "little", "lonely")
 _STRANGE = "qwx"
 """Outside every vocabulary: stands for all the words that nobody taught the model."""
@@ -142,6 +143,19 @@ def describe(rng: np.random.Generator, motion: Motion, thing: str, place: str) -
     return sentence + ("." if rng.random() < 0.5 else "")
 
 
+def wordings(move: Move) -> tuple[str, ...]:
+    """Every way to say `move`: `{a}` and `{j}` stand where speeds go, `{t}` for the thing's name."""
+    if move is Move.STATIC:
+        return _STILL
+    phrases, side = _PHRASES[move]
+    return tuple(phrase.replace("{s}", side).strip() for phrase in phrases)
+
+
+def speed_words(speed: Speed) -> tuple[str, ...]:
+    """Every word or two that says `speed`, each once, the usual one first."""
+    return tuple(dict.fromkeys(word for word in (*_ADVERBS[speed], *_ADJECTIVES[speed]) if word))
+
+
 def vocabulary() -> list[str]:
     """Every word that a prompt may hold, sorted."""
     return sorted({word for text in _texts() for word in re.findall(r"[a-z]+", text)})
@@ -151,7 +165,7 @@ def _scene(rng: np.random.Generator, name: str, place: str) -> str:
     if rng.random() < 0.35:
         return ""
     manner = _pick(rng, _MANNERS) if rng.random() < 0.3 else ""
-    words = f"{_pick(rng, _OPENINGS)} a {manner} {name} {_pick(rng, _PLACES[place])}".split()
+    words = f"{_pick(rng, OPENINGS)} a {manner} {name} {_pick(rng, _PLACES[place])}".split()
     if rng.random() < 0.2:
         words[rng.integers(len(words))] = _STRANGE
     return " ".join(words)
@@ -174,7 +188,7 @@ def _texts() -> Iterator[str]:
     for table in (_ADVERBS, _ADJECTIVES, _NAMES, _PLACES):
         for key, words in table.items():
             yield from (str(key), *words)
-    yield from (*_STILL, *_OPENINGS, *_MANNERS, "drawing", "anticlockwise", "counter", "shot", "star", "tree", "car")
+    yield from (*_STILL, *OPENINGS, *_MANNERS, "drawing", "anticlockwise", "counter", "shot", "star", "tree", "car")
 
 
 def _pick(rng: np.random.Generator, choices: tuple[str, ...]) -> str:
