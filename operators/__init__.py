@@ -12,6 +12,9 @@ from . import (
     jobs,
     loras,
     models,
+    prompt_dialog,
+    prompt_text,
+    prompts,
     runtime,
     section_lines,
     settings,
@@ -32,9 +35,12 @@ CLASSES: tuple[type, ...] = (
     *engine.CLASSES,
     *models.CLASSES,
     *loras.CLASSES,
+    *prompts.CLASSES,
+    *prompt_dialog.CLASSES,
+    *prompt_text.CLASSES,
 )
 
-ATTACHED = (translations, settings, handlers, runtime, adoption, engine, models, section_lines)
+ATTACHED = (translations, settings, handlers, runtime, adoption, engine, models, section_lines, prompt_text)
 """Modules with `attach`, called in this order once all classes are registered, and `detach`."""
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from . import sequencer, timeline
+from . import prompts, sequencer, timeline
 
 
 def prompt_of(stamp: Any) -> str:
-    """What a shot was made with; empty where its strip says nothing of use: anybody may have written the file."""
-    return str(_asked(stamp).get("prompt", ""))
+    """What a shot was made with; empty where its strip says nothing of use."""
+    return prompts.prompt_of(stamp.request)
 
 
 def _asked(stamp: Any) -> dict[str, Any]:

@@ -43,6 +43,10 @@ _GERMAN_OPERATORS = {
     "Stop Download": "Herunterladen anhalten",
     "Use Model": "Modell verwenden",
     "Add LoRA": "LoRA hinzufügen",
+    "Prompt Helper": "Beschreibungshilfe",
+    "Use as Prompt": "Als Beschreibung verwenden",
+    "Use This Prompt": "Diese Beschreibung verwenden",
+    "Edit Prompt in Text Editor": "Beschreibung im Texteditor bearbeiten",
     "Remove LoRA": "LoRA entfernen",
     "Look Again": "Erneut nachsehen",
     "Use Standard View Transform": "Ansichtstransformation Standard verwenden",
@@ -78,6 +82,36 @@ _GERMAN = {
         "Wähle die Streifen des Storyboards aus oder einen auf seinem Kanal."
     ),
     "Prompt": "Beschreibung",
+    "Prompts": "Beschreibungen",
+    "To Begin With": "Für den Anfang",
+    "Of This File's Shots": "Von Einstellungen dieser Datei",
+    "Subject": "Gegenstand",
+    "Action": "Handlung",
+    "Subject's Move": "Bewegung des Gegenstands",
+    "Also Moving": "Außerdem bewegt",
+    "How Fast": "Wie schnell",
+    "Say Nothing": "Nichts sagen",
+    "Stand Still": "Stillstehen",
+    "Fill in what you like; every field may stay empty.": "Fülle aus, was du magst; jedes Feld darf leer bleiben.",
+    "Nothing was filled in; the prompt stays as it is.": "Nichts ist ausgefüllt; die Beschreibung bleibt, wie sie ist.",
+    "Understood: {words}": "Verstanden: {words}",
+    "Understood: the camera stands still": "Verstanden: die Kamera steht still",
+    "No camera move found: the picture will stand still.": "Keine Kamerafahrt gefunden: das Bild wird stillstehen.",
+    "No move found, but {words} may stir the picture.": "Keine Bewegung gefunden, doch {words} kann das Bild bewegen.",
+    "Did you mean {words}?": "Meintest du {words}?",
+    " or ": " oder ",
+    "This model makes one move in a shot: it may mix these up.": (
+        "Dieses Modell macht eine Bewegung je Einstellung: es kann diese vermengen."
+    ),
+    "It also says that the camera stands still.": "Es sagt auch, dass die Kamera stillsteht.",
+    "{words} may turn the move elsewhere: the model takes it for a part of one.": (
+        "{words} kann die Bewegung ablenken: das Modell hält es für einen Teil von einer."
+    ),
+    "It says more than one speed.": "Es sagt mehr als eine Geschwindigkeit.",
+    "Longer than this model was taught: up to {count} words it reads surely.": (
+        "Länger, als dieses Modell es gelernt hat: bis zu {count} Worten liest es sicher."
+    ),
+    "The model stops reading before '{words}'.": "Das Modell hört vor '{words}' auf zu lesen.",
     "Start From": "Beginnen mit",
     "What the shot begins with": "Womit die Einstellung anfängt",
     "Words Alone": "Nur Worten",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from . import advanced, engine, preferences, shot, shots, storyboard
+from . import advanced, engine, preferences, prompt, shot, shots, storyboard
 
 CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
+    *prompt.CLASSES,
     *shot.CLASSES,
     *advanced.CLASSES,
     *storyboard.CLASSES,

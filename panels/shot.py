@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..operators import generate, previews, sequencer, settings, shot_again, start_sources, view_transform
+from .prompt import draw_prompt
 from .text import draw_text
 
 _CATEGORY = "Shotpack"
@@ -131,6 +132,7 @@ def _draw_words(layout: Any, scene: Any, strip: Any | None, found: generate.Inte
     ):
         said = bpy.app.translations.pgettext_iface(_WORDS_FROM[words.source]).format(name=words.name)
         draw_text(column, said, "INFO")
+    draw_prompt(column, scene, words.text if words is not None else scene.shotpack.prompt, strip)
 
 
 _WORDS_FROM = {

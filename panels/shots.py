@@ -93,6 +93,7 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
         # What would fail again as it is gets no button for that beside the one that helps.
         again = problem is not None and problem.fix is not None and problem.fix.operator == "shotpack.send_again"
         _draw_actions(row, shot, stamp.shot, () if again else _actions(state))
+        row.operator("shotpack.use_again", text="", icon="TEXT").shot = stamp.shot
         row.operator("shotpack.reveal", text="", icon="FILE_FOLDER").shot = stamp.shot
     if shot is None:
         if stamp.shot in adoption.left_alone:
