@@ -12,11 +12,11 @@ from . import prompts, sequencer
 
 _WIDTH = 460
 _NONE = "NONE"
-_kept: dict[str, list[tuple[str, str, str]]] = {}
+_kept: dict[str, list[tuple[Any, ...]]] = {}
 """Blender shows the items of an enumeration without keeping their texts: they must not go away."""
 
 
-def _items(kind: str, items: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+def _items(kind: str, items: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     if _kept.get(kind) != items:
         _kept[kind] = items
     return _kept[kind]
@@ -26,23 +26,30 @@ def _taught(context: Any) -> Any:
     return prompts.vocabulary(sequencer.scene_of(context).shotpack)
 
 
-def _cameras(_self: Any, context: Any) -> list[tuple[str, str, str]]:
+def _cameras(_self: Any, context: Any) -> list[tuple[Any, ...]]:
     moves = prompt_sentence.camera_moves(_taught(context))
     still = (prompt_sentence.STILL, "Stand Still", "The camera does not move")
     none = (_NONE, "Say Nothing", "No word about the camera")
     return _items("camera", [none, still, *((move.name, move.name.title(), "") for move in moves)])
 
 
-def _things(_self: Any, context: Any) -> list[tuple[str, str, str]]:
+def _things(_self: Any, context: Any) -> list[tuple[Any, ...]]:
     moves = prompt_sentence.subject_moves(_taught(context))
     none = (_NONE, "Say Nothing", "No word for a move of the subject")
     names = ((move.name, move.name.removeprefix("subject ").title(), "") for move in moves)
     return _items("subject", [none, *names])
 
 
-def _speeds(_self: Any, context: Any) -> list[tuple[str, str, str]]:
+def _speeds(_self: Any, context: Any) -> list[tuple[Any, ...]]:
     known = prompt_sentence.speeds(_taught(context))
-    return _items("speed", [(speed.name or _NONE, speed.name.title() or "Normal", "") for speed in known])
+    # What is not chosen yet has the number 0: the model's own speed.
+    return _items(
+        "speed",
+        [
+            (speed.name or _NONE, speed.name.title() or "Normal", "", "NONE", number if speed.name else 0)
+            for number, speed in enumerate(known, 1)
+        ],
+    )
 
 
 class SHOTPACK_OT_prompt_helper(bpy.types.Operator):  # noqa: N801

@@ -45,7 +45,10 @@ def step() -> None:
         scene = text.get(_SCENE)
         if not isinstance(scene, bpy.types.Scene) or scene.library is not None or text.library is not None:
             continue
-        owner = prompts.owner(scene, str(text.get(_STRIP, "")))
+        strip = str(text.get(_STRIP, ""))
+        owner = prompts.owner(scene, strip)
+        if strip and owner == scene.shotpack:
+            continue  # the strip is gone, or has another name by now: its words are not the scene's
         written, prompt = _one_line(text.as_string()), _one_line(owner.prompt)
         last = _last.get(text.session_uid)
         if written == prompt:

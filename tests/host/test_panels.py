@@ -42,6 +42,9 @@ class Panel(Drawn):
     def prop(self, *_, **__):
         pass
 
+    def context_pointer_set(self, *_):
+        pass
+
     def panel(self, *_, **__):
         return self, None
 

@@ -168,4 +168,7 @@ def test_a_strips_own_prompt_is_written(taught):
     text.write("tilt\ndown")
     part("operators.prompt_text").step()
     assert strip.shotpack_board.prompt == "tilt down"
+    strip.name = "another"
+    text.write(" again")
+    part("operators.prompt_text").step()  # whose words these were is not known any more
     assert taught.shotpack.prompt == ""
