@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKLHunyuanVideo
 
+from engine.inference.speed.convolution import convolve_by_onednn
 from engine.media.measures import Picture
 from engine.models.folder import ModelFolder
 
@@ -55,6 +56,7 @@ class Evaluation:
             self._vae = AutoencoderKLHunyuanVideo.from_pretrained(
                 self.model.components["vae"], torch_dtype=torch.float32
             ).eval()
+            convolve_by_onednn(self._vae)
         return self._vae
 
     def shot(self, trial: Trial) -> list[Picture]:
