@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from multiprocessing import get_context
 
 import numpy as np
@@ -28,11 +29,11 @@ class PictureBank:
         """Draw `count` pictures from `seed` in `workers` processes; the same whatever the number of processes."""
         width, height = PICTURE_SIZE
         bank = np.empty((count, height, width, 3), np.uint8)
-        starts = range(0, count, _CHUNK)
+        jobs = [(seed, start, min(_CHUNK, count - start)) for start in range(0, count, _CHUNK)]
         # Fresh interpreters: forking a process that runs torch's threads may hang.
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for start, chunk in zip(starts, pool.map(_draw, [(seed, start) for start in starts]), strict=True):
-                bank[start : start + _CHUNK] = chunk[: count - start]
+            for (_, start, several), chunk in zip(jobs, pool.map(_draw, jobs), strict=True):
+                bank[start : start + several] = chunk
         return cls(bank)
 
     def __len__(self) -> int:
@@ -96,9 +97,9 @@ def drawn_pictures(seed: int, start: int) -> Iterator[Picture]:
         number += 1
 
 
-def _draw(chunk: tuple[int, int]) -> NDArray[np.uint8]:
-    pictures = drawn_pictures(*chunk)
-    return np.stack([next(pictures) for _ in range(_CHUNK)])
+def _draw(job: tuple[int, int, int]) -> NDArray[np.uint8]:
+    seed, start, count = job
+    return np.stack(list(islice(drawn_pictures(seed, start), count)))
 
 
 def _draw_clip(job: tuple[int, int, int]) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from engine.inference.hunyuan.spec import RELEASED
 from engine.inference.registry import spec_of
 from engine.models.folder import open_folder
 from tests.engine.checkpoints import TINY
-from training import loop, train_vae
+from training import export, loop, picture_bank, train_vae
 from training import train_transformer as training
 from training import velocity as velocities
 from training.export import encode_pictures, fit_preview, fold_scale, write_model
@@ -38,6 +39,16 @@ from training.velocity import with_own_history
 
 CPU = torch.device("cpu")
 CHANNELS = (8, 16, 16, 32)
+DRAWN_SIZE = picture_bank.PICTURE_SIZE
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_small_pictures() -> Iterator[None]:
+    """What scale, preview and the VAE's start are fitted to: as many blocks of pixels as make a fit, no more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(picture_bank, "PICTURE_SIZE", (128, 72))
+        patch.setattr(export, "_FIT_PICTURES", 32)
+        yield
 
 
 def pictures(count: int) -> torch.Tensor:
@@ -239,7 +250,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, monkeypatch):
 
 def test_training_learns(tmp_path):
     pipeline, clips = small_run()
-    settings = replace(SETTINGS, steps=60)
+    settings = replace(SETTINGS, steps=40, longest=1)
     train(pipeline, RELEASED, clips, tmp_path, settings, CPU)
     losses = load_file(tmp_path / loop.CHECKPOINT)["losses"]
     assert losses[-15:].mean() < 0.8 * losses[:10].mean()
@@ -270,7 +281,7 @@ def test_noise_levels_are_those_that_the_model_is_sampled_at(shift, lowest, high
 
     pipeline.transformer.register_forward_pre_hook(note, with_kwargs=True)
     spec = replace(RELEASED, shift=FlowShift.fixed(shift))
-    train(pipeline, spec, clips, tmp_path, replace(SETTINGS, batch=8, pure_noise=0.0, own_history=0.0), CPU)
+    train(pipeline, spec, clips, tmp_path, replace(SETTINGS, batch=8, longest=1, pure_noise=0.0), CPU)
     assert lowest < torch.cat(levels).mean() < highest
 
 
@@ -352,7 +363,8 @@ def test_a_lora_trains_on_any_framepack_folder_and_leaves_its_weights_alone(tmp_
             assert torch.equal(each, before[name.replace(".base_layer", "")])
 
 
-def test_the_vae_trains_in_two_stages(tmp_path):
+def test_the_vae_trains_in_two_stages(tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_bank, "PICTURE_SIZE", DRAWN_SIZE)  # the processes that draw know no other
     torch.manual_seed(4)
     twin, vae = new_vae(CHANNELS), new_vae(CHANNELS)
     bank = PictureBank.drawn(1, 12, 1)
