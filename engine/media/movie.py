@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import av
 import imageio.v3 as iio
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from .files import whole_file
 
@@ -44,13 +44,19 @@ def movie_by_frames(path: Path, frames: Sequence[Path], fps: Fraction) -> Genera
         context = stream.codec_context
         context.color_range, context.colorspace = ColorRange.MPEG, _BT709
         context.color_primaries, context.color_trc = _BT709, _SRGB
+        # One for all frames, in this thread: to set it up, or to wake others, takes longer than a small frame does.
+        reformatter = VideoReformatter()
         try:
             for written, picture in enumerate(frames, 1):
                 frame = av.VideoFrame.from_ndarray(iio.imread(picture, plugin="pillow"), format="rgb24")
                 if written == 1:
                     stream.width, stream.height = frame.width, frame.height
-                frame = frame.reformat(
-                    format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+                frame = reformatter.reformat(
+                    frame,
+                    format="yuv420p",
+                    dst_colorspace=Colorspace.ITU709,
+                    dst_color_range=ColorRange.MPEG,
+                    threads=1,
                 )
                 movie._container.mux(stream.encode(frame))
                 yield written

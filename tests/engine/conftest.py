@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from engine.generation.job import prepare, run
+from engine.inference.helios.family import Helios
+from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.protocol import Board, Event, PromptAt, ShotRequest
@@ -77,6 +79,18 @@ class MadeShot:
 
 
 MakeShot = Callable[..., MadeShot]
+
+
+@pytest.fixture
+def latents_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames are grey: to decode them is half the work of a tiny shot whose latents alone are looked at."""
+
+    def grey(_: object, latents: torch.Tensor) -> torch.Tensor:
+        frames, height, width = latents.shape[2:]
+        return torch.zeros(1, 3, 4 * frames - 3, 8 * height, 8 * width)
+
+    for family in (HunyuanFramePack, Helios):
+        monkeypatch.setattr(family, "decode", grey)
 
 
 @pytest.fixture

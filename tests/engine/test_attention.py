@@ -171,6 +171,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Kernels], None]:
     return lambda kernels: monkeypatch.setattr(job_module, "kernels_for", lambda *_: kernels)
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_a_choice_reaches_the_blocks_and_no_other_job(make_shot: MakeShot, use: Callable[[Kernels], None]) -> None:
     before = make_shot(37)
     use(Kernels("_native_math"))

@@ -42,6 +42,7 @@ def board_latent(make_shot: MakeShot, picture: Path) -> torch.Tensor:
     return make_shot(1, boards={1: picture}, steps=1).latents[:, :, :1]
 
 
+@pytest.mark.usefixtures("latents_only")
 @pytest.mark.parametrize("order", ["inverted", "forward", "endpoint"])
 def test_the_shot_passes_through_every_board(make_shot: MakeShot, pictures: list[Path], order: str) -> None:
     """What frame 50 is decoded from is the board's own latent, whatever the model does (its weights are random)."""
@@ -110,11 +111,13 @@ def test_a_shot_that_0_1_0_began_keeps_its_boards_within_sections(
     assert (latents[:, :, 12:13] - wanted).abs().max() < 1e-4
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_an_end_board_pulls_the_sections_before_it(make_shot: MakeShot, pictures: list[Path]) -> None:
     with_end, without = make_shot(73, boards={73: pictures[0]}), make_shot(73)
     assert not torch.equal(with_end.latents[:, :, 10:], without.latents[:, :, 10:])
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_prompts_change_at_section_borders(make_shot: MakeShot) -> None:
     """Forward, so that earlier sections cannot know: the first is the same, the one after the border is another."""
     plain = make_shot(73, order="forward")
@@ -159,6 +162,7 @@ def test_provisional_frames_are_there_when_told(make_shot: MakeShot, monkeypatch
     assert seen[0]
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_memory_of_latents_stays_constant(make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.framepack.history import History
 
@@ -189,6 +193,7 @@ def test_conform_keeps_length_and_speed(make_shot: MakeShot, fps: float, frames:
         assert np.array_equal(iio.imread(shot.frames[n]), iio.imread(plain.frames[source]))
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_frame_for_frame_takes_every_frame(make_shot: MakeShot) -> None:
     shot = make_shot(40, fps=24.0, conform=False, steps=1)
     record = json.loads((shot.folder / "shot.json").read_text())
@@ -249,6 +254,7 @@ def test_frames_and_record_say_what_made_them(make_shot: MakeShot) -> None:
     assert len(record["plan"]["sections"]) == 1
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_a_board_of_another_shape_is_cropped_to_the_size(make_shot: MakeShot, tmp_path: Path) -> None:
     wide = Image.new("RGB", (200, 50), "white")
     wide.paste("black", (0, 0, 60, 50))
@@ -260,6 +266,7 @@ def test_a_board_of_another_shape_is_cropped_to_the_size(make_shot: MakeShot, tm
     assert torch.allclose(cropped.latents[:, :, :1], white.latents[:, :, :1], atol=1e-4)
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_an_untrained_order_is_said(make_shot: MakeShot, tmp_path: Path) -> None:
     model = tmp_path / "forward-model"
     shutil.copytree(TINY, model)

@@ -86,6 +86,7 @@ def test_compiled_blocks_are_near(make_shot: MakeShot, compiled: Callable[[], No
         assert np.abs(pictures[0] - pictures[1]).mean() < 1e-3
 
 
+@pytest.mark.usefixtures("latents_only")
 @pytest.mark.parametrize("cache", ["none", "teacache:0.3", "first-block:0.3"])
 def test_a_failing_compiler_loses_nothing(
     make_shot: MakeShot,

@@ -33,6 +33,7 @@ def test_a_second_shot_loads_no_encoder(make_shot: MakeShot, monkeypatch: pytest
     assert torch.equal(first.latents, second.latents)
 
 
+@pytest.mark.usefixtures("latents_only")
 @pytest.mark.parametrize("change", [{"prompt": "w3"}, {"size": (96, 64)}])
 def test_other_words_and_sizes_are_encoded(
     make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]
@@ -48,6 +49,7 @@ def test_other_words_and_sizes_are_encoded(
     assert asked == (["encode_texts"] if "prompt" in change else ["encode_visions"])
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_what_is_not_read_of_a_prompt_is_said(make_shot: MakeShot) -> None:
     """Of every prompt of a shot, whether it is encoded now or was before: Llama reads 256 tokens here, CLIP 77."""
     words = [f"w{number}" for number in range(1, 900)]

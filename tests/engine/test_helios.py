@@ -117,6 +117,7 @@ def make(make_shot: MakeShot, model: Path, kind: str, start: str, clip: list[Pat
     )
 
 
+@pytest.mark.usefixtures("latents_only")
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize(
     ("kind", "guidance"), [("base", 1.0), ("base", 4.0), ("mid", 1.0), ("mid", 4.0), ("distilled", 1.0)]

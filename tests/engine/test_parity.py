@@ -18,6 +18,7 @@ from tests.engine.oracle import SAMPLING, MeanLatentsPipeline, diffusers_latents
 SETTINGS = json.loads((FIXTURES / "released.json").read_text())
 
 
+@pytest.mark.usefixtures("latents_only")
 @pytest.mark.parametrize(
     ("name", "frames", "tolerance"),
     [
@@ -44,6 +45,7 @@ def test_the_recorded_latents(make_shot: MakeShot, name: str, frames: int, toler
     assert relative_error(shot.latents, recorded[name]) < tolerance
 
 
+@pytest.mark.usefixtures("latents_only")
 @pytest.mark.parametrize(
     ("order", "sections", "size", "window"),
     [
@@ -81,6 +83,7 @@ def test_euler_equals_diffusers(
     assert relative_error(shot.latents, expected) < 1e-4
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_true_guidance_equals_diffusers(make_shot: MakeShot) -> None:
     shot = make_shot(73, solver="euler", seed=3, cfg=2.5, negative="w90 w91", guidance=6.0)
     expected = diffusers_latents(
@@ -99,6 +102,7 @@ def test_true_guidance_equals_diffusers(make_shot: MakeShot) -> None:
     assert relative_error(shot.latents, expected) < 1e-4
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_an_end_board_equals_diffusers(make_shot: MakeShot, tmp_path: Path) -> None:
     end = tmp_path / "end.png"
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(end)

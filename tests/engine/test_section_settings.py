@@ -31,6 +31,7 @@ def committed(shot: MadeShot) -> list[dict[str, torch.Tensor]]:
     return [load_file(path) for path in sorted((shot.folder / "checkpoint").glob("latents-*.safetensors"))]
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_a_section_with_a_seed_of_its_own(make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch) -> None:
     def make(seed: int | None) -> MadeShot:
         with monkeypatch.context() as patch:
@@ -54,6 +55,7 @@ def test_a_section_with_a_seed_of_its_own(make_shot: MakeShot, monkeypatch: pyte
     assert all("seed" not in section for section in record(plain.folder)), "stored as by 0.1.0 where there is none"
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_a_section_with_steps_of_its_own(make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch) -> None:
     resolve = job.resolve
 

@@ -17,6 +17,7 @@ from engine.inference.hunyuan.family import HunyuanFramePack
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MakeShot
 
+pytestmark = pytest.mark.usefixtures("latents_only")
 FIXED = {"shift": 20, "far_shift": 3}
 
 

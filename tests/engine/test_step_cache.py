@@ -35,6 +35,7 @@ def relative(got: torch.Tensor, want: torch.Tensor) -> float:
     return ((got - want).norm() / want.norm()).item()
 
 
+@pytest.mark.usefixtures("latents_only")
 @pytest.mark.parametrize("cache", ["teacache:0.3", "first-block:0.7"])
 @pytest.mark.parametrize("cfg", [1.0, 2.0])
 def test_caches_skip_work(make_shot: MakeShot, block_calls: list[int], cache: str, cfg: float) -> None:
@@ -46,11 +47,13 @@ def test_caches_skip_work(make_shot: MakeShot, block_calls: list[int], cache: st
     assert relative(cached.latents, exact.latents) < 0.2
 
 
+@pytest.mark.usefixtures("latents_only")
 @pytest.mark.parametrize("cache", ["teacache:0.000001", "first-block:0.000001"])
 def test_a_threshold_of_nothing_is_exact(make_shot: MakeShot, cache: str) -> None:
     assert torch.equal(make_shot(73, steps=4, cache=cache).latents, make_shot(73, steps=4).latents)
 
 
+@pytest.mark.usefixtures("latents_only")
 def test_a_cached_shot_is_the_same_twice(make_shot: MakeShot) -> None:
     """Nothing carries over from section to section or shot to shot."""
     first, second = (make_shot(109, steps=8, cache="teacache:0.3").latents for _ in range(2))
@@ -112,6 +115,7 @@ def test_teacache_follows_the_released_rule(block_calls: list[int]) -> None:
     assert was_computed == computed
 
 
+@pytest.mark.usefixtures("latents_only")
 @pytest.mark.parametrize(
     ("speed", "cache"), [("exact", "none"), ("balanced", "teacache:0.15"), ("fast", "teacache:0.25")]
 )
