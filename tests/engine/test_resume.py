@@ -175,9 +175,9 @@ def test_interrupted_politely(
     kind: signal.Signals, undisturbed: dict[str, tuple[Path, float]], warm_engine: WarmEngine, tmp_path: Path
 ) -> None:
     """Ctrl-C and a polite kill end with 130, one line and a last event; what is finished stays."""
-    reference, duration = undisturbed["inverted"]
+    reference, _ = undisturbed["inverted"]
     out = tmp_path / "shot"
-    ended = warm_engine.run(arguments(out), tmp_path / "log", kill_after_s=0.5 * duration, with_signal=kind)
+    ended = warm_engine.run(arguments(out), tmp_path / "log", kill_at='"event": "section"', with_signal=kind)
     assert ended.status == 130, ended.stderr
     assert ended.stderr.strip().splitlines()[-1].startswith("shotpack: Interrupted")
     assert "Traceback" not in ended.stderr

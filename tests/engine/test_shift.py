@@ -46,12 +46,13 @@ def model_saying(folder: Path, facts: dict[str, float]) -> Path:
 
 @pytest.mark.parametrize(
     ("boards", "expected"),
-    [({}, [3, 3, 20]), ({109: BOARD}, [20, 3, 20]), ({60: BOARD}, [3, 20, 20])],
+    [({}, [3, 3, 20]), ({109: BOARD}, [20, 3, 20]), ({60: BOARD}, [20, 20, 3, 20])],
     ids=["start", "end", "between"],
 )
 def test_sections_far_from_every_board_have_a_shift_of_their_own(
     boards: dict[int, Path], expected: list[float], make_shot: MakeShot, noted: list[list[float]], tmp_path: Path
 ) -> None:
+    """In the sequence of making, last first; a board within makes two stretches of two sections."""
     make_shot(109, model=model_saying(tmp_path / "model", FIXED), boards=boards)
     assert noted == [pytest.approx(shifted_sigmas(3, math.log(shift))) for shift in expected]
 

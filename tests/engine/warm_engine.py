@@ -57,12 +57,17 @@ class WarmEngine:
         folder: Path,
         *,
         kill_after_s: float | None = None,
+        kill_at: str = "",
         with_signal: signal.Signals = signal.SIGKILL,
         home: Path | None = None,
     ) -> Ended:
-        """Run to the end, or signal it `kill_after_s` seconds after its start; output goes to files in `folder`."""
+        """Run to the end; or signal it `kill_after_s` seconds after its start, or once it has printed `kill_at`.
+
+        Output goes to files in `folder`.
+        """
         folder.mkdir(exist_ok=True)
         out, err = folder / "stdout", folder / "stderr"
+        out.unlink(missing_ok=True)
         pid = int(
             self._send(
                 {"arguments": arguments, "stdout": str(out), "stderr": str(err), "home": str(home or self._home)}
@@ -70,6 +75,11 @@ class WarmEngine:
         )
         if kill_after_s is not None:
             time.sleep(kill_after_s)
+        begun = time.monotonic()
+        while kill_at and not (out.exists() and kill_at in out.read_text()):
+            assert time.monotonic() - begun < PATIENCE, err.read_text()
+            time.sleep(0.01)
+        if kill_after_s is not None or kill_at:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, with_signal)
         status = int(self._send({"wait": pid}))
