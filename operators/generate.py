@@ -13,6 +13,7 @@ import bpy
 
 from ..engine.client.clip_render import FILM
 from ..engine.client.shot import Shot
+from ..engine.client.shot_words import prompts_over
 from ..engine.client.stored_request import write
 from ..engine.protocol import Board, ShotRequest
 from ..engine.serialization import to_json
@@ -132,8 +133,10 @@ def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before
     return ShotRequest(
         model=settings.model_of(wanted),
         prompt=found.words.text,
-        prompts=text_strips.prompts(
-            found.scene, range(found.spot.start, found.spot.start + found.spot.length), found.words.text
+        prompts=prompts_over(
+            range(found.spot.start, found.spot.start + found.spot.length),
+            text_strips.timed_texts(found.scene),
+            found.words.text,
         ),
         boards=tuple(Board(frame, file) for frame, file in boards),
         frames=found.spot.length,

@@ -15,6 +15,7 @@ import bpy
 
 from ..engine.client.section_borders import Sections, planned, sections_by, told
 from ..engine.client.section_marks import BORDER, Marks, marks
+from ..engine.client.shot_words import prompts_over
 from . import generate, runtime, sequencer, settings, text_strips, unexpected
 
 _handle: Any = None
@@ -106,7 +107,7 @@ def _words_now(scene: Any, meta: Any, about: Any) -> list[str]:
     if sections is None:
         return []
     start = sequencer.content_start(meta)
-    changes = text_strips.prompts(scene, range(start, start + asked.frames), asked.prompt)
+    changes = prompts_over(range(start, start + asked.frames), text_strips.timed_texts(scene), asked.prompt)
     return sections.words(asked.frames, asked.prompt, changes)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..protocol import PromptAt
+
 _UNNAMED = re.compile(r"F_\d+")
 """What Blender calls a marker that nobody has named."""
 
@@ -47,7 +49,7 @@ def words_of(
     `own` are those of the strip called `name` that it is made of; `texts` the strips on the channel for words, as
     name, frames, text; `markers` as frame, name; `scene` what holds where nothing else is said. The text strip
     counts that is there when the shot begins, of several the one that began last. Those that begin later change the
-    words there (`timed_prompts.py`); the first of them is the shot's where nothing else is said.
+    words there (`prompts_over`); the first of them is the shot's where nothing else is said.
     """
     if line := one_line(own):
         return Words(line, WordSource.STRIP, name)
@@ -69,6 +71,31 @@ def words_of(
         _, title, line = over[0]
         return Words(line, WordSource.TEXT, title)
     return Words("", WordSource.NONE)
+
+
+def prompts_over(frames: range, texts: Iterable[tuple[range, str]], prompt: str) -> tuple[PromptAt, ...]:
+    """The changes of prompt within a shot over `frames` of the timeline whose first words are `prompt`.
+
+    `texts` are text strips' frames and words. A strip that begins within the shot changes what is said from its first
+    frame on; where one ends and no other is there, `prompt` holds again. What lies over the shot's first frame has
+    been heard by whoever chose `prompt`, so it changes nothing while it lasts. Empty strips say nothing.
+    """
+    over = sorted(
+        ((shown.start, shown.stop, line) for shown, text in texts if (line := " ".join(text.split())) and len(shown)),
+    )
+    starts = {start: line for start, _, line in over if frames.start < start < frames.stop}
+    ends = {
+        stop
+        for start, stop, _ in over
+        if frames.start < stop < frames.stop and not any(other <= stop < end for other, end, _ in over)
+    }
+    said, found = prompt, []
+    for frame in sorted({*starts, *ends}):
+        words = starts.get(frame, prompt)
+        if words != said:
+            found.append(PromptAt(frame - frames.start + 1, words))
+            said = words
+    return tuple(found)
 
 
 def one_line(text: str) -> str:

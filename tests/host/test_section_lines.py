@@ -36,16 +36,15 @@ def test_a_made_shots_sections_are_final_where_it_lies(saved):
     assert shot not in " ".join(lines._kept)
 
 
-def test_text_strips_of_the_channel_for_words_are_prompts(scene):
+def test_text_strips_of_the_channel_for_words_are_found(scene):
     editor = scene.sequence_editor_create()
     text_strips = part("operators.text_strips")
     for channel, start, words in ((5, 30, "zoom in"), (6, 40, "a title")):
         _text(editor, channel, start, 20).text = words
     wanted = SimpleNamespace(shotpack=SimpleNamespace(prompt_channel=5), sequence_editor=editor)
-    found = text_strips.prompts(wanted, range(1, 121), "pan left")
-    assert [(each.frame, each.text) for each in found] == [(30, "zoom in"), (50, "pan left")]
+    assert text_strips.timed_texts(wanted) == [(range(30, 50), "zoom in")]
     wanted.shotpack.prompt_channel = 0
-    assert text_strips.prompts(wanted, range(1, 121), "pan left") == ()
+    assert text_strips.timed_texts(wanted) == []
 
 
 def _text(editor, channel, start, frames):

@@ -18,7 +18,7 @@ from engine.client.section_borders import (
 )
 from engine.client.section_marks import CHANGED, COLOURS, marks
 from engine.client.session import Job
-from engine.client.timed_prompts import prompts_over
+from engine.client.shot_words import prompts_over
 from engine.framepack.grid import Grid, Seam
 from engine.framepack.layout import BOARD_LEAD
 from engine.framepack.packing import parse, with_window
