@@ -10,8 +10,8 @@ import pytest
 
 from tests.desktop.window import BLENDER, ROOT, ShotpackWindow
 
-BUTTON_BELOW_TOP = 277
-"""Pixels from the top of the sidebar to the middle of Generate, with one board strip and a prompt."""
+BUTTON_BELOW_TOP = 373
+"""Pixels from the top of the sidebar to the middle of Generate, with one board strip and the words of a marker."""
 
 pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender with a window")
 
