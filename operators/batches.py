@@ -31,8 +31,7 @@ def shots(scene: Any) -> list[Any]:
 
 def state_of(stamp: Any) -> str:
     """A shot's state as the engine has it; before that `sending`, `unsent`, or `failed` where it was refused."""
-    shot = runtime.shot_of(stamp.shot)
-    job = runtime.client.job(shot) if runtime.client and shot else None
+    shot, job = _shot_and_job(stamp)
     if job is not None:
         return str(job.state)
     if shot is not None and not shot.job and shot.fault is not None:
@@ -40,13 +39,18 @@ def state_of(stamp: Any) -> str:
     return "unsent" if adoption.is_unsent(stamp) else str(stamp.state)
 
 
+def _shot_and_job(stamp: Any) -> tuple[Any, Any]:
+    """A stamp's shot and job, as far as they are known."""
+    shot = runtime.shot_of(stamp.shot)
+    return shot, runtime.client.job(shot) if runtime.client and shot else None
+
+
 def progress(scene: Any) -> BatchProgress | None:
     """How the latest batch stands; None where there is none."""
     standings = []
     for meta in shots(scene):
         stamp = meta.shotpack
-        shot = runtime.shot_of(stamp.shot)
-        job = runtime.client.job(shot) if runtime.client and shot else None
+        _, job = _shot_and_job(stamp)
         left = job.step.seconds_left if job is not None and job.step is not None else None
         standings.append(Standing(max(1, stamp.frames), state_of(stamp), job.done if job is not None else 0.0, left))
     if not standings:
@@ -67,8 +71,8 @@ def failures(scene: Any) -> Iterator[tuple[str, str]]:
     for meta in shots(scene):
         stamp = meta.shotpack
         if state_of(stamp) == "failed":
-            shot = runtime.shot_of(stamp.shot)
-            problem = problems.of_shot(shot, runtime.client.job(shot)) if shot and runtime.client else None
+            shot, job = _shot_and_job(stamp)
+            problem = problems.of_shot(shot, job) if shot and runtime.client else None
             yield stamp.board or stamp.name, problem.sentence if problem is not None else "It failed."
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
+from ..engine.client.shot_words import one_line
 from . import prompts, runtime, sequencer, timers
 
 _SCENE, _STRIP = "shotpack_scene", "shotpack_strip"
@@ -49,7 +50,7 @@ def step() -> None:
         owner = prompts.owner(scene, strip)
         if strip and owner == scene.shotpack:
             continue  # the strip is gone, or has another name by now: its words are not the scene's
-        written, prompt = _one_line(text.as_string()), _one_line(owner.prompt)
+        written, prompt = one_line(text.as_string()), one_line(owner.prompt)
         last = _last.get(text.session_uid)
         if written == prompt:
             pass
@@ -59,10 +60,6 @@ def step() -> None:
             owner.prompt = prompt = written
             runtime.redraw()
         _last[text.session_uid] = prompt
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _write(text: Any, prompt: str) -> None:

@@ -10,13 +10,12 @@ import bpy
 from bpy.props import StringProperty
 
 from ..engine.client.prompt_words import Understood, understand, unread
+from ..engine.protocol import PROMPT_MAXIMUM
 from ..engine.vocabulary import CAMERA, Vocabulary
 from . import models, runtime, sequencer, settings, timeline
 
 _MOST = 20
 """Prompts of earlier shots that are offered."""
-_LONGEST = 4000
-"""Characters of a prompt, as the engine takes it."""
 _SKETCH = "sketch"
 _LETTER = 6.6
 """Pixels of a letter of the mean width."""
@@ -130,12 +129,17 @@ def history() -> tuple[str, ...]:
 
 def prompt_of(request: str) -> str:
     """The prompt in a shot's stored request, whoever wrote that; empty where it says none."""
+    prompt = asked_of(request).get("prompt", "")
+    return prompt[:PROMPT_MAXIMUM].strip() if isinstance(prompt, str) else ""
+
+
+def asked_of(request: str) -> dict[str, Any]:
+    """What a shot's stored request says, whoever wrote that; empty where it is none."""
     try:
         asked = json.loads(request)
-        prompt = asked.get("prompt", "") if isinstance(asked, dict) else ""
     except (ValueError, RecursionError):
-        return ""
-    return prompt[:_LONGEST].strip() if isinstance(prompt, str) else ""
+        return {}
+    return asked if isinstance(asked, dict) else {}
 
 
 class SHOTPACK_OT_set_prompt(bpy.types.Operator):  # noqa: N801

@@ -80,6 +80,8 @@ def _drawn(context: Any, scene: Any) -> Iterator[_Drawn]:
 
 def _next(context: Any, scene: Any, about: Any) -> Iterator[_Drawn]:
     """The shot that Generate would make, if the engine has said how its model's sections lie."""
+    if not about.get("details"):
+        return  # nor is it worth a look at what Generate would do, at every drawing
     found = generate.intent(context)
     if isinstance(found, str) or found.end is not None:
         return
@@ -101,7 +103,7 @@ def _next(context: Any, scene: Any, about: Any) -> Iterator[_Drawn]:
 def _words_now(scene: Any, meta: Any, about: Any) -> list[str]:
     """The words that each section of a shot would be made of by the text strips over it; empty where none say any."""
     asked = _asked(meta.shotpack.request)
-    if asked is None or not getattr(scene.shotpack, "prompt_channel", 0):
+    if asked is None or not scene.shotpack.prompt_channel:
         return []
     sections: Sections | None = sections_by(about, asked.model, asked.fps, conform=asked.conform)
     if sections is None:

@@ -61,6 +61,12 @@ def is_words(scene: Any, strip: Any) -> bool:
     return bool(strip.type == "TEXT" and scene.shotpack.prompt_channel == strip.channel)
 
 
+def word_strips(scene: Any) -> list[Any]:
+    """The text strips that say what happens in the shots below them."""
+    editor = scene.sequence_editor
+    return [strip for strip in (displayed(editor) if editor else ()) if is_words(scene, strip)]
+
+
 def board_strip(scene: Any) -> Any | None:
     """The strip to take a board from: the active one if it is selected, whatever it is, else the first selected one.
 

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import bpy
 from bpy.props import StringProperty
 
 from . import prompts, sequencer, timeline
-
-
-def prompt_of(stamp: Any) -> str:
-    """What a shot was made with; empty where its strip says nothing of use."""
-    return prompts.prompt_of(stamp.request)
-
-
-def _asked(stamp: Any) -> dict[str, Any]:
-    try:
-        asked = json.loads(stamp.request)
-    except (ValueError, RecursionError):
-        return {}
-    return asked if isinstance(asked, dict) else {}
 
 
 class SHOTPACK_OT_use_again(bpy.types.Operator):  # noqa: N801
@@ -38,14 +24,14 @@ class SHOTPACK_OT_use_again(bpy.types.Operator):  # noqa: N801
         meta = next((each for each in timeline.find(self.shot) if each.id_data == scene), None)
         if meta is None:
             return {"CANCELLED"}
-        asked, board = _asked(meta.shotpack), scene.sequence_editor.strips_all.get(meta.shotpack.board)
-        seed = asked.get("seed", 0)
+        request, board = meta.shotpack.request, scene.sequence_editor.strips_all.get(meta.shotpack.board)
+        prompt, seed = prompts.prompt_of(request), prompts.asked_of(request).get("seed", 0)
         seed = seed if isinstance(seed, int) and 0 <= seed < 2**31 else 0
         if board is None:
-            scene.shotpack.prompt, scene.shotpack.seed = prompt_of(meta.shotpack), seed
+            scene.shotpack.prompt, scene.shotpack.seed = prompt, seed
             return {"FINISHED"}
         own = board.shotpack_board
-        own.prompt, own.use_seed, own.seed = prompt_of(meta.shotpack), True, seed
+        own.prompt, own.use_seed, own.seed = prompt, True, seed
         sequencer.select(scene, board)
         return {"FINISHED"}
 

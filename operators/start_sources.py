@@ -114,17 +114,14 @@ def strip_of(scene: Any) -> Any | None:
 
 def words(scene: Any, frames: range, strip: Any | None = None) -> Words:
     """The words of a shot over these frames, made of `strip` or of none, and where they come from."""
-    wanted, editor = scene.shotpack, scene.sequence_editor
-    channel = wanted.prompt_channel
-    beside = sequencer.displayed(editor) if editor is not None and channel else ()
     return words_of(
         frames,
         own=strip.shotpack_board.prompt if strip is not None else "",
         name=strip.name if strip is not None else "",
-        texts=[(each.name, sequencer.span(each), each.text) for each in beside if sequencer.is_words(scene, each)],
+        texts=[(each.name, sequencer.span(each), each.text) for each in sequencer.word_strips(scene)],
         # A marker that switches cameras is called after one.
         markers=[(marker.frame, marker.name) for marker in scene.timeline_markers if marker.camera is None],
-        scene=wanted.prompt,
+        scene=scene.shotpack.prompt,
     )
 
 

@@ -9,8 +9,4 @@ from . import sequencer
 
 def timed_texts(scene: Any) -> list[tuple[range, str]]:
     """Frames and words of the strips on the scene's channel for words; none where it names no channel."""
-    channel, editor = scene.shotpack.prompt_channel, scene.sequence_editor
-    if not channel or editor is None:
-        return []
-    level = sequencer.displayed(editor)
-    return [(sequencer.span(strip), strip.text) for strip in level if strip.type == "TEXT" and strip.channel == channel]
+    return [(sequencer.span(strip), strip.text) for strip in sequencer.word_strips(scene)]

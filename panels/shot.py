@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import generate, previews, sequencer, settings, shot_again, start_sources, view_transform
+from ..operators import generate, previews, prompts, sequencer, settings, start_sources, view_transform
 from .prompt import draw_prompt
 from .text import draw_text
 
@@ -112,9 +112,10 @@ def _draw_words(layout: Any, scene: Any, strip: Any | None, found: generate.Inte
     """What happens in the shot: the strip's own words, and whose they are where it has none."""
     column = layout.column()
     column.use_property_split = False
-    words = start_sources.words(scene, sequencer.span(strip), strip) if strip is not None else None
     if not isinstance(found, str):
         words = found.words
+    else:
+        words = start_sources.words(scene, sequencer.span(strip), strip) if strip is not None else None
     if strip is not None:
         said = words.text if words is not None and words.source is not start_sources.WordSource.STRIP else ""
         column.prop(strip.shotpack_board, "prompt", text="", placeholder=said or "What happens in this strip's shot")
@@ -171,7 +172,7 @@ def _draw_length(layout: Any, wanted: Any, boards: start_sources.Boards | None, 
 
 def _draw_made_with(layout: Any, stamp: Any) -> None:
     """The words that a shot was made with, which can be used again."""
-    if prompt := shot_again.prompt_of(stamp):
+    if prompt := prompts.prompt_of(stamp.request):
         box = layout.box()
         box.label(text="Made With")
         draw_text(box, prompt)

@@ -113,8 +113,11 @@ def told(job: Job, finals: Collection[int], now: Sequence[str] | None = None) ->
     if job.plan is None:
         return []
     making = job.step.section if job.step is not None and job.state == "running" else None
+    sections = sorted(job.plan.sections, key=lambda each: each.section)
+    made = [each.prompt for each in sections]
+    others = [] if now is None else changed_sections(made[: len(now)], now[: len(made)])
     found = []
-    for each in sorted(job.plan.sections, key=lambda each: each.section):
+    for each in sections:
         if job.state == "finished" or (
             each.section in job.sections and all(frame in finals for frame in range(each.first, each.last + 1))
         ):
@@ -123,8 +126,7 @@ def told(job: Job, finals: Collection[int], now: Sequence[str] | None = None) ->
             state = SectionState.PROVISIONAL
         else:
             state = SectionState.MAKING if each.section == making else SectionState.WAITING
-        other = now is not None and each.section < len(now) and now[each.section] != each.prompt
-        found.append(TimedSection(each.section, each.first, each.last, state, other))
+        found.append(TimedSection(each.section, each.first, each.last, state, each.section in others))
     return found
 
 

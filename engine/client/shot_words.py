@@ -81,7 +81,7 @@ def prompts_over(frames: range, texts: Iterable[tuple[range, str]], prompt: str)
     been heard by whoever chose `prompt`, so it changes nothing while it lasts. Empty strips say nothing.
     """
     over = sorted(
-        ((shown.start, shown.stop, line) for shown, text in texts if (line := " ".join(text.split())) and len(shown)),
+        ((shown.start, shown.stop, line) for shown, text in texts if (line := one_line(text)) and len(shown)),
     )
     starts = {start: line for start, _, line in over if frames.start < start < frames.stop}
     ends = {

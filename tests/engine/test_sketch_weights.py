@@ -20,6 +20,7 @@ from engine.models.catalog import find_model
 from engine.models.folder import FACTS, open_folder
 from engine.vocabulary import SUBJECT
 from tests.engine.checkpoints import FIXTURES
+from tests.move_names import CALLED
 from training.evaluation.recognise import dominant, recognise
 from training.evaluation.trials import HELD_OUT, Trial, draw_trials, shoot
 from training.export import encode_pictures
@@ -33,17 +34,6 @@ from training.train_text import read_rightly, sentences
 WEIGHTS = Path(__file__).resolve().parents[2] / "engine" / "sketch" / "weights"
 PICTURES = FIXTURES / "pictures"
 SMALL = (128, 80)
-CALLED_OTHERWISE = {
-    Move.OBJECT_LEFT: "subject moves left",
-    Move.OBJECT_RIGHT: "subject moves right",
-    Move.OBJECT_UP: "subject rises",
-    Move.OBJECT_DOWN: "subject sinks",
-    Move.OBJECT_GROWS: "subject grows",
-    Move.OBJECT_SHRINKS: "subject shrinks",
-    Move.OBJECT_SPINS: "subject spins",
-    Move.OBJECT_SPINS_BACK: "subject spins counterclockwise",
-    Move.OBJECT_BOUNCES: "subject bounces",
-}
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +98,7 @@ def test_sentences_that_nobody_trained_on_are_read_rightly():
 def test_what_artists_are_told_is_understood_is_what_the_encoder_reads():
     """Sentences that nobody trained on, short and with strange words; those that are not sure are none of it."""
     moves = {move.name: move for move in known_words().moves}
-    names = {CALLED_OTHERWISE.get(move, str(move)): move for move in Move if move is not Move.STATIC}
+    names = {name: move for move, name in CALLED.items()}
     assert names.keys() == moves.keys()
     scenes = ("a boat on a harbour at night", "a girl runs through the rain", "old church", "the lamp flickers")
     prompts, motions = [], []

@@ -15,6 +15,7 @@ from engine.errors import EngineError
 from engine.models.manifest import FactsError, parse_facts
 from engine.serialization import to_json
 from engine.vocabulary import SPEED, read_vocabulary
+from tests.move_names import CALLED
 from training.scenes.drawings import THINGS
 from training.scenes.known_words import known_words
 from training.scenes.moves import OPPOSITE, Motion, Move, Speed
@@ -23,19 +24,6 @@ from training.scenes.scenes import PLACES
 
 SHIPPED = Path(__file__).resolve().parents[2] / "engine" / "sketch" / "weights" / "shotpack.json"
 WORDS = known_words()
-# Written by hand: what an artist calls each move.
-CALLED = {
-    **{move: str(move) for move in Move if not move.of_object and move is not Move.STATIC},
-    Move.OBJECT_LEFT: "subject moves left",
-    Move.OBJECT_RIGHT: "subject moves right",
-    Move.OBJECT_UP: "subject rises",
-    Move.OBJECT_DOWN: "subject sinks",
-    Move.OBJECT_GROWS: "subject grows",
-    Move.OBJECT_SHRINKS: "subject shrinks",
-    Move.OBJECT_SPINS: "subject spins",
-    Move.OBJECT_SPINS_BACK: "subject spins counterclockwise",
-    Move.OBJECT_BOUNCES: "subject bounces",
-}
 SPEEDS = {Speed.SLOW: ("slowly",), Speed.FAST: ("quickly",)}
 prompts = st.lists(st.one_of(st.sampled_from(WORDS.felt), st.text(max_size=12)), max_size=40).map(" ".join)
 

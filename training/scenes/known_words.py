@@ -1,6 +1,6 @@
 """What Sketch was taught to read, as its folder tells it: out of the sentences of `prompts.py`, and of nothing else.
 
-What the text encoders make of words in unlike surroundings was looked at (`tests/engine/test_known_words.py` does
+What the text encoders make of words in unlike surroundings was looked at (`tests/engine/test_sketch_weights.py` does
 again): they go by words, little by their sequence, and by those of two moves at once they go wrong.
 """
 
