@@ -152,8 +152,8 @@ def test_pip_alone_makes_the_engine_where_only_ensurepip_is_missing(
     assert "going on with pip" in installation.report()
 
 
-def test_the_public_index_is_asked_where_no_other_is_named() -> None:
-    assert package_index.of({}) == package_index.PUBLIC
+def test_the_index_is_the_one_that_is_named() -> None:
+    assert package_index.of({}) is None
     assert package_index.of({"PIP_INDEX_URL": "https://mirror.example/simple"}) == "https://mirror.example/simple"
     page = '<a href="../../files/uv-1.whl#sha256=00ff">a</a><a href="../b.whl#sha256=11&amp;x">b</a>'
     assert package_index.address(page, "https://x.example/simple/uv/", "00ff") == "https://x.example/files/uv-1.whl"

@@ -19,16 +19,15 @@ from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-PUBLIC = "https://pypi.org/simple"
 _CHOSEN = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
-"""Where an artist, or a studio, names another index."""
+"""Where an artist, or a studio, names the index; this program knows none by itself."""
 _SECONDS = 60.0
 _PIECE = 1 << 18
 
 
-def of(environ: Mapping[str, str]) -> str:
-    """The address of the index that the environment's variables name, else of the public one."""
-    return next((environ[name] for name in _CHOSEN if environ.get(name)), PUBLIC)
+def of(environ: Mapping[str, str]) -> str | None:
+    """The address of the index that the environment's variables name; None where they name none."""
+    return next((environ[name] for name in _CHOSEN if environ.get(name)), None)
 
 
 def address(page: str, base: str, sha256: str) -> str | None:
@@ -69,8 +68,12 @@ def main() -> int:
         parser.add_argument(name)
     parser.add_argument("--index-url")
     wanted = parser.parse_args()
+    index = wanted.index_url or of(os.environ)
+    if index is None:
+        print(f"error: there is no pip, and no package index is named by {_CHOSEN[0]}")
+        return 1
     try:
-        fetch(wanted.index_url or of(os.environ), wanted.project, wanted.sha256, Path(wanted.folder))
+        fetch(index, wanted.project, wanted.sha256, Path(wanted.folder))
     except (OSError, ValueError) as fault:
         print(f"error: {fault}")
         return 1
