@@ -10,7 +10,8 @@ import pytest
 
 from engine.errors import Code, EngineError
 from engine.framepack.packing import Order
-from engine.generation.resolve import SectionSettings, resolve
+from engine.generation.resolve import resolve
+from engine.generation.section_settings import SectionSettings
 from engine.inference.helios.spec import HELIOS_BASE, HELIOS_DISTILLED
 from engine.inference.hunyuan.spec import RELEASED
 from engine.protocol import Board, Condition, ConditionFrame, PromptAt, ShotRequest
