@@ -22,11 +22,12 @@ from ..protocol import (
     SEED_MAXIMUM,
     STEPS_MAXIMUM,
     WINDOW_MAXIMUM,
+    SectionChange,
     SectionPlan,
     ShotRequest,
 )
 from .frame_rates import Conform, ShownFrames, rate
-from .section_settings import SectionSettings, settings_of
+from .section_settings import SectionSettings, changes_by_section
 from .start_frames import lead_in, lead_pictures
 from .stretches import boards_in_time, plan_through, sections_of_changes
 from .value_checks import choice, number, whole
@@ -131,7 +132,12 @@ def resolve(
     steps = spec.whole_steps(request.steps or spec.steps)
     speed = Speed(choice("speed", request.speed, [*Speed]))
     guidance = spec.guidance if request.guidance is None else request.guidance
-    sections = settings_of(request, spec, tuple(_prompts(request, plan, shown)), steps, guidance)
+    again = () if request.take is None else request.take.again
+    changes = changes_by_section(request.sections, again, plan.sections)
+    sections = tuple(
+        _settings(SectionSettings(prompt, steps, guidance), changes.get(section), spec)
+        for section, prompt in enumerate(_prompts(request, plan, shown))
+    )
     most = max(settings.guidance for settings in sections)
     complete = replace(
         request,
@@ -160,6 +166,18 @@ def resolve(
         start_images=pictures,
         sections=sections,
         negative=complete.negative if (most if spec.classifier_free else request.cfg) > 1 else None,
+    )
+
+
+def _settings(shot: SectionSettings, own: SectionChange | None, spec: ModelSpec) -> SectionSettings:
+    """A section's settings: the shot's, but for what it has for itself."""
+    if own is None:
+        return shot
+    return SectionSettings(
+        prompt=shot.prompt if own.prompt is None else own.prompt,
+        steps=shot.steps if own.steps is None else spec.whole_steps(own.steps),
+        guidance=shot.guidance if own.guidance is None else own.guidance,
+        seed=own.seed,
     )
 
 

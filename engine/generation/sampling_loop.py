@@ -67,7 +67,7 @@ class Shot:
         self._revised = revised
         self._circumstances = circumstances
         self._asked = asked
-        self._decodes = decodes(resolved, folder)
+        self._decodes = decodes(resolved.plan, resolved.frames_of, folder)
         self._decoding: tuple[PlannedSection, DecodePlan, Future[torch.Tensor]] | None = None
         """The section that is decoded while the next one is sampled."""
         self.clock = Clock()

@@ -7,13 +7,14 @@ alone keep their files. A longer shot in forward order keeps every section, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import Code, EngineError
 from ..framepack.continuation import Continuation, continuation, decode_for, frame_sources
 from ..framepack.decoding import DecodePlan
 from ..framepack.packing import Order
+from ..framepack.plan import ShotPlan
 from ..protocol import ShotRequest, Take
 from .resolve import ResolvedRequest
 from .section_settings import SectionSettings
@@ -88,22 +89,21 @@ def begin_take(folder: ShotFolder, before: ResolvedRequest, after: ResolvedReque
     }
 
 
-def decodes(resolved: ResolvedRequest, folder: ShotFolder) -> dict[int, DecodePlan | None]:
+def decodes(plan: ShotPlan, frames_of: Callable[[range], range], folder: ShotFolder) -> dict[int, DecodePlan | None]:
     """What is decoded once each section, by its number of making, is there: all, but for frames that a take keeps.
 
-    None where nothing is. A kept frame whose file is gone is decoded again.
+    `frames_of` tells which of the shot's frames (from 0) show some of the plan's. None where nothing is decoded. A kept
+    frame whose file is gone is decoded again.
     """
     if folder.parent is None:
-        return {planned.number: planned.decode for planned in resolved.plan.made}
+        return {planned.number: planned.decode for planned in plan.made}
+    files = folder.files
     needed = {
         block
-        for block in frame_sources(resolved.plan)
-        if any(
-            not folder.files.is_kept(frame + 1) or not folder.files.frame(frame + 1).exists()
-            for frame in resolved.frames_of(block)
-        )
+        for block in frame_sources(plan)
+        if any(not files.is_kept(frame + 1) or not files.frame(frame + 1).exists() for frame in frames_of(block))
     }
-    return {planned.number: decode_for(planned.decode, needed) for planned in resolved.plan.made}
+    return {planned.number: decode_for(planned.decode, needed) for planned in plan.made}
 
 
 def _shown(kept: Continuation, before: ResolvedRequest, after: ResolvedRequest) -> list[list[int]]:
