@@ -46,6 +46,7 @@ class Code(StrEnum):
     FOLDER_UNTRUSTED = "folder_untrusted"
     SHOT_MISSING = "shot_missing"
     RESUME_MISMATCH = "resume_mismatch"
+    TAKE_IMPOSSIBLE = "take_impossible"
     CHECKPOINT_DAMAGED = "checkpoint_damaged"
     DISK_FULL = "disk_full"
     DISK_SHORT = "disk_short"
@@ -152,6 +153,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The shot in {path} was made with another {name} ({was}, now {now})",
         "resume with the same settings, or start in a new folder",
     ),
+    Code.TAKE_IMPOSSIBLE: Explanation(2, "The shot in {path} cannot be continued: {detail}", "{advice}"),
     Code.CHECKPOINT_DAMAGED: Explanation(
         2, "The checkpoint {path} is damaged ({detail})", "delete that file and resume; its section is made again"
     ),

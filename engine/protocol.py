@@ -33,6 +33,7 @@ PROMPT_MAXIMUM = 4_000
 """Characters."""
 LORA_WEIGHT_MAXIMUM = 10
 WINDOW_MAXIMUM = 33
+TAKE_MAXIMUM = 9_999
 
 Text = Annotated[str, Limits(longest=PROMPT_MAXIMUM)]
 Name = Annotated[str, Limits(longest=200)]
@@ -92,6 +93,33 @@ class Condition:
     until: Annotated[float, Limits(0, 1, about="a share of the steps")] = 1.0
 
 
+SectionNumber = Annotated[int, Limits(1, FRAMES_MAXIMUM, about="a section's place in time, counted from 1")]
+
+
+@dataclass(frozen=True)
+class SectionChange:
+    """What one section has for itself; None means: as the shot."""
+
+    section: SectionNumber
+    seed: Annotated[int, Limits(0, SEED_MAXIMUM)] | None = None
+    """Of its own noise; None: what the shot's one generator gives in the sequence of making."""
+    prompt: Text | None = None
+    steps: Steps | None = None
+    guidance: Guidance | None = None
+
+
+@dataclass(frozen=True)
+class Take:
+    """Another version of a stored shot, or a longer one: whatever is the same in both is kept, the rest made anew."""
+
+    number: Annotated[int, Limits(2, TAKE_MAXIMUM, about="what it is to be called; frames end in -t02 and so on")]
+    job: Annotated[str, Limits(pattern="^([0-9a-f]{16})?$", about="the job that it continues")] = ""
+    """Empty on the command line, where the shot's folder is continued in its place."""
+    parent: Annotated[int, Limits(1, TAKE_MAXIMUM, about="the take that it continues, of those that the job has")] = 1
+    again: Annotated[tuple[SectionNumber, ...], Limits(longest=1000)] = ()
+    """Sections that are made again even where nothing in them has changed."""
+
+
 class Start(StrEnum):
     """What a shot may begin from: a picture, nothing but words, or the frames that precede it."""
 
@@ -132,6 +160,10 @@ class ShotRequest:
     clip: Annotated[tuple[Sha256, ...], Limits(longest=CLIP_MAXIMUM, about="frames the shot goes on from")] = ()
     """The frames that the shot goes on from, at `fps` and in time order: SHA-256 of each one's picture."""
     conditions: Annotated[tuple[Condition, ...], Limits(longest=16)] = ()
+    sections: Annotated[tuple[SectionChange, ...], Limits(longest=1000)] = ()
+    """Sections that are made otherwise than the shot; each at most once."""
+    take: Take | None = None
+    """The stored shot that this one continues."""
 
     @property
     def pictures(self) -> tuple[str, ...]:

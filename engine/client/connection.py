@@ -81,7 +81,7 @@ class Connection:
     def picture(self, job: str, path: str) -> bytes:
         """A frame as PNG, by the path that the section's event gave it."""
         place, _, name = path.rpartition("/")
-        return self._call("GET", f"{_of(job)}/{place}/{int(name.partition('.')[0])}").content
+        return self._call("GET", f"{_of(job)}/{place}/{int(name.partition('.')[0].partition('-')[0])}").content
 
     def movie(self, job: str) -> bytes:
         """A finished job's movie."""

@@ -20,15 +20,17 @@ from .stored_request import agrees
 
 _FINAL = "frames/"
 _DRAFT = "-draft"
-_DRAFT_NAME = re.compile(rf"[0-9]+{_DRAFT}[0-9]+\.png")
-_PART_NAME = re.compile(rf"\.[0-9]+({_DRAFT}[0-9]+)?\.png\.([0-9-]+\.)?part")
+_TAKE = "(?:-t[0-9]{2,4})?"
+"""How a frame's name ends that a later take shows otherwise."""
+_DRAFT_NAME = re.compile(rf"[0-9]+{_TAKE}{_DRAFT}[0-9]+\.png")
+_PART_NAME = re.compile(rf"\.[0-9]+{_TAKE}({_DRAFT}[0-9]+)?\.png\.([0-9-]+\.)?part")
 _PART_SECONDS = 3600.0
 _CARRIED_OUT = {
     "pause": ("paused", "finished", "failed", "cancelled"),
     "cancel": ("finished", "failed", "cancelled"),
 }
 """The states of a job in which an order has nothing left to do."""
-_PATH = re.compile(r"(?:frames|provisional/([0-9]{1,9}))/([0-9]{1,9})\.png")
+_PATH = re.compile(rf"(?:frames|provisional/([0-9]{{1,9}}))/([0-9]{{1,9}})({_TAKE})\.png")
 
 
 class Trouble(StrEnum):
@@ -252,8 +254,8 @@ def remote_frame(path: str) -> RemoteFrame:
     found = _PATH.fullmatch(path)
     if found is None:
         raise EngineError(Code.BAD_REQUEST, detail=f"{path!r} is not a frame's path")
-    section, frame = found.groups()
-    name = f"{frame}.png" if section is None else f"{frame}{_DRAFT}{section}.png"
+    section, frame, take = found.groups()
+    name = f"{frame}{take}.png" if section is None else f"{frame}{take}{_DRAFT}{section}.png"
     return RemoteFrame(int(frame), path, name)
 
 

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from ..console import readable
 from ..errors import Code, EngineError
-from ..protocol import Cancelled, Event, Failed, Lora, Progress, Section, Start
+from ..protocol import Cancelled, Event, Failed, Lora, Progress, Section, ShotRequest, Start
 from ..serialization import to_json
+from .continued import add_options, continued_folder, continued_shot, continued_take
 from .options import add_memory
 from .progress import ProgressBar
-from .requested import new_shot, stored_shot
+from .requested import Asked, new_shot, stored_shot
 
 if TYPE_CHECKING:
     from ..generation.shot_folder import ShotFolder
+    from ..models.folder import ModelFolder
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,7 +35,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--clip", type=Path, metavar="MOVIE_OR_FOLDER", help="frames the shot goes on from, where the model can"
     )
     parser.add_argument("--prompt", type=readable, metavar="TEXT", help="what happens")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the shot")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the shot")
+    add_options(parser)
     parser.add_argument(
         "--model", metavar="NAME_OR_DIR", help="an installed model or a model folder (default: the best)"
     )
@@ -95,13 +98,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Make the shot and report it; the exit code says how it ended (README, "Exit codes")."""
     done = 0
-    bar = ProgressBar(args.out)
+    bar: ProgressBar | None = None
     folder: ShotFolder | None = None
     try:
         from ..generation.shot_folder import ShotFolder
 
-        folder = ShotFolder(args.out)
-        for event in _events(args, folder):
+        root = continued_folder(args)
+        if root is None and args.out is None:
+            raise EngineError(Code.BAD_REQUEST, detail="--out DIR is missing, the folder for the shot")
+        bar = ProgressBar(root or args.out)
+        folder = ShotFolder(root or args.out)
+        continued = None
+        if root is not None:
+            folder, continued = continued_take(args, root)
+        for event in _events(args, folder, continued):
             done = event.index if isinstance(event, Section) else done
             if args.json:
                 _print_json(event)
@@ -114,40 +124,54 @@ def run(args: argparse.Namespace) -> int:
             raise KeyboardInterrupt("finished sections are kept, go on with --resume") from fault
         raise
     finally:
-        bar.close()
+        if bar is not None:
+            bar.close()
     return 0
 
 
-def _events(args: argparse.Namespace, folder: ShotFolder) -> Iterator[Event]:
-    """Check the cheap things first: torch and the model's classes take seconds to import."""
+def _events(args: argparse.Namespace, folder: ShotFolder, continued: ShotRequest | None) -> Iterator[Event]:
+    """Check the cheap things first: torch and the model's classes take seconds to import.
+
+    `continued` is what is asked of a stored shot that is to be continued.
+    """
     from ..models.catalog import find_model, require_start
 
-    stored = folder.stored_request() if args.resume else None
-    if folder.taken() and not args.resume:
-        raise EngineError(Code.FOLDER_TAKEN, path=str(args.out))
-    if stored is not None:
-        model = find_model(args.model or stored[0].model or None)  # a server's job may name none: the best one
-        asked = stored_shot(args, folder, stored, model)
+    if continued is not None:
+        model = find_model(args.model or continued.model or None)
+        asked = continued_shot(continued, folder)
     else:
-        model = find_model(args.model)
-        if args.image is None and args.clip is None:
-            words_do = Start.TEXT in model.starts
-            if args.resume and not (words_do and args.prompt):
-                raise EngineError(Code.SHOT_MISSING, path=str(args.out))
-            if not words_do:
-                raise EngineError(Code.BAD_REQUEST, detail="--image is missing")
-        asked = new_shot(args, model)
+        model, asked = _own_shot(args, folder)
     require_start(model, asked.request.start)
     yield Progress("starting up")  # the next line takes seconds: diffusers
     from ..generation.job import Memory, prepare
     from ..generation.job import run as run_job
 
     by_hash = {picture.sha256: picture for picture in asked.pictures}
-    job = prepare(asked.request, by_hash, model, args.device, args.out)
+    job = prepare(asked.request, by_hash, model, args.device, folder.root)
     memory = Memory(args.memory)
     yield from run_job(
         job, by_hash, resume=args.resume, watched=args.json, save_latents=args.save_latents, memory=memory
     )
+
+
+def _own_shot(args: argparse.Namespace, folder: ShotFolder) -> tuple[ModelFolder, Asked]:
+    """The shot of a folder of its own, begun there or new, and its model."""
+    from ..models.catalog import find_model
+
+    stored = folder.stored_request() if args.resume else None
+    if folder.taken() and not args.resume:
+        raise EngineError(Code.FOLDER_TAKEN, path=str(args.out))
+    if stored is not None:
+        model = find_model(args.model or stored[0].model or None)  # a server's job may name none: the best one
+        return model, stored_shot(args, folder, stored, model)
+    model = find_model(args.model)
+    if args.image is None and args.clip is None:
+        words_do = Start.TEXT in model.starts
+        if args.resume and not (words_do and args.prompt):
+            raise EngineError(Code.SHOT_MISSING, path=str(args.out))
+        if not words_do:
+            raise EngineError(Code.BAD_REQUEST, detail="--image is missing")
+    return model, new_shot(args, model)
 
 
 def _print_json(event: Event) -> None:

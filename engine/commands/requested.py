@@ -44,7 +44,7 @@ class Asked:
 
 def new_shot(args: argparse.Namespace, model: ModelFolder) -> Asked:
     """The shot that the options ask for. Raises EngineError for pictures and lengths that are of no use."""
-    frames = _frames(args, model.native_fps)
+    frames = given_frames(args, model.native_fps)
     frames = _frames_of(_SECONDS, args.fps or model.native_fps) if frames is None else frames
     boards = _boards(args, frames)
     clip = _clip(args, args.fps or model.native_fps, args.size or ())
@@ -65,7 +65,7 @@ def stored_shot(
         folder.require_same({"model": made_with.get("weights")}, {"model": fingerprint(model)})
     fps = begun.fps or model.native_fps
     given = _given(args)
-    if (frames := _frames(args, fps)) is not None:
+    if (frames := given_frames(args, fps)) is not None:
         given["frames"] = frames
     boards = _boards(args, given.get("frames", begun.frames))
     given["boards"] = _among(_placed(boards), begun.boards)
@@ -146,7 +146,7 @@ def _model_name(given: str | None, model: ModelFolder) -> str:
     return str(Path(given).resolve()) if given and Path(given).is_dir() else given or model.name
 
 
-def _frames(args: argparse.Namespace, native_fps: float) -> int | None:
+def given_frames(args: argparse.Namespace, native_fps: float) -> int | None:
     """The length that is given, in frames at `--fps` or else at `native_fps`."""
     fps = native_fps if args.fps is None else args.fps
     if not (math.isfinite(fps) and 1 <= fps <= FPS_MAXIMUM):

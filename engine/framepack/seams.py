@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 
 from .decoding import DecodePlan
-from .grid import Grid
+from .grid import Grid, Seam
 
 
 def linear_blend(earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
@@ -37,7 +37,7 @@ class Seams:
         The clip's first frame is that of its first latent (`plan.Grid`). What stays provisional is kept in `waiting`.
         """
         origin = decode.latents.start * self._grid.compression
-        if decode.blend_before is None and decode.blend_after is None and not decode.provisional:
+        if self._grid.seam is Seam.CUT:
             yield decode.final[0].start, pixels
             return
         clip = pixels.clone()

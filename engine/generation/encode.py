@@ -101,6 +101,9 @@ class Encoder:
         prompts = {resolved.request.prompt: "the prompt"}
         for change in sorted(resolved.request.prompts, key=lambda change: change.frame):
             prompts.setdefault(change.text, f"the prompt at frame {change.frame}")
+        for section in resolved.request.sections:
+            if section.prompt is not None:
+                prompts.setdefault(section.prompt, f"the prompt of section {section.section}")
         labels = {text: label for text, label in prompts.items() if text in resolved.prompts}
         if resolved.negative is not None:
             labels.setdefault(resolved.negative, "the negative prompt")

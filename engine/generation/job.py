@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,6 +37,7 @@ from .encoding_cache import EncodingCache
 from .resolve import AMENDABLE, ResolvedRequest, resolve
 from .sampling_loop import Shot
 from .shot_folder import ShotFolder
+from .takes import FREE, begin_take, require_continuable, require_parent
 
 _BYTES_PER_PIXEL = 2
 """Disk a frame's pixel takes at most in practice: a PNG, its provisional copy and its share of the latents."""
@@ -91,9 +93,13 @@ def prepare(
     or disk.
     """
     spec = spec_of(model)
-    folder = ShotFolder(out)
+    take = request.take
+    folder = ShotFolder(out) if take is None else ShotFolder(out, take.number)
+    stored = folder.stored_request()
+    if stored is None and take is not None:
+        stored = require_parent(folder, take)
     # A shot of 0.1.0 goes on as it was begun, to the bit: it held boards fast inside its sections.
-    pinned = (stored := folder.stored_request()) is not None and stored[1].get("boards") != _STRETCHES
+    pinned = stored is not None and stored[1].get("boards") != _STRETCHES
     resolved = resolve(request, spec, _size_of(request, pictures, spec), pinned=pinned)
     cache = parse_cache(resolved.request.cache or "none", spec)
     chosen = choose_device(device)
@@ -184,10 +190,15 @@ def run(
     with folder_lock(folder.lock, folder.root):
         stored = folder.stored_request()
         # A shot of 0.1.0 goes on as it was begun, to the bit: its decoder convolved by PyTorch's own choice.
-        convolution = ONEDNN if stored is None else stored[1].get("convolution", TORCH_CHOICE)
+        base = stored
+        if stored is None and resolved.request.take is not None:
+            base = require_parent(folder, resolved.request.take)
+        convolution = ONEDNN if base is None else base[1].get("convolution", TORCH_CHOICE)
         if stored is None:
             begun = model | {"convolution": convolution} | ({} if job.pinned else {"boards": _STRETCHES})
-            folder.begin(resolved.request, begun, {sha256: picture.data for sha256, picture in pictures.items()})
+            continues = None if base is None else _continues(job, base, model)
+            images = {sha256: picture.data for sha256, picture in pictures.items()}
+            folder.begin(resolved.request, begun, images, continues)
         else:
             _require_same(folder, stored, resolved.request, model, () if revised is None else AMENDABLE)
             if stored[0] != resolved.request:
@@ -206,6 +217,14 @@ def run(
         yield Progress("out of memory; trying once more with less at a time")
         with memory_faults(job.device, "making the shot"):
             yield from attempt(memory.retry + 1)
+
+
+def _continues(job: Job, before: tuple[ShotRequest, dict[str, str]], model: dict[str, str]) -> dict[str, Any]:
+    """What `job` keeps of the shot `before`, for its folder. Raises EngineError where it cannot continue that."""
+    _require_same(job.folder, before, job.resolved.request, model, FREE)
+    stored = resolve(before[0], job.spec, (job.resolved.width, job.resolved.height), pinned=job.pinned)
+    require_continuable(job.folder, stored, job.resolved)
+    return begin_take(job.folder, stored, job.resolved)
 
 
 def _size_of(request: ShotRequest, pictures: Mapping[str, BoardPicture], spec: ModelSpec) -> tuple[int, int]:

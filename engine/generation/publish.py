@@ -12,11 +12,12 @@ from typing import Any
 import torch
 
 from ..finishing.stage import AsMade, FinalRuns, Stage
+from ..framepack.decoding import DecodePlan
 from ..framepack.plan import PlannedSection
 from ..framepack.seams import Seams
 from ..inference.family import Family
 from ..media.files import make_folder
-from ..media.frames import frame_name, write_frames
+from ..media.frames import write_frames
 from ..media.images import to_bytes
 from ..media.movie import movie_by_frames
 from ..protocol import Progress, Section
@@ -54,31 +55,32 @@ class Publisher:
 
     def missing(self, made: range) -> bool:
         """Whether a file is missing among the shot's frames that show the plan's frames `made`."""
-        return not all(path.exists() for path in self._paths(self._folder.frames, made))
+        return not all(path.exists() for path in self._final(made))
 
-    def publish(self, planned: PlannedSection, pixels: torch.Tensor, seams: Seams) -> Section:
-        """Join a section's decoded `pixels` (`Family.decode`) to its neighbours, write its frames and commit them."""
-        final = [run for first, frames in seams.join(planned.decode, pixels) for run in self._runs.add(first, frames)]
+    def publish(self, planned: PlannedSection, decode: DecodePlan, pixels: torch.Tensor, seams: Seams) -> Section:
+        """Join a section's decoded `pixels` (`Family.decode`) to its neighbours, write its frames and commit them.
+
+        `decode` is as much of the section's decode as is wanted (`takes.decodes`): other frames have their files.
+        """
+        final = [run for first, frames in seams.join(decode, pixels) for run in self._runs.add(first, frames)]
+        kept = [block for block in planned.decode.final if block not in decode.final]
         with self._clock.measure("disk"):
-            files = [
-                path for run in final for path in self._write(self._folder.frames, run.first, self._stage.finish(run))
-            ]
-            waiting = self._folder.provisional / f"{planned.number:04d}"
-            make_folder(waiting)
+            files = [path for block in kept for path in self._final(block)]
+            files += [path for run in final for path in self._write(self._final, run.first, self._stage.finish(run))]
+            make_folder(self._folder.files.provisional(planned.number, 1).parent)
             provisional = [
                 path
-                for block in (planned.decode.provisional if self._provisional else ())
-                for path in self._write(waiting, block.start, seams.waiting[block.start])
+                for block in (decode.provisional if self._provisional else ())
+                for path in self._write(self._waiting(planned), block.start, seams.waiting[block.start])
             ]
             self._folder.commit_seam(planned.number, seams.waiting)
-        return self._section(planned, files, provisional)
+        return self._section(planned, sorted(files), provisional)
 
     def replay_section(self, planned: PlannedSection, *, newest: bool) -> Section:
         """The event of a section that an earlier run has made; only the newest one's seam can still be blended."""
-        files = [path for block in planned.decode.final for path in self._paths(self._folder.frames, block)]
-        waiting = self._folder.provisional / f"{planned.number:04d}"
+        files = [path for block in planned.decode.final for path in self._final(block)]
         blocks = planned.decode.provisional if newest else ()
-        provisional = [path for block in blocks for path in self._paths(waiting, block) if path.exists()]
+        provisional = [path for block in blocks for path in self._waiting(planned)(block) if path.exists()]
         return self._section(planned, files, provisional)
 
     def _section(self, planned: PlannedSection, files: list[Path], provisional: list[Path]) -> Section:
@@ -93,25 +95,29 @@ class Publisher:
             provisional=tuple(path.relative_to(self._folder.root).as_posix() for path in provisional),
         )
 
-    def _paths(self, folder: Path, made: range) -> list[Path]:
-        """The files in `folder` of the shot's frames that show the plan's frames `made`."""
-        wanted = self._resolved.request.frames
-        return [folder / frame_name(frame + 1, wanted) for frame in self._resolved.frames_of(made)]
+    def _final(self, made: range) -> list[Path]:
+        """The files of the shot's frames that show the plan's frames `made`."""
+        return [self._folder.files.frame(frame + 1) for frame in self._resolved.frames_of(made)]
 
-    def _write(self, folder: Path, first: int, pixels: torch.Tensor) -> list[Path]:
+    def _waiting(self, planned: PlannedSection) -> Callable[[range], list[Path]]:
+        """Like `_final`, the files of the frames that `planned` has set and a later section may still blend."""
+        provisional, frames_of = self._folder.files.provisional, self._resolved.frames_of
+        return lambda made: [provisional(planned.number, frame + 1) for frame in frames_of(made)]
+
+    def _write(self, paths: Callable[[range], list[Path]], first: int, pixels: torch.Tensor) -> list[Path]:
         """Write the plan's frames from `first` on, (1, 3, F, H, W), as the shot's frames that show them."""
-        made_of, wanted = self._resolved.shown.made_of, self._resolved.request.frames
-        shown = self._resolved.frames_of(range(first, first + pixels.shape[2]))
+        made = range(first, first + pixels.shape[2])
+        made_of, shown = self._resolved.shown.made_of, self._resolved.frames_of(made)
         picked = to_bytes(pixels[0, :, [made_of(frame) - first for frame in shown]]) if shown else ()
-        named = ((frame_name(frame + 1, wanted), picture) for frame, picture in zip(shown, picked, strict=True))
-        return write_frames(folder, named, self._facts(first))
+        return write_frames(zip(paths(made), picked, strict=True), self._facts(first))
 
     def _facts(self, frame: int) -> dict[str, str]:
         """What the PNGs of the section that adds the plan's `frame` say of its making, in all runs alike."""
         request, plan = self._resolved.request, self._resolved.plan
         made, _ = self._folder.facts(plan.adding(frame).number)
         model = Path(request.model).name  # where it lies is nobody else's business
-        made_by = {"prompt": made.prompt, "seed": request.seed, "model": model, "model_sha256": self._model}
+        seed = request.seed if made.seed is None else made.seed
+        made_by = {"prompt": made.prompt, "seed": seed, "model": model, "model_sha256": self._model}
         boards = {str(board.frame): board.image for board in request.boards}
         settings = {"steps": made.steps, "solver": str(self._resolved.solver), "schedule": request.schedule}
         return {
@@ -140,7 +146,7 @@ class Publisher:
     def _write_movie(self, asked: Callable[[], bool]) -> Iterator[Progress]:
         yield Progress("writing the movie")
         wanted = self._resolved.request.frames
-        frames = [self._folder.frames / frame_name(frame, wanted) for frame in range(1, wanted + 1)]
+        frames = [self._folder.files.frame(frame) for frame in range(1, wanted + 1)]
         told, percent = time.monotonic(), 0
         with closing(movie_by_frames(self._folder.movie, frames, self._resolved.exact_fps)) as writing:
             while True:

@@ -31,13 +31,13 @@ def shot_record(
     """
     plan = resolved.plan
     sections = [
-        {**to_json(section), "latents": f"checkpoint/latents-{planned.number:04d}.safetensors"}
+        {**to_json(section), "latents": folder.latents_file(planned.number).relative_to(folder.root).as_posix()}
         | {"decoded_latents": len(planned.decode.latents), "seconds": seconds}
         | without_defaults(made)
         for section, planned in zip(resolved.section_plans(), plan.made, strict=True)
         for made, seconds in (folder.facts(planned.number),)
     ]
-    return {
+    return _take(resolved, folder) | {
         "request": to_json(resolved.request),
         "model": model,
         "plan": {"model_frames": plan.frames, "sections": sections},
@@ -45,4 +45,20 @@ def shot_record(
         "device": str(device),
         **circumstances,
         "seconds": {kind: round(seconds, 3) for kind, seconds in clock.totals.items()},
+    }
+
+
+def _take(resolved: ResolvedRequest, folder: ShotFolder) -> dict[str, Any]:
+    """What a take's record says beside: which it continues, what was made again, and which file shows each frame."""
+    if folder.parent is None:
+        return {}
+    remade = sorted(planned.section + 1 for planned in resolved.plan.made if not folder.is_kept(planned.number))
+    names = [folder.files.frame(frame).name for frame in range(1, resolved.request.frames + 1)]
+    files = folder.files
+    return {
+        "take": files.take,
+        "parent": files.begun.parent,
+        "remade": remade,
+        "movie": files.movie.name,
+        "frames": names,
     }

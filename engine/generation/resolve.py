@@ -5,7 +5,6 @@ Nothing here touches a disk or a tensor; all faults are EngineErrors of exit cod
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
@@ -23,25 +22,17 @@ from ..protocol import (
     SEED_MAXIMUM,
     STEPS_MAXIMUM,
     WINDOW_MAXIMUM,
+    SectionChange,
     SectionPlan,
     ShotRequest,
 )
 from .frame_rates import Conform, ShownFrames, rate
+from .section_settings import SectionSettings, changes_by_section
 from .start_frames import lead_in, lead_pictures
 from .stretches import boards_in_time, plan_through, sections_of_changes
+from .value_checks import choice, number, whole
 
 CONTEXT_MAXIMUM = 256
-
-
-@dataclass(frozen=True)
-class SectionSettings:
-    """How one section is made: what an artist may still change before the section is begun."""
-
-    prompt: str
-    steps: int
-    guidance: float
-    seed: int | None = None
-    """Its own noise; None: what the shot's one generator gives in the sequence of making."""
 
 
 AMENDABLE = ("prompt", "prompts", "steps", "guidance")
@@ -104,16 +95,16 @@ def resolve(
     `default_size` is the (width, height) that fits what the shot starts from; `pinned` plans boards within the shot as
     0.1.0 did (`plan_through`). Raises EngineError naming the first fault.
     """
-    _whole("steps", request.steps, 1, STEPS_MAXIMUM)
-    _whole("seed", request.seed, 0, SEED_MAXIMUM)
-    _whole("window", request.window, 1, WINDOW_MAXIMUM)
-    _number("fps", request.fps, 1, FPS_MAXIMUM)
-    _number("guidance", request.guidance, 0, GUIDANCE_MAXIMUM)
-    _number("cfg", request.cfg, 1, GUIDANCE_MAXIMUM)
+    whole("steps", request.steps, 1, STEPS_MAXIMUM)
+    whole("seed", request.seed, 0, SEED_MAXIMUM)
+    whole("window", request.window, 1, WINDOW_MAXIMUM)
+    number("fps", request.fps, 1, FPS_MAXIMUM)
+    number("guidance", request.guidance, 0, GUIDANCE_MAXIMUM)
+    number("cfg", request.cfg, 1, GUIDANCE_MAXIMUM)
     if not 1 <= request.frames <= FRAMES_MAXIMUM:
         raise EngineError(Code.FRAMES_INVALID, frames=request.frames, maximum=FRAMES_MAXIMUM)
     width, height = _size(request, spec, default_size)
-    solver = Solver(_choice("solver", request.solver or spec.solver, [*spec.solvers]))
+    solver = Solver(choice("solver", request.solver or spec.solver, [*spec.solvers]))
     _check_start(request, spec)
     schedule = parse(_schedule(request, spec))
     if schedule.order() not in spec.schedules:
@@ -138,9 +129,16 @@ def resolve(
         lead=lead_in(spec, grid, len(pictures), clip=bool(request.clip)),
         pinned=pinned,
     )
-    steps = -(-(request.steps or spec.steps) // spec.pyramid_stages) * spec.pyramid_stages
-    speed = Speed(_choice("speed", request.speed, [*Speed]))
+    steps = spec.whole_steps(request.steps or spec.steps)
+    speed = Speed(choice("speed", request.speed, [*Speed]))
     guidance = spec.guidance if request.guidance is None else request.guidance
+    again = () if request.take is None else request.take.again
+    changes = changes_by_section(request.sections, again, plan.sections)
+    sections = tuple(
+        _settings(SectionSettings(prompt, steps, guidance), changes.get(section), spec)
+        for section, prompt in enumerate(_prompts(request, plan, shown))
+    )
+    most = max(settings.guidance for settings in sections)
     complete = replace(
         request,
         fps=fps,
@@ -166,8 +164,20 @@ def resolve(
         plan=plan,
         board_images={latent: boards[n].image for latent, n in zip(plan.boards, plan.pictures, strict=True)},
         start_images=pictures,
-        sections=tuple(SectionSettings(prompt, steps, guidance) for prompt in _prompts(request, plan, shown)),
-        negative=complete.negative if (guidance if spec.classifier_free else request.cfg) > 1 else None,
+        sections=sections,
+        negative=complete.negative if (most if spec.classifier_free else request.cfg) > 1 else None,
+    )
+
+
+def _settings(shot: SectionSettings, own: SectionChange | None, spec: ModelSpec) -> SectionSettings:
+    """A section's settings: the shot's, but for what it has for itself."""
+    if own is None:
+        return shot
+    return SectionSettings(
+        prompt=shot.prompt if own.prompt is None else own.prompt,
+        steps=shot.steps if own.steps is None else spec.whole_steps(own.steps),
+        guidance=shot.guidance if own.guidance is None else own.guidance,
+        seed=own.seed,
     )
 
 
@@ -182,7 +192,7 @@ def _schedule(request: ShotRequest, spec: ModelSpec) -> str:
                 detail = f"--{name} {asked} was asked for as well, but it says {says}"
                 raise EngineError(Code.SCHEDULE_INVALID, schedule=request.schedule, detail=detail)
         return request.schedule
-    order = Order(_choice("order", request.order or _own_order(request, spec), sorted(spec.schedules)))
+    order = Order(choice("order", request.order or _own_order(request, spec), sorted(spec.schedules)))
     return with_window(spec.schedules[order], request.window or spec.window)
 
 
@@ -271,19 +281,3 @@ def _prompts(request: ShotRequest, plan: ShotPlan, shown: ShownFrames) -> Iterat
         if section in held:
             said = request.prompt if (place := held[section]) is None else changes[place].text
         yield said
-
-
-def _whole(name: str, value: int | None, least: int, most: int) -> None:
-    if value is not None and not least <= value <= most:
-        raise EngineError(Code.NUMBER_INVALID, name=name, value=value, allowed=f"a whole number from {least} to {most}")
-
-
-def _number(name: str, value: float | None, least: float, most: float) -> None:
-    if value is not None and not (math.isfinite(value) and least <= value <= most):
-        raise EngineError(Code.NUMBER_INVALID, name=name, value=value, allowed=f"a number from {least:g} to {most:g}")
-
-
-def _choice(name: str, value: str, allowed: list[str]) -> str:
-    if value not in allowed:
-        raise EngineError(Code.CHOICE_INVALID, name=name, value=value, allowed=", ".join(allowed))
-    return value

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from ..framepack.decoding import DecodePlan
 from ..framepack.history import History
 from ..framepack.plan import PlannedSection
 from ..framepack.seams import Seams
@@ -26,7 +27,9 @@ from .encoding_cache import EncodingCache
 from .preview import section_jpeg
 from .publish import Publisher
 from .resolve import ResolvedRequest
+from .section_settings import SectionSettings
 from .shot_folder import SampledSection, ShotFolder
+from .takes import decodes
 from .time_left import Clock
 
 _PREVIEW_INTERVAL_S = 0.5
@@ -64,7 +67,8 @@ class Shot:
         self._revised = revised
         self._circumstances = circumstances
         self._asked = asked
-        self._decoding: tuple[PlannedSection, Future[torch.Tensor]] | None = None
+        self._decodes = decodes(resolved.plan, resolved.frames_of, folder)
+        self._decoding: tuple[PlannedSection, DecodePlan, Future[torch.Tensor]] | None = None
         """The section that is decoded while the next one is sampled."""
         self.clock = Clock()
         self._encoder = Encoder(resolved, family, folder, model, self.clock, cache)
@@ -101,10 +105,14 @@ class Shot:
                     sampled = yield from self._sample(planned, encodings, history, generator)
                 history.add(planned, sampled.latents)
                 yield from self._publish_decoded(wanted=True)
-                yield from self._decode(planned, history)
+                if (decode := self._decodes[planned.number]) is not None:
+                    yield from self._decode(planned, decode, history)
+                else:  # all that it would show is kept
+                    history.forget(planned)
+                    yield self._publisher.replay_section(planned, newest=False)
         finally:
             if self._decoding is not None:
-                wait([self._decoding[1]])  # the memory it takes must be free before anybody goes on
+                wait([self._decoding[2]])  # the memory it takes must be free before anybody goes on
         yield from self._publisher.finish(self._resolved, self._circumstances(), self._asked)
         yield Finished(self._resolved.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
 
@@ -145,7 +153,9 @@ class Shot:
 
     def _done(self) -> int:
         """Sections that need nothing more: sampled, published, and with every frame that was final still there."""
-        done = self._folder.done()
+        done, made = self._folder.done(), self._plan.made
+        while done < len(made) and self._decodes[done] is None and self._folder.is_sampled(done):
+            done += 1
         for planned in self._plan.made[:done]:
             if any(self._publisher.missing(block) for block in planned.decode.final):
                 return planned.number
@@ -153,31 +163,31 @@ class Shot:
 
     # Decoding
 
-    def _decode(self, planned: PlannedSection, history: History) -> Iterator[Event]:
+    def _decode(self, planned: PlannedSection, decode: DecodePlan, history: History) -> Iterator[Event]:
         """Decode a section and publish it; or, where memory allows, have it decoded while the next one is sampled.
 
         Killed meanwhile, the section has its latents on disk but no frames, as if the kill had come before its decode.
         """
-        latents = history.clip(planned.decode.latents)
+        latents = history.clip(decode.latents)
         history.forget(planned)
         if self._family.decodes_async and planned is not self._plan.made[-1]:
-            self._decoding = planned, self._family.decode_async(latents)
+            self._decoding = planned, decode, self._family.decode_async(latents)
             return
-        yield self._published(planned, lambda: self._family.decode(latents))
+        yield self._published(planned, decode, lambda: self._family.decode(latents))
 
     def _publish_decoded(self, *, wanted: bool) -> Iterator[Event]:
         """Publish the section that is decoded meanwhile, if any: once it is done, or where it is `wanted` now."""
-        if self._decoding is None or not (wanted or self._decoding[1].done()):
+        if self._decoding is None or not (wanted or self._decoding[2].done()):
             return
-        planned, decoding = self._decoding
+        planned, decode, decoding = self._decoding
         self._decoding = None
-        yield self._published(planned, decoding.result)
+        yield self._published(planned, decode, decoding.result)
 
-    def _published(self, planned: PlannedSection, decoded: Callable[[], torch.Tensor]) -> Event:
+    def _published(self, planned: PlannedSection, decode: DecodePlan, decoded: Callable[[], torch.Tensor]) -> Event:
         """Publish a section whose pixels `decoded` gives, or waits for."""
         with memory_faults(self._family.device, "decoding"), self.clock.measure("decode"):
             pixels = decoded()
-        return self._publisher.publish(planned, pixels, self._seams)
+        return self._publisher.publish(planned, decode, pixels, self._seams)
 
     # Sampling
 
@@ -208,18 +218,25 @@ class Shot:
 
     def _waiting(self, done: int, boards: Mapping[int, torch.Tensor]) -> dict[int, torch.Tensor]:
         """The pixels that wait for a neighbour after `done` sections: from disk, else decoded once more."""
-        if done == 0 or self._folder.has_seam(done - 1):
-            return self._folder.load_seam(done - 1) if done else {}
-        history = self._history(boards)
-        set_by: dict[int, PlannedSection] = {}
+        set_by: dict[int, DecodePlan] = {}
         for planned in self._plan.made[:done]:
-            history.add(planned, self._folder.load_latents(planned.number).latents)
-            for block in planned.decode.final:
-                set_by.pop(block.start, None)
-            set_by.update({block.start: planned for block in planned.decode.provisional})
-        seams = Seams(self._plan.grid)
-        for planned in set_by.values():
-            seams.keep(planned.decode, self._family.decode(history.clip(planned.decode.latents)))
+            if (decode := self._decodes[planned.number]) is not None:
+                for block in decode.final:
+                    set_by.pop(block.start, None)
+                set_by.update({block.start: decode for block in decode.provisional})
+        if (
+            done
+            and self._folder.has_seam(done - 1)
+            and set_by.keys() <= (stored := self._folder.load_seam(done - 1)).keys()
+        ):
+            return stored
+        history, seams = self._history(boards), Seams(self._plan.grid)
+        wanted = {latent for decode in set_by.values() for latent in decode.latents}
+        for planned in self._plan.made[:done]:
+            if not wanted.isdisjoint(self._plan.own_latents(planned)):
+                history.add(planned, self._folder.load_latents(planned.number).latents)
+        for decode in set_by.values():
+            seams.keep(decode, self._family.decode(history.clip(decode.latents)))
         return {start: seams.waiting[start] for start in set_by}
 
     def _sample(
@@ -244,7 +261,9 @@ class Shot:
         denoising = Denoising(
             context=history.context(planned),
             text=encodings.texts[made.prompt],
-            negative=encodings.texts[resolved.negative] if resolved.negative is not None else None,
+            negative=encodings.texts[resolved.negative]
+            if self._avoids(made) and resolved.negative is not None
+            else None,
             vision=None if planned.anchor is None else encodings.visions.get(resolved.board_images[planned.anchor]),
             guidance=made.guidance,
             cfg=resolved.request.cfg,
@@ -271,7 +290,14 @@ class Shot:
                 shown = time.monotonic()
                 yield Preview(planned.section, denoised.step, section_jpeg(denoised.estimate, family.spec.preview))
             yield from self._publish_decoded(wanted=False)
+        if (state := self._folder.stored_state(planned.number)) is not None:
+            generator.set_state(state)  # the next section's noise is the one that it had
         sampled = SampledSection(latents.cpu(), generator.get_state(), made, time.monotonic() - began)
         with self.clock.measure("disk"):
             self._folder.commit_latents(planned.number, sampled)
         return sampled
+
+    def _avoids(self, made: SectionSettings) -> bool:
+        """Whether guidance leads a section away from what is to be avoided."""
+        guidance = made.guidance if self._family.spec.classifier_free else self._resolved.request.cfg
+        return guidance > 1

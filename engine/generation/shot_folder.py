@@ -8,6 +8,7 @@
     checkpoint/latents-0003.safetensors  the section is sampled: its latents and the noise generator's state after it
     checkpoint/seam-0003.safetensors     its frames are on disk: the pixels that wait for the next section
     shot.json                            everything that made the finished shot
+    checkpoint/takes/02/ …               the same of take 2, but for what it keeps (`media/take_files.py`)
 
 Numbers count sections in the sequence of making. Every file is written whole, so each is there or is not; a section's
 two files are its two commits, and resuming goes on after the last one.
@@ -15,23 +16,21 @@ two files are its two commits, and resuming goes on after the last one.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import safetensors
-
 from ..errors import Code, EngineError
-from ..media.files import disk_faults, make_folder, sweep_parts, whole_file, write_whole
+from ..media.files import disk_faults, make_folder, sweep_parts, write_whole
+from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..protocol import ShotRequest
 from ..serialization import from_json, to_json, without_defaults
-from .resolve import SectionSettings
+from .section_settings import SectionSettings
+from .tensor_files import damaged, load, opened, save, save_joined
 
 if TYPE_CHECKING:  # whether a folder is taken is asked before torch is there, which takes seconds
     import torch
@@ -54,47 +53,61 @@ class SampledSection:
 
 
 class ShotFolder:
-    """The files of one shot under `root`."""
+    """The files of one take of the shot under `root`: the first, or one that keeps some of an earlier one's."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, take: int = FIRST_TAKE) -> None:
         self.root = root
+        self.files = TakeFiles(root, take)
         self.frames = root / "frames"
         self.provisional = root / "provisional"
         self.boards = root / "boards"
-        self.record = root / "shot.json"
-        self.movie = root / "shot.mp4"
-        self._checkpoint = root / "checkpoint"
-        self._request = self._checkpoint / "request.json"
-        self._encodings = self._checkpoint / "encodings"
+        self.record = self.files.record
+        self.movie = self.files.movie
+        self.lock = root / "checkpoint" / "lock"
+        """The file to lock while a process works on this shot, be it any take of it."""
+        self._checkpoint = self.files.checkpoint
+        self._request = self.files.request
+        self._encodings = root / "checkpoint" / "encodings"
         self._newest_seam: int | None = None
         """Of this run; before its first one there may be any on disk."""
 
-    @property
-    def lock(self) -> Path:
-        """The file to lock while a process works on this shot."""
-        return self._checkpoint / "lock"
+    @cached_property
+    def parent(self) -> ShotFolder | None:
+        """The take that this one, which must have been begun, continues."""
+        if self.files.take == FIRST_TAKE:
+            return None
+        return ShotFolder(self.root, self.files.begun.parent)
 
     def taken(self) -> bool:
         """Whether a shot is here, finished or begun. Raises EngineError `folder_unwritable` where nobody can tell."""
         with disk_faults(self.record):
-            return self._request.exists() or self.record.exists() or any(self.frames.glob("*.png"))
+            begun = self._request.exists() or self.record.exists()
+            return begun or (self.files.take == FIRST_TAKE and any(self.frames.glob("*.png")))
 
     def begun(self) -> bool:
         """Whether a shot is here that can be gone on with. Raises as `taken` does."""
         with disk_faults(self.record):
             return self._request.exists()
 
-    def begin(self, request: ShotRequest, model: Mapping[str, str], boards: Mapping[str, bytes]) -> None:
-        """Make the folder for a new shot.
+    def begin(
+        self,
+        request: ShotRequest,
+        model: Mapping[str, str],
+        boards: Mapping[str, bytes],
+        continues: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make the folder for a new shot, or for a new take in it.
 
-        `model` holds digests of weights and settings, and what convolves; `boards` has the pictures by SHA-256. The
-        request is written last: until then the folder holds no shot.
+        `model` holds digests of weights and settings, and what convolves; `boards` has the pictures by SHA-256;
+        `continues` is what a take keeps (`TakeFiles.begun`). The request is written last: until then nothing is begun.
         """
-        for folder in (self.frames, self.provisional, self.boards, self._encodings):
+        for folder in (self.frames, self.provisional, self.boards, self._encodings, self._checkpoint):
             make_folder(folder)
         for sha256, data in boards.items():
-            write_whole(self.boards / sha256, data)
-        self.write_json(self._request, {"version": _VERSION, "model": dict(model), "request": to_json(request)})
+            if not (self.boards / sha256).exists():
+                write_whole(self.boards / sha256, data)
+        begun = {"version": _VERSION, "model": dict(model), "request": to_json(request)}
+        self.write_json(self._request, begun | dict(continues or {}))
 
     def amend(self, request: ShotRequest) -> None:
         """Store a request that changed; sections already sampled know how they were made."""
@@ -111,7 +124,7 @@ class ShotFolder:
             data = json.loads(stored)
             return from_json(ShotRequest, data["request"]), dict(data["model"])
         except (ValueError, KeyError, TypeError) as fault:
-            raise _damaged(self._request, fault) from fault
+            raise damaged(self._request, fault) from fault
 
     def require_same(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """Raise EngineError `resume_mismatch` for the first of `now` that `was`, what was begun with, has otherwise."""
@@ -125,7 +138,8 @@ class ShotFolder:
         """Remove what a killed process left half-written, and make what may have been tidied away meanwhile."""
         for folder in (self.provisional, self._encodings):
             make_folder(folder)
-        for folder in (self.root, self.frames, self.boards, self._checkpoint, self._encodings):
+        kept = (self.boards, self._encodings, self.lock.parent, self._checkpoint, self.record.parent)
+        for folder in (self.root, self.frames, *kept):
             sweep_parts(folder)
         for folder in self.provisional.glob("*"):
             sweep_parts(folder)
@@ -138,11 +152,11 @@ class ShotFolder:
 
     def keep_encoding(self, key: str, tensors: Mapping[str, torch.Tensor]) -> None:
         """Keep encoded tensors under `key`."""
-        _save(self._encoding(key), tensors)
+        save(self._encoding(key), tensors)
 
     def encoding(self, key: str) -> dict[str, torch.Tensor]:
         """The tensors kept under `key`. Raises EngineError `checkpoint_damaged`."""
-        return _load(self._encoding(key))
+        return load(self._encoding(key))
 
     # Sections
 
@@ -153,7 +167,22 @@ class ShotFolder:
 
     def is_sampled(self, number: int) -> bool:
         """Whether section `number` is sampled and committed."""
-        return self._latents(number).exists()
+        return self.latents_file(number).exists()
+
+    def is_kept(self, number: int) -> bool:
+        """Whether section `number` is that of the take that this one continues."""
+        return self.parent is not None and number in self.files.begun.kept
+
+    def stored_state(self, number: int) -> torch.Tensor | None:
+        """The noise generator's state after section `number` of the take that this one continues.
+
+        The sections after it have the noise that they had; not so where the shot has another seed.
+        """
+        parent, own = self.parent, self.stored_request()
+        before = parent.stored_request() if parent is not None else None
+        if parent is None or own is None or before is None or own[0].seed != before[0].seed:
+            return None
+        return parent.load_latents(number).generator_state if parent.is_sampled(number) else None
 
     def has_seam(self, number: int) -> bool:
         """Whether the pixels that wait after section `number` are on disk; they are kept for the newest one only."""
@@ -163,28 +192,28 @@ class ShotFolder:
         """Commit a sampled section; from now on it is never sampled again."""
         tensors = {"latents": sampled.latents, "generator": sampled.generator_state}
         facts = {"seconds": f"{sampled.seconds:.3f}", "made": json.dumps(without_defaults(sampled.made))}
-        _save(self._latents(number), tensors, facts)
+        save(self.latents_file(number), tensors, facts)
 
     def load_latents(self, number: int) -> SampledSection:
         """The sampled section `number`. Raises EngineError `checkpoint_damaged`."""
-        tensors = _load(self._latents(number))
+        tensors = load(self.latents_file(number))
         return SampledSection(tensors["latents"], tensors["generator"], *self.facts(number))
 
     def facts(self, number: int) -> tuple[SectionSettings, float]:
         """How section `number` was made, and what sampling took in seconds; its tensors are not read."""
-        path = self._latents(number)
-        with _opened(path) as file:
+        path = self.latents_file(number)
+        with opened(path) as file:
             metadata = file.metadata() or {}
         try:
             return from_json(SectionSettings, json.loads(metadata["made"])), float(metadata["seconds"])
         except (KeyError, ValueError, EngineError) as fault:
-            raise _damaged(path, fault) from fault
+            raise damaged(path, fault) from fault
 
     def commit_seam(self, number: int, waiting: Mapping[int, torch.Tensor]) -> None:
         """Commit that the frames of section `number` are on disk, with the pixels that wait for the next one."""
         # A shot of thousands of sections has as many files here: they are not listed anew for each.
         older = self._seams() if self._newest_seam is None else [self._seam(self._newest_seam)]
-        _save(self._seam(number), {str(start): pixels for start, pixels in waiting.items()})
+        save(self._seam(number), {str(start): pixels for start, pixels in waiting.items()})
         self._newest_seam = number
         for path in older:
             if path != self._seam(number):
@@ -192,7 +221,7 @@ class ShotFolder:
 
     def load_seam(self, number: int) -> dict[int, torch.Tensor]:
         """The waiting pixels that `commit_seam` wrote. Raises EngineError `checkpoint_damaged`."""
-        return {int(start): pixels for start, pixels in _load(self._seam(number)).items()}
+        return {int(start): pixels for start, pixels in load(self._seam(number)).items()}
 
     # Results
 
@@ -200,39 +229,23 @@ class ShotFolder:
         """Write all latents of the shot as safetensors, key `latents`: (1, C, T, H, W) float32, time order.
 
         `pieces` are, in time order, latents that were given, each (1, C, 1, H, W), and sections by their number of
-        making. The tensor is filled section by section, so memory stays at one section.
+        making. Memory stays at one section.
         """
         sections = [piece for piece in pieces if isinstance(piece, int)]
         section = self.load_latents(sections[0]).latents.shape
         shape = (*section[:2], len(pieces) + (section[2] - 1) * len(sections), *section[3:])
-        size = math.prod(shape) * 4
-        header = {"latents": {"dtype": "F32", "shape": list(shape), "data_offsets": [0, size]}}
-        encoded = json.dumps(header).encode()
-        encoded += b" " * (-len(encoded) % 8)
-        make_folder(path.parent)
-        with whole_file(path) as temporary:
-            with temporary.open("wb") as file:
-                file.write(len(encoded).to_bytes(8, "little") + encoded)
-                file.truncate(8 + len(encoded) + size)
-            # Blocks of the disk are taken by writing, not by truncate: mapping would turn a full disk into a crash.
-            with temporary.open("rb+") as file:
-                offset = 8 + len(encoded)
-                row = shape[3] * shape[4] * 4
-                frame = 0
-                for each in pieces:
-                    piece = self.load_latents(each).latents if isinstance(each, int) else each
-                    for channel in range(shape[1]):
-                        file.seek(offset + (channel * shape[2] + frame) * row)
-                        file.write(np.ascontiguousarray(piece[0, channel].numpy()).tobytes())
-                    frame += piece.shape[2]
+        save_joined(
+            path, shape, (self.load_latents(each).latents if isinstance(each, int) else each for each in pieces)
+        )
 
     def write_json(self, path: Path, data: Mapping[str, Any]) -> None:
         """Write `data` as JSON, whole; what is no text, such as some files' names, as JSON's escapes."""
+        make_folder(path.parent)
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
         write_whole(path, text.encode("utf-8", "backslashreplace"))
 
     def finish(self, record: Mapping[str, Any]) -> None:
-        """Write `shot.json` and drop what only an unfinished shot needs; latents stay, for retakes and extension."""
+        """Write the record and drop what only an unfinished shot needs; latents stay, for takes and longer shots."""
         self.write_json(self.record, record)
         shutil.rmtree(self.provisional, ignore_errors=True)
         for path in self._seams():
@@ -241,7 +254,10 @@ class ShotFolder:
     def _encoding(self, key: str) -> Path:
         return self._encodings / f"{key}.safetensors"
 
-    def _latents(self, number: int) -> Path:
+    def latents_file(self, number: int) -> Path:
+        """Where the checkpoint of section `number` lies; a take has those that it keeps from an earlier one."""
+        if self.parent is not None and self.is_kept(number):
+            return self.parent.latents_file(number)
         return self._checkpoint / f"latents-{number:04d}.safetensors"
 
     def _seam(self, number: int) -> Path:
@@ -249,30 +265,3 @@ class ShotFolder:
 
     def _seams(self) -> list[Path]:
         return list(self._checkpoint.glob("seam-*.safetensors"))
-
-
-def _save(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    from safetensors.torch import save
-
-    contiguous = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    data = save(contiguous, dict(metadata) if metadata else None)  # an empty one writes a broken file
-    write_whole(path, data)
-
-
-def _load(path: Path) -> dict[str, torch.Tensor]:
-    with _opened(path) as file:
-        # Copied out, so that no checkpoint stays mapped while it may be replaced.
-        return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a dict)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            yield file
-    except (OSError, safetensors.SafetensorError) as fault:
-        raise _damaged(path, fault) from fault
-
-
-def _damaged(path: Path, fault: Exception) -> EngineError:
-    return EngineError(Code.CHECKPOINT_DAMAGED, path=str(path), detail=" ".join(str(fault).split())[:120])

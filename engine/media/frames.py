@@ -10,7 +10,7 @@ from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
-from PIL import PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from .files import write_whole
 
@@ -19,11 +19,6 @@ _COMPRESSION: dict[str, Any] = {
     "compress_level": 1,
     "compress_type": zlib.Z_RLE,
 }  # half the default's time for about the same bytes
-
-
-def frame_name(frame: int, frames: int) -> str:
-    """File name of frame `frame` (from 1) of `frames`: at least four digits, so that names sort."""
-    return f"{frame:0{max(4, len(str(frames)))}d}.png"
 
 
 def png_bytes(pixels: np.ndarray, facts: Mapping[str, str]) -> bytes:
@@ -36,19 +31,29 @@ def png_bytes(pixels: np.ndarray, facts: Mapping[str, str]) -> bytes:
     return data
 
 
-def write_frames(folder: Path, frames: Iterable[tuple[str, np.ndarray]], facts: Mapping[str, str]) -> list[Path]:
-    """Write (name, (H, W, 3) uint8) frames into `folder`, several at once; a frame that is there is left alone.
+def write_frames(frames: Iterable[tuple[Path, np.ndarray]], facts: Mapping[str, str]) -> list[Path]:
+    """Write frames, each a file and (H, W, 3) uint8, several at once; a file that shows just that is left alone.
 
-    A repeated run makes the same pixels, and a file that a timeline may hold open is never rewritten. Raises
-    EngineError `disk_full` or `folder_unwritable`; frames written by then stay, each whole.
+    A repeated run makes the same pixels, and a file that a timeline may hold open is not rewritten for nothing. One
+    that shows anything else is replaced, whole. Raises EngineError `disk_full` or `folder_unwritable`; frames written
+    by then stay, each whole.
     """
 
-    def write(frame: tuple[str, np.ndarray]) -> Path:
-        path = folder / frame[0]
-        if not path.exists():
-            write_whole(path, png_bytes(frame[1], facts))
+    def write(frame: tuple[Path, np.ndarray]) -> Path:
+        path, pixels = frame
+        if not _shows(path, pixels):
+            write_whole(path, png_bytes(pixels, facts))
         return path
 
     # zlib and fsync both let other threads run.
     with ThreadPoolExecutor(max_workers=_WRITERS) as writers:
         return list(writers.map(write, frames))
+
+
+def _shows(path: Path, pixels: np.ndarray) -> bool:
+    """Whether `path` is a picture of just these pixels."""
+    try:
+        with Image.open(path) as picture:
+            return np.array_equal(np.asarray(picture), pixels)
+    except (OSError, ValueError, SyntaxError):  # none is there, or it is damaged
+        return False

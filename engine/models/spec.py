@@ -129,6 +129,10 @@ class ModelSpec:
     variant: tuple[str, ...] = ()
     """What else the family's own file must know of these weights."""
 
+    def whole_steps(self, steps: int) -> int:
+        """The fewest steps, at least `steps`, that give every resolution of the pyramid as many."""
+        return -(-steps // self.pyramid_stages) * self.pyramid_stages
+
     def steps_of(self, number: int, steps: int) -> int:
         """Steps of the section that is made as number `number` (from 0), where a section takes `steps`."""
         return self.first_section_steps * steps if number == 0 else steps

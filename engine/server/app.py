@@ -12,6 +12,7 @@ from fastapi import Body, Depends, FastAPI, Header, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
+from ..errors import EngineError
 from ..protocol import FRAMES_MAXIMUM, PROTOCOL_VERSION, PromptAt
 from .jobs.scheduler import KeyTakenError
 from .jobs.snapshot import snapshot
@@ -132,7 +133,7 @@ def create_app(service: Service) -> FastAPI:
             sent = service.sent_before(job, key)
             if sent is None:
                 faults = [*_picture_faults(job, service.uploads), *_prompt_faults(job.prompts, job.frames)]
-                faults += [*service.model_faults(job), *service.lora_faults(job)]
+                faults += [*service.model_faults(job), *service.lora_faults(job), *service.take_faults(job)]
                 if faults:
                     raise Refused(422, "bad_request", "The request cannot be done", faults)
                 sent, new = service.submit(job, key)
@@ -140,6 +141,8 @@ def create_app(service: Service) -> FastAPI:
                     return _out(sent)
         except KeyTakenError as taken:
             raise Refused(409, "idempotency_conflict", str(taken)) from taken
+        except StoreError as refused:
+            raise Refused(409, "state_conflict", str(refused)) from refused
         response.status_code = 200
         return _out(sent)
 
@@ -229,7 +232,7 @@ def create_app(service: Service) -> FastAPI:
     @app.get("/v1/jobs/{job}/frames/{frame}", **file_of("image/png"))
     def frame(record: Known, frame: Annotated[int, InPath(ge=1, le=FRAMES_MAXIMUM)]) -> FileResponse:
         """One final frame of a job, counted from 1, as PNG."""
-        return _file(service.frame(record, frame), "image/png")
+        return _file(lambda: service.frame(record, frame), "image/png")
 
     @app.get("/v1/jobs/{job}/provisional/{number}/{frame}", **file_of("image/png"))
     def provisional(
@@ -240,12 +243,12 @@ def create_app(service: Service) -> FastAPI:
         frame: Annotated[int, InPath(ge=1, le=FRAMES_MAXIMUM)],
     ) -> FileResponse:
         """A frame that the section after this one may still blend, as the `section` event names it."""
-        return _file(service.provisional(record, number, frame), "image/png")
+        return _file(lambda: service.provisional(record, number, frame), "image/png")
 
     @app.get("/v1/jobs/{job}/movie", **file_of("video/mp4"))
     def movie(record: Known) -> FileResponse:
         """A finished job's movie."""
-        return _file(service.folders.of(record.id) / "shot.mp4", "video/mp4")
+        return _file(lambda: service.movie(record), "video/mp4")
 
     @app.get("/metrics", response_class=PlainTextResponse, responses=_says())
     def metrics() -> PlainTextResponse:
@@ -311,7 +314,11 @@ def _prompt_faults(prompts: Sequence[PromptAt], frames: int) -> list[Fault]:
     ]
 
 
-def _file(path: Path, media_type: str) -> FileResponse:
+def _file(place: Callable[[], Path], media_type: str) -> FileResponse:
+    try:
+        path = place()
+    except EngineError as missing:  # nothing is begun
+        raise Refused(404, "file_unknown", "There is no such file yet") from missing
     if not path.is_file():
         raise Refused(404, "file_unknown", "There is no such file yet")
     return FileResponse(path, media_type=media_type)

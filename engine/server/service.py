@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..media.files import make_folder
+from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..models.catalog import find_model, installed
 from ..models.folder import ModelFolder
 from ..models.lora_files import installed_loras
@@ -23,6 +24,7 @@ from .home import images_folder, jobs_folder, logs_folder
 from .jobs.job_folders import JobFolders
 from .jobs.retention import Retention, Rule
 from .jobs.scheduler import Scheduler
+from .jobs.takes import take_faults
 from .schemas import Fault, JobChange, NewJob
 from .storage.states import State
 from .storage.store import JobRecord, JobStore, StoreError
@@ -130,13 +132,24 @@ class Service:
             if lora.name not in here
         ]
 
+    def take_faults(self, job: NewJob) -> Sequence[Fault]:
+        """Why a job cannot continue the one that it names."""
+        if job.take is None:
+            return []
+        faults = take_faults(job.take, self.store, self.folders.of(job.take.job or "none"))
+        return [Fault(where=f"body.take.{field}", what=what) for field, what in faults]
+
     def sent_before(self, job: NewJob, key: str | None) -> JobRecord | None:
         """The job that was made of this under the same key. Raises KeyTakenError where it was something else."""
         return self.scheduler.sent_before(key, job.digest())
 
     def submit(self, job: NewJob, key: str | None) -> tuple[JobRecord, bool]:
-        """Queue a shot; returns its job and whether that is new. Raises KeyTakenError."""
-        return self.scheduler.submit(to_json_text(job.request), job.name, key, job.digest())
+        """Queue a shot; returns its job and whether that is new. Raises KeyTakenError.
+
+        Raises StoreError where the job that it continues has gone meanwhile.
+        """
+        continues = None if job.take is None else job.take.job
+        return self.scheduler.submit(to_json_text(job.request), job.name, key, job.digest(), continues)
 
     def change(self, record: JobRecord, change: JobChange) -> JobRecord:
         """Rename, move in the queue, or ask for something else: all of it or, with StoreError, nothing.
@@ -158,17 +171,21 @@ class Service:
         return record.state in (State.FAILED, State.CANCELLED) and self.folders.is_shed(record.id)
 
     def frame(self, record: JobRecord, frame: int) -> Path:
-        """Where a job's final frame (from 1) lies once it is made."""
-        from ..media.frames import frame_name  # numpy and Pillow: not before they are needed
-
-        return self.folders.of(record.id) / "frames" / frame_name(frame, record.request.frames)
+        """Where a job's final frame (from 1) lies once it is made. Raises EngineError where nothing is begun yet."""
+        return self._files(record).frame(frame)
 
     def provisional(self, record: JobRecord, number: int, frame: int) -> Path:
         """Where a frame lies that section `number` (of making, from 0) has set and the next one may still blend."""
-        from ..media.frames import frame_name
+        return self._files(record).provisional(number, frame)
 
-        name = frame_name(frame, record.request.frames)
-        return self.folders.of(record.id) / "provisional" / f"{number:04d}" / name
+    def movie(self, record: JobRecord) -> Path:
+        """Where a job's movie lies once it is finished."""
+        return self._files(record).movie
+
+    def _files(self, record: JobRecord) -> TakeFiles:
+        request = record.request
+        take = FIRST_TAKE if request.take is None else request.take.number
+        return TakeFiles(self.folders.of(record.id), take, request.frames)
 
     def section_seconds(self) -> float:
         """Mean time between the latest sections of the same job; 0 before there are any."""

@@ -161,6 +161,13 @@ def opened(folder: Path, quick: bool) -> list[Row]:
     return opening.rows(folder / "opening", quick)
 
 
+def take_seams(folder: Path, quick: bool) -> list[Row]:
+    """Where a kept section meets one that was made again."""
+    from tests.bench import takes
+
+    return takes.take_seams(folder / "takes", quick)
+
+
 def step_caches(folder: Path, quick: bool) -> list[Row]:
     """What the step caches save on Sketch, and what they cost."""
     from tests.bench import caches
@@ -222,6 +229,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "placements": placed,
     "clips": clips,
     THROUGH: through_boards,
+    "takes": take_seams,
     FAULTS: kills,
     SOAK: soaked,
     TRUE_SIZE: true_size,

@@ -13,8 +13,9 @@ from PIL import Image, ImageCms
 
 from engine.inference.hunyuan.spec import RELEASED
 from engine.media.boards import decode_board, fitting_size, nearest_size, open_board
-from engine.media.frames import frame_name, png_bytes, write_frames
+from engine.media.frames import png_bytes, write_frames
 from engine.media.images import fit, preview_jpeg, to_bytes
+from engine.media.take_files import frame_name
 
 
 def opened(tmp_path: Path, picture: Image.Image, name: str = "board.png", **options: object) -> np.ndarray:
@@ -107,14 +108,19 @@ def test_a_board_keeps_its_shape(board: tuple[int, int], sizes: tuple, size: tup
     assert fitting_size(*board, sizes, multiple=16, limits=(32, 2048)) == size
 
 
-def test_frames_are_never_rewritten(tmp_path: Path) -> None:
+def test_a_frame_is_left_alone_or_shows_what_it_should(tmp_path: Path) -> None:
     black, white = np.zeros((2, 16, 16, 3), dtype=np.uint8)
     white = white + 255
-    (path,) = write_frames(tmp_path, [("0001.png", black)], {})
-    before = path.stat()
-    write_frames(tmp_path, [("0001.png", white)], {})
-    assert path.stat() == before
-    assert not np.asarray(Image.open(path)).any()
+    file = tmp_path / "0001.png"
+    write_frames([(file, black)], {"made": "first"})
+    before = file.stat()
+    write_frames([(file, black)], {"made": "again"})
+    assert file.stat() == before, "what is there already is not written anew"
+    write_frames([(file, white)], {})
+    assert np.asarray(Image.open(file)).all(), "no old picture is kept in silence"
+    file.write_bytes(file.read_bytes()[:60])
+    write_frames([(file, white)], {})
+    assert np.asarray(Image.open(file)).all()
 
 
 def test_names_sort_whatever_the_length() -> None:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
@@ -403,6 +404,45 @@ def test_an_open_address_needs_a_token_of_ones_own(tmp_path, host):
     refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert refused.returncode == 2
     assert "--token-file" in refused.stderr
+
+
+def test_a_take_is_a_job_of_its_own_whoever_is_killed_meanwhile(engine, finished):
+    change = {"sections": [{"section": 1, "seed": 9}]}
+    take = engine.add(**change, take={"number": 2, "job": finished})
+    killed = False
+    for event in engine.events(f"/v1/jobs/{take}/events"):
+        if event["event"] == "step" and not killed:
+            killed = True
+            for worker in psutil.Process(engine.process.pid).children():
+                worker.kill()
+    assert killed
+    detail = engine.call("GET", f"/v1/jobs/{take}").json()
+    assert (detail["state"], detail["continues"], detail["attempts"]) == ("finished", finished, 1)
+    named = sorted(name for section in detail["sections"] for name in section["files"])
+    assert [name.removesuffix(".png").removesuffix("-t02") for name in named] == [
+        f"frames/{frame:04d}" for frame in range(1, 74)
+    ]
+    alone = engine.add(**change)
+    engine.wait_for(alone, "finished")
+    folder = engine.home / "jobs"
+    pictures = [Image.open(folder / take / name).tobytes() for name in named]
+    assert pictures == engine.pixels(alone), "to the bit as made at once"
+    assert pictures != engine.pixels(finished)
+    first = {path.name: path.read_bytes() for path in (folder / finished / "frames").iterdir()}
+    assert {name: (folder / take / "frames" / name).read_bytes() for name in first} == first, "the first take is there"
+    for frame, name in enumerate(named, 1):
+        if frame % 24 == 1:
+            over_http = engine.call("GET", f"/v1/jobs/{take}/frames/{frame}").content
+            assert over_http == (folder / take / name).read_bytes()
+    assert engine.call("GET", f"/v1/jobs/{take}/movie").content == (folder / take / "shot-t02.mp4").read_bytes()
+    assert engine.call("DELETE", f"/v1/jobs/{take}").status_code == 204
+
+
+def test_a_take_of_what_is_gone_is_refused(engine):
+    gone = {"boards": [{"frame": 1, "image": engine.board()}], "frames": 73, "take": {"number": 2, "job": "0" * 16}}
+    answer = engine.call("POST", "/v1/jobs", json=gone)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_request")
+    assert [fault["where"] for fault in answer.json()["faults"]] == ["body.take.job"]
 
 
 def test_a_killed_server_takes_its_workers_with_it_and_loses_nothing(tmp_path, models, engine, finished):

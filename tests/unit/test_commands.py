@@ -26,7 +26,7 @@ from engine.media.files import make_folder, require_space
 from engine.models import download
 from engine.models.checksums import fingerprint
 from engine.models.folder import open_folder
-from engine.protocol import Board, Lora, PromptAt, ShotRequest
+from engine.protocol import Board, Lora, PromptAt, SectionChange, ShotRequest, Take
 from tests.unit.model_files import make_model
 
 Say = Callable[..., tuple[int, str]]
@@ -320,3 +320,74 @@ def test_what_forbids_to_go_online_is_named(say: Say, monkeypatch: pytest.Monkey
     assert status == 3
     assert "unset HF_HUB_OFFLINE" in line
     assert "--offline" not in line
+
+
+@pytest.fixture
+def finished(begun: Begun) -> Begun:
+    """The same, but finished: it can be continued."""
+    (begun.out / "shot.json").write_text("{}")
+    return begun
+
+
+def test_a_take_of_one_section(finished: Begun, job: Job, say: Say) -> None:
+    take = ("generate", "--take-of", finished.out, "--section", 3)
+    assert say(*take, "--seed", 9, "--prompt", "she sits")[0] == 0
+    own = SectionChange(3, seed=9, prompt="she sits")
+    assert job.asked.pop() == replace(finished.request, sections=(own,), take=Take(2, again=(3,)))
+    assert job.pictures.pop().keys() == set(finished.request.pictures)
+    say(*take)
+    asked = job.asked.pop()
+    assert asked.sections == (SectionChange(3, seed=1),), "another noise, the same whenever it is asked for"
+    say("generate", "--take-of", finished.out, "--prompt", "she sits")
+    assert job.asked.pop() == replace(finished.request, prompt="she sits", take=Take(2))
+
+
+def test_a_take_that_was_begun_goes_on_and_the_next_one_has_a_number_of_its_own(
+    finished: Begun, job: Job, say: Say
+) -> None:
+    begun = replace(finished.request, sections=(SectionChange(3, seed=1),), take=Take(2, again=(3,)))
+    kept = {"parent": 1, "kept": [0], "kept_frames": [[110, 145]]}
+    ShotFolder(finished.out, 2).begin(begun, {"weights": "w"}, {}, kept)
+    take = ("generate", "--take-of", finished.out)
+    for given in ((), ("--section", 3)):
+        assert say(*take, "--resume", *given)[0] == 0
+        assert job.asked.pop() == begun
+    status, line = say(*take, "--resume", "--section", 3, "--seed", 4)
+    assert status == 2
+    assert "was made with another sections" in line
+    say(*take, "--section", 4, "--steps", 2, "--parent", 2)
+    later = (SectionChange(3, seed=1), SectionChange(4, steps=2))
+    assert job.asked.pop() == replace(begun, sections=later, take=Take(3, parent=2, again=(4,)))
+    status, line = say(*take, "--parent", 7)
+    assert status == 2
+    assert "--parent cannot be '7'" in line
+
+
+def test_a_longer_shot(finished: Begun, job: Job, say: Say) -> None:
+    assert say("generate", "--extend", finished.out, "--frames", 181)[0] == 0
+    assert job.asked.pop() == replace(finished.request, frames=181, take=Take(2))
+    for options, said in (((), "--extend wants --frames N"), (("--frames", 145), "more than the 145")):
+        status, line = say("generate", "--extend", finished.out, *options)
+        assert status == 2
+        assert said in line
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--section", "3"], "--section goes with --take-of"),
+        (["--take-of", "DIR", "--extend", "DIR"], "--extend does not go with --take-of"),
+        (["--take-of", "DIR", "--frames", "9"], "--frames does not go with --take-of"),
+        (["--take-of", "DIR", "--out", "elsewhere"], "--out does not go with --take-of"),
+        (["--extend", "DIR", "--seed", "9"], "--seed does not go with --extend"),
+        (["--take-of", "nothing"], "There is no shot in nothing"),
+        (["--prompt", "she turns"], "--out DIR is missing"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    options: list[str], said: str, finished: Begun, job: Job, say: Say
+) -> None:
+    status, line = say("generate", *(str(finished.out) if option == "DIR" else option for option in options))
+    assert status == 2
+    assert said in line
+    assert not job.asked

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from engine.errors import Code, EngineError
 from engine.framepack.packing import Order
-from engine.generation.resolve import SectionSettings, resolve
+from engine.generation.resolve import resolve
+from engine.generation.section_settings import SectionSettings
 from engine.inference.helios.spec import HELIOS_BASE, HELIOS_DISTILLED
 from engine.inference.hunyuan.spec import RELEASED
-from engine.protocol import Board, Condition, ConditionFrame, PromptAt, ShotRequest
+from engine.protocol import Board, Condition, ConditionFrame, PromptAt, SectionChange, ShotRequest, Take
 
 START, WITHIN, END = Board(1, "a"), Board(50, "b"), Board(99, "c")
 FORWARD = replace(RELEASED, order=Order.FORWARD)
@@ -108,3 +110,29 @@ def test_every_section_has_its_settings() -> None:
     sections = resolve(request, RELEASED, (256, 144)).sections
     assert sections == (SectionSettings("zero", 4, 3.0), SectionSettings("one", 4, 3.0))
     assert {settings.seed for settings in sections} == {None}
+
+
+def test_a_section_has_what_it_has_for_itself_and_else_what_the_shot_has() -> None:
+    own = (SectionChange(3, seed=7, guidance=2.0), SectionChange(1, prompt="else", steps=9))
+    made = resolve(
+        ShotRequest(prompt="all", boards=(Board(1, "a"),), frames=109, steps=4, sections=own), RELEASED, (640, 480)
+    )
+    assert made.sections == (
+        SectionSettings("else", 9, RELEASED.guidance),
+        SectionSettings("all", 4, RELEASED.guidance),
+        SectionSettings("all", 4, 2.0, 7),
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"sections": (SectionChange(4),)}, "the section is 4; use 1 to 3"),
+        ({"sections": (SectionChange(2, seed=1), SectionChange(2, steps=3))}, "section 2 is changed twice"),
+        ({"sections": (SectionChange(2, steps=0),)}, "steps is 0"),
+        ({"take": Take(2, again=(9,))}, "the section is 9; use 1 to 3"),
+    ],
+)
+def test_a_section_that_cannot_be_made_otherwise_is_refused(asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(EngineError, match=said):
+        resolve(ShotRequest(boards=(Board(1, "a"),), frames=109, **asked), RELEASED, (640, 480))

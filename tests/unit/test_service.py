@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from engine.errors import Code, EngineError
-from engine.protocol import Board, Finished, ShotRequest
+from engine.protocol import Board, Failed, Finished, ShotRequest, Take
 from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
-from engine.server.schemas import JobChange
+from engine.server.jobs.job_folders import JobFolders
+from engine.server.schemas import JobChange, NewJob
 from engine.server.service import Service
 from engine.server.storage.store import StoreError
 from engine.server.workers.worker_messages import Happened
@@ -190,3 +193,111 @@ def test_a_condition_is_refused_before_it_is_queued(service):
             "body.conditions.0": "This model cannot be led by a guide; leave it out, or use a model that can.",
         }
         assert service.store.jobs() == []
+
+
+def finished_job(service: Service) -> str:
+    """A finished job whose folder holds a first take of 37 frames."""
+    record = service.store.add(to_json_text(REQUEST), "shot")
+    service.scheduler.submitted(record.id)
+    folder = service.folders.of(record.id)
+    for name, data in {
+        "checkpoint/request.json": '{"request": {"frames": 37}}',
+        "checkpoint/latents-0000.safetensors": "latents",
+        "frames/0001.png": "first",
+        "shot.json": "{}",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(data)
+    service.pool.listener.heard("cpu", Happened(record.id, to_json(Finished(37, 1.0, "shot.mp4"))))
+    return record.id
+
+
+def new_take(job: str, number: int = 2, parent: int = 1) -> NewJob:
+    return NewJob(prompt="pan left", frames=37, take=Take(number, job, parent))
+
+
+def wait_until(happens: Callable[[], bool]) -> None:
+    begun = time.monotonic()
+    while not happens():
+        assert time.monotonic() - begun < 30
+        time.sleep(0.01)
+
+
+def test_a_take_begins_with_all_files_of_the_job_that_it_continues(service):
+    job = finished_job(service)
+    assert service.take_faults(new_take(job)) == []
+    record, new = service.submit(new_take(job), "key")
+    assert (new, record.continues) == (True, job)
+    assert service.submit(new_take(job), "key")[0].id == record.id
+    folder = service.folders.of(record.id)
+    wait_until(folder.is_dir)
+    assert (folder / "frames" / "0001.png").read_text() == "first"
+    wait_until(lambda: service.store.job(record.id).state == "running")
+    service.scheduler.remove(job)  # it has all that it needs
+    assert (folder / "checkpoint" / "latents-0000.safetensors").read_text() == "latents"
+
+
+def test_what_it_continues_cannot_be_removed_while_it_is_copied_and_an_unended_take_keeps_it_from_the_rule(
+    tmp_path: Path,
+):
+    service = Service(tmp_path, ScriptedPool(("cpu",)), "0")
+    held: list[tuple] = []
+    service.folders.copy = lambda *copying: held.append(copying)
+    service.start()
+    try:
+        job = finished_job(service)
+        record, _ = service.submit(new_take(job), None)
+        assert service.store.job(record.id).state == "queued", "no worker begins with half a folder"
+        with pytest.raises(StoreError, match="about to take"):
+            service.scheduler.remove(job)
+        (copying,) = held
+        JobFolders._copy(service.folders, *copying)
+        assert service.store.job(record.id).state == "running"
+        with pytest.raises(StoreError, match="goes on from it"):
+            service.scheduler.remove(job, unless_needed=True)
+    finally:
+        service.stop()
+
+
+def test_what_cannot_be_continued_is_refused_and_says_why(service):
+    job = finished_job(service)
+    running = service.store.add(to_json_text(REQUEST), "").id
+    for take, said in (
+        (new_take(""), "say which job"),
+        (new_take("0" * 16), "does not have that job any more"),
+        (new_take(running), "that job is queued"),
+        (new_take(job, 3, 2), "no finished take 2"),
+        (new_take(job, 2, 2), "no later one"),
+    ):
+        faults = service.take_faults(take)
+        assert any(said in fault.what for fault in faults)
+        assert all(fault.where.startswith("body.take.") for fault in faults)
+    service.scheduler.remove(job)
+    with pytest.raises(StoreError):
+        service.submit(new_take(job), None)
+
+
+def test_a_takes_frames_are_served_by_its_own_names(service):
+    job = finished_job(service)
+    record, _ = service.submit(new_take(job), None)
+    folder = service.folders.of(record.id)
+    wait_until(folder.is_dir)
+    with pytest.raises(EngineError):
+        service.frame(record, 1)
+    begun = {"request": {"frames": 40}, "parent": 1, "kept": [0], "kept_frames": [[1, 30]]}
+    (folder / "checkpoint" / "takes" / "02").mkdir(parents=True)
+    (folder / "checkpoint" / "takes" / "02" / "request.json").write_text(json.dumps(begun))
+    assert service.frame(record, 30).name == "0030.png"
+    assert service.frame(record, 31).name == "0031-t02.png"
+    assert service.provisional(record, 1, 31).relative_to(folder).as_posix() == "provisional/0001/0031-t02.png"
+    assert service.movie(record).name == "shot-t02.mp4"
+
+
+def test_a_job_that_failed_goes_on_as_itself_and_not_as_its_take(service):
+    job = finished_job(service)
+    take, _ = service.submit(new_take(job), None)
+    wait_until(lambda: service.store.job(take.id).state == "running")
+    service.pool.listener.heard("cpu", Happened(take.id, to_json(Failed("internal", {"detail": "x"}))))
+    again = service.scheduler.resume(take.id)
+    assert (again.continues, again.request.take) == (take.id, take.request.take)
+    assert service.store.continuation(job) is None, "nobody goes on with the finished shot by way of its take"

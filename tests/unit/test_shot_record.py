@@ -19,7 +19,7 @@ from engine.client.session import Job
 from engine.client.shot import Shot, remote_frame, remove_drafts
 from engine.errors import Code, EngineError
 from engine.file_copies import copy_whole
-from engine.media.frames import frame_name
+from engine.media.take_files import frame_name
 from engine.protocol import Section, SectionPlan, Started
 from tests.patience import PATIENCE
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...file_copies import copy_to
+from ...media.take_files import FIRST_TAKE, TakeFiles
 
 PART = ".part"
 """What a folder's name ends with while it is being filled."""
 _SHARED = "checkpoint"
 """Hard links will do there: nobody outside the engine is given these files, and the engine never writes into one."""
 _SHOWN = ("frames", "provisional")
+_TAKE = re.compile(r"-t(\d+)\.png$")
 _SLACK_SECONDS = 2.0
 """Some disks tell time no finer."""
 
@@ -29,14 +32,25 @@ def carry_over(old: Path, new: Path) -> None:
         return
     part = new.with_name(new.name + PART)
     shutil.rmtree(part, ignore_errors=True)
-    settled = max((path.stat().st_mtime for path in (old / _SHARED).glob("*.safetensors")), default=math.inf)
+    settled: dict[int, float] = {}
     for source, target in _pairs(old, part):
         kind = source.relative_to(old).parts[0]
-        if kind in _SHOWN and not _untouched(source, settled):
-            continue
+        if kind in _SHOWN:
+            named = _TAKE.search(source.name)
+            take = int(named[1]) if named else FIRST_TAKE
+            if take not in settled:
+                settled[take] = _settled(TakeFiles(old, take))
+            if not _untouched(source, settled[take]):
+                continue
         if kind != _SHARED or not _linked(source, target):
             _copy(source, target)
     part.rename(new)
+
+
+def _settled(files: TakeFiles) -> float:
+    """When the newest of a take's sections, or the take itself, was settled."""
+    said = [*files.checkpoint.glob("*.safetensors"), *([files.record] if files.record.exists() else [])]
+    return max((path.stat().st_mtime for path in said), default=math.inf)
 
 
 def _pairs(old: Path, new: Path) -> Iterator[tuple[Path, Path]]:

@@ -93,7 +93,8 @@ class JobFolders:
             shutil.rmtree(folder / "provisional", ignore_errors=True)
             for encoding in (folder / "checkpoint" / "encodings").glob("*"):
                 encoding.unlink(missing_ok=True)
-            for place in (folder, folder / "frames", folder / "boards", folder / "checkpoint"):
+            takes = [folder / "takes", *(folder / "checkpoint" / "takes").glob("*")]
+            for place in (folder, folder / "frames", folder / "boards", folder / "checkpoint", *takes):
                 sweep_parts(place)
 
     def is_shed(self, job: str) -> bool:

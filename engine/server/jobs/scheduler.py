@@ -93,12 +93,21 @@ class Scheduler:
             raise KeyTakenError(f"another shot was sent under the key {key}")
         return sent
 
-    def submit(self, request_json: str, name: str, key: str | None = None, body: str = "") -> tuple[JobRecord, bool]:
-        """Queue a shot, a ShotRequest as JSON, unless it was `sent_before`; returns its job and whether that is new."""
+    def submit(
+        self, request_json: str, name: str, key: str | None = None, body: str = "", continues: str | None = None
+    ) -> tuple[JobRecord, bool]:
+        """Queue a shot, a ShotRequest as JSON, unless it was `sent_before`; returns its job and whether that is new.
+
+        It begins with all files of the job that it `continues`. Raises StoreError where that is gone.
+        """
         with self._lock:
             if (sent := self.sent_before(key, body)) is not None:
                 return sent, False
-            record = self._add(request_json, name, key=key, body=body)
+            if continues is not None:
+                self._store.job(continues)
+            record = self._add(request_json, name, continues, key, body)
+            if continues is not None:
+                self._copy(record)
             self._assignments.hand_out()
             return self._store.job(record.id), True
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from ...protocol import Event, ShotRequest
 from ...serialization import from_json, to_json, to_json_text
+from .continued_jobs import CONTINUATION, GOES_ON
 from .database import open_database
 from .migrations import NewerDatabaseError, bring_up_to_date
 from .repair import mend
@@ -141,21 +142,15 @@ class JobStore:
         return _record(row) if row else None
 
     def continuation(self, job: str) -> JobRecord | None:
-        """The newest job that begins with what `job` had made."""
-        query = "SELECT * FROM jobs WHERE continues = ? ORDER BY created DESC, rowid DESC LIMIT 1"
+        """The newest job that makes the rest of what `job` was to make; none of its takes, which are other shots."""
         with self._lock:
-            row = self._connection.execute(query, (job,)).fetchone()
+            row = self._connection.execute(CONTINUATION, (job,)).fetchone()
         return _record(row) if row else None
 
     def goes_on(self, job: str) -> bool:
         """Whether a job that has not ended goes on from `job`, be it by way of others."""
-        query = (
-            "WITH RECURSIVE later (id) AS (SELECT id FROM jobs WHERE continues = ? "
-            "UNION SELECT jobs.id FROM jobs JOIN later ON jobs.continues = later.id) "
-            "SELECT 1 FROM jobs JOIN later USING (id) WHERE state IN ('queued', 'running', 'paused')"
-        )
         with self._lock:
-            return self._connection.execute(query, (job,)).fetchone() is not None
+            return self._connection.execute(GOES_ON, (job,)).fetchone() is not None
 
     def pictures(self) -> set[str]:
         """SHA-256 of all pictures that jobs ask for, also by requests that only another release can read."""
