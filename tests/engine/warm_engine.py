@@ -8,6 +8,7 @@ its exit status.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -106,6 +107,8 @@ def _serve() -> None:
     import engine.__main__ as command_line
     import engine.generation.job  # noqa: F401  (warm: torch, diffusers and transformers)
 
+    gc.collect()
+    gc.freeze()  # what is imported stays, and no child need look there, or copy it by doing so
     print("ready", flush=True)
     for line in sys.stdin:
         message = json.loads(line)
