@@ -1,4 +1,4 @@
-"""The movie: H.264 from a PNG sequence through imageio's PyAV plugin, one frame in memory at a time."""
+"""The movie: H.264 from a PNG sequence through PyAV, one frame in memory at a time."""
 
 from __future__ import annotations
 
@@ -35,35 +35,25 @@ def movie_by_frames(path: Path, frames: Sequence[Path], fps: Fraction) -> Genera
     with (
         whole_file(path) as temporary,
         _Disk(temporary) as disk,
-        iio.imopen(disk, "w", plugin="pyav", extension=".mp4", options={"movflags": "+faststart"}) as movie,
+        av.open(disk, "w", format="mp4", options={"movflags": "+faststart"}) as movie,
     ):
-        # What imageio has no words for is said to PyAV's stream beneath it.
-        movie.init_video_stream("libx264", fps=float(fps), pixel_format="yuv420p")
-        stream: Any = movie._video_stream
-        stream.options = _CODEC
+        stream = movie.add_stream("libx264", rate=fps, options=_CODEC)
+        stream.pix_fmt, stream.time_base = "yuv420p", 1 / fps
         context = stream.codec_context
         context.color_range, context.colorspace = ColorRange.MPEG, _BT709
         context.color_primaries, context.color_trc = _BT709, _SRGB
         # One for all frames, in this thread: to set it up, or to wake others, takes longer than a small frame does.
         reformatter = VideoReformatter()
-        try:
-            for written, picture in enumerate(frames, 1):
-                frame = av.VideoFrame.from_ndarray(iio.imread(picture, plugin="pillow"), format="rgb24")
-                if written == 1:
-                    stream.width, stream.height = frame.width, frame.height
-                frame = reformatter.reformat(
-                    frame,
-                    format="yuv420p",
-                    dst_colorspace=Colorspace.ITU709,
-                    dst_color_range=ColorRange.MPEG,
-                    threads=1,
-                )
-                movie._container.mux(stream.encode(frame))
-                yield written
-            movie._container.mux(stream.encode(None))
-        finally:
-            # imageio would go on encoding as it closes: after a full disk that is the process's end.
-            movie._video_stream = None
+        for written, picture in enumerate(frames, 1):
+            frame = av.VideoFrame.from_ndarray(iio.imread(picture, plugin="pillow"), format="rgb24")
+            if written == 1:
+                stream.width, stream.height = frame.width, frame.height
+            frame = reformatter.reformat(
+                frame, format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG, threads=1
+            )
+            movie.mux(stream.encode(frame))
+            yield written
+        movie.mux(stream.encode(None))
 
 
 class _Disk(io.RawIOBase):

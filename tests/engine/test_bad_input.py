@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import json
 import os
-import resource
 import shutil
-import signal
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +18,7 @@ from engine.errors import EngineError
 from engine.media.lock import folder_lock
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MakeShot
-from tests.engine.warm_engine import ROOT, Ended, WarmEngine
+from tests.engine.warm_engine import Ended, WarmEngine
 
 Generate = Callable[..., Ended]
 
@@ -35,12 +30,15 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def generate(warm_engine: WarmEngine, tmp_path: Path, out: Path) -> Generate:
-    def call(**options: object) -> Ended:
+    def call(*, largest_file: int | None = None, as_anybody: bool = False, **options: object) -> Ended:
         given = {"model": TINY, "image": BOARD, "prompt": "w5", "frames": 5, "size": "64x64", "steps": 2, "out": out}
         arguments = [
-            f"--{name.replace('_', '-')}={value}" for name, value in (given | options).items() if value is not None
+            f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+            for name, value in (given | options).items()
+            if value is not None
         ]
-        return warm_engine.run(["generate", *arguments], tmp_path / "log")
+        log = tmp_path / "log"
+        return warm_engine.run(["generate", *arguments], log, largest_file=largest_file, as_anybody=as_anybody)
 
     return call
 
@@ -212,63 +210,22 @@ def test_model_of_the_wrong_shape(generate: Generate, tmp_path: Path) -> None:
     expect_one_line(generate(model=model), 3, "is damaged", "transformer")
 
 
-def command_line(out: Path) -> list[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "engine",
-        "generate",
-        "--model",
-        str(TINY),
-        "--image",
-        str(BOARD),
-        "--prompt",
-        "w5",
-    ]
-    return [*command, "--frames", "5", "--size", "64x64", "--steps", "2", "--out", str(out)]
-
-
 @pytest.mark.skipif(os.name == "nt", reason="POSIX file size limits")
-def test_full_disk(tmp_path: Path, out: Path) -> None:
+def test_full_disk(generate: Generate, out: Path) -> None:
     """A real limit of the operating system: no file may grow beyond 24 KiB, as on a disk that is full."""
-    command = command_line(out)
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (24 * 1024, 24 * 1024))
-
-    environment = os.environ | {"SHOTPACK_HOME": str(tmp_path / "home")}
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, preexec_fn=limit)
-    expect_one_line(
-        Ended(ended.returncode, ended.stdout, ended.stderr), 2, "The disk is full", "free some space, then resume"
-    )
+    expect_one_line(generate(largest_file=24 * 1024), 2, "The disk is full", "free some space, then resume")
     assert not list(out.rglob("*.part*"))
-    finished = subprocess.run([*command, "--resume"], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert finished.returncode == 0, finished.stderr
+    finished = generate(resume=True)
+    assert finished.status == 0, finished.stderr
     assert len(list((out / "frames").iterdir())) == 5
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
-def test_no_permission(tmp_path: Path) -> None:
+def test_no_permission(generate: Generate, tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
-    ended = subprocess.run(
-        command_line(locked / "shot"),
-        cwd=ROOT,
-        env=os.environ | {"SHOTPACK_HOME": str(tmp_path / "home")},
-        capture_output=True,
-        text=True,
-        preexec_fn=give_up_root_s_override,
-    )
-    expect_one_line(Ended(ended.returncode, ended.stdout, ended.stderr), 2, "cannot be written to", "permission denied")
+    expect_one_line(generate(out=locked / "shot", as_anybody=True), 2, "cannot be written to", "permission denied")
     assert not list(locked.iterdir())
-
-
-def give_up_root_s_override() -> None:
-    """Let even root be refused by a folder's permissions: the next program starts without CAP_DAC_OVERRIDE."""
-    if os.geteuid() == 0:
-        drop_from_bounding_set, dac_override = 24, 1
-        ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override, 0, 0, 0)
 
 
 def test_a_file_in_the_way(generate: Generate, tmp_path: Path) -> None:

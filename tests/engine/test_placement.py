@@ -220,7 +220,7 @@ def test_working_memory_of_the_blocks(released: dict[str, Path], width: int, hei
     assert demand.transformer.work == pytest.approx(max(counted), rel=0.12)
 
 
-@pytest.mark.parametrize(("width", "height", "tile"), [(768, 512, 0), (416, 960, 0), (512, 384, 256), (192, 256, 128)])
+@pytest.mark.parametrize(("width", "height", "tile"), [(768, 512, 0), (416, 960, 0), (512, 384, 256), (384, 256, 128)])
 def test_working_memory_of_decoding(released: dict[str, Path], width: int, height: int, tile: int) -> None:
     demand = released_demand(released, width, height)
     with no_data(torch.float16):

@@ -8,8 +8,10 @@ its exit status.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.engine.permissions import without_root_s_override
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -60,19 +63,19 @@ class WarmEngine:
         kill_at: str = "",
         with_signal: signal.Signals = signal.SIGKILL,
         home: Path | None = None,
+        largest_file: int | None = None,
+        as_anybody: bool = False,
     ) -> Ended:
         """Run to the end; or signal it `kill_after_s` seconds after its start, or once it has printed `kill_at`.
 
-        Output goes to files in `folder`.
+        Output goes to files in `folder`. No file grows beyond `largest_file` bytes, as on a disk that is full; run
+        `as_anybody` root too is refused by permissions.
         """
         folder.mkdir(exist_ok=True)
         out, err = folder / "stdout", folder / "stderr"
         out.unlink(missing_ok=True)
-        pid = int(
-            self._send(
-                {"arguments": arguments, "stdout": str(out), "stderr": str(err), "home": str(home or self._home)}
-            )
-        )
+        message = {"arguments": arguments, "stdout": str(out), "stderr": str(err), "home": str(home or self._home)}
+        pid = int(self._send(message | {"largest_file": largest_file, "as_anybody": as_anybody}))
         if kill_after_s is not None:
             time.sleep(kill_after_s)
         begun = time.monotonic()
@@ -106,6 +109,8 @@ def _serve() -> None:
     import engine.__main__ as command_line
     import engine.generation.job  # noqa: F401  (warm: torch, diffusers and transformers)
 
+    gc.collect()
+    gc.freeze()  # what is imported stays, and no child need look there, or copy it by doing so
     print("ready", flush=True)
     for line in sys.stdin:
         message = json.loads(line)
@@ -120,7 +125,11 @@ def _serve() -> None:
             # A shell lets its background jobs ignore Ctrl-C, and so would everything that they start.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             os.environ["SHOTPACK_HOME"] = message["home"]
-            os._exit(_run(command_line.main, message["arguments"]))
+            if message["largest_file"] is not None:
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (message["largest_file"],) * 2)
+            with without_root_s_override() if message["as_anybody"] else contextlib.nullcontext():
+                os._exit(_run(command_line.main, message["arguments"]))
         print(pid, flush=True)
 
 
