@@ -27,9 +27,11 @@ from .schemas import (
     JobOut,
     KeepsOut,
     LeaseOut,
+    ModelOut,
     NewJob,
     Parking,
     Problem,
+    SpeedOut,
     Unparking,
     WorkerOut,
 )
@@ -78,15 +80,22 @@ def create_app(service: Service) -> FastAPI:
         """Version, devices and memory, models, and how many jobs are in each state."""
         counts = {str(state): count for state, count in service.store.counts().items()}
         leases = service.scheduler.leases()
+        abilities = service.abilities()
         workers = [WorkerOut(**vars(state) | {"pid": None}) for state in service.pool.workers()]
         return EngineOut(
             version=service.version,
             protocol=PROTOCOL_VERSION,
             workers=workers,
             models=service.models(),
-            starts=service.starts(),
             prompt_tokens=service.prompt_tokens(),
             vocabularies=service.vocabularies(),
+            starts={name: [str(start) for start in each.starts] for name, each in abilities.items()},
+            details={name: ModelOut(**vars(each)) for name, each in abilities.items()},
+            speeds=[
+                SpeedOut(**vars(kind), section_seconds=seconds, shots=shots)
+                for kind, seconds, shots in service.speeds.told()
+            ],
+            free=service.free(),
             loras=service.loras(),
             jobs=counts,
             parked=bool(leases),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..media.files import make_folder
+from ..models.abilities import Abilities, abilities
 from ..models.catalog import find_model, installed
 from ..models.folder import ModelFolder
 from ..models.lora_files import installed_loras
@@ -19,13 +21,14 @@ from ..protocol import Start
 from ..serialization import to_json_text
 from ..vocabulary import Vocabulary
 from .broker import Broker
-from .home import images_folder, jobs_folder, logs_folder
+from .home import images_folder, jobs_folder, logs_folder, speeds_file
 from .jobs.job_folders import JobFolders
 from .jobs.retention import Retention, Rule
 from .jobs.scheduler import Scheduler
+from .jobs.speeds import Speeds
 from .schemas import Fault, JobChange, NewJob
 from .storage.states import State
-from .storage.store import JobRecord, JobStore, StoreError
+from .storage.store import JobRecord, JobStore, StoredEvent, StoreError
 from .uploads import Uploads
 from .workers.pool import Pool
 
@@ -52,9 +55,8 @@ class Service:
         self.uploads = Uploads(images_folder(home))
         self.folders = JobFolders(jobs_folder(home))
         self.folders.put_back(lambda: {record.id for record in self.store.jobs()})
-        self.scheduler = Scheduler(
-            self.store, pool, home, self.broker.pass_on, self.broker.pass_live, folders=self.folders
-        )
+        self.speeds = Speeds(speeds_file(home))
+        self.scheduler = Scheduler(self.store, pool, home, self._happened, self.broker.pass_live, folders=self.folders)
         self.retention = Retention(home, self.store, self.scheduler, self.folders, self.uploads, rule or Rule())
 
     def start(self) -> None:
@@ -73,9 +75,15 @@ class Service:
         """Names of the models that are here, best first."""
         return [name for name, _ in installed()]
 
-    def starts(self) -> dict[str, list[str]]:
-        """What each model's shots may begin from; a damaged model says nothing."""
-        return {model.name: [str(start) for start in model.starts] for model in self._sound_models()}
+    def abilities(self) -> dict[str, Abilities]:
+        """What shots of each model can be; a damaged model says nothing."""
+        return {model.name: abilities(model) for model in self._sound_models()}
+
+    def free(self) -> int | None:
+        """Bytes free on the disk that the home lies on; None where the system does not say."""
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(self.home).free
+        return None
 
     def prompt_tokens(self) -> dict[str, int]:
         """How many tokens of a prompt each model reads at most; a damaged model says nothing."""
@@ -152,6 +160,18 @@ class Service:
                 self.store.place_before(job, None if change.before == "end" else change.before)
 
         return self.scheduler.change(job, asked, name=change.name, starred=change.starred, place=place)
+
+    def _happened(self, event: StoredEvent) -> None:
+        """An event is stored: how long shots take is measured by it, and it is passed on."""
+        if event.event["event"] == "started":
+            asked = json.loads(self.store.job(event.job).request_json)
+            if not asked.get("cache"):  # its pace would be that of no other shot
+                model = asked.get("model") or next(iter(self.models()), "")
+                device = self.scheduler.device_of(event.job)
+                self.speeds.begun(event, model, device, asked.get("speed", "exact"))
+        else:
+            self.speeds.heard(event)
+        self.broker.pass_on(event)
 
     def is_shed(self, record: JobRecord) -> bool:
         """Whether a job ended early and its provisional frames are gone; nobody asks for those of a finished one."""
