@@ -103,7 +103,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _rows(home: Path | None) -> list[dict[str, Any]]:
     """What `list` tells of each model; `bytes` is about right for what is not installed, and null where unknown."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     here = dict(installed(home))
     for entry in CATALOG:
         rows.append(

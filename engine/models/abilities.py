@@ -67,6 +67,8 @@ class Abilities:
     orders: tuple[Order, ...]
     """Its own first."""
     sizes: tuple[tuple[int, int], ...]
+    size_multiple: int
+    side_limits: tuple[int, int]
     native_fps: float
     steps: int
     guidance: float
@@ -91,6 +93,8 @@ def abilities(model: ModelFolder) -> Abilities:
         starts=model.starts,
         orders=tuple(dict.fromkeys((own, *(facts.trained_orders or released.orders)))),
         sizes=facts.sizes or released.sizes,
+        size_multiple=released.size_multiple,
+        side_limits=facts.side_limits or released.side_limits,
         native_fps=model.native_fps,
         steps=facts.steps or released.steps,
         guidance=guidance,

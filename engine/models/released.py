@@ -23,6 +23,10 @@ class Released:
     guidance: float
     grid: Grid
     native_fps: float
+    size_multiple: int = 16
+    """Of pixels, what both sides must be."""
+    side_limits: tuple[int, int] = (32, 2048)
+    """Shortest and longest side in pixels."""
     classifier_free: bool = False
     """Whether guidance leads away from a negative prompt; else it is distilled into the weights."""
 
@@ -46,10 +50,12 @@ HELIOS_BASE = Released(
     guidance=5.0,
     grid=Grid(9, 4, Seam.CUT),
     native_fps=24,
+    side_limits=(64, 2048),
     classifier_free=True,
 )
-HELIOS_MID = replace(HELIOS_BASE, steps=60)
-HELIOS_DISTILLED = replace(HELIOS_BASE, steps=6, guidance=1.0)
+# Halved twice and patched by 2: the coarsest stage's sides must still be even.
+HELIOS_MID = replace(HELIOS_BASE, steps=60, size_multiple=64)
+HELIOS_DISTILLED = replace(HELIOS_MID, steps=6, guidance=1.0)
 
 
 def released(pipeline: str, flags: Collection[str] = ()) -> Released:

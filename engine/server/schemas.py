@@ -152,6 +152,8 @@ class ModelOut(BaseModel):
     starts: list[str] = Field(description="what they may begin from: board, text, clip")
     orders: list[str] = Field(description="in which sections may be made, its own first")
     sizes: list[tuple[int, int]] = Field(description="width and height in pixels")
+    size_multiple: int = Field(description="of pixels, what both sides must be")
+    side_limits: tuple[int, int] = Field(description="shortest and longest side in pixels")
     native_fps: float
     steps: int = Field(description="a section, where nobody asks for another number")
     guidance: float

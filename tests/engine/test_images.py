@@ -12,9 +12,10 @@ import torch
 from PIL import Image, ImageCms
 
 from engine.inference.hunyuan.spec import RELEASED
-from engine.media.boards import decode_board, fitting_size, nearest_size, open_board
+from engine.media.boards import decode_board, open_board
 from engine.media.frames import frame_name, png_bytes, write_frames
 from engine.media.images import fit, preview_jpeg, to_bytes
+from engine.picture_sizes import fitting_size, nearest_size
 
 
 def opened(tmp_path: Path, picture: Image.Image, name: str = "board.png", **options: object) -> np.ndarray:
