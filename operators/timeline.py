@@ -63,6 +63,20 @@ def begin_again(shot: Shot, board: Path) -> None:
         meta.shotpack.job, meta.shotpack.key, meta.shotpack.request = "", shot.key, shot.request
 
 
+def remove(shot: str) -> None:
+    """Take all strips of a shot off their timelines."""
+    for scene, meta in list(stamped()):
+        if meta.shotpack.shot == shot:
+            owner = next(
+                (each for each in scene.sequence_editor.strips_all if _holds(each, meta)), scene.sequence_editor
+            )
+            owner.strips.remove(meta)
+
+
+def _holds(strip: Any, inside: Any) -> bool:
+    return strip.type == "META" and any(each == inside for each in strip.strips)
+
+
 def stamped() -> Iterator[tuple[Any, Any]]:
     """Every shot's meta strip in the file, with its scene. A shot that was cut or copied has several.
 

@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..operators import generate, previews, sequencer, settings, shot_again, start_sources, view_transform
+from .choices import draw_estimate, draw_missing_engine, title_of_start
 from .prompt import draw_prompt
 from .text import draw_text
 
@@ -43,11 +44,15 @@ def _draw_shot(layout: Any, context: Any) -> None:
     row = layout.column()
     row.scale_y = 1.4
     row.operator("shotpack.generate", icon="RENDER_ANIMATION", text=_button(found))
-    if isinstance(found, str):
+    if draw_missing_engine(layout):
+        pass
+    elif isinstance(found, str):
         draw_text(layout, found, "INFO")
     elif wanted.source == "CLIP":
         words = bpy.app.translations.pgettext_iface("Begins at frame {frame}").format(frame=found.spot.start)
         layout.label(text=words, icon="FORWARD", translate=False)
+    if not isinstance(found, str):
+        draw_estimate(layout, scene, found.spot.length, found.fps)
     if boards is not None and boards.place.shotpack.shot:
         _draw_made_with(layout, boards.place.shotpack)
     view = scene.view_settings.view_transform
@@ -76,7 +81,9 @@ class SHOTPACK_MT_source(bpy.types.Menu):  # noqa: N801
     def draw(self, context: Any) -> None:
         wanted = sequencer.scene_of(context).shotpack
         for name in start_sources.offered(wanted):
-            self.layout.prop_enum(wanted, "source", name)
+            row = self.layout.row()
+            row.enabled = start_sources.unfit(wanted, name) is None
+            row.prop_enum(wanted, "source", name, text=title_of_start(name, able=row.enabled))
 
 
 def _draw_other_sources(layout: Any, context: Any, wanted: Any) -> None:
