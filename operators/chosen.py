@@ -6,12 +6,14 @@ import json
 import random
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ..engine.client import estimate
+from ..engine.protocol import ShotRequest
 from ..engine.serialization import to_json
 from . import loras, runtime, sequencer, settings
 
@@ -106,9 +108,10 @@ def put_into(request: str, wanted: Any) -> str:
         old = dict(json.loads(request))
     except (ValueError, TypeError, RecursionError):
         return request
+    usual = {each.name: each.default for each in fields(ShotRequest)}
     for name, value in asked(wanted).items():
-        old.pop(name, None)
-        if value or name in ("model", "seed"):
+        was = old.pop(name, None)
+        if value != usual[name] or (name in ("model", "seed") and was is not None):
             old[name] = [to_json(each) for each in value] if name == "loras" else value
     return json.dumps(old)
 
