@@ -54,12 +54,6 @@ class Panel(Drawn):
     def template_icon(self, *_, **__):
         pass
 
-    def menu(self, *_, **__):
-        pass
-
-    def context_pointer_set(self, *_):
-        pass
-
     def split(self, **_):
         return self.row()
 
@@ -382,7 +376,7 @@ def test_what_is_asked_for_is_what_the_model_has(saved, followed):  # noqa: F811
     assert (found.width, found.height, found.sections, found.seconds) == (144, 256, 4, None)
     bpy.ops.shotpack.roll_seed()
     assert wanted.seed > 0
-    assert part("operators.start_sources").models_for("TEXT") == []
+    assert part("operators.start_sources").able("TEXT") == []
 
 
 def test_a_shot_is_sent_again_as_chosen_now(saved, followed, monkeypatch):  # noqa: F811
