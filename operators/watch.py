@@ -64,9 +64,7 @@ class SHOTPACK_OT_watch(OnShot, bpy.types.Operator):  # noqa: N801
             space.view_type = "PREVIEW"
         space.show_region_ui = True
         watched = strip.shotpack.shot
-        shown = sequencer.span(strip)
-        if not shown.start <= scene.frame_current < shown.stop:
-            scene.frame_set(shown.start)
+        scene.frame_set(_newest(strip))
         if _handler is None:
             _handler = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw, (), "PREVIEW", "POST_PIXEL")
         area.tag_redraw()
@@ -83,6 +81,19 @@ class SHOTPACK_OT_watch_no_more(bpy.types.Operator):  # noqa: N801
     def execute(self, _context: Any) -> set[str]:
         put_back()
         return {"FINISHED"}
+
+
+def _newest(strip: Any) -> int:
+    """The scene's frame where a shot changes now: the middle of its open section, the shot's beginning without one."""
+    shot, shown = runtime.shot_of(strip.shotpack.shot), sequencer.span(strip)
+    job = runtime.client.job(shot) if runtime.client is not None and shot is not None else None
+    if job is None or job.plan is None or job.step is None:
+        return shown.start
+    planned = next((plan for plan in job.plan.sections if plan.section == job.step.section), None)
+    if planned is None:
+        return shown.start
+    middle = sequencer.content_start(strip) + (planned.first + planned.last) // 2 - 1
+    return min(max(shown.start, middle), shown.stop - 1)
 
 
 def _place(context: Any) -> Any | None:

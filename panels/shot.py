@@ -12,7 +12,7 @@ from .prompt import draw_prompt
 from .text import draw_text
 
 _CATEGORY = "Shotpack"
-_BOARD_SCALE = 5.0
+_BOARD_SCALE = 3.5
 
 
 class Sidebar:
@@ -108,6 +108,7 @@ def _draw_boards(layout: Any, scene: Any, boards: start_sources.Boards) -> None:
 
 
 def _draw_board(layout: Any, scene: Any, strip: Any, *, playhead: bool = False) -> None:
+    layout = layout.row()  # below each other they would take half of a low sidebar: icons are squares
     picture = sequencer.picture_of(scene, strip)
     if picture is not None and picture.is_file():
         layout.template_icon(previews.of_file(picture), scale=_BOARD_SCALE)

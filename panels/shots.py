@@ -23,7 +23,7 @@ _ICONS = {
     "failed": "ERROR",
     "cancelled": "CANCEL",
 }
-_PREVIEW_SCALE = 10.0
+_PREVIEW_SCALE = 7.0
 
 
 class _Shots(Sidebar):
@@ -148,11 +148,12 @@ def _draw_making(box: Any, shot: Any, job: Any) -> None:
         box.operator("shotpack.start_engine", icon="PLAY")
         return
     box.progress(factor=job.done, text=_ordered(shot) or _progress(job))
+    if watch.watched == shot.id:
+        return  # it is seen large already
+    box.operator("shotpack.watch", icon="HIDE_OFF").shot = shot.id
     icon_id = previews.icon(shot.id)
     if icon_id:
         box.template_icon(icon_id, scale=_PREVIEW_SCALE)
-    if watch.watched != shot.id:
-        box.operator("shotpack.watch", icon="HIDE_OFF").shot = shot.id
 
 
 def _draw_orders(row: Any, shot: Any, name: str, state: str) -> None:
