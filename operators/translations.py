@@ -238,7 +238,7 @@ _GERMAN = {
     "about {time}": "etwa {time}",
     "time not measured here yet": "Zeit hier noch nicht gemessen",
     "up to {room} MB": "bis zu {room} MB",
-    "runs on a processor too": "läuft auch auf einem Prozessor",
+    "Runs on a processor too": "Läuft auch auf einem Prozessor",
     "GPU from {least} GB, several times as fast from {whole} GB on": (
         "GPU ab {least} GB, ab {whole} GB um ein Mehrfaches schneller"
     ),

@@ -62,6 +62,8 @@ class SHOTPACK_OT_watch(OnShot, bpy.types.Operator):  # noqa: N801
             space.view_type = "PREVIEW" if view == "" else "SEQUENCER_PREVIEW"
         elif view == "":
             space.view_type = "PREVIEW"
+        if view == "" and hasattr(space.preview_overlay, "show_metadata"):
+            space.preview_overlay.show_metadata = False  # below the picture it is a page of JSON
         space.show_region_ui = True
         watched = strip.shotpack.shot
         scene.frame_set(_newest(strip))

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, problems, runtime
+from ..operators import engine, problems, runtime, timeline
 from .install import draw_install
 from .problem import draw_problem
 from .shot import Sidebar
@@ -53,8 +53,9 @@ def _words(client: Any, state: str) -> str:
     """How it stands with the engine, and what that means for shots that are not finished."""
     if client is None or state not in ("off", "ended"):
         return _ENGINE_WORDS[state]
-    jobs = [client.job(shot) for shot in client.shots.values() if not shot.complete]
-    count = sum(job is not None and job.state in ("queued", "running") for job in jobs)
+    # Of jobs nothing is known while the engine is off: what was known last stands in the strips.
+    waits = {meta.shotpack.shot for _, meta in timeline.stamped() if meta.shotpack.state in ("queued", "running")}
+    count = len(waits & client.shots.keys())
     if not count:
         return _ENGINE_WORDS[state]
     translated = bpy.app.translations.pgettext_iface

@@ -62,7 +62,7 @@ def _draw_card(box: Any, model_list: Any, model: Any, *, used: bool) -> None:
 def _needs(model: Any) -> tuple[str, ...]:
     """What a model takes of the machine, what it took of time, and its terms."""
     translated = bpy.app.translations.pgettext_iface
-    gpu = translated("runs on a processor too") if model.quality else ""
+    gpu = translated("Runs on a processor too") if model.quality else ""
     if model.gpu_bytes:
         gpu = translated("GPU from {least} GB, several times as fast from {whole} GB on").format(
             least=round(model.gpu_bytes / 1e9), whole=round(model.gpu_bytes_whole / 1e9)

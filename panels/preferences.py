@@ -14,8 +14,8 @@ from .models import draw_models
 from .text import draw_text
 
 _ABOUT = (
-    "The engine is the program beside Blender that makes shots. It is installed once, with a Python of its own "
-    "and PyTorch: gigabytes, and minutes by the line. Blender's own Python is not touched."
+    "The engine is the program beside Blender that makes shots. It is installed once, with a Python and PyTorch of its "
+    "own, which are gigabytes to download; Blender's own Python is not touched."
 )
 
 

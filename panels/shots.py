@@ -108,7 +108,7 @@ def _draw_guarded(layout: Any, stamp: Any) -> None:
 def _draw_stamped(layout: Any, stamp: Any) -> None:
     shot = runtime.shot_of(stamp.shot)
     job = runtime.client.job(shot) if runtime.client and shot else None
-    state = job.state if job else stamp.state
+    state = job.state if job else "failed" if timeline.was_refused(shot) else stamp.state
     box = layout.box()
     row = box.row(align=True)
     row.operator("shotpack.select", text=stamp.name, icon=_ICONS.get(state, "SEQUENCE"), emboss=False).shot = stamp.shot
@@ -129,7 +129,10 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
         elif stamp.state != "finished":
             adoption.adopt_soon()
         return
-    if state in ("running", "paused") and job is not None:
+    if state in ("running", "queued") and not _is_engine_there():
+        draw_text(box, "Stands still: the engine is off. Start it, and the shot goes on at its open section.", "INFO")
+        box.operator("shotpack.start_engine", icon="PLAY")
+    elif state in ("running", "paused") and job is not None:
         _draw_making(box, shot, job)
     elif state == "sending" and shot.fault is None:
         box.label(text="Waiting for the engine …")
@@ -143,10 +146,6 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
 
 def _draw_making(box: Any, shot: Any, job: Any) -> None:
     """How far a shot is, and what it looks like."""
-    if runtime.client is not None and runtime.client.state in ("off", "ended"):
-        draw_text(box, "Stands still: the engine is off. Start it, and the shot goes on at its open section.", "INFO")
-        box.operator("shotpack.start_engine", icon="PLAY")
-        return
     box.progress(factor=job.done, text=_ordered(shot) or _progress(job))
     if watch.watched == shot.id:
         return  # it is seen large already
@@ -160,17 +159,20 @@ def _draw_orders(row: Any, shot: Any, name: str, state: str) -> None:
     """Two places that never change: pausing or going on, and cancelling; what cannot be ordered now is grey."""
     ordered = shot.ordered if shot is not None else ""
     alive = state in ("queued", "running", "paused")
-    here = runtime.client is not None and runtime.client.state not in ("off", "ended")
-    if not (alive or state in ("failed", "cancelled")):
+    if not (alive or state in ("failed", "cancelled")) or (shot is not None and not shot.job):
         return
     first = row.row(align=True)
     goes_on = state in ("paused", "failed", "cancelled")
-    first.enabled = ordered == "" and (goes_on or here)
+    first.enabled = ordered == "" and (goes_on or _is_engine_there())
     action, icon = ("resume", "PLAY") if goes_on else ("pause", "PAUSE")
     first.operator(f"shotpack.{action}", text="", icon=icon).shot = name
     second = row.row(align=True)
     second.enabled = alive and ordered in ("", "pause")
     second.operator("shotpack.cancel", text="", icon="X").shot = name
+
+
+def _is_engine_there() -> bool:
+    return runtime.client is not None and runtime.client.state not in ("off", "ended")
 
 
 def _ordered(shot: Any) -> str:
@@ -197,7 +199,9 @@ def _draw_homeless(layout: Any, shot: Any) -> None:
     told = "{name} is not on the timeline any more, but it is still being made."
     words = translated(told if going_on else "{name} is not on the timeline.").format(name=shot.name)
     draw_text(box, words, "QUESTION")
-    if going_on:
+    if going_on and job.state == "queued":
+        draw_text(box, _ordered(shot) or _waiting())
+    elif going_on:
         box.progress(factor=job.done, text=_ordered(shot) or _progress(job))
     row = box.row(align=True)
     row.operator("shotpack.put_back", text="Put Back", icon="LOOP_BACK").shot = shot.id
