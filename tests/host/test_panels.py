@@ -54,9 +54,6 @@ class Panel(Drawn):
     def template_icon(self, *_, **__):
         pass
 
-    def split(self, **_):
-        return self.row()
-
 
 def drawn():
     panel = Panel()
