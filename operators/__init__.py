@@ -6,6 +6,7 @@ from . import (
     adoption,
     animate,
     batches,
+    chosen,
     engine,
     generate,
     handlers,
@@ -15,6 +16,7 @@ from . import (
     prompt_dialog,
     prompt_text,
     prompts,
+    removal,
     runtime,
     section_lines,
     settings,
@@ -22,6 +24,7 @@ from . import (
     translations,
     unexpected,
     view_transform,
+    watch,
 )
 
 CLASSES: tuple[type, ...] = (
@@ -38,9 +41,12 @@ CLASSES: tuple[type, ...] = (
     *prompts.CLASSES,
     *prompt_dialog.CLASSES,
     *prompt_text.CLASSES,
+    *chosen.CLASSES,
+    *removal.CLASSES,
+    *watch.CLASSES,
 )
 
-ATTACHED = (translations, settings, handlers, runtime, adoption, engine, models, section_lines, prompt_text)
+ATTACHED = (translations, settings, handlers, runtime, adoption, engine, models, section_lines, prompt_text, watch)
 """Modules with `attach`, called in this order once all classes are registered, and `detach`."""
 
 

@@ -144,6 +144,7 @@ class SHOTPACK_OT_stop_engine(bpy.types.Operator):  # noqa: N801
 
     def execute(self, _context: Any) -> set[str]:
         runtime.the_client().stop()
+        runtime.redraw()
         return {"FINISHED"}
 
 

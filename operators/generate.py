@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,16 +15,15 @@ from ..engine.client.shot import Shot
 from ..engine.client.shot_words import prompts_over
 from ..engine.client.stored_request import write
 from ..engine.protocol import Board, ShotRequest
-from ..engine.serialization import to_json
 from . import (
     capture,
+    chosen,
     engine,
     handlers,
     lead_clip,
     loras,
     runtime,
     sequencer,
-    settings,
     shot_folders,
     start_sources,
     text_strips,
@@ -131,7 +129,7 @@ def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before
     `boards` are (frame, file), `before` the frames that it goes on from.
     """
     return ShotRequest(
-        model=settings.model_of(wanted),
+        **chosen.asked(wanted) | {"seed": found.seed},
         prompt=found.words.text,
         prompts=prompts_over(
             range(found.spot.start, found.spot.start + found.spot.length),
@@ -142,27 +140,8 @@ def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before
         frames=found.spot.length,
         fps=found.fps,
         conform=wanted.rate == "CONFORM",
-        steps=wanted.steps or None,
-        seed=found.seed,
-        order=None if wanted.order == "AUTO" else wanted.order,
-        guidance=wanted.guidance or None,
-        speed=wanted.speed,
-        loras=tuple(loras.asked(wanted)),
         clip=tuple(before),
     )
-
-
-def chosen_now(request: str, wanted: Any) -> str:
-    """The same request with the model and the LoRAs that are chosen now; one that cannot be read as it is."""
-    try:
-        asked = dict(json.loads(request))
-    except (ValueError, TypeError, RecursionError):
-        return request
-    asked.pop("loras", None)
-    asked["model"] = settings.model_of(wanted)
-    if chosen := loras.asked(wanted):
-        asked["loras"] = [to_json(lora) for lora in chosen]
-    return json.dumps(asked)
 
 
 def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int, str]], list[str]]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
-from . import adoption, engine, generate, problems, runtime, sequencer, shot_folders, timeline, trust
+from . import adoption, chosen, engine, problems, runtime, sequencer, shot_folders, timeline, trust
 from .shot_folders import STILL
 
 
-class _OnShot:
+class OnShot:
     """An operator on one shot: the one that is named, else the active strip's."""
 
     bl_options = {"INTERNAL"}  # noqa: RUF012
@@ -44,7 +44,7 @@ class _OnShot:
         return shot
 
 
-class _Order(_OnShot):
+class _Order(OnShot):
     """An operator that has the engine do one thing with a shot."""
 
     action = ""
@@ -86,11 +86,20 @@ class SHOTPACK_OT_cancel(_Order, bpy.types.Operator):  # noqa: N801
     action = "cancel"
 
 
-class SHOTPACK_OT_send_again(_OnShot, bpy.types.Operator):  # noqa: N801
-    """Send the shot once more, as it was asked for; where its model or a LoRA was refused, with the panel's own now"""
+class SHOTPACK_OT_send_again(OnShot, bpy.types.Operator):  # noqa: N801
+    """Send the shot once more, as it was asked for; where that was refused, with the model and settings chosen now"""
 
     bl_idname = "shotpack.send_again"
     bl_label = "Send Again"
+
+    chosen_now: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    @classmethod
+    def description(cls, _context: Any, properties: Any) -> str:
+        """What is sent."""
+        if properties.chosen_now:
+            return "Make the shot anew with the model, size, seed and all else under Advanced as chosen now; words stay"
+        return str(cls.__doc__)
 
     def execute(self, context: Any) -> set[str]:
         shot = self.record(context)
@@ -105,15 +114,15 @@ class SHOTPACK_OT_send_again(_OnShot, bpy.types.Operator):  # noqa: N801
             self.report({"ERROR"}, fault.line)
             return {"CANCELLED"}
         request = shot.request
-        if problems.of_the_choice(shot, runtime.the_client().job(shot)):
-            request = generate.chosen_now(request, sequencer.scene_of(context).shotpack)
+        if self.chosen_now or problems.of_the_choice(shot, runtime.the_client().job(shot)):
+            request = chosen.put_into(request, sequencer.scene_of(context).shotpack)
         again = Shot(shot.id, shot.name, folder, shot.frames, request=request, key=runtime.new_id())
         timeline.begin_again(again, folder / STILL)
         runtime.send(again)
         return {"FINISHED"}
 
 
-class SHOTPACK_OT_send_unsent(_OnShot, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_send_unsent(OnShot, bpy.types.Operator):  # noqa: N801
     """Send what was never sent to the engine, because Blender was closed too early: one shot, or all of the timeline"""
 
     bl_idname = "shotpack.send_unsent"
@@ -132,7 +141,7 @@ class SHOTPACK_OT_send_unsent(_OnShot, bpy.types.Operator):  # noqa: N801
         return {"FINISHED"} if shots else {"CANCELLED"}
 
 
-class SHOTPACK_OT_use_folder(_OnShot, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_use_folder(OnShot, bpy.types.Operator):  # noqa: N801
     """Let the shot use the folder that the file names: what was sent before goes on, and its frames come there"""
 
     bl_idname = "shotpack.use_folder"
@@ -156,7 +165,7 @@ class SHOTPACK_OT_use_folder(_OnShot, bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
-class SHOTPACK_OT_put_back(_OnShot, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_put_back(OnShot, bpy.types.Operator):  # noqa: N801
     """Put a shot that is made, or being made, on the timeline again, at the playhead"""
 
     bl_idname = "shotpack.put_back"
@@ -174,7 +183,7 @@ class SHOTPACK_OT_put_back(_OnShot, bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
-class SHOTPACK_OT_forget(_OnShot, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_forget(OnShot, bpy.types.Operator):  # noqa: N801
     """Take a shot that is on no timeline off this list; its frames and what the engine has of it stay"""
 
     bl_idname = "shotpack.forget"
@@ -188,7 +197,7 @@ class SHOTPACK_OT_forget(_OnShot, bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
-class SHOTPACK_OT_fetch_again(_OnShot, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_fetch_again(OnShot, bpy.types.Operator):  # noqa: N801
     """Try once more to bring the shot's frames to its folder"""
 
     bl_idname = "shotpack.fetch_again"
@@ -203,7 +212,7 @@ class SHOTPACK_OT_fetch_again(_OnShot, bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
-class SHOTPACK_OT_select(_OnShot, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_select(OnShot, bpy.types.Operator):  # noqa: N801
     """Select the shot's strip"""
 
     bl_idname = "shotpack.select"
@@ -217,7 +226,7 @@ class SHOTPACK_OT_select(_OnShot, bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
-class SHOTPACK_OT_reveal(_OnShot, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_reveal(OnShot, bpy.types.Operator):  # noqa: N801
     """Open the folder that holds the shot's frames"""
 
     bl_idname = "shotpack.reveal"

@@ -61,6 +61,11 @@ def icon(name: str) -> int:
     return int(_pictures[_shown[name]].icon_id)
 
 
+def picture(name: str) -> Any | None:
+    """`name`'s picture as Blender has it, an ImagePreview; None where there is none."""
+    return None if _pictures is None or name not in _shown else _pictures[_shown[name]]
+
+
 def forget() -> None:
     """Let go of the pictures of shots, and keep those of the artist's own files."""
     for name in [name for name in _shown if name not in _read]:

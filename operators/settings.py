@@ -154,6 +154,10 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     speed: EnumProperty(name="Speed", description="What is given up for time", items=SPEEDS)
     engine: EnumProperty(name="Render With", items=ENGINES)
     model: StringProperty(name="Model", description="Empty: the one in the preferences")
+    size: StringProperty(name="Size", description="Empty: the model's own at the board's shape; else such as 256x144")
+    negative: StringProperty(
+        name="Negative Prompt", description="What must not be seen; empty: the model's own", options={"TEXTEDIT_UPDATE"}
+    )
     lora_choices: CollectionProperty(type=LoraChoice, name="LoRAs")
     loras: StringProperty(name="LoRAs", description="LoRAs as Shotpack 0.1 had them, in words; they still count")
 

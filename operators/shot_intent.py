@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine.client.shot_words import Words
 from ..engine.protocol import FRAMES_MAXIMUM, PROMPT_MAXIMUM
-from . import missing_pictures, sequencer, start_sources, timeline
+from . import engine, missing_pictures, sequencer, start_sources, timeline
 
 __all__ = ["Intent", "intent", "of_boards"]
 
@@ -43,6 +43,8 @@ def intent(context: Any) -> Intent | str:
     scene = sequencer.scene_of(context)
     if scene is None:
         return "There is no scene to put a shot into."
+    if engine.missing():
+        return "The engine that makes shots is not installed yet."
     wanted = scene.shotpack
     if (unfit := start_sources.unfit(wanted, wanted.source)) is not None:
         return unfit

@@ -50,9 +50,16 @@ def unfit(wanted: Any, source: str) -> str | None:
     client = runtime.client
     if client is None or start in client.starts(settings.model_of(wanted)):
         return None
-    able = [model for model in client.about.get("models", ()) if start in client.starts(model)]
+    models = able(source)
     translated = bpy.app.translations.pgettext_iface
-    return translated(_CANNOT[start]).format(models=", ".join(able)) if able else translated(_NONE_CAN[start])
+    return translated(_CANNOT[start]).format(models=", ".join(models)) if models else translated(_NONE_CAN[start])
+
+
+def able(source: str) -> list[str]:
+    """The models here that can start so; none before the engine has been heard."""
+    client, start = runtime.client, _NEEDS.get(source, "board")
+    models = client.about.get("models", ()) if client is not None else ()
+    return [model for model in models if client is not None and start in client.starts(model)]
 
 
 def offered(wanted: Any) -> list[str]:

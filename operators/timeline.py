@@ -18,6 +18,7 @@ import bpy
 
 from ..engine.client.session import Job
 from ..engine.client.shot import Shot
+from ..engine.errors import Code
 from . import sequencer, trust
 
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
@@ -63,6 +64,20 @@ def begin_again(shot: Shot, board: Path) -> None:
         meta.shotpack.job, meta.shotpack.key, meta.shotpack.request = "", shot.key, shot.request
 
 
+def remove(shot: str) -> None:
+    """Take all strips of a shot off their timelines."""
+    for scene, meta in list(stamped()):
+        if meta.shotpack.shot == shot:
+            owner = next(
+                (each for each in scene.sequence_editor.strips_all if _holds(each, meta)), scene.sequence_editor
+            )
+            owner.strips.remove(meta)
+
+
+def _holds(strip: Any, inside: Any) -> bool:
+    return strip.type == "META" and any(each == inside for each in strip.strips)
+
+
 def stamped() -> Iterator[tuple[Any, Any]]:
     """Every shot's meta strip in the file, with its scene. A shot that was cut or copied has several.
 
@@ -93,12 +108,18 @@ def reconcile(shot: Shot, job: Job | None) -> bool:
             continue
         if job is None and meta.shotpack.job:
             continue  # the engine has told nothing yet: what was known last stays
-        state = job.state if job else "sending"
+        state = job.state if job else "failed" if was_refused(shot) else "sending"
         changed |= _stamp(meta, shot, "running" if state == "finished" else state)
         if job is not None and meta.shotpack.state != "finished":
             for section, frames in shot.visible(job).items():
                 changed |= _show_section(meta, shot, section, frames)
     return changed
+
+
+def was_refused(shot: Shot | None) -> bool:
+    """Whether the engine did not take a shot in: it waits for the artist to change what was asked for."""
+    fault = None if shot is None or shot.job else shot.fault
+    return fault is not None and fault.code is Code.REFUSED
 
 
 def folder_of(meta: Any) -> Path | None:

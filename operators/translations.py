@@ -28,6 +28,20 @@ _GERMAN_OPERATORS = {
     "Use This Folder": "Diesen Ordner verwenden",
     "Put Back on Timeline": "Zurück auf die Zeitleiste",
     "Take off This List": "Aus dieser Liste nehmen",
+    "Send Again as Chosen Now": "Erneut senden wie jetzt gewählt",
+    "Remove Shot and Its Files": "Einstellung mit ihren Dateien entfernen",
+    "Choose Model": "Modell wählen",
+    "Choose Size": "Größe wählen",
+    "Roll Seed": "Startwert würfeln",
+    "Model's Own Number": "Zahl des Modells",
+    "Watch": "Zusehen",
+    "Back": "Zurück",
+    "Back from Watching": "Zurück vom Zusehen",
+    "Put Back": "Zurücklegen",
+    "Stop It": "Beenden",
+    "Take off List": "Aus der Liste nehmen",
+    "Use by Default": "Sonst verwenden",
+    "Continue Download": "Weiter herunterladen",
     "Fetch Frames Again": "Bilder erneut holen",
     "Select Shot": "Einstellung auswählen",
     "Open Frames Folder": "Bilderordner öffnen",
@@ -194,8 +208,46 @@ _GERMAN = {
     "Parked while another program uses the device.": "Macht Platz, solange ein anderes Programm das Gerät braucht.",
     "Parked until somebody unparks it.": "Macht Platz, bis es jemand zurückholt.",
     "No shots yet.": "Noch keine Einstellungen.",
-    "Being cancelled …": "Wird abgebrochen …",
-    "Being paused …": "Wird angehalten …",
+    "Stopping after this step …": "Endet nach diesem Schritt …",
+    "Pausing after this step …": "Hält nach diesem Schritt an …",
+    "Begins in a moment: the engine is loading.": "Beginnt gleich: das Rechenwerk lädt noch.",
+    "Stands still: the engine is off. Start it, and the shot goes on at its open section.": (
+        "Steht still: das Rechenwerk ist aus. Starte es, und die Einstellung geht an ihrem offenen Abschnitt weiter."
+    ),
+    "{name} is not on the timeline any more, but it is still being made.": (
+        "{name} liegt nicht mehr auf der Zeitleiste, wird aber noch gerechnet."
+    ),
+    "{name} is not on the timeline.": "{name} liegt nicht auf der Zeitleiste.",
+    "The engine is off, and 1 shot waits for it.": "Das Rechenwerk ist aus, und 1 Einstellung wartet darauf.",
+    "The engine is off, and {count} shots wait for it.": (
+        "Das Rechenwerk ist aus, und {count} Einstellungen warten darauf."
+    ),
+    "Loading the engine's libraries …": "Die Bibliotheken des Rechenwerks werden geladen …",
+    "The engine that makes shots is not installed yet.": (
+        "Das Rechenwerk, das Einstellungen erzeugt, ist noch nicht installiert."
+    ),
+    "The engine tells what is installed once it runs.": "Was installiert ist, sagt das Rechenwerk, sobald es läuft.",
+    "Known once the engine runs": "Bekannt, sobald das Rechenwerk läuft",
+    "The Preferences' Choice": "Wie in den Einstellungen",
+    "The Board's Shape": "Die Form des Bildes",
+    "{time} a second of film": "{time} je Sekunde Film",
+    "{time} a second of film here, at {size}": "{time} je Sekunde Film hier, bei {size}",
+    "needs {models}": "braucht {models}",
+    "1 section": "1 Abschnitt",
+    "{count} sections": "{count} Abschnitte",
+    "about {time}": "etwa {time}",
+    "time not measured here yet": "Zeit hier noch nicht gemessen",
+    "up to {room} MB": "bis zu {room} MB",
+    "Runs on a processor too": "Läuft auch auf einem Prozessor",
+    "GPU from {least} GB, several times as fast from {whole} GB on": (
+        "GPU ab {least} GB, ab {whole} GB um ein Mehrfaches schneller"
+    ),
+    "{size} on disk": "{size} auf der Platte",
+    "Used by default": "Wird sonst verwendet",
+    "With 0, shots take what the device has free.": "Mit 0 nehmen Einstellungen, was das Gerät frei hat.",
+    "Size": "Größe",
+    "Model": "Modell",
+    "Negative Prompt": "Was nicht zu sehen sein soll",
     "Engine Data Folder": "Datenordner des Rechenwerks",
     "With 0 in both, shots are kept for ever.": "Mit 0 in beiden bleiben Einstellungen für immer.",
     "Waiting for its turn.": "Wartet, bis sie an der Reihe ist.",
@@ -203,7 +255,9 @@ _GERMAN = {
     "Select a strip that shows the board, or put the playhead on one.": (
         "Wähle einen Streifen mit dem Bild aus oder setze den Abspielkopf darauf."
     ),
-    "The engine is off; it starts by itself.": "Das Rechenwerk ist aus; es startet von selbst.",
+    "The engine is off; it starts with the next shot.": (
+        "Das Rechenwerk ist aus; es startet mit der nächsten Einstellung."
+    ),
     "The engine is ready.": "Das Rechenwerk ist bereit.",
     "The engine has ended.": "Das Rechenwerk hat sich beendet.",
     "The engine does not answer.": "Das Rechenwerk antwortet nicht.",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from . import advanced, engine, preferences, prompt, shot, shots, storyboard
+from . import advanced, choices, engine, preferences, prompt, shot, shots, storyboard
 
 CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
     *prompt.CLASSES,
     *shot.CLASSES,
+    *choices.CLASSES,
     *advanced.CLASSES,
     *storyboard.CLASSES,
     *shots.CLASSES,

@@ -1,4 +1,4 @@
-"""What most shots leave as it is: model, seed, steps, LoRAs; a panel of its own below the shot's."""
+"""What most shots leave as it is: model, size, seed, steps, LoRAs; a panel of its own below the shot's."""
 
 from __future__ import annotations
 
@@ -6,17 +6,67 @@ from typing import Any
 
 import bpy
 
-from ..operators import loras, sequencer
+from ..operators import chosen, loras, sequencer
+from .choices import draw_model
 from .shot import Sidebar
 
 
 def _draw_advanced(layout: Any, context: Any) -> None:
-    wanted = sequencer.scene_of(context).shotpack
+    scene = sequencer.scene_of(context)
+    wanted = scene.shotpack
     layout.use_property_split = True
     layout.use_property_decorate = False
-    for name in ("seed", "speed", "steps", "guidance", "order", "rate", "use_end", "prompt_channel", "engine", "model"):
-        layout.prop(wanted, name)
+    details = chosen.details_of(chosen.model_in_use(wanted))
+    draw_model(layout, wanted)
+    _draw_size(layout, scene)
+    row = layout.row(align=True)
+    row.prop(wanted, "seed")
+    row.operator("shotpack.roll_seed", text="", icon="FILE_REFRESH")
+    layout.prop(wanted, "speed")
+    for name in ("steps", "guidance"):
+        _draw_own(layout, wanted, name, details)
+    if details is None or len(details["orders"]) > 1:
+        layout.prop(wanted, "order")
+    layout.prop(wanted, "rate")
+    if details is not None and details["negative"]:
+        layout.prop(wanted, "negative")
+    layout.prop(wanted, "use_end")
+    layout.prop(wanted, "prompt_channel")
+    if wanted.source == "CAMERA":
+        layout.prop(wanted, "engine")
     _draw_loras(layout, wanted)
+
+
+def _draw_size(layout: Any, scene: Any) -> None:
+    size = chosen.chosen_size(scene.shotpack)
+    own = chosen.own_size(scene)
+    row = _labelled(layout, "Size")
+    if own is None:
+        row.label(text="Known once the engine runs")
+        return
+    width, height = size or own
+    row.menu("SHOTPACK_MT_sizes", text=f"{width} x {height}", translate=False)
+
+
+def _draw_own(layout: Any, wanted: Any, name: str, details: Any) -> None:
+    """A number that is the model's own until the artist sets another."""
+    row = layout.row(align=True)
+    if getattr(wanted, name):
+        row.prop(wanted, name)
+        row.operator("shotpack.own_value", text="", icon="LOOP_BACK").name = name
+        return
+    own = bpy.app.translations.pgettext_iface("Model's Own")
+    text = f"{own}: {details[name]:g}" if details is not None else own
+    row = _labelled(layout, name.capitalize())
+    row.operator("shotpack.own_value", text=text, translate=False).name = name
+
+
+def _labelled(layout: Any, text: str) -> Any:
+    """A row for what is no property, with its name where names of properties are."""
+    split = layout.row().split(factor=0.4)
+    split.alignment = "RIGHT"
+    split.label(text=text)
+    return split.row(align=True)
 
 
 def _draw_loras(layout: Any, wanted: Any) -> None:
@@ -49,6 +99,28 @@ class SHOTPACK_MT_loras(bpy.types.Menu):  # noqa: N801
         self.layout.operator("shotpack.look_for_loras", icon="FILE_REFRESH")
 
 
+class SHOTPACK_MT_sizes(bpy.types.Menu):  # noqa: N801
+    """The sizes that the model was trained at"""
+
+    bl_label = "Size"
+
+    def draw(self, context: Any) -> None:
+        scene = sequencer.scene_of(context)
+        details, own = chosen.details_of(chosen.model_in_use(scene.shotpack)), chosen.own_size(scene)
+        if details is None or own is None:
+            return
+        now = chosen.chosen_size(scene.shotpack)
+        words = bpy.app.translations.pgettext_iface("The Board's Shape")
+        icon = "BLANK1" if now else "CHECKMARK"
+        self.layout.operator("shotpack.choose_size", text=f"{words}: {own[0]} x {own[1]}", icon=icon, translate=False)
+        self.layout.separator()
+        for width, height in details["sizes"]:
+            icon = "CHECKMARK" if now == (width, height) else "BLANK1"
+            text = f"{width} x {height}"
+            entry = self.layout.operator("shotpack.choose_size", text=text, icon=icon, translate=False)
+            entry.size = f"{width}x{height}"
+
+
 class _Advanced(Sidebar):
     bl_label = "Advanced"
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
@@ -71,4 +143,4 @@ class SHOTPACK_PT_viewport_advanced(_Advanced, bpy.types.Panel):  # noqa: N801
     bl_parent_id = "SHOTPACK_PT_viewport"
 
 
-CLASSES = (SHOTPACK_MT_loras, SHOTPACK_PT_sequencer_advanced, SHOTPACK_PT_viewport_advanced)
+CLASSES = (SHOTPACK_MT_loras, SHOTPACK_MT_sizes, SHOTPACK_PT_sequencer_advanced, SHOTPACK_PT_viewport_advanced)

@@ -6,14 +6,14 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, problems, runtime
+from ..operators import engine, problems, runtime, timeline
 from .install import draw_install
 from .problem import draw_problem
 from .shot import Sidebar
 from .text import draw_text
 
 _ENGINE_WORDS = {
-    "off": "The engine is off; it starts by itself.",
+    "off": "The engine is off; it starts with the next shot.",
     "starting": "The engine is starting …",
     "ready": "The engine is ready.",
     "away": "The engine does not answer.",
@@ -28,25 +28,39 @@ def _draw_engine(layout: Any, _context: Any) -> None:
         return
     client = runtime.client
     state = client.state if client else "off"
-    row = layout.row()
-    row.label(text=_ENGINE_WORDS[state], icon=_ENGINE_ICONS[state])
-    row.operator("shotpack.open_log", text="", icon="TEXT")
+    draw_text(layout, _words(client, state), _ENGINE_ICONS[state])
+    row = layout.row(align=True)
     if state in ("ready", "away", "starting"):
-        row.operator("shotpack.stop_engine", text="", icon="PANEL_CLOSE")
+        row.operator("shotpack.stop_engine", text="Stop Engine")
     else:
-        row.operator("shotpack.start_engine", text="", icon="PLAY")
+        row.operator("shotpack.start_engine", text="Start Engine")
+    row.operator("shotpack.open_log", text="Log")
     parked = _parked(client) if client and state == "ready" else ""
     if parked:
         draw_text(layout, parked, "PAUSE")
     for worker in client.about.get("workers", []) if client and state == "ready" else ():
         if not worker["ready"]:
-            layout.label(text=f"{worker['device']}: loading …", translate=False)
+            layout.label(text="Loading the engine's libraries …")
             continue
         used, total = worker["memory_used"] / 2**30, worker["memory_total"] / 2**30
         layout.label(text=f"{worker['title'] or worker['device']}: {used:.1f} of {total:.0f} GiB", translate=False)
     problem = problems.of_engine()
     if problem is not None:
         draw_problem(layout, problem, "")
+
+
+def _words(client: Any, state: str) -> str:
+    """How it stands with the engine, and what that means for shots that are not finished."""
+    if client is None or state not in ("off", "ended"):
+        return _ENGINE_WORDS[state]
+    # Of jobs nothing is known while the engine is off: what was known last stands in the strips.
+    waits = {meta.shotpack.shot for _, meta in timeline.stamped() if meta.shotpack.state in ("queued", "running")}
+    count = len(waits & client.shots.keys())
+    if not count:
+        return _ENGINE_WORDS[state]
+    translated = bpy.app.translations.pgettext_iface
+    one, more = "The engine is off, and 1 shot waits for it.", "The engine is off, and {count} shots wait for it."
+    return str(translated(one) if count == 1 else translated(more).format(count=count))
 
 
 def _parked(client: Any) -> str:

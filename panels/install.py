@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import bpy
+
 from ..operators import engine, problems
 from .text import draw_text
 
@@ -14,7 +16,7 @@ def draw_install(layout: Any) -> None:
     if job is not None and job.result is None:
         told = job.progress
         layout.progress(factor=told.fraction or 0.0, text=f"{told.stage}: {told.detail}" if told.detail else told.stage)
-        layout.operator("shotpack.cancel_install", icon="CANCEL")
+        layout.operator("shotpack.cancel_install", icon="X")
         return
     fault = engine.install_fault()
     if fault is not None:
@@ -25,4 +27,8 @@ def draw_install(layout: Any) -> None:
             layout.operator(problem.fix.operator, text=problem.fix.label, icon="INTERNET")
         else:
             layout.operator("shotpack.copy_report", icon="COPYDOWN")
+    elif engine.missing():
+        draw_text(layout, "The engine that makes shots is not installed yet.", "INFO")
+        if not bpy.app.online_access:
+            layout.operator("shotpack.allow_online", icon="INTERNET")
     layout.operator("shotpack.install_engine", icon="IMPORT")

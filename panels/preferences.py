@@ -7,11 +7,16 @@ from typing import Any
 
 import bpy
 
-from ..operators import runtime
+from ..operators import runtime, settings
 from ..operators.settings import ADDON, PreferenceProperties
 from .install import draw_install
 from .models import draw_models
 from .text import draw_text
+
+_ABOUT = (
+    "The engine is the program beside Blender that makes shots. It is installed once, with a Python and PyTorch of its "
+    "own, which are gigabytes to download; Blender's own Python is not touched."
+)
 
 
 class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
@@ -22,13 +27,15 @@ class ShotpackPreferences(PreferenceProperties, bpy.types.AddonPreferences):
     def draw(self, context: Any) -> None:
         layout = self.layout
         layout.use_property_split = True
+        draw_text(layout, _ABOUT)
         draw_install(layout)
         draw_models(layout)
         column = layout.column()
         column.prop(self, "device")
-        column.prop(self, "memory")
-        column.prop(self, "model")
-        column.prop(self, "home")
+        column.prop(self, "memory", text="Memory Limit (GB)")
+        if not self.memory:
+            draw_text(column, "With 0, shots take what the device has free.")
+        column.prop(self, "home", placeholder=str(settings.home()))
         column.prop(self, "keep_days")
         column.prop(self, "keep_gigabytes")
         own = "An engine on another machine has a rule of its own."

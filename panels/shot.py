@@ -7,11 +7,12 @@ from typing import Any
 import bpy
 
 from ..operators import generate, previews, prompts, sequencer, settings, start_sources, view_transform
+from .choices import draw_estimate, draw_missing_engine, title_of_start
 from .prompt import draw_prompt
 from .text import draw_text
 
 _CATEGORY = "Shotpack"
-_BOARD_SCALE = 5.0
+_BOARD_SCALE = 3.5
 
 
 class Sidebar:
@@ -43,11 +44,14 @@ def _draw_shot(layout: Any, context: Any) -> None:
     row = layout.column()
     row.scale_y = 1.4
     row.operator("shotpack.generate", icon="RENDER_ANIMATION", text=_button(found))
-    if isinstance(found, str):
+    missing = draw_missing_engine(layout)
+    if isinstance(found, str) and not missing:
         draw_text(layout, found, "INFO")
     elif wanted.source == "CLIP":
         words = bpy.app.translations.pgettext_iface("Begins at frame {frame}").format(frame=found.spot.start)
         layout.label(text=words, icon="FORWARD", translate=False)
+    if not isinstance(found, str):
+        draw_estimate(layout, scene, found.spot.length, found.fps)
     if boards is not None and boards.place.shotpack.shot:
         _draw_made_with(layout, boards.place.shotpack)
     view = scene.view_settings.view_transform
@@ -76,7 +80,9 @@ class SHOTPACK_MT_source(bpy.types.Menu):  # noqa: N801
     def draw(self, context: Any) -> None:
         wanted = sequencer.scene_of(context).shotpack
         for name in start_sources.offered(wanted):
-            self.layout.prop_enum(wanted, "source", name)
+            row = self.layout.row()
+            row.enabled = start_sources.unfit(wanted, name) is None
+            row.prop_enum(wanted, "source", name, text=title_of_start(name, able=row.enabled))
 
 
 def _draw_other_sources(layout: Any, context: Any, wanted: Any) -> None:
@@ -101,6 +107,7 @@ def _draw_boards(layout: Any, scene: Any, boards: start_sources.Boards) -> None:
 
 
 def _draw_board(layout: Any, scene: Any, strip: Any, *, playhead: bool = False) -> None:
+    layout = layout.row()  # below each other they would take half of a low sidebar: icons are squares
     picture = sequencer.picture_of(scene, strip)
     if picture is not None and picture.is_file():
         layout.template_icon(previews.of_file(picture), scale=_BOARD_SCALE)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import bpy
 
-from ..operators import adoption, previews, problems, runtime, sequencer, timeline, unexpected
+from ..operators import adoption, previews, problems, runtime, sequencer, timeline, unexpected, watch
+from .choices import time_of
 from .problem import draw_problem
 from .shot import Sidebar
 from .text import draw_text
 
+# None of these is the icon of a button: what is, and what can be done, do not look alike.
 _ICONS = {
-    "sending": "EXPORT",
+    "sending": "NETWORK_DRIVE",
     "queued": "SORTTIME",
-    "running": "PLAY",
-    "paused": "PAUSE",
+    "running": "RECORD_ON",
+    "paused": "RECORD_OFF",
     "finished": "CHECKMARK",
     "failed": "ERROR",
-    "cancelled": "X",
+    "cancelled": "CANCEL",
 }
+_PREVIEW_SCALE = 7.0
 
 
 class _Shots(Sidebar):
@@ -30,6 +33,8 @@ class _Shots(Sidebar):
     def draw(self, context: Any) -> None:
         layout, drawn = self.layout, set()
         scene = sequencer.scene_of(context)
+        if watch.going_on():
+            layout.operator("shotpack.watch_no_more", text="Back from Watching", icon="LOOP_BACK")
         _draw_unsent(layout, len(adoption.unsent(scene)))
         for stamp in _stamps(scene):
             if stamp.shot not in drawn:
@@ -53,6 +58,25 @@ class SHOTPACK_PT_viewport_shots(_Shots, bpy.types.Panel):  # noqa: N801
     """The shots of the timeline that goes with this viewport."""
 
     bl_space_type = "VIEW_3D"
+
+
+class SHOTPACK_MT_shot(bpy.types.Menu):  # noqa: N801
+    """What can be done with the shot besides pausing and cancelling it"""
+
+    bl_label = "Shot"
+
+    def draw(self, context: Any) -> None:
+        name = context.shotpack_shot.shot
+        layout = self.layout
+        layout.operator("shotpack.select", icon="RESTRICT_SELECT_OFF").shot = name
+        layout.operator("shotpack.reveal", icon="FILE_FOLDER").shot = name
+        layout.separator()
+        layout.operator("shotpack.use_again", icon="TEXT").shot = name
+        layout.operator("shotpack.send_again", icon="FILE_REFRESH").shot = name
+        anew = layout.operator("shotpack.send_again", text="Send Again as Chosen Now", icon="OPTIONS")
+        anew.shot, anew.chosen_now = name, True
+        layout.separator()
+        layout.operator("shotpack.remove_shot", icon="TRASH").shot = name
 
 
 def _stamps(scene: Any) -> Iterator[Any]:
@@ -84,7 +108,7 @@ def _draw_guarded(layout: Any, stamp: Any) -> None:
 def _draw_stamped(layout: Any, stamp: Any) -> None:
     shot = runtime.shot_of(stamp.shot)
     job = runtime.client.job(shot) if runtime.client and shot else None
-    state = job.state if job else stamp.state
+    state = job.state if job else "failed" if timeline.was_refused(shot) else stamp.state
     box = layout.box()
     row = box.row(align=True)
     row.operator("shotpack.select", text=stamp.name, icon=_ICONS.get(state, "SEQUENCE"), emboss=False).shot = stamp.shot
@@ -92,9 +116,9 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
     if stamp.shot not in adoption.left_alone:
         # What would fail again as it is gets no button for that beside the one that helps.
         again = problem is not None and problem.fix is not None and problem.fix.operator == "shotpack.send_again"
-        _draw_actions(row, shot, stamp.shot, () if again else _actions(state))
-        row.operator("shotpack.use_again", text="", icon="TEXT").shot = stamp.shot
-        row.operator("shotpack.reveal", text="", icon="FILE_FOLDER").shot = stamp.shot
+        _draw_orders(row, shot, stamp.shot, "" if again else state)
+        row.context_pointer_set("shotpack_shot", stamp)
+        row.menu("SHOTPACK_MT_shot", text="", icon="DOWNARROW_HLT")
     if shot is None:
         if stamp.shot in adoption.left_alone:
             draw_problem(box, problems.of_error(adoption.left_alone[stamp.shot]), stamp.shot)
@@ -105,58 +129,89 @@ def _draw_stamped(layout: Any, stamp: Any) -> None:
         elif stamp.state != "finished":
             adoption.adopt_soon()
         return
-    _draw_ordered(box, shot)
-    if state in ("running", "paused") and job is not None:
-        box.progress(factor=job.done, text=_progress(job))
-        icon_id = previews.icon(shot.id)
-        if icon_id:
-            box.template_icon(icon_id, scale=7.0)
+    if state in ("running", "queued") and not _is_engine_there():
+        draw_text(box, "Stands still: the engine is off. Start it, and the shot goes on at its open section.", "INFO")
+        box.operator("shotpack.start_engine", icon="PLAY")
+    elif state in ("running", "paused") and job is not None:
+        _draw_making(box, shot, job)
     elif state == "sending" and shot.fault is None:
         box.label(text="Waiting for the engine …")
     elif state == "queued":
-        box.label(text="Waiting for its turn.")
+        draw_text(box, _ordered(shot) or _waiting())
     for notice in job.notices if job is not None else ():
         draw_text(box, f"{notice[:1].upper()}{notice[1:]}.", "INFO")
     if problem is not None:
         draw_problem(box, problem, stamp.shot)
 
 
-def _draw_actions(row: Any, shot: Any, name: str, actions: Iterable[tuple[str, str]]) -> None:
-    """Buttons for orders; those that an order on its way leaves nothing to do for are grey."""
+def _draw_making(box: Any, shot: Any, job: Any) -> None:
+    """How far a shot is, and what it looks like."""
+    box.progress(factor=job.done, text=_ordered(shot) or _progress(job))
+    if watch.watched == shot.id:
+        return  # it is seen large already
+    box.operator("shotpack.watch", icon="HIDE_OFF").shot = shot.id
+    icon_id = previews.icon(shot.id)
+    if icon_id:
+        box.template_icon(icon_id, scale=_PREVIEW_SCALE)
+
+
+def _draw_orders(row: Any, shot: Any, name: str, state: str) -> None:
+    """Two places that never change: pausing or going on, and cancelling; what cannot be ordered now is grey."""
     ordered = shot.ordered if shot is not None else ""
-    for action, icon in actions:
-        part = row.row(align=True)
-        part.enabled = ordered == "" or (ordered, action) == ("pause", "cancel")
-        part.operator(f"shotpack.{action}", text="", icon=icon).shot = name
+    alive = state in ("queued", "running", "paused")
+    if not (alive or state in ("failed", "cancelled")) or (shot is not None and not shot.job):
+        return
+    first = row.row(align=True)
+    goes_on = state in ("paused", "failed", "cancelled")
+    first.enabled = ordered == "" and (goes_on or _is_engine_there())
+    action, icon = ("resume", "PLAY") if goes_on else ("pause", "PAUSE")
+    first.operator(f"shotpack.{action}", text="", icon=icon).shot = name
+    second = row.row(align=True)
+    second.enabled = alive and ordered in ("", "pause")
+    second.operator("shotpack.cancel", text="", icon="X").shot = name
 
 
-def _draw_ordered(layout: Any, shot: Any) -> None:
+def _is_engine_there() -> bool:
+    return runtime.client is not None and runtime.client.state not in ("off", "ended")
+
+
+def _ordered(shot: Any) -> str:
     """What was ordered and is not so yet: the engine makes the present step first."""
-    if shot.ordered == "cancel":
-        layout.label(text="Being cancelled …")
-    elif shot.ordered == "pause":
-        layout.label(text="Being paused …")
+    words = {"cancel": "Stopping after this step …", "pause": "Pausing after this step …"}
+    return str(bpy.app.translations.pgettext_iface(words[shot.ordered])) if shot.ordered in words else ""
+
+
+def _waiting() -> str:
+    """Why a shot that is queued is not made yet."""
+    about = runtime.client.about if runtime.client is not None else {}
+    jobs = about.get("jobs") or {}
+    if any(jobs.get(state) for state in ("running", "paused")):
+        return "Waiting for its turn."
+    return "Begins in a moment: the engine is loading."
 
 
 def _draw_homeless(layout: Any, shot: Any) -> None:
+    """A shot without a strip: an undo or a delete takes it off the timeline, and nothing else."""
     box = layout.box()
-    row = box.row(align=True)
-    row.label(text=f"{shot.name} is not on the timeline", icon="QUESTION", translate=False)
-    row.operator("shotpack.put_back", text="", icon="LOOP_BACK").shot = shot.id
     job = runtime.client.job(shot) if runtime.client else None
-    if job is not None and not job.ended:
-        _draw_actions(row, shot, shot.id, (("cancel", "X"),))
+    going_on = job is not None and not job.ended
+    translated = bpy.app.translations.pgettext_iface
+    told = "{name} is not on the timeline any more, but it is still being made."
+    words = translated(told if going_on else "{name} is not on the timeline.").format(name=shot.name)
+    draw_text(box, words, "QUESTION")
+    if going_on and job.state == "queued":
+        draw_text(box, _ordered(shot) or _waiting())
+    elif going_on:
+        box.progress(factor=job.done, text=_ordered(shot) or _progress(job))
+    row = box.row(align=True)
+    row.operator("shotpack.put_back", text="Put Back", icon="LOOP_BACK").shot = shot.id
+    if going_on:
+        part = row.row(align=True)
+        part.enabled = shot.ordered in ("", "pause")
+        part.operator("shotpack.cancel", text="Stop It", icon="X").shot = shot.id
     elif shot.job or shot.fault is not None:  # not while it is on its way to the engine
-        row.operator("shotpack.forget", text="", icon="REMOVE").shot = shot.id
-    _draw_ordered(box, shot)
-
-
-def _actions(state: str) -> tuple[tuple[str, str], ...]:
-    if state in ("queued", "running"):
-        return (("pause", "PAUSE"), ("cancel", "X"))
-    if state == "paused":
-        return (("resume", "PLAY"), ("cancel", "X"))
-    return (("resume", "PLAY"),) if state in ("failed", "cancelled") else ()
+        row.operator("shotpack.forget", text="Take off List", icon="REMOVE").shot = shot.id
+        box.operator("shotpack.remove_shot", icon="TRASH").shot = shot.id
 
 
 def _progress(job: Any) -> str:
@@ -165,13 +220,7 @@ def _progress(job: Any) -> str:
     made, of = len(job.sections), len(job.plan.sections) if job.plan else 0
     words = f"Section {min(made + 1, of)} of {of}"
     left = job.step.seconds_left if job.step else None
-    return words if left is None else f"{words}, {time_left(left)} left"
+    return words if left is None else f"{words}, {time_of(left)} left"
 
 
-def time_left(seconds: float) -> str:
-    """Seconds as an artist reads them."""
-    whole = round(seconds)
-    return f"{whole} s" if whole < 90 else f"{whole // 60}:{whole % 60:02d} min"
-
-
-CLASSES = (SHOTPACK_PT_sequencer_shots, SHOTPACK_PT_viewport_shots)
+CLASSES = (SHOTPACK_MT_shot, SHOTPACK_PT_sequencer_shots, SHOTPACK_PT_viewport_shots)

@@ -7,8 +7,8 @@ from typing import Any
 import bpy
 
 from ..operators import animate, batches, sequencer
+from .choices import time_of
 from .shot import Sidebar
-from .shots import time_left
 from .text import draw_text
 
 
@@ -44,7 +44,7 @@ def _draw_batch(layout: Any, scene: Any) -> None:
         if found.failed:
             said += f", {translated('{count} failed').format(count=found.failed)}"
         if not found.ended and found.seconds_left is not None:
-            said += f", {translated('{time} left').format(time=time_left(found.seconds_left))}"
+            said += f", {translated('{time} left').format(time=time_of(found.seconds_left))}"
         if found.ended:
             layout.label(text=said, icon="ERROR" if found.failed else "CHECKMARK", translate=False)
         else:

@@ -21,6 +21,7 @@ from .engine_location import EngineLocation
 from .engine_location import engine_at as _engine
 from .engine_state import EngineState
 from .frame_files import Source
+from .job_removal import JobRemoval
 from .launcher import Engine
 from .park_lease import ParkLease
 from .safe_names import is_id
@@ -69,6 +70,7 @@ class EngineClient:
         """Apart from the others: a film takes seconds, and a shot that is made may be cancelled meanwhile."""
         self._clip_renderer = clip_renderer or ClipRenderer()
         self._lease = ParkLease(self.client)
+        self._removal = JobRemoval(self._calls, self._connection)
 
     def wake(self, where: EngineLocation) -> None:
         """See to it that there is an engine; does nothing where there is one, or where one is just starting."""
@@ -121,6 +123,11 @@ class EngineClient:
         """Follow a shot no more, or none any more; the engine goes on with them."""
         self._tracker.let_go(shot) if shot is not None else self._tracker.forget()
 
+    def remove(self, shot: Shot) -> None:
+        """Have the engine forget a shot, with all that it has of it, and follow it no more; waits for nothing."""
+        self.forget(shot)
+        self._removal.add(shot)
+
     def refuse(self, shot: Shot, fault: EngineError) -> None:
         """Say what keeps a shot from being sent."""
         self._tracker.trouble(shot, Trouble.SENDING, fault)
@@ -165,10 +172,6 @@ class EngineClient:
         """
         self._lease.want(away)
 
-    def movie(self, shot: Shot) -> bytes:
-        """A finished shot's movie; waits for it. Raises EngineError."""
-        return self._connection().movie(shot.job)
-
     def job(self, shot: Shot) -> Job | None:
         """What the engine has told of a shot's job; None before it has told anything."""
         return self._tracker.job(shot)
@@ -182,6 +185,7 @@ class EngineClient:
         self.news = handed > 0 or self.state is not before
         self._tracker.hear(lambda: time.perf_counter() < until)
         self._tracker.receive()
+        self._removal.poll(self._session if self.state is EngineState.READY else None)
         return self._tracker.changed()
 
     def retry(self, shot: Shot) -> None:

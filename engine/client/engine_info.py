@@ -83,11 +83,54 @@ def _object_of(item: _Fits) -> _Fits:
     return lambda value: isinstance(value, dict) and all(map(item, value.values()))
 
 
+def _size(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(side) is int and side > 0 for side in value)
+
+
+def _count(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _positive(value: Any) -> bool:
+    return _number(value) and value > 0
+
+
 _SHAPES: dict[str, _Fits] = {
     "models": _list_of(_text),
     "starts": _object_of(_list_of(_text)),
     "prompt_tokens": _object_of(_whole),
     "vocabularies": lambda value: isinstance(value, dict),
+    "details": _object_of(
+        _with(
+            title=_text,
+            quality=_text,
+            good_for=_text,
+            starts=_list_of(_text),
+            orders=_list_of(_text),
+            sizes=_list_of(_size),
+            size_multiple=_count,
+            side_limits=_size,
+            native_fps=_positive,
+            steps=_count,
+            guidance=_number,
+            negative=_flag,
+            first_frames=_number,
+            section_frames=_count,
+        )
+    ),
+    "speeds": _list_of(
+        _with(
+            model=_text,
+            device=_text,
+            width=_count,
+            height=_count,
+            steps=_count,
+            speed=_text,
+            section_seconds=_positive,
+            shots=_count,
+        )
+    ),
+    "free": _limit,
     "loras": _list_of(_text),
     "workers": _list_of(_with(device=_text, title=_text, ready=_flag, memory_used=_number, memory_total=_number)),
     "parked_by": _list_of(_with(client=_text)),

@@ -10,7 +10,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,14 @@ class Model:
     """Tokens of a prompt that it reads at most; None where it is not here."""
     vocabulary: Vocabulary | None = None
     """The words it was taught, of a model that knows some only."""
+    licence: str = ""
+    quality: str = ""
+    """In a word: `draft`, `final`; empty where nobody says."""
+    good_for: str = ""
+    gpu_bytes: int = 0
+    """The least that a GPU must have for it; 0: a processor does, or nobody says."""
+    gpu_bytes_whole: int = 0
+    """From where on its weights stay on the GPU, which is several times as fast."""
 
 
 class _StoppedError(Exception):
@@ -129,18 +137,7 @@ class ModelList:
         lines = self._ask("list", "--json").splitlines()
         # A library may say something of its own before and after.
         rows = json.loads("\n".join(lines[lines.index("[") : lines.index("]") + 1]))
-        self.models = tuple(
-            Model(
-                row["name"],
-                row["title"],
-                row["state"],
-                row["bytes"],
-                tuple(Terms(**each) for each in row["terms"]),
-                row.get("prompt_tokens"),
-                vocabulary_or_none(row.get("vocabulary")),
-            )
-            for row in rows
-        )
+        self.models = tuple(map(_model, rows))
 
     def _ask(self, *arguments: str) -> str:
         """What the command prints. Raises EngineError with its own, or with its last words."""
@@ -166,6 +163,15 @@ class ModelList:
             words = " ".join("".join(said[-_LAST_LINES:]).split()) or f"it ended with exit code {code}"
             raise told[-1] if told else EngineError(Code.INTERNAL, detail=words)
         return "".join(said)
+
+
+def _model(row: dict[str, Any]) -> Model:
+    """A model by a row of the list; one of an earlier release has fewer keys, one of a later more."""
+    known = {each.name for each in fields(Model)} & row.keys() - {"terms", "vocabulary"}
+    terms = tuple(Terms(**each) for each in row["terms"])
+    return Model(
+        **{name: row[name] for name in known}, terms=terms, vocabulary=vocabulary_or_none(row.get("vocabulary"))
+    )
 
 
 def _news(line: str) -> dict[str, Any] | None:

@@ -64,14 +64,18 @@ class Job:
 
     @property
     def done(self) -> float:
-        """How much of it is made, 0 to 1, by denoising steps."""
+        """How much of it is made, 0 to 1, by denoising steps; 1 only once it is all made.
+
+        What comes after a section's last step, decoding and writing, counts as one step more.
+        """
         if self.state == "finished":
             return 1.0
         if self.plan is None or not self.plan.sections:
             return 0.0
         made = max([self.plan.done, *(section.index for section in self.sections.values())])
-        running = self.step.step / self.step.of if self.step and self.step.section not in self.sections else 0.0
-        return min(1.0, (made + running) / len(self.plan.sections))
+        running = self.step.step / (self.step.of + 1) if self.step and self.step.section not in self.sections else 0.0
+        of = len(self.plan.sections)
+        return min(made + running, of - 0.1) / of  # there is the movie to be written
 
 
 class Session:

@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..errors import EngineError
+from ..models.abilities import CARDS, Card
 from ..models.catalog import CATALOG, State, find_entry, find_model, installed, state
 from ..models.checksums import inspect
 from ..models.folder import ModelFolder, open_folder
@@ -102,7 +103,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _rows(home: Path | None) -> list[dict[str, Any]]:
     """What `list` tells of each model; `bytes` is about right for what is not installed, and null where unknown."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     here = dict(installed(home))
     for entry in CATALOG:
         rows.append(
@@ -123,7 +124,13 @@ def _rows(home: Path | None) -> list[dict[str, Any]]:
         untold = {"title": name, "licence_urls": [], "terms": []}
         words = _words(name, here[name], home)
         rows.append({"name": name, **_other(name, here[name], home), **untold, **words, "path": str(here[name])})
-    return rows
+    return [row | _card(row["name"], row["title"]) for row in rows]
+
+
+def _card(name: str, title: str) -> dict[str, Any]:
+    """What the weights of a model do not say of it; nothing of a folder that nobody knows."""
+    card = CARDS.get(name) or Card(title, "", "", 0, 0)
+    return card._asdict()
 
 
 def _words(name: str, path: Path | None, home: Path | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ..inference.memory.placement import GIB, Extent, Placed
 from ..inference.registry import Families, choose_device, kernels_for, place_model, spec_of
 from ..inference.speed.kernels import ONEDNN, TORCH_CHOICE
 from ..inference.speed.step_cache_choice import CacheChoice, parse_cache
-from ..media.boards import BoardPicture, fitting_size
+from ..media.boards import BoardPicture
 from ..media.files import make_folder, require_space
 from ..media.lock import folder_lock
 from ..models.checksums import fingerprint, require_intact
@@ -31,6 +31,7 @@ from ..models.folder import ModelFolder
 from ..models.lora_files import LoraFile, find_loras
 from ..models.paths import cache_home
 from ..models.spec import ModelSpec, Speed
+from ..picture_sizes import fitting_size
 from ..protocol import Event, Finished, Progress, ShotRequest
 from ..serialization import to_json
 from .encoding_cache import EncodingCache

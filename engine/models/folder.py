@@ -14,6 +14,7 @@ from ..errors import Code, EngineError
 from ..protocol import Start
 from .manifest import FactsError, ModelFacts, is_inside, parse_facts
 from .paths import PARTS, models_home
+from .released import Released, released
 from .safetensors_headers import WeightsError, check_header, check_weights
 
 __all__ = ["FACTS", "INDEX", "ModelFacts", "ModelFolder", "open_folder"]
@@ -35,8 +36,6 @@ class _Layout:
     """What its models can begin a shot from."""
     conditions: tuple[str, ...] = ()
     """Kinds of conditions they take (`protocol.Condition`)."""
-    native_fps: float = 30
-    """Frames a second its models were trained at, where a folder does not say."""
     prompt_tokens: int = 256
     """Tokens of a prompt that their main text encoder reads, where a folder does not say."""
 
@@ -50,7 +49,6 @@ _HELIOS = _Layout(
         "scheduler": ("scheduler_config.json",),
     },
     (Start.BOARD, Start.TEXT, Start.CLIP),
-    native_fps=24,
     prompt_tokens=512,
 )
 # For each pipeline class: its components, each with the files of which one must be there. Those with weights (the ones
@@ -103,9 +101,14 @@ class ModelFolder:
         return _LAYOUTS[self.pipeline].conditions
 
     @property
+    def released(self) -> Released:
+        """What such weights can where `shotpack.json` does not say otherwise."""
+        return released(self.pipeline, self.flags)
+
+    @property
     def native_fps(self) -> float:
         """Frames a second its weights were trained at."""
-        return self.facts.native_fps or _LAYOUTS[self.pipeline].native_fps
+        return self.facts.native_fps or self.released.native_fps
 
     @property
     def prompt_tokens(self) -> int:

@@ -13,6 +13,7 @@ from fastapi import Path as InPath
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
 from ..errors import EngineError
+from ..models.abilities import abilities
 from ..protocol import FRAMES_MAXIMUM, PROTOCOL_VERSION, PromptAt
 from .jobs.scheduler import KeyTakenError
 from .jobs.snapshot import snapshot
@@ -28,9 +29,11 @@ from .schemas import (
     JobOut,
     KeepsOut,
     LeaseOut,
+    ModelOut,
     NewJob,
     Parking,
     Problem,
+    SpeedOut,
     Unparking,
     WorkerOut,
 )
@@ -79,15 +82,22 @@ def create_app(service: Service) -> FastAPI:
         """Version, devices and memory, models, and how many jobs are in each state."""
         counts = {str(state): count for state, count in service.store.counts().items()}
         leases = service.scheduler.leases()
+        models = service.sound_models()
         workers = [WorkerOut(**vars(state) | {"pid": None}) for state in service.pool.workers()]
         return EngineOut(
             version=service.version,
             protocol=PROTOCOL_VERSION,
             workers=workers,
             models=service.models(),
-            starts=service.starts(),
-            prompt_tokens=service.prompt_tokens(),
-            vocabularies=service.vocabularies(),
+            prompt_tokens={model.name: model.prompt_tokens for model in models},
+            vocabularies={model.name: words for model in models if (words := model.facts.vocabulary) is not None},
+            starts={model.name: [str(start) for start in model.starts] for model in models},
+            details={model.name: ModelOut(**vars(abilities(model))) for model in models},
+            speeds=[
+                SpeedOut(**vars(kind), section_seconds=seconds, shots=shots)
+                for kind, seconds, shots in service.speeds.told()
+            ],
+            free=service.free(),
             loras=service.loras(),
             jobs=counts,
             parked=bool(leases),

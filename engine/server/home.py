@@ -23,6 +23,11 @@ def logs_folder(home: Path) -> Path:
     return home / "logs"
 
 
+def speeds_file(home: Path) -> Path:
+    """The file that says how long finished shots took."""
+    return home / "speeds.json"
+
+
 def is_picture_name(name: str) -> bool:
     """Whether a name is a SHA-256 in hex, under which pictures are kept."""
     return re.fullmatch("[0-9a-f]{64}", name) is not None

@@ -143,6 +143,38 @@ class DiskOut(BaseModel):
     total: int
 
 
+class ModelOut(BaseModel):
+    """What shots of an installed model can be."""
+
+    title: str
+    quality: str = Field(description="in a word; empty: nobody says")
+    good_for: str
+    starts: list[str] = Field(description="what they may begin from: board, text, clip")
+    orders: list[str] = Field(description="in which sections may be made, its own first")
+    sizes: list[tuple[int, int]] = Field(description="width and height in pixels")
+    size_multiple: int = Field(description="of pixels, what both sides must be")
+    side_limits: tuple[int, int] = Field(description="shortest and longest side in pixels")
+    native_fps: float
+    steps: int = Field(description="a section, where nobody asks for another number")
+    guidance: float
+    negative: bool = Field(description="whether a negative prompt of one's own changes anything")
+    first_frames: int = Field(description="frames at `native_fps` before the first section's own")
+    section_frames: int = Field(description="frames at `native_fps` that one section adds")
+
+
+class SpeedOut(BaseModel):
+    """How long a section of such shots takes on a device, measured."""
+
+    model: str
+    device: str
+    width: int
+    height: int
+    steps: int
+    speed: str
+    section_seconds: float
+    shots: int = Field(description="how many of the newest shots that is the median of")
+
+
 class EngineOut(BaseModel):
     """The engine: what it is, what it can use, what it has."""
 
@@ -153,6 +185,9 @@ class EngineOut(BaseModel):
     starts: dict[str, list[str]] = Field(description="what each model's shots may begin from: board, text, clip")
     prompt_tokens: dict[str, int] = Field(description="how many tokens of a prompt each model reads at most")
     vocabularies: dict[str, Vocabulary] = Field(description="the words of each model that knows some words only")
+    details: dict[str, ModelOut] = Field(description="by the model's name; a damaged one says nothing")
+    speeds: list[SpeedOut] = Field(description="as finished shots were measured; none: nothing was measured yet")
+    free: int | None = Field(description="bytes free on the disk of the engine's home; none: it does not say")
     loras: list[str]
     jobs: dict[str, int] = Field(description="how many jobs are in each state")
     parked: bool = Field(description="all weights are off the devices")

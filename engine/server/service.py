@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,21 @@ from ..errors import Code, EngineError
 from ..media.files import make_folder
 from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..models.catalog import find_model, installed
-from ..models.folder import ModelFolder
+from ..models.folder import ModelFolder, open_folder
 from ..models.lora_files import installed_loras
 from ..models.spec import condition_unsupported
 from ..protocol import Start
 from ..serialization import to_json_text
-from ..vocabulary import Vocabulary
 from .broker import Broker
-from .home import images_folder, jobs_folder, logs_folder
+from .home import images_folder, jobs_folder, logs_folder, speeds_file
 from .jobs.job_folders import JobFolders
 from .jobs.retention import Retention, Rule
 from .jobs.scheduler import Scheduler
+from .jobs.speeds import Speeds
 from .jobs.takes import take_faults
 from .schemas import Fault, JobChange, NewJob
 from .storage.states import State
-from .storage.store import JobRecord, JobStore, StoreError
+from .storage.store import JobRecord, JobStore, StoredEvent, StoreError
 from .uploads import Uploads
 from .workers.pool import Pool
 
@@ -54,9 +55,8 @@ class Service:
         self.uploads = Uploads(images_folder(home))
         self.folders = JobFolders(jobs_folder(home))
         self.folders.put_back(lambda: {record.id for record in self.store.jobs()})
-        self.scheduler = Scheduler(
-            self.store, pool, home, self.broker.pass_on, self.broker.pass_live, folders=self.folders
-        )
+        self.speeds = Speeds(speeds_file(home))
+        self.scheduler = Scheduler(self.store, pool, home, self._happened, self.broker.pass_live, folders=self.folders)
         self.retention = Retention(home, self.store, self.scheduler, self.folders, self.uploads, rule or Rule())
 
     def start(self) -> None:
@@ -75,23 +75,19 @@ class Service:
         """Names of the models that are here, best first."""
         return [name for name, _ in installed()]
 
-    def starts(self) -> dict[str, list[str]]:
-        """What each model's shots may begin from; a damaged model says nothing."""
-        return {model.name: [str(start) for start in model.starts] for model in self._sound_models()}
-
-    def prompt_tokens(self) -> dict[str, int]:
-        """How many tokens of a prompt each model reads at most; a damaged model says nothing."""
-        return {model.name: model.prompt_tokens for model in self._sound_models()}
-
-    def vocabularies(self) -> dict[str, Vocabulary]:
-        """The words of each model that knows some words only."""
-        told = {model.name: model.facts.vocabulary for model in self._sound_models()}
-        return {name: vocabulary for name, vocabulary in told.items() if vocabulary is not None}
-
-    def _sound_models(self) -> Iterator[ModelFolder]:
-        for name in self.models():
+    def sound_models(self) -> list[ModelFolder]:
+        """Those of them that can be opened, each read once; a damaged model is passed over."""
+        sound = []
+        for name, path in installed():
             with contextlib.suppress(EngineError):
-                yield find_model(name, check=False)
+                sound.append(open_folder(path, name=name, check=False))
+        return sound
+
+    def free(self) -> int | None:
+        """Bytes free on the disk that the home lies on; None where the system does not say."""
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(self.home).free
+        return None
 
     def model_faults(self, job: NewJob) -> Sequence[Fault]:
         """Why a job cannot use its model: only installed ones, never a folder that a client names."""
@@ -165,6 +161,18 @@ class Service:
                 self.store.place_before(job, None if change.before == "end" else change.before)
 
         return self.scheduler.change(job, asked, name=change.name, starred=change.starred, place=place)
+
+    def _happened(self, event: StoredEvent) -> None:
+        """An event is stored: how long shots take is measured by it, and it is passed on."""
+        if event.event["event"] == "started":
+            asked = json.loads(self.store.job(event.job).request_json)
+            if not asked.get("cache"):  # its pace would be that of no other shot
+                model = asked.get("model") or next(iter(self.models()), "")
+                device = self.scheduler.device_of(event.job)
+                self.speeds.begun(event, model, device, asked.get("speed", "exact"))
+        else:
+            self.speeds.heard(event)
+        self.broker.pass_on(event)
 
     def is_shed(self, record: JobRecord) -> bool:
         """Whether a job ended early and its provisional frames are gone; nobody asks for those of a finished one."""

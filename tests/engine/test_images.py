@@ -12,10 +12,11 @@ import torch
 from PIL import Image, ImageCms
 
 from engine.inference.hunyuan.spec import RELEASED
-from engine.media.boards import decode_board, fitting_size, nearest_size, open_board
+from engine.media.boards import decode_board, open_board
 from engine.media.frames import png_bytes, write_frames
 from engine.media.images import fit, preview_jpeg, to_bytes
 from engine.media.take_files import frame_name
+from engine.picture_sizes import fitting_size, nearest_size
 
 
 def opened(tmp_path: Path, picture: Image.Image, name: str = "board.png", **options: object) -> np.ndarray:

@@ -48,8 +48,8 @@ class Panel(Drawn):
     def panel(self, *_, **__):
         return self, None
 
-    def progress(self, **_):
-        pass
+    def progress(self, text="", **_):
+        self.said.append(text)
 
     def template_icon(self, *_, **__):
         pass
@@ -169,7 +169,7 @@ def kept(extension, monkeypatch):
         monkeypatch.setattr(part("operators.runtime"), "client", types.SimpleNamespace(about=about, state=state))
         monkeypatch.setattr(part("panels.preferences"), "draw_models", lambda _layout: None)
         panel = Panel()
-        wanted = {"keep_days": 0, "keep_gigabytes": 0, "remote": ""} | chosen
+        wanted = {"memory": 0.0, "keep_days": 0, "keep_gigabytes": 0, "remote": ""} | chosen
         shown = types.SimpleNamespace(layout=panel, **wanted)
         part("panels.preferences").ShotpackPreferences.draw(shown, bpy.context)
         return panel.text.partition(" Engine on Another Machine")[0]
@@ -294,8 +294,8 @@ def test_a_shot_that_is_being_made_or_sent_is_not_taken_off_the_list(saved, foll
 @pytest.mark.parametrize(
     ("action", "said", "grey"),
     [
-        ("cancel", "Being cancelled", ["shotpack.pause", "shotpack.cancel"]),
-        ("pause", "Being paused", ["shotpack.pause"]),
+        ("cancel", "Stopping after this step", ["shotpack.pause", "shotpack.cancel"]),
+        ("pause", "Pausing after this step", ["shotpack.pause"]),
     ],
 )
 @pytest.mark.parametrize("there", [True, False])
@@ -303,6 +303,7 @@ def test_an_order_shows_at_once_and_its_button_is_grey(saved, followed, monkeypa
     asleep(monkeypatch)
     runtime, job = part("operators.runtime"), part("engine.client.session").Job(JOB, "running")
     monkeypatch.setattr(runtime.client, "job", lambda shot: job if shot is followed[0] else None)
+    runtime.client.state = "ready"
     saved.sequence_editor.strips.remove(strip(followed[1].id))
     assert said not in drawn().text
     assert drawn().grey == []
@@ -317,4 +318,70 @@ def test_an_order_shows_at_once_and_its_button_is_grey(saved, followed, monkeypa
     followed[0].stands(job.state)
     panel = drawn()
     assert said not in panel.text
-    assert panel.grey == []
+    # What is over keeps its place, so that nothing else comes under the cursor.
+    assert panel.grey == (["shotpack.cancel"] if there and action == "cancel" else [])
+
+
+def test_an_engine_that_is_off_says_what_waits_and_offers_no_pause(saved, followed, monkeypatch):  # noqa: F811
+    runtime, job = part("operators.runtime"), part("engine.client.session").Job(JOB, "running")
+    monkeypatch.setattr(runtime.client, "job", lambda shot: job if shot is followed[0] else None)
+    panel = drawn()
+    assert "the engine is off. Start it" in panel.text
+    assert "shotpack.start_engine" in panel.buttons
+    assert set(panel.grey) == {"shotpack.pause"}
+    told = part("panels.engine")._words(runtime.client, "off")
+    assert told == "The engine is off, and 2 shots wait for it."
+    for shot in followed:
+        strip(shot.id).shotpack.state = "finished"
+    assert part("panels.engine")._words(runtime.client, "off").endswith("it starts with the next shot.")
+
+
+def test_a_shot_is_removed_with_its_strips_its_files_and_its_job(saved, followed, monkeypatch):  # noqa: F811
+    asleep(monkeypatch)
+    runtime, timeline = part("operators.runtime"), part("operators.timeline")
+    shot, other = followed
+    (shot.folder / "0001.png").write_bytes(b"picture")
+    assert bpy.ops.shotpack.remove_shot(shot=shot.id) == {"FINISHED"}
+    assert timeline.find(shot.id) == []
+    assert not shot.folder.exists()
+    assert (other.folder.exists(), len(timeline.find(other.id))) == (True, 1)
+    assert runtime.client._removal._wanted == {JOB}
+    assert runtime.shot_of(shot.id) is None
+
+
+DETAILS = {
+    **{"title": "Tiny", "quality": "draft", "good_for": "", "starts": ["board"], "orders": ["forward"]},
+    **{"sizes": [[256, 144], [144, 256]], "size_multiple": 16, "side_limits": [64, 1024], "native_fps": 30},
+    **{"steps": 8, "guidance": 10.0, "negative": False, "first_frames": 1, "section_frames": 36},
+}
+
+
+def test_what_is_asked_for_is_what_the_model_has(saved, followed):  # noqa: F811
+    chosen, client = part("operators.chosen"), part("operators.runtime").client
+    wanted = saved.shotpack
+    wanted.model, wanted.negative, wanted.order, wanted.size = "tiny", "fog", "endpoint", "144x256"
+    assert chosen.asked(wanted)["order"] == "endpoint"  # nothing is known yet: the engine will say
+    client.about = {"models": ["tiny"], "starts": {"tiny": ["board"]}, "details": {"tiny": DETAILS}}
+    asked = chosen.asked(wanted)
+    assert (asked["order"], asked["negative"]) == (None, "")
+    assert (asked["width"], asked["height"]) == (144, 256)
+    wanted.size = "512x288"  # another model's
+    assert chosen.asked(wanted)["width"] is None
+    client.about["details"]["tiny"] = DETAILS | {"negative": True, "orders": ["forward", "endpoint"]}
+    assert (chosen.asked(wanted)["order"], chosen.asked(wanted)["negative"]) == ("endpoint", "fog")
+    saved.render.resolution_x, saved.render.resolution_y = 1080, 1920
+    found = chosen.estimate_of(saved, 145, 30.0)
+    assert (found.width, found.height, found.sections, found.seconds) == (144, 256, 4, None)
+    bpy.ops.shotpack.roll_seed()
+    assert wanted.seed > 0
+    assert part("operators.start_sources").able("TEXT") == []
+
+
+def test_a_shot_is_sent_again_as_chosen_now(saved, followed, monkeypatch):  # noqa: F811
+    asleep(monkeypatch)
+    shot = followed[0]
+    saved.shotpack.seed, saved.shotpack.steps, saved.shotpack.model = 7, 3, "other"
+    asked = json.loads(shot.request)
+    assert bpy.ops.shotpack.send_again(shot=shot.id, chosen_now=True) == {"FINISHED"}
+    again = json.loads(part("operators.runtime").shot_of(shot.id).request)
+    assert again == asked | {"seed": 7, "steps": 3, "model": "other"}

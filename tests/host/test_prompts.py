@@ -87,6 +87,7 @@ def test_of_free_language_only_what_is_cut_is_said(taught):
 def test_no_prompt_and_no_engine_say_nothing(taught, monkeypatch):
     assert drawn(taught, "  ").text == ""
     monkeypatch.setattr(part("operators.runtime").client, "about", {})
+    monkeypatch.setattr(part("operators.models"), "model_list", None)  # another test may have looked
     assert drawn(taught, HARBOUR).text == ""
 
 

@@ -252,6 +252,12 @@ class Drawn:
 
     box = column = row
 
+    def menu(self, *_: object, **__: object) -> None:
+        pass
+
+    def context_pointer_set(self, *_: object) -> None:
+        pass
+
     @property
     def text(self) -> str:
         return " ".join(self.said)

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "engine/__main__.py": ("engine",),
     "engine/command_line.py": ("engine.console", "engine.quiet", "engine.media", "engine.errors"),
     "engine/commands": ("engine",),
-    "engine/client": ("engine.file_copies", *SHARED),
+    "engine/client": ("engine.file_copies", "engine.picture_sizes", *SHARED),
     "engine/server": ("engine.models", "engine.media", "engine.file_copies", *SHARED),
     # The worker's process is where a shot is made; nothing else of the server knows how.
     "engine/server/workers/worker.py": (
@@ -55,6 +55,7 @@ MAY_IMPORT = {
         "engine.models",
         "engine.framepack",
         "engine.media",
+        "engine.picture_sizes",
         *SHARED,
     ),
     "engine/inference": ("engine.models", "engine.framepack", "engine.media", *SHARED),
@@ -64,6 +65,7 @@ MAY_IMPORT = {
     "engine/console.py": ("engine.media.files",),
     "engine/quiet.py": (),
     "engine/file_copies.py": (),
+    "engine/picture_sizes.py": (),
     "engine/protocol.py": ("engine.serialization", "engine.limits", "engine.errors"),
     "engine/vocabulary.py": ("engine.serialization", "engine.errors"),
     "engine/serialization.py": ("engine.errors",),

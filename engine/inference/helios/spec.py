@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from ...framepack.grid import Seam
 from ...framepack.packing import Order
 from ...framepack.sigmas import FlowShift
 from ...framepack.solvers.base import Solver
+from ...models import released
 from ...models.spec import ModelSpec, Preview
 
 DISTILLED = "distilled"
@@ -55,20 +55,20 @@ HELIOS_BASE = ModelSpec(
     licence="unknown",
     latent_channels=16,
     spatial_compression=8,
-    temporal_compression=4,
+    temporal_compression=released.HELIOS_BASE.grid.compression,
     patch=(1, 2, 2),
-    window=9,
-    seam=Seam.CUT,
+    window=released.HELIOS_BASE.grid.window,
+    seam=released.HELIOS_BASE.grid.seam,
     schedules={Order.FORWARD: "f1k1_td_f16k4f2k2f1k1_g9"},
     kernels=((1, 2, 2), (2, 4, 4), (4, 8, 8)),
-    trained_orders=(Order.FORWARD,),
-    size_multiple=16,
-    side_limits=(64, 2048),
-    sizes=((640, 384),),
-    native_fps=24,
-    steps=50,
-    guidance=5.0,
-    order=Order.FORWARD,
+    trained_orders=released.HELIOS_BASE.orders,
+    size_multiple=released.HELIOS_BASE.size_multiple,
+    side_limits=released.HELIOS_BASE.side_limits,
+    sizes=released.HELIOS_BASE.sizes,
+    native_fps=released.HELIOS_BASE.native_fps,
+    steps=released.HELIOS_BASE.steps,
+    guidance=released.HELIOS_BASE.guidance,
+    order=released.HELIOS_BASE.orders[0],
     solver=Solver.UNIPC,
     solvers=(Solver.UNIPC, Solver.EULER),
     shift=FlowShift(cap=math.inf),
@@ -80,7 +80,7 @@ HELIOS_BASE = ModelSpec(
     separate_first_latent=True,
     boards_within=False,
     uses_image_encoder=False,
-    classifier_free=True,
+    classifier_free=released.HELIOS_BASE.classifier_free,
     negative=_NEGATIVE,
 )
 
@@ -88,9 +88,8 @@ HELIOS_MID = replace(
     HELIOS_BASE,
     family="helios-mid",
     title="Helios Mid",
-    # Halved twice and patched by 2: the coarsest stage's sides must still be even.
-    size_multiple=64,
-    steps=60,
+    size_multiple=released.HELIOS_MID.size_multiple,
+    steps=released.HELIOS_MID.steps,
     pyramid_stages=3,
     variant=(CFG_ZERO_STAR,),
 )
@@ -99,8 +98,8 @@ HELIOS_DISTILLED = replace(
     HELIOS_MID,
     family="helios-distilled",
     title="Helios Distilled",
-    steps=6,
-    guidance=1.0,
+    steps=released.HELIOS_DISTILLED.steps,
+    guidance=released.HELIOS_DISTILLED.guidance,
     solver=Solver.DMD,
     solvers=(Solver.DMD,),
     first_section_steps=2,

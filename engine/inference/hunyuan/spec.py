@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
 
-from ...framepack.grid import Seam
 from ...framepack.packing import Order
 from ...framepack.sigmas import FlowShift
 from ...framepack.solvers.base import Solver
+from ...models.released import HUNYUAN
 from ...models.spec import ModelSpec, Preview, Speed
 
 # The released latent-to-RGB map for previews (diffusers_helper/hunyuan.py), one row a latent channel.
@@ -36,20 +36,16 @@ _PREVIEW = Preview(
     bias=(0.0259, -0.0192, -0.0761),
 )
 
-# The released size buckets (diffusers_helper/bucket_tools.py), key 640, as (width, height) in the released sequence.
-_WIDE = ((416, 960), (448, 864), (480, 832), (512, 768), (544, 704), (576, 672), (608, 640))
-_SIZES = tuple((width, height) for height, width in (*_WIDE, *((b, a) for a, b in reversed(_WIDE))))
-
 RELEASED = ModelSpec(
     family="framepack-hunyuan",
     title="FramePack on HunyuanVideo",
     licence="unknown",
     latent_channels=16,
     spatial_compression=8,
-    temporal_compression=4,
+    temporal_compression=HUNYUAN.grid.compression,
     patch=(1, 2, 2),
-    window=9,
-    seam=Seam.BLEND,
+    window=HUNYUAN.grid.window,
+    seam=HUNYUAN.grid.seam,
     schedules={
         Order.INVERTED: "f1k1_x_g9_f1k1f2k2f16k4_td",
         Order.FORWARD: "f1k1_td_f16k4f2k2f1k1_g9",
@@ -57,13 +53,13 @@ RELEASED = ModelSpec(
     },
     kernels=((1, 2, 2), (2, 4, 4), (4, 8, 8)),
     trained_orders=(),
-    size_multiple=16,
-    side_limits=(32, 2048),
-    sizes=_SIZES,
-    native_fps=30,
-    steps=25,
-    guidance=10.0,
-    order=Order.INVERTED,
+    size_multiple=HUNYUAN.size_multiple,
+    side_limits=HUNYUAN.side_limits,
+    sizes=HUNYUAN.sizes,
+    native_fps=HUNYUAN.native_fps,
+    steps=HUNYUAN.steps,
+    guidance=HUNYUAN.guidance,
+    order=HUNYUAN.orders[0],
     solver=Solver.UNIPC,
     solvers=(Solver.UNIPC, Solver.EULER),
     shift=FlowShift(),

@@ -73,6 +73,12 @@ class Scheduler:
         """Begin nothing more; what is being copied is copied at the next start."""
         self._folders.stop()
 
+    def device_of(self, job: str) -> str:
+        """What the device is called on which a job is made; empty where it is made on none."""
+        worker = self._assignments.worker_of(job)
+        found = next((state for state in self._pool.workers() if state.name == worker), None)
+        return (found.title or found.device) if found else ""
+
     def folder(self, job: str) -> Path:
         """The shot folder of a job; `job` is an id that the store made."""
         return self._folders.of(self._store.job(job).id)

@@ -1,0 +1,57 @@
+"""Removing a shot: its strips, its files, and what the engine has of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import adoption, runtime, timeline, trust
+from .jobs import OnShot
+
+
+class SHOTPACK_OT_remove_shot(OnShot, bpy.types.Operator):  # noqa: N801
+    """Remove the shot from the timeline, its frames from the disk and its job from the engine"""
+
+    bl_idname = "shotpack.remove_shot"
+    bl_label = "Remove Shot and Its Files"
+    bl_options = {"INTERNAL", "UNDO"}  # noqa: RUF012
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Ask first: files do not come back."""
+        message = "Its strips, its frames on the disk and what the engine has of it go. Undo does not bring them back."
+        confirm = {"title": "Remove Shot", "message": message, "confirm_text": "Remove", "icon": "WARNING"}
+        return set(context.window_manager.invoke_confirm(self, event, **confirm))
+
+    def execute(self, context: Any) -> set[str]:
+        strip = self.strip(context)
+        shot = runtime.shot_of(self.shot) or (adoption.record(strip) if strip is not None else None)
+        if shot is None and strip is None:
+            return {"CANCELLED"}
+        folder = shot.folder if shot is not None else timeline.folder_of(strip)
+        timeline.remove(self.shot or strip.shotpack.shot)
+        if shot is not None:
+            if shot.job:
+                runtime.wake()
+            runtime.the_client().remove(shot)
+        if folder is not None and trust.trusted(folder) and (fault := _removed(folder)) is not None:
+            self.report({"WARNING"}, f"Not all of {folder} could be removed: {fault.strerror or fault}.")
+        return {"FINISHED"}
+
+
+def _removed(folder: Path) -> OSError | None:
+    """Remove a shot's folder; returns what has hindered that."""
+    faults: list[OSError] = []
+
+    def note(_call: Any, _path: str, fault: tuple[Any, BaseException, Any]) -> None:
+        if isinstance(fault[1], OSError):
+            faults.append(fault[1])
+
+    if not folder.is_symlink() and folder.is_dir():
+        shutil.rmtree(folder, onerror=note)
+    return faults[0] if faults else None
+
+
+CLASSES = (SHOTPACK_OT_remove_shot,)
