@@ -204,6 +204,7 @@ def run(
             _require_same(folder, stored, resolved.request, model, () if revised is None else AMENDABLE)
             if stored[0] != resolved.request:
                 folder.amend(resolved.request)
+            folder.sweep()  # also of a finished shot: its latents may have been on their way to a file
         try:
             with memory_faults(job.device, "making the shot"):  # where nothing closer by says during what
                 yield from attempt(memory.retry)

@@ -81,7 +81,7 @@ class Shot:
         Ends with Finished; raises EngineError where it cannot go on.
         """
         folder, plan = self._folder, self._plan
-        folder.tidy()
+        folder.make_folders()
         done = self._done()
         yield self._started(done)
         for planned in plan.made[:done]:
