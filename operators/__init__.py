@@ -19,6 +19,7 @@ from . import (
     removal,
     runtime,
     section_lines,
+    seeds,
     settings,
     shot_again,
     translations,
@@ -43,6 +44,7 @@ CLASSES: tuple[type, ...] = (
     *prompt_text.CLASSES,
     *chosen.CLASSES,
     *removal.CLASSES,
+    *seeds.CLASSES,
     *watch.CLASSES,
 )
 

@@ -19,9 +19,9 @@ _pace: dict[str, float] = {}
 """Seconds that a frame of a batch takes, as far as that is known."""
 
 
-def shots(scene: Any) -> list[Any]:
-    """A strip of each shot of the timeline's latest batch, the earliest first."""
-    batch = scene.shotpack.batch
+def shots(scene: Any, batch: str = "") -> list[Any]:
+    """A strip of each shot of a batch, the earliest first; without one, of the timeline's latest storyboard."""
+    batch = batch or scene.shotpack.batch
     found: dict[str, Any] = {}
     for owner, meta in timeline.stamped():
         if batch and owner == scene and meta.shotpack.batch == batch:
@@ -37,6 +37,11 @@ def state_of(stamp: Any) -> str:
     if shot is not None and not shot.job and shot.fault is not None:
         return "failed"
     return "unsent" if adoption.is_unsent(stamp) else str(stamp.state)
+
+
+def under_way(stamp: Any) -> bool:
+    """Whether something is still to be made of a shot without a press; a seed that stands at its stop waits for one."""
+    return state_of(stamp) not in (*ENDED, *(("paused",) if stamp.trying else ()))
 
 
 def _shot_and_job(stamp: Any) -> tuple[Any, Any]:
@@ -90,8 +95,12 @@ def told(scene: Any) -> list[tuple[str, str]]:
 
 
 def of_board(scene: Any, board: str) -> list[Any]:
-    """The strips of shots that were made of the strip of this name, the topmost first."""
-    found = [meta for owner, meta in timeline.stamped() if owner == scene and board and meta.shotpack.board == board]
+    """The strips of shots that were made of the strip of this name, the topmost first; seeds on trial are none yet."""
+    found = [
+        meta
+        for owner, meta in timeline.stamped()
+        if owner == scene and board and meta.shotpack.board == board and not meta.shotpack.trying
+    ]
     return sorted(found, key=lambda meta: meta.channel, reverse=True)
 
 
@@ -146,10 +155,18 @@ class SHOTPACK_OT_cancel_batch(bpy.types.Operator):  # noqa: N801
     bl_label = "Cancel All"
     bl_options = {"INTERNAL"}  # noqa: RUF012
 
+    batch: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    @classmethod
+    def description(cls, _context: Any, properties: Any) -> str:
+        """What is stopped."""
+        if properties.batch:
+            return "Make no more of these seeds; those that are there stay, and can be gone on with"
+        return str(cls.__doc__)
+
     def execute(self, context: Any) -> set[str]:
-        for meta in shots(sequencer.scene_of(context)):
-            shot = runtime.shot_of(meta.shotpack.shot)
-            if shot is not None and state_of(meta.shotpack) not in ENDED:
+        for meta in shots(sequencer.scene_of(context), self.batch):
+            if under_way(meta.shotpack) and (shot := runtime.shot_of(meta.shotpack.shot)) is not None:
                 runtime.the_client().act(shot, "cancel")
         return {"FINISHED"}
 

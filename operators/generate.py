@@ -47,21 +47,46 @@ class Prepared:
     """The strip that it is made of, by its name; empty: none."""
     digest: str
     """Of its boards' pixels, and after a dash of its request: the same digest is the same shot."""
+    asked: ShotRequest
+    """Its request, pictures by their files in its folder."""
 
     def at(self, channel: int) -> Prepared:
         """The same on another channel."""
         return replace(self, spot=replace(self.spot, channel=channel))
 
+    def to_stop_after(self, sections: int) -> Prepared:
+        """The same, which pauses by itself after so many sections."""
+        return replace(self, shot=_new_shot(self.asked, self.shot.name, self.shot.folder, sections))
 
-def prepare(context: Any, found: Intent) -> Prepared:
+    def with_seed(self, seed: int, name: str) -> Prepared:
+        """The same shot by another seed, with pictures of its own in a folder called like `name`. Raises OSError."""
+        asked = replace(self.asked, seed=seed)
+        name, folder = shot_folders.new_folder(name)
+        try:
+            shot_folders.copy_pictures(
+                self.shot.folder, folder, [board.image for board in asked.boards] + [*asked.clip]
+            )
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return replace(
+            self,
+            shot=_new_shot(asked, name, folder),
+            digest=f"{self.digest.partition('-')[0]}-{_sha256(write(asked, '').encode())}",
+            asked=asked,
+        )
+
+
+def prepare(context: Any, found: Intent, name: str = "") -> Prepared:
     """Take a shot's pictures into a folder of its own; nothing of the file is changed.
 
-    Raises CaptureError with the sentence for the artist; then there is no folder.
+    `name` is like what it is to be called; empty: as what it is made of. Raises CaptureError with the sentence for the
+    artist; then there is no folder.
     """
     if (shortage := shot_folders.shortage(found.spot.length)) is not None:
         raise capture.CaptureError(shortage)
     try:
-        name, folder = shot_folders.new_folder(_name(found))
+        name, folder = shot_folders.new_folder(name or name_of(found))
     except OSError as fault:
         raise capture.CaptureError(f"The shot's folder cannot be made: {fault.strerror or fault}.") from fault
     try:
@@ -75,15 +100,21 @@ def prepare(context: Any, found: Intent) -> Prepared:
     except (RuntimeError, OSError, capture.CaptureError) as fault:
         shutil.rmtree(folder, ignore_errors=True)
         raise capture.CaptureError(_said(fault)) from fault
-    shot = Shot(runtime.new_id(), name, folder, found.spot.length, request=write(asked, name), key=runtime.new_id())
-    return Prepared(shot, found.spot, found.strip.name if found.boards is not None and found.strip else "", digest)
+    board = found.strip.name if found.boards is not None and found.strip else ""
+    return Prepared(_new_shot(asked, name, folder), found.spot, board, digest, asked)
 
 
-def put(scene: Any, made: Prepared, batch: str = "") -> None:
-    """Put a shot on the timeline, and have it made."""
+def _new_shot(asked: ShotRequest, name: str, folder: Path, stop_after: int = 0) -> Shot:
+    request = write(asked, name, stop_after)
+    return Shot(runtime.new_id(), name, folder, asked.frames, request=request, key=runtime.new_id())
+
+
+def put(scene: Any, made: Prepared, batch: str = "") -> Any:
+    """Put a shot on the timeline, and have it made; returns its strip."""
     meta = timeline.place(scene, made.shot, made.spot, made.shot.folder / STILL)
     meta.shotpack.board, meta.shotpack.digest, meta.shotpack.batch = made.board, made.digest, batch
     runtime.send(made.shot)
+    return meta
 
 
 def _sha256(*data: bytes) -> str:
@@ -181,7 +212,8 @@ def _said(fault: Exception) -> str:
     return " ".join(str(fault).removeprefix("Error: ").split())
 
 
-def _name(found: Intent) -> str:
+def name_of(found: Intent) -> str:
+    """What a shot is called like, unless told otherwise."""
     return found.strip.name if found.strip else " ".join(found.words.text.split()[:_NAME_WORDS])
 
 

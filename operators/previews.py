@@ -20,7 +20,7 @@ _files: dict[str, Path] = {}
 _counter = 0
 _read: dict[str, None] = {}
 """Files of the artist's own that are shown, the oldest first."""
-_BOARDS = 16
+_BOARDS = 48
 """How many of them are kept."""
 
 

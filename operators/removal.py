@@ -27,18 +27,25 @@ class SHOTPACK_OT_remove_shot(OnShot, bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         strip = self.strip(context)
-        shot = runtime.shot_of(self.shot) or (adoption.record(strip) if strip is not None else None)
-        if shot is None and strip is None:
+        if strip is None and runtime.shot_of(self.shot) is None:
             return {"CANCELLED"}
-        folder = shot.folder if shot is not None else timeline.folder_of(strip)
-        timeline.remove(self.shot or strip.shotpack.shot)
-        if shot is not None:
-            if shot.job:
-                runtime.wake()
-            runtime.the_client().remove(shot)
-        if folder is not None and trust.trusted(folder) and (fault := _removed(folder)) is not None:
-            self.report({"WARNING"}, f"Not all of {folder} could be removed: {fault.strerror or fault}.")
+        if (said := remove(self.shot or strip.shotpack.shot, strip)) is not None:
+            self.report({"WARNING"}, said)
         return {"FINISHED"}
+
+
+def remove(name: str, strip: Any | None) -> str | None:
+    """Remove a shot from the timeline, the disk and the engine; returns what is to be said of files that stay."""
+    shot = runtime.shot_of(name) or (adoption.record(strip) if strip is not None else None)
+    folder = shot.folder if shot is not None else timeline.folder_of(strip)
+    timeline.remove(name)
+    if shot is not None:
+        if shot.job:
+            runtime.wake()
+        runtime.the_client().remove(shot)
+    if folder is not None and trust.trusted(folder) and (fault := _removed(folder)) is not None:
+        return f"Not all of {folder} could be removed: {fault.strerror or fault}."
+    return None
 
 
 def _removed(folder: Path) -> OSError | None:

@@ -14,7 +14,7 @@ import bpy
 from ..engine.client.engine_client import EngineClient, EngineLocation, EngineState
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
-from . import previews, settings, timeline, timers, trust, unexpected
+from . import contact_sheets, previews, settings, timeline, timers, trust, unexpected
 
 BUDGET = 0.004
 """Seconds of a tick, of which the client may take half; a single shot's strips may take longer."""
@@ -151,6 +151,8 @@ def step() -> float:
         changed = True
         if time.perf_counter() > until:
             break
+    if _may_touch_strips():
+        contact_sheets.step()
     if changed or client.news or client.state is EngineState.STARTING:
         redraw()
     unfinished = bool(_waiting) or any(not shot.complete for shot in client.shots.values())
@@ -189,6 +191,7 @@ def look_again() -> None:
     """The file has changed under us (undo, redo): every shot's strips may be out of date."""
     _due.clear()
     _shown.clear()
+    contact_sheets.look_again()
     if client is not None:
         _waiting.update(client.shots)
 
@@ -214,6 +217,7 @@ def _clear() -> None:
     """Let go of all that is known of shots."""
     for kept in (_waiting, _shown, _finishing, _in_file, troubles, _pauses, _due):
         kept.clear()
+    contact_sheets.forget()
 
 
 def _told(client: EngineClient) -> list[Shot]:
@@ -253,6 +257,8 @@ def _catch_up(client: EngineClient, shot: Shot) -> None:
 def _bring_strips_up(client: EngineClient, shot: Shot) -> None:
     revision = shot.revision
     differed = timeline.reconcile(shot, client.job(shot))
+    if differed:
+        contact_sheets.look()
     if shot.complete and differed:
         _waiting[shot.id] = shot  # until there is nothing left to do
         _finishing.add(shot.id)

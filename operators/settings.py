@@ -72,6 +72,7 @@ DEVICES = (
 )
 
 
+SEEDS_AT_ONCE = 16
 _LENGTH_NAMES = [item[0] for item in LENGTHS]
 
 
@@ -139,6 +140,9 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     told: StringProperty(options={"HIDDEN"})
     """What that had to say of strips, as JSON: name and sentence of each."""
     seed: IntProperty(name="Seed", description="Another seed, another take", min=0)
+    seed_count: IntProperty(
+        name="Seeds", description="How many seeds are tried at once", default=4, min=2, max=SEEDS_AT_ONCE
+    )
     steps: IntProperty(
         name="Steps", description="Denoising steps a section; 0: the model's own", max=STEPS_MAXIMUM, min=0
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import bpy
@@ -67,10 +68,15 @@ def folder_anew(shot: Shot) -> Path:
     if not any(shot.folder.glob("[0-9]*.png")):
         return shot.folder
     _, folder = new_folder(shot.name)
-    for name in dict.fromkeys([STILL, FILM, *asked.names]):
-        if is_file(shot.folder / name):  # what is missing is said when the shot is sent
-            copy_whole(shot.folder / name, folder / name)
+    copy_pictures(shot.folder, folder, asked.names)
     return folder
+
+
+def copy_pictures(folder: Path, target: Path, names: Iterable[str]) -> None:
+    """Give another shot what this one starts from; what is missing is said when that is sent. Raises OSError."""
+    for name in dict.fromkeys([STILL, FILM, *names]):
+        if is_file(folder / name):
+            copy_whole(folder / name, target / name)
 
 
 def move_beside(file: Path) -> set[Path]:

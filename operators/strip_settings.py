@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, IntVectorProperty, StringProperty
 
 from ..engine.protocol import FRAMES_MAXIMUM
 
@@ -23,9 +23,15 @@ class ShotStamp(bpy.types.PropertyGroup):
     board: StringProperty(options={"HIDDEN"})
     """The strip that it was made of, by its name."""
     batch: StringProperty(options={"HIDDEN"})
-    """The run of Animate Storyboard that made it."""
+    """The run of Animate Storyboard or Try Seeds that made it."""
     digest: StringProperty(options={"HIDDEN"})
     """Of its boards' pixels and of what was asked for: whether another run would make the same."""
+    seed_row: IntProperty(options={"HIDDEN"})
+    """Its number among the seeds that were tried together, from 1; 0: it is none of those."""
+    trying: BoolProperty(options={"HIDDEN"})
+    """Whether it stops after the section that is made first, because nobody has gone on with it yet."""
+    tried: IntVectorProperty(size=2, options={"HIDDEN"})
+    """First and last frame of that section, once somebody has."""
 
 
 class BoardSettings(bpy.types.PropertyGroup):

@@ -141,6 +141,24 @@ def pictures(meta: Any) -> list[Path]:
     return []
 
 
+def first_shown(meta: Any) -> range:
+    """The frames (from 1) of the one section that is there, or of the whole shot; empty where there is neither."""
+    strips = _of_role(meta, _FINAL) or _of_role(meta, _SECTION)
+    if len(strips) != 1:
+        return range(0)
+    shown, zero = _content(strips[0]), sequencer.content_start(meta) - 1
+    return range(shown.start - zero, shown.stop - zero)
+
+
+def picture_at(meta: Any, frame: int) -> Path | None:
+    """The file that shows a frame (from 1) of a shot; None where only its board is to be seen."""
+    for strip in _of_role(meta, _FINAL, _SECTION):
+        shown, at = _content(strip), sequencer.content_start(meta) + frame - 1
+        if at in shown:
+            return Path(bpy.path.abspath(strip.directory)) / strip.elements[at - shown.start].filename
+    return None
+
+
 def point_at(shot: Shot) -> None:
     """Let a shot's strips show the pictures in its folder, which has moved."""
     for meta in find(shot.id):

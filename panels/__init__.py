@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import advanced, choices, engine, preferences, prompt, shot, shots, storyboard
+from . import advanced, choices, engine, preferences, prompt, seeds, shot, shots, storyboard
 
 CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
@@ -11,6 +11,7 @@ CLASSES: tuple[type, ...] = (
     *choices.CLASSES,
     *advanced.CLASSES,
     *storyboard.CLASSES,
+    *seeds.CLASSES,
     *shots.CLASSES,
     *engine.CLASSES,
 )

@@ -81,7 +81,7 @@ class SHOTPACK_MT_shot(bpy.types.Menu):  # noqa: N801
 
 def _stamps(scene: Any) -> Iterator[Any]:
     for owner, meta in timeline.stamped():
-        if owner == scene:
+        if owner == scene and not meta.shotpack.trying:  # those are in a list of their own (`panels/seeds.py`)
             yield meta.shotpack
 
 

@@ -18,6 +18,7 @@ from .board_files import is_picture
 _SAME = ("frames", "seed", "fps")
 """What nobody changes of a job once it is there."""
 _DEFAULTS = {"seed": 0, "fps": None}
+_STOP = "stop_after"
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,11 @@ class StoredRequest:
         return tuple(dict.fromkeys([*(name for _, name in self.boards), *self.clip]))
 
 
-def write(request: ShotRequest, name: str) -> str:
-    """A request as a .blend keeps it: `name` is the shot's, and pictures are named by their files beside each other."""
+def write(request: ShotRequest, name: str, stop_after: int = 0) -> str:
+    """A request as a .blend keeps it: `name` is the shot's, and pictures are named by their files beside each other.
+
+    Its job pauses by itself after `stop_after` sections; 0: it does not.
+    """
     asked = {
         "name": name,
         **without_defaults(request),
@@ -45,6 +49,18 @@ def write(request: ShotRequest, name: str) -> str:
     }
     if request.loras:  # 0.1.0 keeps their weights in any case
         asked["loras"] = [to_json(lora) for lora in request.loras]
+    if stop_after:
+        asked[_STOP] = stop_after
+    return json.dumps(asked)
+
+
+def without_stop(request: str) -> str:
+    """The same request, to be made to its end."""
+    try:
+        asked = json.loads(request)
+        asked.pop(_STOP, None)
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return request  # a file may hold anything; it is refused when it is sent
     return json.dumps(asked)
 
 

@@ -172,6 +172,7 @@ def create_app(service: Service) -> FastAPI:
             **_out(record).model_dump(),
             key=record.key,
             starred=record.starred,
+            stop_after=record.stop_after,
             step=service.scheduler.step(record.id),
             **vars(snapshot(number, events, shed=service.is_shed(record))),
         )
@@ -207,7 +208,7 @@ def create_app(service: Service) -> FastAPI:
 
     @app.post("/v1/jobs/{job}/resume", responses=_says(404, 409, 422))
     def resume(record: Known) -> JobOut:
-        """Go on. For a job that failed or was cancelled a new job is made that begins with all that it had made."""
+        """Go on, to the end. For a job that failed or was cancelled a new one is made, from all that it had made."""
         return act(service.scheduler.resume, record)
 
     @app.post("/v1/jobs/{job}/cancel", responses=_says(404, 409, 422))
