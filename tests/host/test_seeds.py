@@ -99,6 +99,7 @@ def test_one_is_gone_on_with_and_is_the_shot_made_at_once(saved):
     batch = metas[0].shotpack.batch
     step_until(lambda: states(groups.group(batch)) == ["paused"] * 3 and all(map(groups.pictures, groups.group(batch))))
     assert [len(of_role(meta, "section")) for meta in groups.group(batch)] == [1, 1, 1]
+    step_until(lambda: not part("operators.contact_sheets")._due)
     _assert_shown(batch)
     before = sheet(batch)
     bpy.ops.wm.save_mainfile()

@@ -1,0 +1,125 @@
+"""Runs inside Blender's window: a drawing in the Video Editing workspace, seeds tried for it, their contact sheet.
+
+Arguments after `--`: the status file, the engine's interpreter, the model, and how many seeds. It tells how the seeds
+stand and whether their sheet is there.
+"""
+
+import contextlib
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import bpy
+
+STATUS, PYTHON, MODEL, COUNT = sys.argv[sys.argv.index("--") + 1 :]
+ADDON = "bl_ext.user_default.shotpack"
+DRAWING = Path(__file__).resolve().parents[2] / "samples" / "panels" / "01.png"
+stage = "begun"
+
+
+def part(name: str) -> object:
+    return importlib.import_module(f"{ADDON}.{name}")
+
+
+def begin() -> None:
+    bpy.context.preferences.view.show_splash = False
+    bpy.ops.wm.read_homefile(app_template="Video_Editing")
+    bpy.app.timers.register(prepare, first_interval=2.0)
+
+
+def prepare() -> None:
+    preferences = bpy.context.preferences.addons[ADDON].preferences
+    preferences.python, preferences.device, preferences.model = PYTHON, "cpu", MODEL
+    scene = edit()
+    scene.render.fps = 30
+    scene.frame_end = 96
+    scene.sequence_editor_create()
+    strip = scene.sequence_editor.strips.new_image("Panel 1", str(DRAWING), 1, 1, fit_method="FIT")
+    strip.right_handle = 74
+    strip.select = True
+    scene.sequence_editor.active_strip = strip
+    scene.shotpack.prompt = "pan left, slowly"
+    scene.shotpack.seed, scene.shotpack.seed_count = 7, int(COUNT)
+    # Where a picture is looked at, an Image Editor; the shots in the preview's sidebar.
+    files = next(area for area in window().screen.areas if area.type in ("FILE_BROWSER", "PROPERTIES"))
+    files.type = "IMAGE_EDITOR"
+    preview().spaces.active.show_region_ui = True
+    timeline = next(area for area in areas("SEQUENCE_EDITOR") if area.spaces.active.view_type == "SEQUENCER")
+    with override(timeline):
+        bpy.ops.sequencer.view_all()
+    bpy.app.timers.register(show, first_interval=1.0)
+
+
+def show() -> None:
+    region_of(preview(), "UI").active_panel_category = "Shotpack"
+    bpy.app.timers.register(try_them, first_interval=2.0)
+
+
+def try_them() -> None:
+    global stage
+    with override(preview()):
+        bpy.ops.shotpack.try_seeds()
+    stage = "trying"
+    with override(areas("IMAGE_EDITOR")[0]):
+        bpy.ops.image.view_all(fit_view=True)
+    bpy.app.timers.register(tell, first_interval=0.1)
+
+
+def tell() -> float:
+    groups, sheets = part("operators.seed_groups"), part("operators.contact_sheets")
+    (batch, metas), *_ = groups.groups().items()
+    seeds = [
+        {
+            "state": part("operators.batches").state_of(meta.shotpack),
+            "pictures": len(groups.pictures(meta)),
+            "muted": meta.mute,
+            "shot": meta.shotpack.shot,
+        }
+        for meta in metas
+    ]
+    chosen()
+    shown = [area.spaces.active.image for area in areas("IMAGE_EDITOR")]
+    sheet = sheets.image_of(batch) in shown and not sheets._due
+    passing = Path(f"{STATUS}.part")
+    passing.write_text(json.dumps({"stage": stage, "seeds": seeds, "sheet": sheet}), encoding="utf-8")
+    with contextlib.suppress(OSError):
+        passing.replace(STATUS)
+    return 0.2
+
+
+def chosen() -> None:
+    """Go on with the second seed once the test says so, by a file."""
+    global stage
+    if stage == "trying" and Path(f"{STATUS}.go").exists():
+        stage = "chosen"
+        (_, metas), *_ = part("operators.seed_groups").groups().items()
+        with override(preview()):
+            bpy.ops.shotpack.go_on_with_seed(shot=metas[1].shotpack.shot)
+
+
+def window() -> bpy.types.Window:
+    return bpy.context.window_manager.windows[0]
+
+
+def edit() -> bpy.types.Scene:
+    return getattr(window().workspace, "sequencer_scene", None) or window().scene
+
+
+def areas(kind: str) -> list[bpy.types.Area]:
+    return [area for area in window().screen.areas if area.type == kind]
+
+
+def preview() -> bpy.types.Area:
+    return next(area for area in areas("SEQUENCE_EDITOR") if area.spaces.active.view_type == "PREVIEW")
+
+
+def override(area: bpy.types.Area):
+    return bpy.context.temp_override(window=window(), area=area, region=region_of(area, "WINDOW"))
+
+
+def region_of(area: bpy.types.Area, kind: str) -> bpy.types.Region:
+    return next(region for region in area.regions if region.type == kind)
+
+
+bpy.app.timers.register(begin, first_interval=1.0)
