@@ -15,7 +15,7 @@ _SCALE = 3.5
 
 class _Seeds(Sidebar):
     bl_label = "Seeds"
-    bl_order = 7
+    bl_order = 2
 
     @classmethod
     def poll(cls, context: Any) -> bool:

@@ -17,7 +17,7 @@ _MANY = 6
 _GAP = 4
 _ASPECT = 1.5
 """Width by height that a sheet comes near to."""
-_DOT = 2
+_DOT = 3
 """Side of a digit's dot."""
 _LABEL = 7 * _DOT + 2 * _GAP
 _DIGITS = {

@@ -44,6 +44,8 @@ def prepare() -> None:
     # Where a picture is looked at, an Image Editor; the shots in the preview's sidebar.
     files = next(area for area in window().screen.areas if area.type in ("FILE_BROWSER", "PROPERTIES"))
     files.type = "IMAGE_EDITOR"
+    with bpy.context.temp_override(window=window()):
+        bpy.ops.screen.area_move(x=files.x + files.width + 1, y=files.y + files.height // 2, delta=260)
     preview().spaces.active.show_region_ui = True
     timeline = next(area for area in areas("SEQUENCE_EDITOR") if area.spaces.active.view_type == "SEQUENCER")
     with override(timeline):
@@ -82,7 +84,10 @@ def tell() -> float:
     shown = [area.spaces.active.image for area in areas("IMAGE_EDITOR")]
     sheet = sheets.image_of(batch) in shown and not sheets._due
     passing = Path(f"{STATUS}.part")
-    passing.write_text(json.dumps({"stage": stage, "seeds": seeds, "sheet": sheet}), encoding="utf-8")
+    sidebar = region_of(preview(), "UI")
+    header = [sidebar.x + 60, sidebar.y + sidebar.height - 14]
+    told = {"stage": stage, "seeds": seeds, "sheet": sheet, "header": header}
+    passing.write_text(json.dumps(told), encoding="utf-8")
     with contextlib.suppress(OSError):
         passing.replace(STATUS)
     return 0.2

@@ -15,6 +15,7 @@ def test_seeds_are_seen_beside_each_other_and_one_is_gone_on_with(tmp_path: Path
     window = ShotpackWindow(tmp_path, Path(__file__).with_name("seeds.py"), 4)
     try:
         window.wait_for(lambda status: status.get("stage") == "trying")
+        window.click(*window.status()["header"])  # the Shot panel closes, and the seeds are in sight
         window.wait_for(lambda status: [seed["pictures"] for seed in status["seeds"]] == [3] * 4 and status["sheet"])
         window.screenshot("9-seeds.png")
         window.status_file.with_name("status.json.go").touch()

@@ -57,7 +57,7 @@ def test_every_digit_can_be_told_from_every_other() -> None:
     zero = [".###.", "#...#", "#..##", "#.#.#", "##..#", "#...#", ".###."]
     left = min(x for x, _ in written["0"])
     top = min(y for _, y in written["0"])
-    drawn = ["".join("#" if (left + 2 * x, top + 2 * y) in written["0"] else "." for x in range(5)) for y in range(7)]
+    drawn = ["".join("#" if (left + 3 * x, top + 3 * y) in written["0"] else "." for x in range(5)) for y in range(7)]
     assert drawn == zero
     assert list(sheet.dots(0, " ")) == []
     # What has no room is cut rather than written into the next seed's place.
