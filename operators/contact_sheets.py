@@ -14,7 +14,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..engine.client.contact_sheet import FRAMES, Sheet, sheet_of
+from ..engine.client.contact_sheet import DOT, FRAMES, Sheet, sheet_of
 from . import seed_groups, sequencer, unexpected
 
 _OF_GROUP = "shotpack_seeds"
@@ -70,12 +70,15 @@ def image_of(batch: str) -> Any | None:
     return next((image for image in bpy.data.images if not image.library and image.get(_OF_GROUP) == batch), None)
 
 
-def begin(batch: str) -> Any | None:
-    """The sheet of a group, made where it is missing; None where there is no such group."""
+def begin(batch: str, size: tuple[int, int] | None = None) -> Any | None:
+    """The sheet of a group, made where it is missing; None where there is no such group.
+
+    `size` is the shots' (width, height), where that is known before there is a frame of them.
+    """
     metas = seed_groups.group(batch)
     if not metas:
         return None
-    kept = _sheet_for(batch, metas)
+    kept = _sheet_for(batch, metas, size)
     if not kept.handed or image_of(batch) is None:
         _hand_over(batch, metas, kept)
     look()
@@ -113,7 +116,7 @@ def _bring_up(batch: str, metas: list[Any]) -> bool:
     return True
 
 
-def _sheet_for(batch: str, metas: list[Any]) -> _Kept:
+def _sheet_for(batch: str, metas: list[Any], expected: tuple[int, int] | None = None) -> _Kept:
     """The sheet that fits these strips; a new one, with nothing but the seeds, where they are others than before."""
     shots = tuple(meta.shotpack.shot for meta in metas)
     path = next((found[0] for meta in metas if (found := seed_groups.pictures(meta))), None)
@@ -121,22 +124,22 @@ def _sheet_for(batch: str, metas: list[Any]) -> _Kept:
     size = _size(path) if path is not None and (kept is None or not kept.shown) else None
     if kept is None or kept.shots != shots or (size is not None and sheet_of(len(shots), *size) != kept.sheet):
         scene = metas[0].id_data
-        width, height = size or (scene.render.resolution_x, scene.render.resolution_y)
-        if size is None and kept is not None:
-            width, height = kept.sheet.frame_width, kept.sheet.frame_height
-        _kept[batch] = _blank(sheet_of(len(shots), width, height), shots, metas)
+        before = (kept.sheet.frame_width, kept.sheet.frame_height) if kept is not None else expected
+        size = size or before or (scene.render.resolution_x, scene.render.resolution_y)
+        _kept[batch] = _blank(sheet_of(len(shots), *size), shots, metas)
     return _kept[batch]
 
 
 def _blank(sheet: Sheet, shots: tuple[str, ...], metas: list[Any]) -> _Kept:
-    pixels = np.full((sheet.height, sheet.width, 4), (_GROUND, _GROUND, _GROUND, 1.0), np.float32)
+    pixels = np.full((sheet.height, sheet.width, 4), _GROUND, np.float32)
     kept = _Kept(sheet, shots, pixels)
-    empty = np.full((sheet.frame_height, sheet.frame_width, 4), (_EMPTY, _EMPTY, _EMPTY, 1.0), np.float32)
+    empty = np.full((sheet.frame_height, sheet.frame_width, 4), _EMPTY, np.float32)
     for seed, meta in enumerate(metas):
         for frame in range(FRAMES):
             _put(kept, sheet.frame(seed, frame), empty)
         for left, top in sheet.dots(seed, f"{meta.shotpack.seed_row}: {seed_groups.seed_of(meta.shotpack)}"):
-            pixels[sheet.height - 1 - top, left, :3] = _INK
+            pixels[sheet.height - top - DOT : sheet.height - top, left : left + DOT] = _INK
+    pixels[:, :, 3] = 1
     return kept
 
 

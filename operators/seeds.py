@@ -71,7 +71,8 @@ class SHOTPACK_OT_try_seeds(bpy.types.Operator):  # noqa: N801
             meta = generate.put(found.scene, made.at(channel).to_stop_after(1), batch)
             meta.mute = True
             meta.shotpack.seed_row, meta.shotpack.trying = row, True
-        image = contact_sheets.begin(batch)
+        size = chosen.chosen_size(found.scene.shotpack) or chosen.own_size(found.scene)
+        image = contact_sheets.begin(batch, size)
         area = _image_editor(context)
         if area is not None and image is not None:
             contact_sheets.show(area, image)

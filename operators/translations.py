@@ -174,6 +174,7 @@ _GERMAN = {
     "Seed": "Startwert",
     "Seeds": "Startwerte",
     "Try": "Probieren",
+    "Frames {first} to {last}": "Bilder {first} bis {last}",
     "Gone on with": "Damit geht es weiter",
     "Stopped.": "Beendet.",
     "Being made.": "Wird erzeugt.",

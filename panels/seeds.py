@@ -39,6 +39,9 @@ def _draw_group(layout: Any, batch: str, metas: list[Any]) -> None:
     part = row.row(align=True)
     part.enabled = any(batches.under_way(meta.shotpack) for meta in metas if meta.shotpack.trying)
     part.operator("shotpack.cancel_batch", text="", icon="X").batch = batch
+    if shown := next(filter(None, map(seed_groups.tried, metas)), None):
+        words = bpy.app.translations.pgettext_iface("Frames {first} to {last}")
+        layout.label(text=words.format(first=shown.start, last=shown.stop - 1), translate=False)
     for meta in metas:
         _draw_seed(layout, meta)
     chosen = any(not meta.shotpack.trying for meta in metas)

@@ -17,9 +17,9 @@ _MANY = 6
 _GAP = 4
 _ASPECT = 1.5
 """Width by height that a sheet comes near to."""
-_DOT = 3
+DOT = 3
 """Side of a digit's dot."""
-_LABEL = 7 * _DOT + 2 * _GAP
+_LABEL = 7 * DOT + 2 * _GAP
 _DIGITS = {
     "0": "01110 10001 10011 10101 11001 10001 01110",
     "1": "00100 01100 00100 00100 00100 00100 01110",
@@ -69,16 +69,15 @@ class Sheet:
         return left, _GAP + row * self._seed_height
 
     def dots(self, seed: int, text: str) -> Iterator[tuple[int, int]]:
-        """The places of all pixels that write `text` (digits) below a seed's frames, as far as it has room there."""
+        """Where the dots lie, each DOT x DOT, that write `text` (digits) below a seed's frames, as far as it fits."""
         left, top = self.frame(seed, 0)
         top += self.frame_height + _GAP
-        room = FRAMES * (self.frame_width + _GAP) // (6 * _DOT)
+        room = FRAMES * (self.frame_width + _GAP) // (6 * DOT)
         for place, letter in enumerate(text[:room]):
             for row, dots in enumerate(_DIGITS.get(letter, _DIGITS[" "]).split()):
                 for column, dot in enumerate(dots):
                     if dot == "1":
-                        x, y = left + (6 * place + column) * _DOT, top + row * _DOT
-                        yield from ((x + right, y + down) for right in range(_DOT) for down in range(_DOT))
+                        yield left + (6 * place + column) * DOT, top + row * DOT
 
     @property
     def _seed_width(self) -> int:

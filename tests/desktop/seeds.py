@@ -41,26 +41,25 @@ def prepare() -> None:
     scene.sequence_editor.active_strip = strip
     scene.shotpack.prompt = "pan left, slowly"
     scene.shotpack.seed, scene.shotpack.seed_count = 7, int(COUNT)
-    # Where a picture is looked at, an Image Editor; the shots in the preview's sidebar.
-    files = next(area for area in window().screen.areas if area.type in ("FILE_BROWSER", "PROPERTIES"))
-    files.type = "IMAGE_EDITOR"
-    with bpy.context.temp_override(window=window()):
-        bpy.ops.screen.area_move(x=files.x + files.width + 1, y=files.y + files.height // 2, delta=260)
-    preview().spaces.active.show_region_ui = True
-    timeline = next(area for area in areas("SEQUENCE_EDITOR") if area.spaces.active.view_type == "SEQUENCER")
-    with override(timeline):
+    # An Image Editor where there is most room, and the preview where files are listed.
+    next(area for area in areas("SEQUENCE_EDITOR") if area.spaces.active.view_type == "PREVIEW").type = "IMAGE_EDITOR"
+    files = areas("FILE_BROWSER")[0]
+    files.type = "SEQUENCE_EDITOR"
+    files.spaces.active.view_type = "PREVIEW"
+    timeline().spaces.active.show_region_ui = True
+    with override(timeline()):
         bpy.ops.sequencer.view_all()
     bpy.app.timers.register(show, first_interval=1.0)
 
 
 def show() -> None:
-    region_of(preview(), "UI").active_panel_category = "Shotpack"
+    region_of(timeline(), "UI").active_panel_category = "Shotpack"
     bpy.app.timers.register(try_them, first_interval=2.0)
 
 
 def try_them() -> None:
     global stage
-    with override(preview()):
+    with override(timeline()):
         bpy.ops.shotpack.try_seeds()
     stage = "trying"
     with override(areas("IMAGE_EDITOR")[0]):
@@ -84,7 +83,7 @@ def tell() -> float:
     shown = [area.spaces.active.image for area in areas("IMAGE_EDITOR")]
     sheet = sheets.image_of(batch) in shown and not sheets._due
     passing = Path(f"{STATUS}.part")
-    sidebar = region_of(preview(), "UI")
+    sidebar = region_of(timeline(), "UI")
     header = [sidebar.x + 60, sidebar.y + sidebar.height - 14]
     told = {"stage": stage, "seeds": seeds, "sheet": sheet, "header": header}
     passing.write_text(json.dumps(told), encoding="utf-8")
@@ -99,7 +98,7 @@ def chosen() -> None:
     if stage == "trying" and Path(f"{STATUS}.go").exists():
         stage = "chosen"
         (_, metas), *_ = part("operators.seed_groups").groups().items()
-        with override(preview()):
+        with override(timeline()):
             bpy.ops.shotpack.go_on_with_seed(shot=metas[1].shotpack.shot)
 
 
@@ -115,8 +114,8 @@ def areas(kind: str) -> list[bpy.types.Area]:
     return [area for area in window().screen.areas if area.type == kind]
 
 
-def preview() -> bpy.types.Area:
-    return next(area for area in areas("SEQUENCE_EDITOR") if area.spaces.active.view_type == "PREVIEW")
+def timeline() -> bpy.types.Area:
+    return next(area for area in areas("SEQUENCE_EDITOR") if area.spaces.active.view_type == "SEQUENCER")
 
 
 def override(area: bpy.types.Area):

@@ -77,11 +77,13 @@ def test_seeds_lie_stacked_and_muted_and_one_undo_takes_them_away(saved, asleep)
 def test_the_sheet_has_a_place_for_every_seed_and_its_number(saved, asleep):  # noqa: F811
     add_board(saved, length=FRAMES)
     batch = try_seeds(saved, 4)[0].shotpack.batch
-    blank, layout = sheet(batch), part("engine.client.contact_sheet").sheet_of(4, 192, 128)
+    layouts = part("engine.client.contact_sheet")
+    blank, layout, dot = sheet(batch), layouts.sheet_of(4, 192, 128), layouts.DOT
     assert blank.shape[:2] == (layout.height, layout.width)
     ink = {(left, top) for top, left in zip(*np.nonzero(blank[:, :, 0] > 200), strict=True)}
     seeds = [each["seed"] for each in requests(shot_strips(saved))]
-    assert ink == {dot for row, seed in enumerate(seeds) for dot in layout.dots(row, f"{row + 1}: {seed}")}
+    corners = [corner for row, seed in enumerate(seeds) for corner in layout.dots(row, f"{row + 1}: {seed}")]
+    assert ink == {(left + x, top + y) for left, top in corners for x in range(dot) for y in range(dot)}
 
 
 def test_an_engine_of_an_earlier_release_is_named_instead(saved, asleep, monkeypatch):  # noqa: F811

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from engine.client.contact_sheet import FRAMES, Sheet, frames_of, sheet_of
+from engine.client.contact_sheet import DOT, FRAMES, Sheet, frames_of, sheet_of
 
 SIZES = [(256, 144), (640, 384), (64, 64), (480, 832), (112, 64)]
 SEEDS = [2, 3, 4, 6, 7, 12, 16]
@@ -17,6 +17,12 @@ def frame_pixels(sheet: Sheet, seed: int, frame: int) -> set[tuple[int, int]]:
     return {(left + x, top + y) for x in range(sheet.frame_width) for y in range(sheet.frame_height)}
 
 
+def dots_of(sheet: Sheet, seed: int, text: str) -> list[tuple[int, int]]:
+    """The pixels that write a text."""
+    dots = sheet.dots(seed, text)
+    return [(left + x, top + y) for left, top in dots for x in range(DOT) for y in range(DOT)]
+
+
 @pytest.mark.parametrize("size", [(64, 36), (40, 64)])
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_nothing_lies_over_anything_else_or_outside(seeds: int, size: tuple[int, int]) -> None:
@@ -24,7 +30,7 @@ def test_nothing_lies_over_anything_else_or_outside(seeds: int, size: tuple[int,
     taken: set[tuple[int, int]] = set()
     for seed in range(seeds):
         pieces = [frame_pixels(sheet, seed, frame) for frame in range(FRAMES)]
-        dots = list(sheet.dots(seed, "16: 2147483647"))
+        dots = dots_of(sheet, seed, "16: 2147483647")
         assert len(set(dots)) == len(dots) > 0
         for piece in (*pieces, set(dots)):
             assert taken.isdisjoint(piece)
@@ -57,7 +63,9 @@ def test_every_digit_can_be_told_from_every_other() -> None:
     zero = [".###.", "#...#", "#..##", "#.#.#", "##..#", "#...#", ".###."]
     left = min(x for x, _ in written["0"])
     top = min(y for _, y in written["0"])
-    drawn = ["".join("#" if (left + 3 * x, top + 3 * y) in written["0"] else "." for x in range(5)) for y in range(7)]
+    drawn = [
+        "".join("#" if (left + DOT * x, top + DOT * y) in written["0"] else "." for x in range(5)) for y in range(7)
+    ]
     assert drawn == zero
     assert list(sheet.dots(0, " ")) == []
     # What has no room is cut rather than written into the next seed's place.
