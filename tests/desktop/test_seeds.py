@@ -22,6 +22,9 @@ def test_seeds_are_seen_beside_each_other_and_one_is_gone_on_with(tmp_path: Path
         window.wait_for(lambda status: [seed["muted"] for seed in status["seeds"]] == [True, False, True, True])
         window.wait_for(lambda status: status["seeds"][1]["state"] == "finished")
         window.screenshot("10-seed-chosen.png")
+        window.status_file.with_name("status.json.window").touch()
+        window.wait_for(lambda status: status["stage"] == "window" and status["sheet"])
+        window.screenshot("11-seeds-window.png")
         assert [seed["state"] for seed in window.status()["seeds"]] == ["paused", "finished", "paused", "paused"]
     finally:
         window.close()
