@@ -47,6 +47,7 @@ def prepare() -> None:
     files.type = "SEQUENCE_EDITOR"
     files.spaces.active.view_type = "PREVIEW"
     timeline().spaces.active.show_region_ui = True
+    timeline().spaces.active.timeline_overlay.show_strip_source = False  # a path of whoever runs this
     with override(timeline()):
         bpy.ops.sequencer.view_all()
     bpy.app.timers.register(show, first_interval=1.0)
