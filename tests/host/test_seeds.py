@@ -74,7 +74,8 @@ def test_seeds_lie_stacked_and_muted_and_one_undo_takes_them_away(saved, asleep)
     assert [meta.mute for meta in shot_strips(bpy.context.scene)] == [True] * 4
 
 
-def test_the_sheet_has_a_place_for_every_seed_and_its_number(saved, asleep):  # noqa: F811
+def test_the_sheet_has_a_place_for_every_seed_and_its_number(saved, asleep, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(part("operators.chosen"), "own_size", lambda _scene: (192, 128))
     add_board(saved, length=FRAMES)
     batch = try_seeds(saved, 4)[0].shotpack.batch
     layouts = part("engine.client.contact_sheet")
