@@ -13,6 +13,7 @@ from . import (
     jobs,
     loras,
     models,
+    new_take,
     prompt_dialog,
     prompt_text,
     prompts,
@@ -22,6 +23,7 @@ from . import (
     seeds,
     settings,
     shot_again,
+    takes,
     translations,
     unexpected,
     view_transform,
@@ -46,6 +48,8 @@ CLASSES: tuple[type, ...] = (
     *removal.CLASSES,
     *seeds.CLASSES,
     *watch.CLASSES,
+    *new_take.CLASSES,
+    *takes.CLASSES,
 )
 
 ATTACHED = (translations, settings, handlers, runtime, adoption, engine, models, section_lines, prompt_text, watch)

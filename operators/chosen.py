@@ -32,9 +32,14 @@ def details_of(model: str) -> Mapping[str, Any] | None:
     return found
 
 
+def best_model() -> str:
+    """The engine's best, with which shots are made that name none; empty before the engine was heard."""
+    return str(next(iter(about().get("models", ())), ""))
+
+
 def model_in_use(wanted: Any) -> str:
     """The model that a scene's shots are made with, by its whole name; empty before the engine was heard."""
-    return settings.model_of(wanted) or next(iter(about().get("models", ())), "")
+    return settings.model_of(wanted) or best_model()
 
 
 def shape_of(scene: Any) -> tuple[int, int] | None:

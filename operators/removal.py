@@ -1,4 +1,4 @@
-"""Removing a shot: its strips, its files, and what the engine has of it."""
+"""Removing a shot with all its takes: its strips, its files, and what the engine has of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from . import adoption, runtime, timeline, trust
+from . import adoption, previews, runtime, timeline, trust
 from .jobs import OnShot
 
 
@@ -21,7 +21,9 @@ class SHOTPACK_OT_remove_shot(OnShot, bpy.types.Operator):  # noqa: N801
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Ask first: files do not come back."""
-        message = "Its strips, its frames on the disk and what the engine has of it go. Undo does not bring them back."
+        message = (
+            "Its strips, its frames with all takes and what the engine has of it go. Undo does not bring them back."
+        )
         confirm = {"title": "Remove Shot", "message": message, "confirm_text": "Remove", "icon": "WARNING"}
         return set(context.window_manager.invoke_confirm(self, event, **confirm))
 
@@ -38,11 +40,17 @@ def remove(name: str, strip: Any | None) -> str | None:
     """Remove a shot from the timeline, the disk and the engine; returns what is to be said of files that stay."""
     shot = runtime.shot_of(name) or (adoption.record(strip) if strip is not None else None)
     folder = shot.folder if shot is not None else timeline.folder_of(strip)
+    gone = {shot.id: shot} if shot is not None else {}
+    for take in strip.shotpack.takes if strip is not None else ():
+        record = runtime.shot_of(take.shot) or adoption.record(strip, take)
+        gone |= {record.id: record} if record is not None else {}
     timeline.remove(name)
-    if shot is not None:
-        if shot.job:
+    for each in gone.values():
+        if each.job:
             runtime.wake()
-        runtime.the_client().remove(shot)
+        runtime.the_client().remove(each)
+    if folder is not None:
+        previews.forget_folder(folder)
     if folder is not None and trust.trusted(folder) and (fault := _removed(folder)) is not None:
         return f"Not all of {folder} could be removed: {fault.strerror or fault}."
     return None

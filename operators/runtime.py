@@ -118,6 +118,21 @@ def shot_of(shot: str) -> Shot | None:
     return client.shots.get(shot) if client else None
 
 
+def beside(shot: Shot) -> list[Shot]:
+    """The other followed shots whose pictures lie in the same folder: other takes of it."""
+    return (
+        [other for other in client.shots.values() if other is not shot and other.folder == shot.folder]
+        if client
+        else []
+    )
+
+
+def share_folder(shot: Shot) -> None:
+    """Let a new record place its pictures by turns with those of other takes in its folder."""
+    for other in beside(shot):
+        shot.placing = other.placing
+
+
 def forget() -> None:
     """Follow no shot any more: another file is open."""
     the_client().forget()

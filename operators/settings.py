@@ -18,7 +18,7 @@ from bpy.props import (
 
 from ..engine.client.install.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, LORA_WEIGHT_MAXIMUM, STEPS_MAXIMUM
-from .strip_settings import BoardSettings, ShotStamp
+from .strip_settings import BoardSettings, ShotStamp, TakeStamp
 
 ADDON = __package__.rpartition(".")[0]
 """The extension's name in this Blender: it hangs on the repository that it was installed from."""
@@ -272,7 +272,7 @@ def engine_folder() -> Path:
     return Path(bpy.path.abspath(chosen)) if chosen else Path(__file__).parents[1]
 
 
-CLASSES = (ShotStamp, BoardSettings, LoraChoice, ShotpackSettings)
+CLASSES = (TakeStamp, ShotStamp, BoardSettings, LoraChoice, ShotpackSettings)
 
 
 def attach() -> None:

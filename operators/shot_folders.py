@@ -64,12 +64,21 @@ def folder_anew(shot: Shot) -> Path:
     The pictures that it starts from are in it. What was made before stays where it is. Raises OSError, and EngineError
     `bad_request` where the shot's request names anything but pictures beside each other.
     """
-    asked = read(shot.request)
+    read(shot.request)
     if not any(shot.folder.glob("[0-9]*.png")):
         return shot.folder
-    _, folder = new_folder(shot.name)
+    return another_folder(shot)[1]
+
+
+def another_folder(shot: Shot) -> tuple[str, Path]:
+    """A new folder that holds the pictures that a shot starts from, for another shot of them; and that one's name.
+
+    Raises as `folder_anew` does.
+    """
+    asked = read(shot.request)
+    name_of_it, folder = new_folder(shot.name)
     copy_pictures(shot.folder, folder, asked.names)
-    return folder
+    return name_of_it, folder
 
 
 def copy_pictures(folder: Path, target: Path, names: Iterable[str]) -> None:
@@ -87,22 +96,31 @@ def move_beside(file: Path) -> set[Path]:
     """
     if _has_place(bpy.data.filepath) or not _has_place(str(file)):
         return set()  # Blender itself keeps relative paths right when a saved file is saved elsewhere
-    moved: dict[str, Path] = {}
+    moved: dict[Path, Path] = {}
     for _, meta in list(timeline.stamped()):
-        name = meta.shotpack.shot
-        if name in moved:
+        shot = runtime.shot_of(meta.shotpack.shot) or adoption.record(meta)
+        if shot is None or not shot.folder.is_dir() or shot.folder in moved.values():
             continue
-        shot = runtime.shot_of(name) or adoption.record(meta)
-        if shot is None or not shot.folder.is_dir():
+        if shot.folder in moved:  # with another take of it, which was not followed
+            shot.folder = moved[shot.folder]
+            timeline.point_at(shot)
             continue
-        moved[name] = shot.folder
+        old, takes = shot.folder, runtime.beside(shot)
+        moved[old] = old
+
+        def carry(folder: Path, target: Path, takes: list[Shot] = takes) -> None:
+            _copy(folder, target)
+            for take in takes:  # they share a lock: none places anything meanwhile
+                take.folder = target
+
         try:
-            runtime.the_client().move(shot, _new_beside(file, shot.folder.name), _copy)
+            runtime.the_client().move(shot, _new_beside(file, old.name), carry)
         except OSError as fault:
             unexpected.report(fault)
             continue
-        moved[name] = shot.folder
-        timeline.point_at(shot)
+        moved[old] = shot.folder
+        for each in (shot, *takes):
+            timeline.point_at(each)
     return {trust.plainly(folder) for folder in moved.values()}
 
 

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty, IntProperty, IntVectorProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, IntProperty, IntVectorProperty, StringProperty
 
 from ..engine.protocol import FRAMES_MAXIMUM
+
+
+class TakeStamp(bpy.types.PropertyGroup):
+    """What a strip remembers of one take of its shot, whichever it shows (`take_stamps.py`)."""
+
+    number: IntProperty(options={"HIDDEN"})
+    parent: IntProperty(options={"HIDDEN"})
+    """The take that it continues; 0: none."""
+    shot: StringProperty(options={"HIDDEN"})
+    job: StringProperty(options={"HIDDEN"})
+    key: StringProperty(options={"HIDDEN"})
+    request: StringProperty(options={"HIDDEN"})
+    state: StringProperty(default="sending", options={"HIDDEN"})
+    plan: StringProperty(options={"HIDDEN"})
+    files: StringProperty(options={"HIDDEN"})
+    """Which take's file shows each of its frames, once it is made (`engine/client/takes.py`)."""
+    starred: BoolProperty(options={"HIDDEN"})
 
 
 class ShotStamp(bpy.types.PropertyGroup):
@@ -20,6 +37,12 @@ class ShotStamp(bpy.types.PropertyGroup):
     state: StringProperty(default="sending", options={"HIDDEN"})
     role: StringProperty(options={"HIDDEN"})
     section: IntProperty(options={"HIDDEN"})
+    plan: StringProperty(options={"HIDDEN"})
+    """Where its sections lie and in which sequence they are made, as the engine said it when it began."""
+    take: IntProperty(default=1, options={"HIDDEN"})
+    """The take that the strip shows: what is said above is that one's."""
+    takes: CollectionProperty(type=TakeStamp, options={"HIDDEN"})
+    """All takes of the shot, the first among them; none where there is but that one."""
     board: StringProperty(options={"HIDDEN"})
     """The strip that it was made of, by its name."""
     batch: StringProperty(options={"HIDDEN"})

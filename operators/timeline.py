@@ -2,8 +2,9 @@
 
 A shot is a meta strip that bears a stamp (`settings.ShotStamp`). Inside it are, on channel 1, its board over the whole
 length; on channel 2, one image sequence for each section that can be seen; in the end, instead of both, one image
-sequence of all frames. `reconcile` makes a shot's strips what its record says, wherever the artist has moved, cut or
-copied them to; it is idempotent, and everything that changes a shot ends in it. Frames are counted from 1 in a shot.
+sequence of all frames. Another take (`take_stamps.py`) shows its sections in that one, by the names of its pictures.
+`reconcile` makes a shot's strips what its record says, wherever the artist has moved, cut or copied them to; it is
+idempotent, and everything that changes a shot ends in it. Frames are counted from 1 in a shot.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import Any
 import bpy
 
 from ..engine.client.session import Job
-from ..engine.client.shot import Shot
+from ..engine.client.shot import FIRST_TAKE, Shot
+from ..engine.client.takes import mark_of, plan_text
 from ..engine.errors import Code
-from . import sequencer, trust
+from ..engine.protocol import Started
+from . import sequencer, take_stamps, trust
 
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
 _WAITING_COLOUR = "COLOR_06"
@@ -43,6 +46,9 @@ def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     stamp = meta.shotpack
     stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
     stamp.key = shot.key
+    if shot.take != FIRST_TAKE:
+        stamp.take = shot.take
+        take_stamps.begin_list(stamp)
     _place_board(meta, shot, board)
     sequencer.set_end(meta, spot.start + spot.length)
     meta.color_tag = _WAITING_COLOUR
@@ -62,12 +68,13 @@ def begin_again(shot: Shot, board: Path) -> None:
         for strip in old:
             meta.strips.remove(strip)
         meta.shotpack.job, meta.shotpack.key, meta.shotpack.request = "", shot.key, shot.request
+        meta.shotpack.plan = ""
 
 
 def remove(shot: str) -> None:
-    """Take all strips of a shot off their timelines."""
+    """Take all strips of a shot off their timelines, whichever of its takes they show."""
     for scene, meta in list(stamped()):
-        if meta.shotpack.shot == shot:
+        if shot in take_stamps.family(meta.shotpack):
             owner = next(
                 (each for each in scene.sequence_editor.strips_all if _holds(each, meta)), scene.sequence_editor
             )
@@ -91,8 +98,13 @@ def stamped() -> Iterator[tuple[Any, Any]]:
 
 
 def find(shot: str) -> list[Any]:
-    """The meta strips of one shot."""
+    """The meta strips that show a shot, or a take of one."""
     return [meta for _, meta in stamped() if meta.shotpack.shot == shot]
+
+
+def listing(shot: str) -> list[Any]:
+    """The meta strips that a shot or a take is listed in, whichever take they show."""
+    return [meta for _, meta in stamped() if shot in take_stamps.family(meta.shotpack)]
 
 
 def reconcile(shot: Shot, job: Job | None) -> bool:
@@ -101,19 +113,37 @@ def reconcile(shot: Shot, job: Job | None) -> bool:
     A complete shot takes more than one call: its strip of all frames alone may take what a tick has.
     """
     changed = False
-    for meta in find(shot.id):
+    plan = job.plan if job is not None else None
+    for meta in listing(shot.id):
+        stamp, shown = meta.shotpack, meta.shotpack.shot == shot.id
+        state = _state_of(shot, job, take_stamps.said_of(stamp, shot.id).job)
+        changed |= take_stamps.note(stamp, shot, state, plan)
+        if not shown:
+            continue
         changed |= _point(meta, shot)
         if shot.complete:
-            changed |= _finish(meta, shot) or _stamp(meta, shot, "finished")
+            changed |= _finish(meta, shot) or _stamp(meta, shot, "finished", plan)
             continue
-        if job is None and meta.shotpack.job:
-            continue  # the engine has told nothing yet: what was known last stays
-        state = job.state if job else "failed" if was_refused(shot) else "sending"
-        changed |= _stamp(meta, shot, "running" if state == "finished" else state)
-        if job is not None and meta.shotpack.state != "finished":
+        final = next(iter(_of_role(meta, _FINAL)), None)
+        if final is not None and shot.take != FIRST_TAKE:
+            changed |= _show_sections_in(final, shot, job)
+        if state is None:
+            continue
+        changed |= _stamp(meta, shot, state, plan)
+        if job is not None and final is None:
             for section, frames in shot.visible(job).items():
                 changed |= _show_section(meta, shot, section, frames)
     return changed
+
+
+def _state_of(shot: Shot, job: Job | None, job_before: str) -> str | None:
+    """How a shot stands by what is known of it now; None where what was known last stays."""
+    if shot.complete:
+        return "finished"
+    if job is None and job_before:
+        return None  # the engine has told nothing yet
+    state = job.state if job else "failed" if was_refused(shot) else "sending"
+    return "running" if state == "finished" else state
 
 
 def was_refused(shot: Shot | None) -> bool:
@@ -170,6 +200,11 @@ def _of_role(meta: Any, *roles: str) -> list[Any]:
     return [strip for strip in meta.strips if strip.type == "IMAGE" and strip.shotpack.role in roles]
 
 
+def recolour(meta: Any) -> None:
+    """Give a strip the colour of its shot's state."""
+    meta.color_tag = _COLOURS.get(meta.shotpack.state, _WAITING_COLOUR)
+
+
 def _point(meta: Any, shot: Shot) -> bool:
     """An undo, or a file saved elsewhere, may have left a strip with a path that was right before.
 
@@ -187,7 +222,7 @@ def _point(meta: Any, shot: Shot) -> bool:
     return True
 
 
-def _stamp(meta: Any, shot: Shot, state: str) -> bool:
+def _stamp(meta: Any, shot: Shot, state: str, plan: Started | None) -> bool:
     """What the strip itself says of the shot: what is needed to find it again when the file is opened."""
     stamp, changed = meta.shotpack, False
     if stamp.job != shot.job and shot.job:
@@ -196,8 +231,11 @@ def _stamp(meta: Any, shot: Shot, state: str) -> bool:
         stamp.key, changed = shot.key, True
     if stamp.request != shot.request and shot.request:
         stamp.request, changed = shot.request, True
+    if plan is not None and not stamp.plan:
+        stamp.plan, changed = plan_text(plan), True
     if stamp.state != state:
-        stamp.state, meta.color_tag, changed = state, _COLOURS.get(state, _WAITING_COLOUR), True
+        stamp.state, changed = state, True
+        recolour(meta)
     return changed
 
 
@@ -244,17 +282,37 @@ def _on_timeline(meta: Any, frames: range) -> range:
     return range(sequencer.content_start(meta) + frames.start - 1, sequencer.content_start(meta) + frames.stop - 1)
 
 
+def _show_sections_in(final: Any, shot: Shot, job: Job | None) -> bool:
+    """Show the sections of a take that are here, and the take that it continues where it has none yet."""
+    names = dict(shot.under)
+    if job is None:  # the engine has told nothing yet: what is shown of this take stays
+        own = f"{mark_of(shot.take)}.", f"{mark_of(shot.take)}-"
+        seen = enumerate((element.filename for element in final.elements), 1)
+        names |= {frame: name for frame, name in seen if any(mark in name for mark in own)}
+    for frames in shot.visible(job).values() if job is not None else ():
+        names |= {frame: shot.pictures[frame] for frame in frames}
+    if len(final.elements) != shot.frames or len(names) != shot.frames:
+        return False  # what is under it is not known here: it stays until the take is made
+    return _show(final, [names[frame] for frame in range(1, shot.frames + 1)])
+
+
 def _finish(meta: Any, shot: Shot) -> bool:
     """One image sequence of all frames, and then nothing else of ours; returns whether anything was left to do."""
-    if not _of_role(meta, _FINAL):
+    old = _of_role(meta, _FINAL)
+    if not old or (len(meta.shotpack.takes) and len(old[0].elements) != shot.frames):
         # It lies there before the others go: a meta strip that is empty for a moment would lose its place.
         names = [shot.pictures[frame] for frame in range(1, shot.frames + 1)]
         _sequence(meta, f"{shot.name} frames", shot, 1, names, _FINAL)
+        for strip in old:  # the artist has taken pictures out of it: no take could be shown in what is left
+            meta.strips.remove(strip)
         return True
     over = _of_role(meta, _PLACEHOLDER, _SECTION)
     for strip in over:
         meta.strips.remove(strip)
-    return bool(over)
+    if not len(meta.shotpack.takes):
+        return bool(over)
+    shown = _show(old[0], [shot.pictures[frame] for frame in range(1, shot.frames + 1)])
+    return bool(over) or shown
 
 
 def _sequence(meta: Any, name: str, shot: Shot, first: int, names: list[str], role: str) -> Any:

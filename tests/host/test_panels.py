@@ -345,7 +345,7 @@ def test_a_shot_is_removed_with_its_strips_its_files_and_its_job(saved, followed
     assert timeline.find(shot.id) == []
     assert not shot.folder.exists()
     assert (other.folder.exists(), len(timeline.find(other.id))) == (True, 1)
-    assert runtime.client._removal._wanted == {JOB}
+    assert set(runtime.client.keeping._wanted) == {JOB}
     assert runtime.shot_of(shot.id) is None
 
 
