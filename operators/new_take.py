@@ -95,14 +95,12 @@ class SHOTPACK_OT_new_take(bpy.types.Operator):  # noqa: N801
             ("SHOT", "Whole Shot", "All sections are made again"),
             ("SECTION", "One Section", "This section is made again, and those that were made from it"),
         ),
-        update=_refill,
         options={"SKIP_SAVE"},
     )  # type: ignore[valid-type]
     section: IntProperty(
         name="Section",
         description="Counted in time, from 1; 0: the one under the playhead",
         min=0,
-        update=_refill,
         options={"SKIP_SAVE"},
     )  # type: ignore[valid-type]
     use_seed: BoolProperty(
@@ -139,6 +137,11 @@ class SHOTPACK_OT_new_take(bpy.types.Operator):  # noqa: N801
         _refill(self, context)
         title = {"title": f"{bpy.app.translations.pgettext_iface('New Take')}: {strip.shotpack.name}"}
         return set(context.window_manager.invoke_props_dialog(self, width=_DIALOG_WIDTH, confirm_text="Make", **title))
+
+    def check(self, context: Any) -> bool:
+        """Another section is chosen: its words are shown."""
+        _refill(self, context)
+        return True
 
     def draw(self, context: Any) -> None:
         layout, strip = self.layout, strip_of(context)
@@ -249,9 +252,9 @@ def foretold(said: Any, plan: Started | None, section: int | None) -> list[str]:
 
 
 def _listed(numbers: list[int]) -> str:
-    """Numbers in a few words, such as "1 to 3"."""
+    """Numbers in a few words, such as "1 - 3"."""
     if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
-        return f"{numbers[0]}–{numbers[-1]}"
+        return f"{numbers[0]} - {numbers[-1]}"
     return ", ".join(map(str, numbers))
 
 

@@ -9,7 +9,7 @@ import bpy
 from bpy.props import IntProperty
 
 from ..engine.client import takes
-from ..engine.client.shot import Shot
+from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.client.stored_request import read
 from ..engine.errors import EngineError
 from . import adoption, chosen, previews, problems, runtime, sequencer, shot_folders, take_stamps, timeline, trust
@@ -32,6 +32,35 @@ def gone_model(request: str) -> str | None:
         return None
     words = bpy.app.translations.pgettext_iface("It was made with '{model}', which is not installed any more.")
     return str(words).format(model=model)
+
+
+def telling_picture(stamp: Any, take: Any) -> str:
+    """The file of a frame that tells this take from others; empty before it is made."""
+    return takes.telling_picture(take.files, take.number, stamp.frames)
+
+
+def difference(stamp: Any, take: Any) -> list[str]:
+    """What differs in a take from the one that it continues, in a line, and its words where they are others."""
+    translated = bpy.app.translations.pgettext_iface
+    change = takes.change_of(take.request)
+    if change is None:
+        seed = takes.value_of(take.request, None, "seed") or 0
+        return [translated("Seed {seed}").format(seed=seed)]
+    parent = take_stamps.take_of(stamp, take.parent)
+    before = parent.request if parent is not None else ""
+    parts = []
+    if change.section is not None:
+        parts.append(translated("Section {section}").format(section=change.section))
+    if change.seed is not None:
+        parts.append(translated("Seed {seed}").format(seed=change.seed))
+    if change.guidance is not None and change.guidance != takes.value_of(before, change.section, "guidance"):
+        parts.append(translated("Guidance {guidance}").format(guidance=f"{change.guidance:g}"))
+    if take.parent != FIRST_TAKE:
+        parts.append(translated("from take {number}").format(number=take.parent))
+    lines = [", ".join(parts)]
+    if change.prompt and change.prompt != takes.value_of(before, change.section, "prompt"):
+        lines.append(f"“{change.prompt}”")
+    return lines
 
 
 class _OnTake:
@@ -67,13 +96,13 @@ def show(strip: Any, take: Any) -> None:
     take_stamps.show(stamp, take)
     timeline.recolour(strip)
     shot, folder = runtime.shot_of(take.shot), timeline.folder_of(strip)
-    if shot is None and folder is not None and take.files:
-        shot = take_stamps.made(stamp, take, folder)
-        timeline.reconcile(shot, None)
-        if _are_there(folder, shot):
+    if folder is not None and take.files:
+        made = take_stamps.made(stamp, take, folder)
+        timeline.reconcile(made, None)
+        if _are_there(folder, made):
             return
-    # It is not made yet, or pictures are gone from the disk: they come, where the engine still has them.
-    if shot is None or shot.complete:
+        shot = None  # its pictures come again, where the engine still has them
+    if shot is None:
         shot = adoption.record(strip)
     if shot is not None:
         timeline.reconcile(shot, runtime.the_client().job(shot))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import advanced, choices, engine, preferences, prompt, seeds, shot, shots, storyboard
+from . import advanced, choices, engine, preferences, prompt, seeds, shot, shots, storyboard, takes
 
 CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
@@ -12,6 +12,7 @@ CLASSES: tuple[type, ...] = (
     *advanced.CLASSES,
     *storyboard.CLASSES,
     *seeds.CLASSES,
+    *takes.CLASSES,
     *shots.CLASSES,
     *engine.CLASSES,
 )

@@ -268,7 +268,7 @@ def remote_frame(path: str) -> RemoteFrame:
 
 
 def remove_drafts(folder: Path, take: int = FIRST_TAKE) -> None:
-    """Remove a take's provisional frames in a shot's folder, and what a Blender that was killed left of frames long ago.
+    """Remove a take's provisional frames, and what a Blender that was killed left of frames in the folder long ago.
 
     What is younger may be another Blender's that has the same file open.
     """

@@ -175,10 +175,11 @@ def made_again(plan: Started, section: int, boards: Iterable[int] = ()) -> list[
     """The sections, from 1 in time, that are made again with `section`, itself included: those made from it.
 
     `boards` are the frames, from 1, at which the shot has boards: sections see nothing beyond the next one. Within a
-    stretch each section is made from all that were made before it, but that of endpoint order's first two neither sees
-    the other's latents; a test compares this with `framepack/continuation.py`.
+    stretch each section is made from all that were made before it, but that of endpoint order's first two the second
+    does not look at the first. Where that one's board is held in it, it does; so through boards it may be named here
+    and be kept. A test compares this with `framepack/continuation.py`.
     """
-    borders = sorted(frame for frame in boards if frame > 1)
+    borders = sorted(frame for frame in boards if 1 < frame < plan.frames)
 
     def stretch(each: SectionPlan) -> int:
         return sum(border <= each.first for border in borders)
@@ -189,7 +190,7 @@ def made_again(plan: Started, section: int, boards: Iterable[int] = ()) -> list[
     beside = [each for each in plan.sections if stretch(each) == stretch(own)]
     place = beside.index(own)
     again = beside[place:]
-    if plan.order == "endpoint" and place == 0 and len(beside) > 2:
+    if plan.order == "endpoint" and place == 0 and not borders:
         again = [own, *beside[2:]]
     return sorted(each.section + 1 for each in again)
 
@@ -254,11 +255,12 @@ def names_of(runs: str, frames: int) -> list[str]:
 
 
 @lru_cache(maxsize=512)
-def own_frame(runs: str, take: int) -> int | None:
-    """The frame in the middle of those that only this take shows; None where it has none of its own."""
-    said = [found for run in runs.split() if (found := _RUN.fullmatch(run)) and int(found[3]) == take]
-    own = [frame for each in said for frame in range(int(each[1]), int(each[2]) + 1)]
-    return own[len(own) // 2] if own else None
+def telling_picture(runs: str, take: int, frames: int) -> str:
+    """The file of the frame in the middle of those that are this take's own, else of all; empty where none is known."""
+    names = names_of(runs, frames)
+    own = [name for name in names if name.endswith(f"{mark_of(take)}.png")] if take != FIRST_TAKE else []
+    there = own or names
+    return there[len(there) // 2] if there else ""
 
 
 def keep_number(folder: Path, taken: Iterable[int], note: Mapping[str, Any]) -> int:
