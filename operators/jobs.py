@@ -28,7 +28,7 @@ class OnShot:
             found = [
                 (owner != scene, meta.shotpack.shot != self.shot, meta)
                 for owner, meta in timeline.stamped()
-                if self.shot in take_stamps.family(meta.shotpack)
+                if take_stamps.lists(meta.shotpack, self.shot)
             ]
             return min(found, key=lambda each: each[:2], default=(None, None, None))[2]
         editor = scene.sequence_editor

@@ -74,7 +74,9 @@ def _refill(wanted: Any, context: Any) -> None:
     plan = plan_of(strip.shotpack, said)
     planned = takes.section_of(plan, section) if plan is not None and section is not None else None
     words = planned.prompt if planned is not None else takes.value_of(said.request, section, "prompt") or ""
-    guidance = takes.value_of(said.request, section, "guidance") or 0.0
+    details = chosen.details_of(takes.value_of(said.request, None, "model") or chosen.best_model())
+    own = details["guidance"] if details is not None else 0.0
+    guidance = takes.value_of(said.request, section, "guidance") or own
     if wanted.prompt == wanted.was_prompt:
         wanted.prompt = words
     if wanted.guidance == wanted.was_guidance:

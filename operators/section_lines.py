@@ -15,7 +15,9 @@ import bpy
 
 from ..engine.client.section_borders import Sections, planned, sections_by, told
 from ..engine.client.section_marks import BORDER, Marks, marks
+from ..engine.client.session import Job
 from ..engine.client.shot_words import prompts_over
+from ..engine.client.takes import plan_of
 from . import generate, runtime, sequencer, settings, text_strips, unexpected
 
 _handle: Any = None
@@ -62,6 +64,7 @@ def _drawn(context: Any, scene: Any) -> Iterator[_Drawn]:
         shot = runtime.shot_of(meta.shotpack.shot)
         job = client.job(shot) if shot is not None else None
         if shot is None or job is None or job.plan is None:
+            yield from _made(meta)
             continue
         now = tuple(_words_now(scene, meta, client.about))
         start, visible, making = sequencer.content_start(meta), sequencer.span(meta), job.step and job.step.section
@@ -76,6 +79,16 @@ def _drawn(context: Any, scene: Any) -> Iterator[_Drawn]:
         )
     if not selected and not (context.screen is not None and context.screen.is_animation_playing):
         yield from _next(context, scene, client.about)
+
+
+def _made(meta: Any) -> Iterator[_Drawn]:
+    """A shot that was made before this file was opened: its strip keeps its plan."""
+    plan = plan_of(meta.shotpack.plan) if meta.shotpack.state == "finished" and meta.shotpack.plan else None
+    if plan is not None:
+        start, visible, channel = sequencer.content_start(meta), sequencer.span(meta), meta.channel
+        place = start, visible.start, visible.stop, channel
+        made = Job("", "finished", plan=plan)
+        yield _Drawn(meta.name, (meta.shotpack.plan, place), lambda: marks(told(made, ()), start, visible, channel))
 
 
 def _next(context: Any, scene: Any, about: Any) -> Iterator[_Drawn]:

@@ -18,9 +18,9 @@ _SHOWN = ("shot", "job", "key", "request", "state", "plan")
 """What a stamp says of the take that its strip shows."""
 
 
-def family(stamp: Any) -> set[str]:
-    """The ids of all takes of a strip's shot."""
-    return {stamp.shot, *(each.shot for each in stamp.takes)}
+def lists(stamp: Any, shot: str) -> bool:
+    """Whether a strip shows or lists a take."""
+    return stamp.shot == shot or any(each.shot == shot for each in stamp.takes)
 
 
 def said_of(stamp: Any, shot: str) -> Any:

@@ -74,7 +74,7 @@ def begin_again(shot: Shot, board: Path) -> None:
 def remove(shot: str) -> None:
     """Take all strips of a shot off their timelines, whichever of its takes they show."""
     for scene, meta in list(stamped()):
-        if shot in take_stamps.family(meta.shotpack):
+        if take_stamps.lists(meta.shotpack, shot):
             owner = next(
                 (each for each in scene.sequence_editor.strips_all if _holds(each, meta)), scene.sequence_editor
             )
@@ -104,7 +104,7 @@ def find(shot: str) -> list[Any]:
 
 def listing(shot: str) -> list[Any]:
     """The meta strips that a shot or a take is listed in, whichever take they show."""
-    return [meta for _, meta in stamped() if shot in take_stamps.family(meta.shotpack)]
+    return [meta for _, meta in stamped() if take_stamps.lists(meta.shotpack, shot)]
 
 
 def reconcile(shot: Shot, job: Job | None) -> bool:

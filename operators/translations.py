@@ -51,6 +51,12 @@ _GERMAN_OPERATORS = {
     "Fetch Frames Again": "Bilder erneut holen",
     "Select Shot": "Einstellung auswählen",
     "Open Frames Folder": "Bilderordner öffnen",
+    "New Take": "Neuer Take",
+    "New Take of the Shot …": "Neuer Take der Einstellung …",
+    "Show Take": "Take zeigen",
+    "Star Take": "Take mit Stern versehen",
+    "Delete Take": "Take löschen",
+    "Make Again": "Noch einmal erzeugen",
     "Install Engine": "Rechenwerk installieren",
     "Cancel Installation": "Installation abbrechen",
     "Allow Online Access": "Online-Zugriff erlauben",
@@ -275,6 +281,36 @@ _GERMAN = {
     "The engine is ready.": "Das Rechenwerk ist bereit.",
     "The engine has ended.": "Das Rechenwerk hat sich beendet.",
     "The engine does not answer.": "Das Rechenwerk antwortet nicht.",
+    "Takes": "Takes der Einstellung",
+    "New Take of Section {section} …": "Neuer Take von Abschnitt {section} …",
+    "New Take of One Section …": "Neuer Take eines Abschnitts …",
+    "Whole Shot": "Ganze Einstellung",
+    "One Section": "Ein Abschnitt",
+    "Section": "Abschnitt",
+    "Section {section}": "Abschnitt {section}",
+    "Seed {seed}": "Startwert {seed}",
+    "Guidance {guidance}": "Führung {guidance}",
+    "from take {number}": "aus Take {number}",
+    "{name}, take {number}": "{name}, Take {number}",
+    "Section {section}: frames {first} to {last}.": "Abschnitt {section}: Bilder {first} bis {last}.",
+    "1 of {of} sections is made again: {which}.": "1 von {of} Abschnitten wird neu erzeugt: {which}.",
+    "{count} of {of} sections are made again: {which}.": "{count} von {of} Abschnitten werden neu erzeugt: {which}.",
+    "It takes about {time}.": "Das dauert etwa {time}.",
+    "Where its sections lie the engine tells once it runs.": (
+        "Wo ihre Abschnitte liegen, sagt das Rechenwerk, sobald es läuft."
+    ),
+    "The shot has sections 1 to {count}.": "Die Einstellung hat die Abschnitte 1 bis {count}.",
+    "A take is made of a finished shot; wait until this one is made.": (
+        "Ein Take entsteht aus einer fertigen Einstellung; warte, bis diese erzeugt ist."
+    ),
+    "It was made with '{model}', which is not installed any more.": (
+        "Sie wurde mit '{model}' erzeugt, das nicht mehr installiert ist."
+    ),
+    "On its way to the engine": "Unterwegs zum Rechenwerk",
+    "Waits for its turn": "Wartet, bis er an der Reihe ist",
+    "Failed": "Gescheitert",
+    "Cancelled": "Abgebrochen",
+    "Paused": "Angehalten",
 }
 
 TABLES: dict[str, dict[tuple[str, str], str]] = {

@@ -30,7 +30,7 @@ _STATES = {
 
 class _Takes(Sidebar):
     bl_label = "Takes"
-    bl_order = 9
+    bl_order = -1  # what is selected comes first; it is there only with a shot's strip
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -83,6 +83,9 @@ def _draw_state(layout: Any, take: Any) -> None:
     job = runtime.client.job(shot) if runtime.client is not None and shot is not None else None
     state = job.state if job is not None else take.state
     if take.state == "finished":
+        return
+    if shot is None and not take.job:
+        layout.label(text="Never sent.", icon="INFO")
         return
     if state in ("running", "finished"):
         left = job.step.seconds_left if job is not None and job.step is not None else None

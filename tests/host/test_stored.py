@@ -48,3 +48,14 @@ def test_a_film_of_0_1_0_opens_and_its_shots_are_whole(film: Path) -> None:
     (strip,) = step_until(lambda: len(strips := list(timeline.find(shot)[0].strips)) == 1 and strips)
     assert len(frames_of(strip)) == 109
     assert all(path.is_file() for path in frames_of(strip))
+
+    # A shot that 0.1.0 made has takes like any other; its strip keeps no plan, and the engine tells of its model.
+    scene, whole = bpy.context.scene, timeline.find(metas["panel-1"].shotpack.shot)[0]
+    part("operators.sequencer").select(scene, whole)
+    before = [path.name for path in frames_of(whole.strips[0])]
+    assert bpy.ops.shotpack.new_take(of="SECTION") == {"FINISHED"}
+    step_until(lambda: timeline.find(whole.shotpack.shot)[0].shotpack.state == "finished")
+    shown = [path.name for path in frames_of(whole.strips[0])]
+    assert all(name.endswith("-t02.png") for name in shown[1:])
+    assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
+    assert [path.name for path in frames_of(whole.strips[0])] == before

@@ -125,8 +125,7 @@ def test_a_take_of_a_section_in_the_same_strip(streamed):
     assert names_of(newest(scene)) == [f"{frame:04d}-t03.png" for frame in range(1, FRAMES + 1)]
 
 
-def test_a_copy_shows_its_own_take_and_lists_all(saved):
-    scene = saved
+def test_a_copy_shows_its_own_take_and_lists_all(scene, tmp_path):
     meta = made(scene)
     first = names_of(meta)
     bpy.ops.ed.undo_push(message="made")
@@ -140,10 +139,20 @@ def test_a_copy_shows_its_own_take_and_lists_all(saved):
     shown = next(strip for strip in (left, right) if strip.shotpack.take == 2)
     other = right if shown == left else left
     assert [take.number for take in other.shotpack.takes] == [1, 2]
-    step_until(lambda: shown.shotpack.state == "finished")
-    assert other.shotpack.takes[1].state == "finished"  # known there as well, without being shown
-    assert names_of(other) == first != names_of(shown)
+    # Another one at once goes on from what is made; all of it moves beside the file that is saved meanwhile.
     part("operators.sequencer").select(scene, other)
+    new_take(of="SECTION", section=1)
+    assert json.loads(other.shotpack.request)["take"]["parent"] == 1
+    part("operators.sequencer").select(scene, other)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
+    step_until(lambda: finished(shown) and finished(other))
+    for strip in (shown, other):
+        assert {take.state for take in strip.shotpack.takes} == {"finished"}  # also those that are not shown
+        assert all(path.is_file() and path.parent.parent == tmp_path / "shots" for path in frames_of(strip.strips[0]))
+    assert [path.name for path in (tmp_path / "shots").iterdir()] == ["panel-1"]
+    assert (shown.shotpack.take, other.shotpack.take) == (2, 3)
+    assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
+    assert names_of(other) == first != names_of(shown)
     assert bpy.ops.shotpack.show_take(take=2) == {"FINISHED"}
     assert names_of(other) == names_of(shown)
     # A shot is removed with all that its takes are.
@@ -229,6 +238,13 @@ def test_what_cannot_be_gone_on_from_says_so_and_is_made_again(saved):
     meta = made(saved)
     name, shot = meta.shotpack.name, meta.shotpack.shot
     client = part("operators.runtime").the_client()
+    there = client.about
+    client.about = {**there, "models": ["other"]}
+    assert not bpy.ops.shotpack.new_take.poll()
+    panel = drawn()
+    assert "'tiny', which is not installed any more" in " ".join(panel.said)
+    assert "shotpack.make_again" in panel.buttons
+    client.about = there
     client._connection().remove(meta.shotpack.job)  # by a limit of the engine's, say
     with pytest.raises(RuntimeError, match="The engine does not have this shot any more"):
         bpy.ops.shotpack.new_take()
@@ -250,18 +266,3 @@ def test_what_cannot_be_gone_on_from_says_so_and_is_made_again(saved):
     assert problem.fix.operator == "shotpack.make_again"
     with pytest.raises(RuntimeError, match="use Make Again"):
         bpy.ops.shotpack.send_again(shot=take.id)
-
-
-def test_a_model_that_is_gone_is_said_before_a_take_is_made(saved):
-    meta = made(saved)
-    client = part("operators.runtime").the_client()
-    there = client.about
-    client.about = {**there, "models": ["other"]}
-    try:
-        assert not bpy.ops.shotpack.new_take.poll()
-        panel = drawn()
-        assert any("'tiny', which is not installed any more" in said for said in panel.said)
-        assert "shotpack.make_again" in panel.buttons
-    finally:
-        client.about = there
-    assert meta.shotpack.takes.keys() == []
