@@ -107,7 +107,9 @@ def of_board(scene: Any, board: str) -> list[Any]:
 def standing(scene: Any, board: str, digest: str) -> Any | None:
     """A shot of this board that another run would make again as it is, unless it came to nothing."""
     for meta in of_board(scene, board):
-        if meta.shotpack.digest == digest and state_of(meta.shotpack) not in ("failed", "cancelled"):
+        # What has takes was made once, whatever has become of the one that it shows.
+        stands = len(meta.shotpack.takes) or state_of(meta.shotpack) not in ("failed", "cancelled")
+        if meta.shotpack.digest == digest and stands:
             return meta
     return None
 
@@ -142,6 +144,8 @@ def _touched(scene: Any, meta: Any, start: int) -> str | None:
         return "cut or copied"
     if shown.start != start or sequencer.content_start(meta) != start:
         return "moved"
+    if len(meta.shotpack.takes):
+        return "given other takes"
     effects = any(meta in visible_strips.inputs(each) for each in sequencer.level_of(scene, meta).strips)
     if effects or len(meta.modifiers) or visible_strips.animated(scene, meta):
         return "changed by effects or keys"

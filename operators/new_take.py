@@ -185,6 +185,9 @@ class SHOTPACK_OT_new_take(bpy.types.Operator):  # noqa: N801
             self.report({"ERROR"}, f"{problem.sentence} {problem.advice}")
             return {"CANCELLED"}
         change = self._change(section)
+        if self.use_seed and takes.is_same(said.request, change):
+            self.report({"ERROR"}, "Nothing differs in that take; choose another seed, other words or guidance.")
+            return {"CANCELLED"}
         try:
             shot = begin(strip, said, record, change, self.use_seed)
         except (OSError, EngineError) as fault:

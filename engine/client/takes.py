@@ -103,6 +103,16 @@ def value_of(request: str, section: int | None, name: str) -> Any:
         return None
 
 
+def is_same(parent: str, change: Change) -> bool:
+    """Whether a take with `change` would be the same as the one that asked for `parent`."""
+    try:
+        asked = json.loads(parent)
+        own = asked if change.section is None else _own(asked, change.section)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return False
+    return (change.prompt, change.guidance) == (None, None) and change.seed in (None, own.get("seed"))
+
+
 def usual_seed(request: str, number: int) -> int:
     """The seed of take `number` where none is given: the shot's, one higher for each take."""
     said = value_of(request, None, "seed")

@@ -17,6 +17,7 @@ from engine.client.takes import (
     Change,
     change_of,
     expected_plan,
+    is_same,
     keep_number,
     made_again,
     names_of,
@@ -154,6 +155,10 @@ def test_a_takes_request_is_the_shots_but_for_what_differs() -> None:
         sent.pop("name")
         assert isinstance(from_json(ShotRequest, sent), ShotRequest)
     assert change_of(again) == Change(3, 5, None, 4.0)
+    assert is_same(again, Change(3, seed=5))
+    assert is_same(PARENT, Change(seed=4))
+    assert not is_same(PARENT, Change(3, seed=4))  # noise of its own is not that which the shot's gives it
+    assert not is_same(PARENT, Change(seed=4, prompt="pan right"))
     assert (change_of(PARENT), change_of("{")) == (None, None)
     assert (parent_of(again), parent_of(PARENT)) == (3, 0)
     assert "take" not in json.loads(without_take(again, "other"))
