@@ -200,7 +200,7 @@ def made_again(plan: Started, section: int, boards: Iterable[int] = ()) -> list[
     beside = [each for each in plan.sections if stretch(each) == stretch(own)]
     place = beside.index(own)
     again = beside[place:]
-    if plan.order == "endpoint" and place == 0 and not borders:
+    if plan.order == "endpoint" and place == 0 and len(beside) > 2 and not borders:
         again = [own, *beside[2:]]
     return sorted(each.section + 1 for each in again)
 
