@@ -30,7 +30,7 @@ _STATES = {
 
 class _Takes(Sidebar):
     bl_label = "Takes"
-    bl_order = -1  # what is selected comes first; it is there only with a shot's strip
+    bl_order = 1
 
     @classmethod
     def poll(cls, context: Any) -> bool:
