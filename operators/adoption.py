@@ -105,6 +105,7 @@ def _read(meta: Any) -> Shot:
         raise EngineError(Code.FOLDER_UNTRUSTED, path=str(folder))
     shot = Shot(stamp.shot, stamp.name, usable, stamp.frames, stamp.job, stamp.request, stamp.key)
     shot.confirmed = not stamp.job
+    shot.hidden = min(stamp.hidden, stamp.frames - 1)
     return shot
 
 
