@@ -273,7 +273,7 @@ def test_a_bridge_and_an_extension_by_a_real_engine(saved, tmp_path):
     assert [path.read_bytes() for path in files[:41]] == before[:41]  # the rest fades into the new section
     asked = [Image.open(path).tobytes() for path in frames_of(whole.strips[0])]
     assert [Image.open(path).tobytes() for path in files] == asked
-    assert [path.name for path in files if "-t02" in path.name] == [f"{n:04d}-t02.png" for n in range(42, 81)]
+    assert [path.name for path in files if "-t02" in path.name] == [f"{n:04d}-t02.png" for n in range(41, 81)]
     bpy.ops.ed.undo()
     saved = bpy.context.scene
     (back,) = part("operators.timeline").find(old)
