@@ -102,12 +102,23 @@ def plan_through(
         # Its latent lies right after the last one that is made, so it is seen at a whole latent's frame, and the shot
         # must arrive by then: the clock of this stretch goes from its first frame to the last one before the board.
         steps = frames - starts[-1] - 1
-        lengths[-1] = grid.compression * max(2, grid.latent_of(conform.native_of(steps + 1)))
+        lengths[-1] = grid.compression * (_latents_before(conform.native_of(steps + 1), grid) + 1)
         last = Conform(Fraction(steps), Fraction(lengths[-1] - 1)) if steps else None
     plan = plan_stretches(
         lengths, grid=grid, schedule=schedule, end=not after and len(boards) > len(starts), after=after
     )
     return plan, ShownFrames(conform, frames, starts, tuple(stretch.made.start for stretch in plan.stretches), last)
+
+
+def _latents_before(native: int, grid: Grid) -> int:
+    """How many latents are made before a board that lies `native` frames after the one that its stretch starts from.
+
+    A first section of less than half a window would have to make up in a few latents for all that the later ones,
+    which are made before it, lack to its board: it is left out, and the others' frames are shown for longer.
+    """
+    latents = max(1, grid.latent_of(native) - 1)
+    whole = latents - latents % grid.window
+    return whole if whole and latents - whole <= grid.window // 2 else latents
 
 
 def _stretch_starts(boards: Sequence[Board], frames: int, conform: Conform) -> tuple[int, ...]:

@@ -77,16 +77,18 @@ def test_the_board_is_seen_where_the_model_was_shown_one_and_decoded_behind_the_
 def test_native_frames_of_bridges() -> None:
     """37 frames at 30 a second: the board 38 frames after the first, so at the tenth latent behind nine: one section.
 
-    At 24 it is 47.5 native frames away: twelve latents, eleven of them made, in two sections.
+    At 24 it is 47.5 native frames away, which is two latents more: they would be a section of two, and are none. Of
+    60 frames the board lies 61 away: 15 latents before it, so the first section has six of its own and three held.
     """
     shot = bridge(37)
     assert (shot.plan.sections, shot.plan.end, shot.plan.boards) == (1, 10, (0, 10))
     assert (shot.shown.made_of(0), shot.shown.made_of(1), shot.shown.made_of(37)) == (0, 1, 39)
     shot = bridge(37, fps=24)
-    held = 18 - 11
-    assert (shot.plan.sections, shot.plan.end) == (2, 19)
-    assert shot.plan.boards == (*range(held + 1), 19)
-    assert (shot.shown.made_of(0), shot.shown.made_of(37)) == (4 * held, 4 * 19 - 1)
+    assert (shot.plan.sections, shot.plan.end, shot.plan.boards) == (1, 10, (0, 10))
+    assert (shot.shown.made_of(0), shot.shown.made_of(37)) == (0, 39)
+    shot = bridge(60)
+    assert (shot.plan.sections, shot.plan.end, shot.plan.boards) == (2, 19, (0, 1, 2, 3, 19))
+    assert (shot.shown.made_of(0), shot.shown.made_of(60)) == (4 * 3, 4 * 19 - 1)
     # Where a whole number of latents fits, frames follow each other as they are made.
     shot = bridge(39)
     assert [shot.shown.made_of(frame) for frame in range(40)] == list(range(40))
