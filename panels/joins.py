@@ -7,7 +7,6 @@ from typing import Any
 import bpy
 
 from ..operators import extend, joins, sequencer, start_sources
-from .choices import draw_estimate
 from .shot import Sidebar
 from .text import draw_text
 
@@ -24,31 +23,38 @@ class _Joins(Sidebar):
 
     def draw(self, context: Any) -> None:
         scene, layout = sequencer.scene_of(context), self.layout
-        if len(sequencer.chosen(scene)) == 2:
+        layout.use_property_split, layout.use_property_decorate = True, False
+        two = len(sequencer.chosen(scene)) == 2
+        if two:
             _draw_bridge(layout, scene)
-        strip = joins.neighbour(scene)
-        if strip is None:
+        if (strip := joins.neighbour(scene)) is None:
             return
-        row = layout.row()
-        row.use_property_split, row.use_property_decorate = True, False
-        row.prop(scene.shotpack, "more")
-        if strip.type == "META" and strip.shotpack.shot:
-            _draw_extend(layout, scene)
-        found = joins.after(scene)
-        _draw_words(layout, scene, strip, "after", found)
-        _draw_button(layout, "shotpack.make_after", "Make {frames} Frames After ({seconds} s)", found)
-        before = joins.before(context)
-        _draw_words(layout, scene, strip, "before", before)
-        _draw_button(layout, "shotpack.make_before", "Make {frames} Frames Before ({seconds} s)", before)
+        if two:  # then it is the gap that matters
+            header, layout = layout.panel("shotpack_beside", default_closed=True)
+            words = bpy.app.translations.pgettext_iface("After and Before {name}").format(name=strip.name)
+            header.label(text=words, translate=False)
+        if layout is not None:
+            _draw_beside(layout, context, strip)
 
 
 def _draw_bridge(layout: Any, scene: Any) -> None:
     between, found = joins.gap(scene), joins.bridge(scene)
     if not isinstance(between, str):
-        _draw_words(layout, scene, between[0], "after", found)
+        _draw_words(layout, between[0], "after", "Between", found)
     _draw_button(layout, "shotpack.bridge", "Bridge {frames} Frames ({seconds} s)", found)
-    if not isinstance(found, str):
-        draw_estimate(layout, scene, found.frames, found.fps)
+
+
+def _draw_beside(layout: Any, context: Any, strip: Any) -> None:
+    """What can be made right beside one strip."""
+    scene = sequencer.scene_of(context)
+    layout.prop(scene.shotpack, "more")
+    if strip.type == "META" and strip.shotpack.shot:
+        _draw_extend(layout, scene)
+    after, before = joins.after(scene), joins.before(context)
+    _draw_words(layout, strip, "after", "After", after)
+    _draw_button(layout, "shotpack.make_after", "Make {frames} Frames After ({seconds} s)", after)
+    _draw_words(layout, strip, "before", "Before", before)
+    _draw_button(layout, "shotpack.make_before", "Make {frames} Frames Before ({seconds} s)", before)
 
 
 def _draw_extend(layout: Any, scene: Any) -> None:
@@ -63,12 +69,11 @@ def _draw_extend(layout: Any, scene: Any) -> None:
         draw_text(layout, found, "INFO")
 
 
-def _draw_words(layout: Any, scene: Any, strip: Any, name: str, found: joins.Intent | str) -> None:
-    """The join's own words, and whose they are where it has none."""
+def _draw_words(layout: Any, strip: Any, name: str, label: str, found: joins.Intent | str) -> None:
+    """The join's own words; as long as it has none, those that it would be made with."""
     words = found.words if not isinstance(found, str) else None
     said = words.text if words is not None and words.source is not start_sources.WordSource.STRIP else ""
-    hint = "What happens before it" if name == "before" else "What happens then"
-    layout.prop(strip.shotpack_board, name, text="", placeholder=said or hint)
+    layout.prop(strip.shotpack_board, name, text=label, placeholder=said or "What happens there")
 
 
 def _draw_button(layout: Any, operator: str, text: str, found: joins.Intent | str) -> None:
