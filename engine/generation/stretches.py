@@ -113,12 +113,17 @@ def plan_through(
 def _latents_before(native: int, grid: Grid) -> int:
     """How many latents are made before a board that lies `native` frames after the one that its stretch starts from.
 
-    A first section of less than half a window would have to make up in a few latents for all that the later ones,
-    which are made before it, lack to its board: it is left out, and the others' frames are shown for longer.
+    Less than a section's where that is enough, or it would go too far and come back. More are whole sections, the
+    fewest that do not have to be shown for more than a quarter longer than they are made for: after latents that are
+    held fast the picture jumps by a part of what it would have moved meanwhile.
     """
     latents = max(1, grid.latent_of(native) - 1)
-    whole = latents - latents % grid.window
-    return whole if whole and latents - whole <= grid.window // 2 else latents
+    if latents < grid.window:
+        return latents
+    sections = 1
+    while 5 * grid.compression * (sections * grid.window + 1) < 4 * native:
+        sections += 1
+    return sections * grid.window
 
 
 def _stretch_starts(boards: Sequence[Board], frames: int, conform: Conform) -> tuple[int, ...]:

@@ -77,8 +77,7 @@ def test_the_board_is_seen_where_the_model_was_shown_one_and_decoded_behind_the_
 def test_native_frames_of_bridges() -> None:
     """37 frames at 30 a second: the board 38 frames after the first, so at the tenth latent behind nine: one section.
 
-    At 24 it is 47.5 native frames away, which is two latents more: they would be a section of two, and are none. Of
-    60 frames the board lies 61 away: 15 latents before it, so the first section has six of its own and three held.
+    At 24 it is 47.5 native frames away, which one section of 40 is shown for; 60 frames at 30 take two.
     """
     shot = bridge(37)
     assert (shot.plan.sections, shot.plan.end, shot.plan.boards) == (1, 10, (0, 10))
@@ -87,8 +86,10 @@ def test_native_frames_of_bridges() -> None:
     assert (shot.plan.sections, shot.plan.end, shot.plan.boards) == (1, 10, (0, 10))
     assert (shot.shown.made_of(0), shot.shown.made_of(37)) == (0, 39)
     shot = bridge(60)
-    assert (shot.plan.sections, shot.plan.end, shot.plan.boards) == (2, 19, (0, 1, 2, 3, 19))
-    assert (shot.shown.made_of(0), shot.shown.made_of(60)) == (4 * 3, 4 * 19 - 1)
+    assert (shot.plan.sections, shot.plan.end, shot.plan.boards) == (2, 19, (0, 19))
+    assert (shot.shown.made_of(0), shot.shown.made_of(60)) == (0, 4 * 19 - 1)
+    assert bridge(12).plan.boards == (*range(7), 10)  # three latents lie between: the start board is held for six more
+    assert [bridge(gap).plan.sections for gap in (1, 49, 50, 94, 95)] == [1, 1, 2, 2, 3]
     # Where a whole number of latents fits, frames follow each other as they are made.
     shot = bridge(39)
     assert [shot.shown.made_of(frame) for frame in range(40)] == list(range(40))
