@@ -47,7 +47,10 @@ Flag = Annotated[bool, Limits()]
 
 @dataclass(frozen=True)
 class Board:
-    """A still the artist supplies. The shot shows it at `frame`, counted from 1; the board at 1 is the start board."""
+    """A still the artist supplies. The shot shows it at `frame`, counted from 1; the board at 1 is the start board.
+
+    One at the frame after the last is what the shot arrives at and does not show: the first picture of what follows.
+    """
 
     frame: Frame
     image: Sha256

@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 
 from ..engine.client.clip_render import FILM
+from ..engine.client.longer_shots import FORWARD
 from ..engine.client.shot import Shot
 from ..engine.client.shot_words import prompts_over
 from ..engine.client.stored_request import write
@@ -56,7 +57,7 @@ class Prepared:
 
     def to_stop_after(self, sections: int) -> Prepared:
         """The same, which pauses by itself after so many sections."""
-        return replace(self, shot=_new_shot(self.asked, self.shot.name, self.shot.folder, sections))
+        return replace(self, shot=_new_shot(self.asked, self.shot.name, self.shot.folder, sections, self.shot.hidden))
 
     def with_seed(self, seed: int, name: str) -> Prepared:
         """The same shot by another seed, with pictures of its own in a folder called like `name`. Raises OSError."""
@@ -71,7 +72,7 @@ class Prepared:
             raise
         return replace(
             self,
-            shot=_new_shot(asked, name, folder),
+            shot=_new_shot(asked, name, folder, hidden=self.shot.hidden),
             digest=f"{self.digest.partition('-')[0]}-{_sha256(write(asked, '').encode())}",
             asked=asked,
         )
@@ -83,7 +84,7 @@ def prepare(context: Any, found: Intent, name: str = "") -> Prepared:
     `name` is like what it is to be called; empty: as what it is made of. Raises CaptureError with the sentence for the
     artist; then there is no folder.
     """
-    if (shortage := shot_folders.shortage(found.spot.length)) is not None:
+    if (shortage := shot_folders.shortage(found.frames)) is not None:
         raise capture.CaptureError(shortage)
     try:
         name, folder = shot_folders.new_folder(name or name_of(found))
@@ -101,12 +102,12 @@ def prepare(context: Any, found: Intent, name: str = "") -> Prepared:
         shutil.rmtree(folder, ignore_errors=True)
         raise capture.CaptureError(_said(fault)) from fault
     board = found.strip.name if found.boards is not None and found.strip else ""
-    return Prepared(_new_shot(asked, name, folder), found.spot, board, digest, asked)
+    return Prepared(_new_shot(asked, name, folder, hidden=found.hidden), found.spot, board, digest, asked)
 
 
-def _new_shot(asked: ShotRequest, name: str, folder: Path, stop_after: int = 0) -> Shot:
+def _new_shot(asked: ShotRequest, name: str, folder: Path, stop_after: int = 0, hidden: int = 0) -> Shot:
     request = write(asked, name, stop_after)
-    return Shot(runtime.new_id(), name, folder, asked.frames, request=request, key=runtime.new_id())
+    return Shot(runtime.new_id(), name, folder, asked.frames, request=request, key=runtime.new_id(), hidden=hidden)
 
 
 def put(scene: Any, made: Prepared, batch: str = "") -> Any:
@@ -159,25 +160,36 @@ def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before
 
     `boards` are (frame, file), `before` the frames that it goes on from.
     """
+    asked = chosen.asked(wanted)
+    if found.arrives and asked["order"] in (None, FORWARD):
+        asked["order"] = _order_toward_end(wanted)
+    first = found.spot.start - found.hidden
     return ShotRequest(
-        **chosen.asked(wanted) | {"seed": found.seed},
+        **asked | {"seed": found.seed},
         prompt=found.words.text,
         prompts=prompts_over(
-            range(found.spot.start, found.spot.start + found.spot.length),
-            text_strips.timed_texts(found.scene),
-            found.words.text,
+            range(first, first + found.frames), text_strips.timed_texts(found.scene), found.words.text
         ),
         boards=tuple(Board(frame, file) for frame, file in boards),
-        frames=found.spot.length,
+        frames=found.frames,
         fps=found.fps,
         conform=wanted.rate == "CONFORM",
         clip=tuple(before),
     )
 
 
+def _order_toward_end(wanted: Any) -> str | None:
+    """The order of a shot that ends on a picture, where none is asked for that could: forward none of its sections
+    would see it. None: as the model is.
+    """
+    details = chosen.details_of(chosen.model_in_use(wanted))
+    orders = details["orders"] if details is not None else ()
+    return next((order for order in orders if order != FORWARD), None)
+
+
 def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int, str]], list[str]]:
     """Put what the shot starts from into its folder, and what its strip shows meanwhile; returns boards and clip."""
-    scene, still, last = found.scene, folder / STILL, found.spot.length
+    scene, still, last = found.scene, folder / STILL, found.frames
     if found.source == "TEXT":
         capture.blank(still)
         return [], []
@@ -189,9 +201,6 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
             return [], lead_clip.take(scene, found.strip, found.spot.start, folder, conform=conform)
         if found.source == "STRIP":
             capture.at_frame(scene, *found.pictures[0], still)
-            if found.end is not None:
-                capture.at_frame(scene, *found.pictures[1], folder / _END)
-                boards.append((last, _END))
         elif found.source == "RENDER":
             capture.from_render_result(context.scene, still)
         elif found.source == "CAMERA":
@@ -202,6 +211,9 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
                 boards.append((last, _END))
         else:
             capture.from_viewport(context, still)
+        if found.end is not None:
+            capture.at_frame(scene, *found.pictures[-1], folder / _END)
+            boards.append((last + found.arrives, _END))
     return boards, []
 
 
@@ -214,7 +226,8 @@ def _said(fault: Exception) -> str:
 
 def name_of(found: Intent) -> str:
     """What a shot is called like, unless told otherwise."""
-    return found.strip.name if found.strip else " ".join(found.words.text.split()[:_NAME_WORDS])
+    named = found.title or (found.strip.name if found.strip else "")
+    return named or " ".join(found.words.text.split()[:_NAME_WORDS])
 
 
 class SHOTPACK_OT_swap_boards(bpy.types.Operator):  # noqa: N801

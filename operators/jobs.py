@@ -125,7 +125,7 @@ class SHOTPACK_OT_send_again(OnShot, bpy.types.Operator):  # noqa: N801
         request = shot.request
         if self.chosen_now or problems.of_the_choice(shot, runtime.the_client().job(shot)):
             request = chosen.put_into(request, sequencer.scene_of(context).shotpack)
-        again = Shot(shot.id, shot.name, folder, shot.frames, request=request, key=runtime.new_id())
+        again = Shot(shot.id, shot.name, folder, shot.frames, request=request, key=runtime.new_id(), hidden=shot.hidden)
         timeline.begin_again(again, folder / STILL)
         runtime.send(again)
         return {"FINISHED"}
@@ -193,8 +193,8 @@ class SHOTPACK_OT_put_back(OnShot, bpy.types.Operator):  # noqa: N801
             timeline.recolour(others[0])
             runtime.follow(shot)
             return {"FINISHED"}
-        start = scene.frame_current
-        spot = timeline.Spot(start, shot.frames, sequencer.free_channel(scene, start, shot.frames))
+        start, length = scene.frame_current, shot.frames - shot.hidden
+        spot = timeline.Spot(start, length, sequencer.free_channel(scene, start, length))
         timeline.place(scene, shot, spot, shot.folder / STILL)
         runtime.follow(shot)
         return {"FINISHED"}

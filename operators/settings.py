@@ -118,6 +118,16 @@ class ShotpackSettings(bpy.types.PropertyGroup):
         name="Seconds", default=5.0, min=0.04, soft_max=60.0, max=1200.0, precision=2, subtype="TIME_ABSOLUTE"
     )
     frames: IntProperty(name="Frames", default=120, min=1, max=FRAMES_MAXIMUM)
+    more: FloatProperty(
+        name="Length",
+        description="How long what comes after or before a strip is to be, and by how much a shot is extended",
+        default=2.0,
+        min=0.04,
+        soft_max=60.0,
+        max=1200.0,
+        precision=2,
+        subtype="TIME_ABSOLUTE",
+    )
     use_end: BoolProperty(
         name="End on Second Strip",
         description="With two strips selected, the shot ends on the picture of the later one",

@@ -119,11 +119,11 @@ def strip_of(scene: Any) -> Any | None:
     return sequencer.moving_strip(scene) if scene.shotpack.source == "CLIP" else None
 
 
-def words(scene: Any, frames: range, strip: Any | None = None) -> Words:
+def words(scene: Any, frames: range, strip: Any | None = None, own: str = "") -> Words:
     """The words of a shot over these frames, made of `strip` or of none, and where they come from."""
     return words_of(
         frames,
-        own=strip.shotpack_board.prompt if strip is not None else "",
+        own=strip.shotpack_board.prompt if strip is not None else own,
         name=strip.name if strip is not None else "",
         texts=[(each.name, sequencer.span(each), each.text) for each in sequencer.word_strips(scene)],
         # A marker that switches cameras is called after one.

@@ -55,6 +55,8 @@ class ShotStamp(bpy.types.PropertyGroup):
     """Whether it stops after the section that is made first, because nobody has gone on with it yet."""
     tried: IntVectorProperty(size=2, options={"HIDDEN"})
     """First and last frame of that section, once somebody has."""
+    hidden: IntProperty(min=0, options={"HIDDEN"})
+    """How many of its first frames the strip hides (`Shot.hidden`)."""
 
 
 class BoardSettings(bpy.types.PropertyGroup):
@@ -74,3 +76,15 @@ class BoardSettings(bpy.types.PropertyGroup):
     )
     use_seed: BoolProperty(name="Own Seed", description="This strip's shot has a seed of its own")
     seed: IntProperty(name="Seed", description="The seed of this strip's shot", min=0)
+    after: StringProperty(
+        name="What Comes After",
+        description="What happens between this strip and the next, or after it; empty: what the text strip there, the "
+        "marker at its first frame or the scene says",
+        options={"TEXTEDIT_UPDATE"},
+    )
+    before: StringProperty(
+        name="What Comes Before",
+        description="What happens before this strip; empty: what the text strip there, the marker at its first frame "
+        "or the scene says",
+        options={"TEXTEDIT_UPDATE"},
+    )

@@ -27,12 +27,14 @@ from . import sequencer, take_stamps, trust
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
 _WAITING_COLOUR = "COLOR_06"
 _PLACEHOLDER, _SECTION, _FINAL = "placeholder", "section", "final"
-_PLACEHOLDER_CHANNEL, _SECTION_CHANNEL, _FINAL_CHANNEL = 1, 2, 3
+_PLACEHOLDER_CHANNEL, _SECTION_CHANNEL, _FINAL_CHANNEL, _KEPT_CHANNEL = 1, 2, 3, 4
+_KEPT = -1
+"""No section's place: all that a shot showed before it was extended."""
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a shot goes: scene frames and channel."""
+    """Where a shot is seen: scene frames and channel. What it hides of itself lies beside that (`Shot.hidden`)."""
 
     start: int
     length: int
@@ -42,15 +44,22 @@ class Spot:
 def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     """Put a new shot on the timeline, showing its board; returns its meta strip. What is selected stays so."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
-    meta = sequencer.displayed(editor).new_meta(shot.name, spot.channel, spot.start)
+    start = spot.start - shot.hidden
+    # What it hides may lie where another strip is seen: until its handle is set it needs a place for all of it.
+    channel = sequencer.free_channel(scene, start, shot.frames) if shot.hidden else spot.channel
+    meta = sequencer.displayed(editor).new_meta(shot.name, channel, start)
     stamp = meta.shotpack
+    stamp.hidden = shot.hidden
     stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
     stamp.key = shot.key
     if shot.take != FIRST_TAKE:
         stamp.take = shot.take
         take_stamps.begin_list(stamp)
     _place_board(meta, shot, board)
-    sequencer.set_end(meta, spot.start + spot.length)
+    sequencer.set_end(meta, start + shot.frames)
+    if shot.hidden:
+        sequencer.set_start(meta, spot.start)
+        meta.channel = spot.channel
     meta.color_tag = _WAITING_COLOUR
     meta.select = False  # a new strip comes selected, and a second selected strip means an end board
     return meta
@@ -69,6 +78,26 @@ def begin_again(shot: Shot, board: Path) -> None:
             meta.strips.remove(strip)
         meta.shotpack.job, meta.shotpack.key, meta.shotpack.request = "", shot.key, shot.request
         meta.shotpack.plan = ""
+
+
+def extend(meta: Any, shot: Shot, still: Path) -> None:
+    """Let a finished shot's strip stand for a longer one that begins with the same frames, which lie in its folder.
+
+    What it showed is shown on, then `still`, until the longer one's sections come.
+    """
+    stamp, start = meta.shotpack, sequencer.content_start(meta)
+    for strip in _of_role(meta, _FINAL):
+        strip.directory = f"{_blender_path(shot.folder)}/"
+        strip.shotpack.role, strip.shotpack.section = _SECTION, _KEPT
+        strip.channel = _KEPT_CHANNEL
+    stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
+    stamp.job, stamp.key, stamp.state, stamp.plan = "", shot.key, "sending", ""
+    stamp.takes.clear()  # those of the shorter one are its own
+    stamp.take = shot.take
+    take_stamps.begin_list(stamp)
+    _place_board(meta, shot, still)
+    sequencer.set_end(meta, start + shot.frames)
+    meta.color_tag = _WAITING_COLOUR
 
 
 def remove(shot: str) -> None:

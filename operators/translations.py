@@ -14,6 +14,14 @@ _GERMAN_OPERATORS = {
     "Generate Shot": "Einstellung erzeugen",
     "Swap Boards": "Bilder tauschen",
     "Swap": "Tauschen",
+    "Bridge Gap": "Lücke überbrücken",
+    "Extend Shot": "Einstellung verlängern",
+    "Make What Comes After": "Erzeugen, was danach kommt",
+    "Make What Comes Before": "Erzeugen, was davor kommt",
+    "Bridge {frames} Frames ({seconds} s)": "{frames} Bilder überbrücken ({seconds} s)",
+    "Extend by {frames} Frames ({seconds} s)": "Um {frames} Bilder verlängern ({seconds} s)",
+    "Make {frames} Frames After ({seconds} s)": "{frames} Bilder danach erzeugen ({seconds} s)",
+    "Make {frames} Frames Before ({seconds} s)": "{frames} Bilder davor erzeugen ({seconds} s)",
     "Animate Storyboard": "Storyboard animieren",
     "Cancel All": "Alle abbrechen",
     "Make Earlier": "Früher erzeugen",
@@ -107,6 +115,37 @@ _GERMAN = {
     "Select the storyboard's strips, or one of its channel.": (
         "Wähle die Streifen des Storyboards aus oder einen auf seinem Kanal."
     ),
+    "Extend and Bridge": "Verlängern und überbrücken",
+    "What Comes After": "Was danach kommt",
+    "What Comes Before": "Was davor kommt",
+    "What happens there": "Was dort geschieht",
+    "Between": "Dazwischen",
+    "After": "Danach",
+    "Before": "Davor",
+    "After and Before {name}": "Nach und vor {name}",
+    "Select two strips with a gap between them.": "Wähle zwei Streifen mit einer Lücke dazwischen aus.",
+    "Select the strip that the shot comes after.": "Wähle den Streifen aus, nach dem die Einstellung kommt.",
+    "Select the strip that the shot comes before.": "Wähle den Streifen aus, vor dem die Einstellung kommt.",
+    "Say what it begins with: Start From Viewport, Camera or Render Result, or select a second strip.": (
+        "Sage, womit sie beginnt: mit der Ansicht, der Kamera oder dem Renderergebnis, oder wähle einen zweiten "
+        "Streifen aus."
+    ),
+    "It would begin before the scene's first frame; move the strips to the right first, or make it shorter.": (
+        "Sie begänne vor dem ersten Bild der Szene; schiebe zuerst die Streifen nach rechts, oder mache sie kürzer."
+    ),
+    "This model sees no picture that is still to come. Under Advanced, choose one that can: {models}.": (
+        "Dieses Modell sieht kein Bild, das erst noch kommt. Wähle unter Erweitert eines, das es kann: {models}."
+    ),
+    "This model cannot end on a picture. Under Advanced, choose one that can: {models}.": (
+        "Dieses Modell kann auf keinem Bild enden. Wähle unter Erweitert eines, das es kann: {models}."
+    ),
+    "No model here can end on a picture; get one that can.": (
+        "Kein Modell hier kann auf einem Bild enden; beschaffe eines, das es kann."
+    ),
+    "{name} is not finished; its last picture may still change.": (
+        "{name} ist nicht fertig; das letzte Bild kann sich noch ändern."
+    ),
+    "Select a finished shot.": "Wähle eine fertige Einstellung aus.",
     "Prompt": "Beschreibung",
     "Prompts": "Beschreibungen",
     "To Begin With": "Für den Anfang",

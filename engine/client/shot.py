@@ -81,6 +81,8 @@ class Shot:
     confirmed: bool = True
     """Whether `job` is known to be this shot's: a file may claim anything, and no frame comes before the engine says so
     (`made_by`)."""
+    hidden: int = 0
+    """How many of its first frames its strip does not show: the board, where the strip before it shows that already."""
     trusted: bool = True
     """Whether its folder may be read and written: False while it is not where shots of this file lie."""
     take: int = FIRST_TAKE
@@ -183,7 +185,9 @@ class Shot:
             # Of a take each file is told: some are those of the take that it continues.
             self._all_told = True
             digits = max(4, len(str(self.frames)))  # as the engine names them
-            self._note(f"{_FINAL}{frame:0{digits}d}.png" for frame in range(1, self.frames + 1))
+            # Sections have told of a take's, which may be called otherwise.
+            untold = (frame for frame in range(1, self.frames + 1) if frame not in self._asked_finals)
+            self._note([f"{_FINAL}{frame:0{digits}d}.png" for frame in untold])
         if wrong:
             raise EngineError(Code.BAD_REQUEST, detail=f"{wrong[0]!r} is not a frame's path")
         owed, self._owed = self._owed, {}

@@ -299,7 +299,7 @@ def _picture_faults(job: NewJob, uploads: Uploads) -> list[Fault]:
     if len(set(frames)) < len(frames):
         faults.append(Fault(where="body.boards", what="two boards are at the same frame"))
     for number, board in enumerate(job.boards):
-        if board.frame > job.frames:
+        if board.frame > job.frames + 1:
             faults.append(Fault(where=f"body.boards.{number}.frame", what="the shot is shorter than that"))
         if not uploads.claim(board.image):
             faults.append(Fault(where=f"body.boards.{number}.image", what="send the picture to /v1/images first"))

@@ -168,6 +168,13 @@ def take_seams(folder: Path, quick: bool) -> list[Row]:
     return takes.take_seams(folder / "takes", quick)
 
 
+def bridges(folder: Path, quick: bool) -> list[Row]:
+    """How a bridge meets the strips beside it."""
+    from tests.bench import bridge
+
+    return bridge.rows(folder / "bridge", quick)
+
+
 def step_caches(folder: Path, quick: bool) -> list[Row]:
     """What the step caches save on Sketch, and what they cost."""
     from tests.bench import caches
@@ -212,6 +219,7 @@ def helios_true_size(folder: Path, quick: bool) -> list[Row]:
 
 TRUE_SIZE = "true-size"
 THROUGH = "through"
+BRIDGE = "bridge"
 HELIOS_TRUE_SIZE = "helios-true-size"
 FAULTS = "faults"
 KILLS = 300
@@ -230,6 +238,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "clips": clips,
     THROUGH: through_boards,
     "takes": take_seams,
+    BRIDGE: bridges,
     FAULTS: kills,
     SOAK: soaked,
     TRUE_SIZE: true_size,
