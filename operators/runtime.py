@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import Any
 
 import bpy
 
@@ -145,9 +146,10 @@ def step() -> float:
         _waiting[name] = client.shots[name]
     for name in _waiting.keys() & _due.keys():
         del _waiting[name]  # it is looked at when it is due
-    while _waiting and _may_touch_strips():
+    metas = timeline.by_shot() if _waiting and _may_touch_strips() else None
+    while _waiting and metas is not None:
         name = next(iter(_waiting))
-        _catch_up(client, _waiting.pop(name))
+        _catch_up(client, _waiting.pop(name), metas.get(name, []))
         changed = True
         if time.perf_counter() > until:
             break
@@ -235,11 +237,11 @@ def _look_at(shot: Shot) -> None:
     _waiting[shot.id] = shot
 
 
-def _catch_up(client: EngineClient, shot: Shot) -> None:
+def _catch_up(client: EngineClient, shot: Shot, metas: list[Any]) -> None:
     """Bring what shows one shot up to date; what goes wrong with its strips is its own trouble."""
     try:
         if _shown.get(shot.id) != shot.revision:
-            _bring_strips_up(client, shot)
+            _bring_strips_up(client, shot, metas)
         troubles.pop(shot.id, None)
         _pauses.pop(shot.id, None)
     except Exception as fault:
@@ -254,9 +256,9 @@ def _catch_up(client: EngineClient, shot: Shot) -> None:
         unexpected.report(fault)  # a shot without a small picture is still a shot
 
 
-def _bring_strips_up(client: EngineClient, shot: Shot) -> None:
+def _bring_strips_up(client: EngineClient, shot: Shot, metas: list[Any]) -> None:
     revision = shot.revision
-    differed = timeline.reconcile(shot, client.job(shot))
+    differed = timeline.reconcile(shot, client.job(shot), metas)
     if differed:
         contact_sheets.look()
     if shot.complete and differed:

@@ -95,13 +95,22 @@ def find(shot: str) -> list[Any]:
     return [meta for _, meta in stamped() if meta.shotpack.shot == shot]
 
 
-def reconcile(shot: Shot, job: Job | None) -> bool:
+def by_shot() -> dict[str, list[Any]]:
+    """The meta strips of every shot in the file, in one look: whoever asks for many shots asks once."""
+    found: dict[str, list[Any]] = {}
+    for _, meta in stamped():
+        found.setdefault(meta.shotpack.shot, []).append(meta)
+    return found
+
+
+def reconcile(shot: Shot, job: Job | None, metas: list[Any] | None = None) -> bool:
     """Make up the difference between what is known of a shot and its strips; returns whether there was one.
 
-    A complete shot takes more than one call: its strip of all frames alone may take what a tick has.
+    `metas` are its meta strips, where they are known already. A complete shot takes more than one call: its strip of
+    all frames alone may take what a tick has.
     """
     changed = False
-    for meta in find(shot.id):
+    for meta in find(shot.id) if metas is None else metas:
         changed |= _point(meta, shot)
         if shot.complete:
             changed |= _finish(meta, shot) or _stamp(meta, shot, "finished")
