@@ -18,6 +18,7 @@ import bpy
 
 from ..engine.client.session import Job
 from ..engine.client.shot import Shot
+from ..engine.client.unplaced_folders import placed
 from ..engine.errors import Code
 from . import sequencer, trust
 
@@ -47,11 +48,13 @@ def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     sequencer.set_end(meta, spot.start + spot.length)
     meta.color_tag = _WAITING_COLOUR
     meta.select = False  # a new strip comes selected, and a second selected strip means an end board
+    placed(shot.folder)
     return meta
 
 
 def begin_again(shot: Shot, board: Path) -> None:
     """Show the board alone in a shot's strips, wherever they are: it is to be made anew, from pictures of its own."""
+    placed(shot.folder)
     for meta in find(shot.id):
         old = _of_role(meta, _SECTION, _FINAL)
         placeholder = next(iter(_of_role(meta, _PLACEHOLDER)), None)
