@@ -17,7 +17,7 @@ from tests.host.studio import ADDON, add_board, bpy, install, new_file, of_role,
 from tests.patience import PATIENCE
 
 FRAMES = 145
-PANELS, LENGTH = 6, 40
+PANELS, LENGTH = 6, 37
 
 
 def film(file: Path) -> None:
