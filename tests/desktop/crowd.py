@@ -33,9 +33,8 @@ def main() -> int:
             window.wait_for(lambda status: len(status.get("steps", [])) >= STOP_AFTER)
             subprocess.run([BLENDER, "--do", "mousemove", "800", "500", "key", "Escape"], check=True)
             stopped = window.wait_for(lambda status: status["stopped"] and status)
-            print(
-                f"Esc after {stopped['stopped'][0]} boards: {len(stopped['shots'])} shots, folders: {stopped['folders']}"
-            )
+            after, shots, left = stopped["stopped"][0], len(stopped["shots"]), stopped["folders"]
+            print(f"Esc after {after} boards: {shots} shots, folders: {left}", flush=True)
             window.wait_for(lambda status: len(status["steps"]) >= boards // 2)
             window.screenshot("crowd-capturing.png")
             window.wait_for(lambda status: len(status["shots"]) == boards)
