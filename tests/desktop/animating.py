@@ -79,10 +79,18 @@ def measure() -> None:
     timed(part("operators.capture"), "at_frame", renders)
     timed(part("operators.runtime"), "step", ticks)
     for module, name in (("shot", "_Shot"), ("storyboard", "_Storyboard"), ("shots", "_Shots"), ("engine", "_Engine")):
-        panel = getattr(part(f"panels.{module}"), name)
-        timed(panel, "draw", drawn.setdefault(module, []))
-        # Blender counts a panel's arguments.
-        panel.draw = lambda self, context, draw=panel.draw: draw(self, context)
+        measure_panel(getattr(part(f"panels.{module}"), name), drawn.setdefault(module, []))
+
+
+def measure_panel(panel: Any, spent: list[float]) -> None:
+    """The same of a panel's drawing: Blender counts its arguments."""
+    timed(panel, "draw", spent)
+    noted = panel.draw
+
+    def draw(self: object, context: object) -> None:
+        noted(self, context)
+
+    panel.draw = draw
 
 
 def timed(owner: object, name: str, spent: list[float]) -> None:
