@@ -1,8 +1,8 @@
 """Runs inside Blender's window: drawings on the Storyboarding template's timeline, and Animate Storyboard.
 
 Arguments after `--`: the status file, the engine's interpreter, the model, and how many drawings (six). It tells how
-long each step of the run held the main thread, each board's render in it, each tick and each panel's drawing since, and
-what is on the timeline. A run that Esc has stopped is begun once more.
+much of the main thread's own time each step of the run took, each board's render in it, each tick and each panel's
+drawing since, and what is on the timeline. A run that Esc has stopped is begun once more.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ STATUS, PYTHON, MODEL, *more = sys.argv[sys.argv.index("--") + 1 :]
 ADDON = "bl_ext.user_default.shotpack"
 PANELS = Path(__file__).resolve().parents[2] / "samples" / "panels"
 BOARDS = int(more[0]) if more else 6
-steps: list[float] = []
-renders: list[float] = []
-ticks: list[float] = []
-drawn: dict[str, list[float]] = {}
+steps: list[tuple[float, float]] = []
+renders: list[tuple[float, float]] = []
+ticks: list[tuple[float, float]] = []
+drawn: dict[str, list[tuple[float, float]]] = {}
 stopped: list[int] = []
 """How many boards had been looked at when Esc was pressed."""
 
@@ -62,9 +62,10 @@ def show() -> None:
 
 
 def animate() -> None:
-    if not steps:
+    if not drawn:
         measure()
-    steps.clear(), renders.clear()
+    for spent in (steps, renders):
+        spent.clear()
     for strip in edit().sequence_editor.strips:
         strip.select = True
     area = viewport()
@@ -82,7 +83,7 @@ def measure() -> None:
         measure_panel(getattr(part(f"panels.{module}"), name), drawn.setdefault(module, []))
 
 
-def measure_panel(panel: Any, spent: list[float]) -> None:
+def measure_panel(panel: Any, spent: list[tuple[float, float]]) -> None:
     """The same of a panel's drawing: Blender counts its arguments."""
     timed(panel, "draw", spent)
     noted = panel.draw
@@ -93,16 +94,16 @@ def measure_panel(panel: Any, spent: list[float]) -> None:
     panel.draw = draw
 
 
-def timed(owner: object, name: str, spent: list[float]) -> None:
-    """Let a function note its milliseconds."""
+def timed(owner: object, name: str, spent: list[tuple[float, float]]) -> None:
+    """Let a function note its milliseconds: wall time, and what this thread itself took of them."""
     call = getattr(owner, name)
 
     def noted(*arguments: object, **named: object) -> object:
-        begun = time.perf_counter()
+        wall, own = time.perf_counter(), time.thread_time()
         try:
             return call(*arguments, **named)
         finally:
-            spent.append(1000 * (time.perf_counter() - begun))
+            spent.append((1000 * (time.perf_counter() - wall), 1000 * (time.thread_time() - own)))
 
     setattr(owner, name, noted)
 
