@@ -41,6 +41,11 @@ def shortage(frames: int) -> str | None:
     return f"{base} has {free / 1e6:.0f} MB free and the shot takes about {wanted / 1e6:.0f} MB; free some space."
 
 
+def beside_file() -> bool:
+    """Whether shots lie beside the file that is open; else they lie in Shotpack's own folder until it is saved."""
+    return _has_place(bpy.data.filepath)
+
+
 def new_folder(wish: str) -> tuple[str, Path]:
     """A name like `wish` that no other shot here has, and its folder, which is made.
 
