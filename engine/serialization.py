@@ -43,7 +43,7 @@ def from_json(kind: type[T], data: object, where: str = "") -> T:
     """Build a `kind` from JSON data. Raises EngineError `bad_request` naming the first fault and its place."""
     if not isinstance(data, dict):
         raise EngineError(Code.BAD_REQUEST, detail=f"{where or kind.__name__} must be an object")
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
     values = {}
     for name, entry in fields.items():
