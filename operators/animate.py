@@ -75,6 +75,7 @@ class Run:
         self._below = max(strip.channel for strip in strips)
         self._to_capture = list(self._names)
         self._made: list[generate.Prepared] = []
+        self._to_keep: list[str] | None = None
         loras.take_over(scene.shotpack)
 
     @property
@@ -93,7 +94,7 @@ class Run:
         return bool(self._to_capture)
 
     def step(self, context: Any) -> bool:
-        """One strip's boards, or one shot's place. Raises nothing but what Blender's own end brings."""
+        """One strip's boards, one shot's place, or one that stays. Raises nothing but what Blender's own end brings."""
         scene = bpy.data.scenes.get(self._scene)
         if scene is None:
             self.stop()
@@ -106,9 +107,13 @@ class Run:
                 self.told.append((name, str(fault)))
         elif self._made:
             self._place(scene, self._made.pop(0))
-        if self._to_capture or self._made:
+        elif self._to_keep:
+            self._keep(self._to_keep.pop(0))
+        if not self._to_capture and self._to_keep is None:
+            self._to_keep = list(self.kept)
+        if self._to_capture or self._made or self._to_keep:
             return True
-        self._keep(scene)
+        batches.note(scene, self.batch if self.placed or self.kept else scene.shotpack.batch, self.told)
         return False
 
     def stop(self) -> None:
@@ -153,15 +158,13 @@ class Run:
         generate.put(scene, made, self.batch)
         self.placed += 1
 
-    def _keep(self, scene: Any) -> None:
-        """What was made before and is as it should be belongs to this batch, too; what was never sent is sent now."""
-        for name in self.kept:
-            for meta in timeline.find(name):
-                meta.shotpack.batch = self.batch
-            meta = next(iter(timeline.find(name)), None)
-            if meta is not None and adoption.is_unsent(meta.shotpack) and (shot := adoption.record(meta)) is not None:
-                runtime.send(shot)
-        batches.note(scene, self.batch if self.placed or self.kept else scene.shotpack.batch, self.told)
+    def _keep(self, name: str) -> None:
+        """A shot that is as it should be belongs to this batch, too; one that was never sent is sent now."""
+        metas = timeline.find(name)
+        for meta in metas:
+            meta.shotpack.batch = self.batch
+        if metas and adoption.is_unsent(metas[0].shotpack) and (shot := adoption.record(metas[0])) is not None:
+            runtime.send(shot)
 
 
 class SHOTPACK_OT_animate(bpy.types.Operator):  # noqa: N801

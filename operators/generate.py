@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -147,12 +149,26 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         loras.take_over(found.scene.shotpack)
         try:
-            made = prepare(context, found)
+            with _busy(context):
+                made = prepare(context, found)
         except capture.CaptureError as fault:
             self.report({"ERROR"}, str(fault))
             return {"CANCELLED"}
         put(found.scene, made)
         return {"FINISHED"}
+
+
+@contextlib.contextmanager
+def _busy(context: Any) -> Iterator[None]:
+    """The cursor says that a picture is taken: a render of the camera's may take seconds."""
+    window = None if bpy.app.background else context.window
+    if window is not None:
+        window.cursor_modal_set("WAIT")
+    try:
+        yield
+    finally:
+        if window is not None:
+            window.cursor_modal_restore()
 
 
 def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before: list[str]) -> ShotRequest:

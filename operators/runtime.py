@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import Any
 
 import bpy
 
@@ -21,6 +22,7 @@ BUDGET = 0.004
 _BUSY, _IDLE, _SLEEPING = 0.1, 0.5, 1.0
 
 _HEAR_SECONDS = 5.0
+_ALIVE = ("queued", "running", "paused")
 _TRY_AGAIN = (0.5, 60.0)
 """Seconds until strips that went wrong are tried again: at first, each time twice as many, and at most."""
 
@@ -42,6 +44,10 @@ _renders = 0
 _pauses: dict[str, float] = {}
 _due: dict[str, float] = {}
 """Shots in trouble: how long the last wait was, and when they are tried again."""
+others = 0
+"""How many shots the engine makes, or will make, that are none of this file's, as it said last."""
+_counted: object = None
+"""What it had said of itself then."""
 _parked = False
 """Whether the engine makes room for a render of Blender's."""
 
@@ -149,6 +155,7 @@ def step() -> float:
     _hear_from_engine()
     for shot in _told(client):
         _waiting[shot.id] = shot
+    _count_others(client)
     if _renders:  # its thread reads strips; panels say what goes on, and that the engine is parked
         if client.news:
             redraw()
@@ -160,9 +167,10 @@ def step() -> float:
         _waiting[name] = client.shots[name]
     for name in _waiting.keys() & _due.keys():
         del _waiting[name]  # it is looked at when it is due
-    while _waiting and _may_touch_strips():
+    metas = timeline.by_shot() if _waiting and _may_touch_strips() else None
+    while _waiting and metas is not None:
         name = next(iter(_waiting))
-        _catch_up(client, _waiting.pop(name))
+        _catch_up(client, _waiting.pop(name), metas.get(name, []))
         changed = True
         if time.perf_counter() > until:
             break
@@ -230,9 +238,23 @@ def detach() -> None:
 
 def _clear() -> None:
     """Let go of all that is known of shots."""
+    global others, _counted
     for kept in (_waiting, _shown, _finishing, _in_file, troubles, _pauses, _due):
         kept.clear()
     contact_sheets.forget()
+    others, _counted = 0, client.about if client is not None else None
+
+
+def _count_others(client: EngineClient) -> None:
+    """Only when the engine has just told how many there are: a moment later these shots stand otherwise."""
+    global others, _counted
+    if client.about is _counted:
+        return
+    told = client.about.get("jobs")
+    alive = [count for state, count in told.items() if state in _ALIVE] if isinstance(told, dict) else []
+    jobs = (client.job(shot) for shot in client.shots.values())
+    own = sum(job is None or not job.ended for job in jobs)
+    others, _counted = max(0, sum(count for count in alive if type(count) is int) - own), client.about
 
 
 def _told(client: EngineClient) -> list[Shot]:
@@ -250,11 +272,11 @@ def _look_at(shot: Shot) -> None:
     _waiting[shot.id] = shot
 
 
-def _catch_up(client: EngineClient, shot: Shot) -> None:
+def _catch_up(client: EngineClient, shot: Shot, metas: list[Any]) -> None:
     """Bring what shows one shot up to date; what goes wrong with its strips is its own trouble."""
     try:
         if _shown.get(shot.id) != shot.revision:
-            _bring_strips_up(client, shot)
+            _bring_strips_up(client, shot, metas)
         troubles.pop(shot.id, None)
         _pauses.pop(shot.id, None)
     except Exception as fault:
@@ -269,9 +291,9 @@ def _catch_up(client: EngineClient, shot: Shot) -> None:
         unexpected.report(fault)  # a shot without a small picture is still a shot
 
 
-def _bring_strips_up(client: EngineClient, shot: Shot) -> None:
+def _bring_strips_up(client: EngineClient, shot: Shot, metas: list[Any]) -> None:
     revision = shot.revision
-    differed = timeline.reconcile(shot, client.job(shot))
+    differed = timeline.reconcile(shot, client.job(shot), metas)
     if differed:
         contact_sheets.look()
     if shot.complete and differed:

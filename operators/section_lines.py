@@ -18,7 +18,7 @@ from ..engine.client.section_marks import BORDER, Marks, marks
 from ..engine.client.session import Job
 from ..engine.client.shot_words import prompts_over
 from ..engine.client.takes import plan_of
-from . import generate, runtime, sequencer, settings, text_strips, unexpected
+from . import generate, runtime, sequencer, settings, start_sources, text_strips, unexpected
 
 _handle: Any = None
 _kept: dict[str, tuple[tuple[Any, ...], Marks, Any]] = {}
@@ -65,6 +65,7 @@ def _drawn(context: Any, scene: Any) -> Iterator[_Drawn]:
         job = client.job(shot) if shot is not None else None
         if shot is None or job is None or job.plan is None:
             yield from _made(meta)
+            yield from _unplanned(meta, client.about)
             continue
         now = tuple(_words_now(scene, meta, client.about))
         start, visible, making = sequencer.content_start(meta), sequencer.span(meta), job.step and job.step.section
@@ -91,6 +92,21 @@ def _made(meta: Any) -> Iterator[_Drawn]:
         yield _Drawn(meta.name, (meta.shotpack.plan, place), lambda: marks(told(made, ()), start, visible, channel))
 
 
+def _unplanned(meta: Any, about: Any) -> Iterator[_Drawn]:
+    """A shot that waits, or that was never sent: the engine has not planned it, and its model says how it will."""
+    stamp = meta.shotpack
+    asked = _asked(stamp.request) if stamp.state not in ("finished", "failed", "cancelled") else None
+    sections = sections_by(about, asked.model, asked.fps, conform=asked.conform) if asked is not None else None
+    if asked is None or sections is None:
+        return
+    start, visible, frames = sequencer.content_start(meta), sequencer.span(meta), asked.frames
+    yield _Drawn(
+        f"{stamp.shot} {meta.name}",
+        (sections, frames, start, visible.start, visible.stop, meta.channel),
+        lambda channel=meta.channel: marks(planned(sections, frames), start, visible, channel),
+    )
+
+
 def _next(context: Any, scene: Any, about: Any) -> Iterator[_Drawn]:
     """The shot that Generate would make, if the engine has said how its model's sections lie."""
     if not about.get("details"):
@@ -114,16 +130,27 @@ def _next(context: Any, scene: Any, about: Any) -> Iterator[_Drawn]:
 
 
 def _words_now(scene: Any, meta: Any, about: Any) -> list[str]:
-    """The words that each section of a shot would be made of by the text strips over it; empty where none say any."""
+    """The words that each section of a shot would be made of now; empty where nobody can say."""
     asked = _asked(meta.shotpack.request)
-    if asked is None or not scene.shotpack.prompt_channel:
+    if asked is None:
         return []
     sections: Sections | None = sections_by(about, asked.model, asked.fps, conform=asked.conform)
     if sections is None:
         return []
     start = sequencer.content_start(meta)
-    changes = prompts_over(range(start, start + asked.frames), text_strips.timed_texts(scene), asked.prompt)
-    return sections.words(asked.frames, asked.prompt, changes)
+    frames = range(start, start + asked.frames)
+    prompt = _prompt_now(scene, meta, frames) or asked.prompt
+    return sections.words(asked.frames, prompt, prompts_over(frames, text_strips.timed_texts(scene), prompt))
+
+
+def _prompt_now(scene: Any, meta: Any, frames: range) -> str:
+    """The words that a shot over its board would be made with now: its strip's own, a text strip's, a marker's, the
+    scene's. Empty where it does not lie there any more: nobody asks for it as it is.
+    """
+    board = scene.sequence_editor.strips_all.get(meta.shotpack.board) if meta.shotpack.board else None
+    if board is None or sequencer.span(board).start != frames.start:
+        return ""
+    return start_sources.words(scene, frames, board).text
 
 
 @lru_cache(maxsize=256)

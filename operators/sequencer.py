@@ -115,9 +115,9 @@ def _at_playhead(scene: Any, fits: Callable[[Any], bool]) -> Any | None:
     seen = [
         strip
         for strip in level.strips
-        if not is_muted(level, strip)
-        and scene.frame_current in span(strip)
+        if scene.frame_current in span(strip)
         and fits(strip)
+        and not is_muted(level, strip)
         and not is_words(scene, strip)
     ]
     return max(seen, key=lambda strip: strip.channel, default=None)

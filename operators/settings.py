@@ -25,8 +25,20 @@ ADDON = __package__.rpartition(".")[0]
 SOURCES = (
     ("STRIP", "Strip", "The active strip, or the topmost one at the playhead", "SEQ_SEQUENCER", 0),
     ("RENDER", "Render Result", "The last render", "RENDER_RESULT", 1),
-    ("CAMERA", "Camera", "Render what the scene's camera sees at the current frame", "CAMERA_DATA", 2),
-    ("VIEWPORT", "Viewport", "The 3D viewport as it looks now", "VIEW3D", 3),
+    (
+        "CAMERA",
+        "Camera",
+        "What the scene's camera sees now, with the scene's light: it takes as long as a render",
+        "CAMERA_DATA",
+        2,
+    ),
+    (
+        "VIEWPORT",
+        "Viewport",
+        "The 3D viewport as it looks now, at once; for the camera's view, look through it there",
+        "VIEW3D",
+        3,
+    ),
     ("TEXT", "Words Alone", "No picture: the model draws the shot from what you write", "TEXT", 4),
     (
         "CLIP",

@@ -15,6 +15,7 @@ from ..engine.client.clip_render import FILM
 from ..engine.client.safe_names import plain_name
 from ..engine.client.shot import Shot
 from ..engine.client.stored_request import read
+from ..engine.client.unplaced_folders import clear_away, mark
 from ..engine.file_copies import copy_whole
 from . import adoption, runtime, settings, timeline, trust, unexpected
 
@@ -40,22 +41,46 @@ def shortage(frames: int) -> str | None:
     return f"{base} has {free / 1e6:.0f} MB free and the shot takes about {wanted / 1e6:.0f} MB; free some space."
 
 
+def beside_file() -> bool:
+    """Whether shots lie beside the file that is open; else they lie in Shotpack's own folder until it is saved."""
+    return _has_place(bpy.data.filepath)
+
+
 def new_folder(wish: str) -> tuple[str, Path]:
-    """A name like `wish` that no other shot here has, and its folder, which is made."""
+    """A name like `wish` that no other shot here has, and its folder, which is made.
+
+    It is marked until its shot is on a timeline; what a Blender that was killed before that has left makes way.
+    """
     base = _base()
     stem = _UNFIT.sub("-", wish).strip("-")[:40].lower() or "shot"
     stem = stem if plain_name(stem) else f"shot-{stem}"  # Windows keeps some names for devices
     for number in range(1, 10_000):
         name = stem if number == 1 else f"{stem}-{number}"
         folder = base / trust.SHOTS / name
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
+        if not _begun(folder):
             continue
         if not trust.trusted(folder):
             trust.remember(folder)  # where the artist keeps all shots on another disk, by a link
         return name, folder
     raise FileExistsError(f"{base / trust.SHOTS} holds too many shots called {stem}")
+
+
+def _begun(folder: Path) -> bool:
+    """Make a shot's folder, with its mark; returns False where somebody else has it."""
+    for _ in range(2):
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if clear_away(folder):
+                continue
+            return False
+        try:
+            mark(folder)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return True
+    return False
 
 
 def folder_anew(shot: Shot) -> Path:

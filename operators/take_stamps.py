@@ -20,7 +20,12 @@ _SHOWN = ("shot", "job", "key", "request", "state", "plan")
 
 def lists(stamp: Any, shot: str) -> bool:
     """Whether a strip shows or lists a take."""
-    return stamp.shot == shot or any(each.shot == shot for each in stamp.takes)
+    return shot in listed(stamp)
+
+
+def listed(stamp: Any) -> set[str]:
+    """The ids of all takes that a strip shows or lists."""
+    return {stamp.shot, *(each.shot for each in stamp.takes)}
 
 
 def said_of(stamp: Any, shot: str) -> Any:

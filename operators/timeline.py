@@ -20,6 +20,7 @@ import bpy
 from ..engine.client.session import Job
 from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.client.takes import mark_of, plan_text
+from ..engine.client.unplaced_folders import placed
 from ..engine.errors import Code
 from ..engine.protocol import Started
 from . import sequencer, take_stamps, trust
@@ -62,11 +63,13 @@ def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
         meta.channel = spot.channel
     meta.color_tag = _WAITING_COLOUR
     meta.select = False  # a new strip comes selected, and a second selected strip means an end board
+    placed(shot.folder)
     return meta
 
 
 def begin_again(shot: Shot, board: Path) -> None:
     """Show the board alone in a shot's strips, wherever they are: it is to be made anew, from pictures of its own."""
+    placed(shot.folder)
     for meta in find(shot.id):
         old = _of_role(meta, _SECTION, _FINAL)
         placeholder = next(iter(_of_role(meta, _PLACEHOLDER)), None)
@@ -136,14 +139,24 @@ def listing(shot: str) -> list[Any]:
     return [meta for _, meta in stamped() if take_stamps.lists(meta.shotpack, shot)]
 
 
-def reconcile(shot: Shot, job: Job | None) -> bool:
+def by_shot() -> dict[str, list[Any]]:
+    """`listing` of every shot in the file, in one look: whoever asks for many shots asks once."""
+    found: dict[str, list[Any]] = {}
+    for _, meta in stamped():
+        for shot in take_stamps.listed(meta.shotpack):
+            found.setdefault(shot, []).append(meta)
+    return found
+
+
+def reconcile(shot: Shot, job: Job | None, metas: list[Any] | None = None) -> bool:
     """Make up the difference between what is known of a shot and its strips; returns whether there was one.
 
-    A complete shot takes more than one call: its strip of all frames alone may take what a tick has.
+    `metas` are its meta strips, where they are known already. A complete shot takes more than one call: its strip of
+    all frames alone may take what a tick has.
     """
     changed = False
     plan = job.plan if job is not None else None
-    for meta in listing(shot.id):
+    for meta in listing(shot.id) if metas is None else metas:
         stamp, shown = meta.shotpack, meta.shotpack.shot == shot.id
         state = _state_of(shot, job, take_stamps.said_of(stamp, shot.id).job)
         changed |= take_stamps.note(stamp, shot, state, plan)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bpy
 
+from .german_tooltips import OF_THE_ENGINE, TOOLTIPS
 from .settings import ADDON
 
 _GERMAN_OPERATORS = {
@@ -355,7 +356,7 @@ _GERMAN = {
 TABLES: dict[str, dict[tuple[str, str], str]] = {
     "de_DE": {
         **{("Operator", english): german for english, german in _GERMAN_OPERATORS.items()},
-        **{("*", english): german for english, german in _GERMAN.items()},
+        **{("*", english): german for english, german in (_GERMAN | TOOLTIPS | OF_THE_ENGINE).items()},
     },
 }
 """By language: (context, English) to the text shown."""

@@ -44,6 +44,11 @@ def _draw_engine(layout: Any, _context: Any) -> None:
             continue
         used, total = worker["memory_used"] / 2**30, worker["memory_total"] / 2**30
         layout.label(text=f"{worker['title'] or worker['device']}: {used:.1f} of {total:.0f} GiB", translate=False)
+    if runtime.others and state == "ready":
+        translated = bpy.app.translations.pgettext_iface
+        one, more = "It makes 1 shot of another file.", "It makes {count} shots of other files."
+        words = translated(one) if runtime.others == 1 else translated(more).format(count=runtime.others)
+        draw_text(layout, words, "INFO")
     problem = problems.of_engine()
     if problem is not None:
         draw_problem(layout, problem, "")

@@ -7,7 +7,18 @@ from typing import Any
 
 import bpy
 
-from ..operators import adoption, previews, problems, runtime, sequencer, take_stamps, timeline, unexpected, watch
+from ..operators import (
+    adoption,
+    previews,
+    problems,
+    runtime,
+    sequencer,
+    shot_folders,
+    take_stamps,
+    timeline,
+    unexpected,
+    watch,
+)
 from .choices import time_of
 from .problem import draw_problem
 from .shot import Sidebar
@@ -47,6 +58,8 @@ class _Shots(Sidebar):
                 drawn.add(shot.id)
         if not drawn:
             layout.label(text="No shots yet.")
+        elif not shot_folders.beside_file():
+            draw_text(layout, "Until this file is saved, its shots lie in Shotpack's own folder.", "INFO")
 
 
 class SHOTPACK_PT_sequencer_shots(_Shots, bpy.types.Panel):  # noqa: N801

@@ -9,7 +9,7 @@ import pytest
 
 from tests.host.studio import ADDON, bpy, configure, part
 from tests.host.test_tick import Drawn, followed  # noqa: F401  `followed` is a fixture
-from tests.host.test_trust import JOB, strip
+from tests.host.test_trust import JOB, stamped, strip
 
 ADVANCED = {"model": "other", "loras": [{"name": "haze", "weight": 0.5}]}
 
@@ -386,3 +386,29 @@ def test_a_shot_is_sent_again_as_chosen_now(saved, followed, monkeypatch):  # no
     assert bpy.ops.shotpack.send_again(shot=shot.id, chosen_now=True) == {"FINISHED"}
     again = json.loads(part("operators.runtime").shot_of(shot.id).request)
     assert again == asked | {"seed": 7, "steps": 3, "model": "other"}
+
+
+def test_shots_of_other_files_that_the_engine_makes_are_said(saved, followed, monkeypatch):  # noqa: F811
+    runtime = part("operators.runtime")
+    alone = runtime.client
+    monkeypatch.setattr(alone, "state", "ready")
+
+    def told(**jobs):
+        alone.about = {"workers": [], "jobs": jobs}
+        runtime._count_others(alone)
+        panel = Panel()
+        part("panels.engine")._draw_engine(panel, bpy.context)
+        return panel.text
+
+    assert "file" not in told(running=1, queued=1)  # these are this file's two
+    assert "It makes 1 shot of another file." in told(running=1, queued=2, finished=9)
+    assert "It makes 3 shots of other files." in told(running=1, queued=3, paused=1)
+    runtime.forget()
+    assert runtime.others == 0
+
+
+def test_a_file_without_a_place_says_where_its_shots_lie(scene, tmp_path):
+    stamped(scene, part("operators.settings").user_folder() / "shots" / "panel-1")
+    assert "Until this file is saved" in drawn().text
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
+    assert "Until this file is saved" not in drawn().text
