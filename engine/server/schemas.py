@@ -164,6 +164,8 @@ class ModelOut(BaseModel):
     negative: bool = Field(description="whether a negative prompt of one's own changes anything")
     first_frames: int = Field(description="frames at `native_fps` before the first section's own")
     section_frames: int = Field(description="frames at `native_fps` that one section adds")
+    latent_frames: int = Field(description="frames at `native_fps` that two boards are apart at the least")
+    boards_within: bool = Field(description="whether boards may lie anywhere in a shot, or only at its start")
 
 
 class SpeedOut(BaseModel):

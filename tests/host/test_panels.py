@@ -353,6 +353,7 @@ DETAILS = {
     **{"title": "Tiny", "quality": "draft", "good_for": "", "starts": ["board"], "orders": ["forward"]},
     **{"sizes": [[256, 144], [144, 256]], "size_multiple": 16, "side_limits": [64, 1024], "native_fps": 30},
     **{"steps": 8, "guidance": 10.0, "negative": False, "first_frames": 1, "section_frames": 36},
+    **{"latent_frames": 4, "boards_within": True},
 }
 
 
