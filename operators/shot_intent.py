@@ -10,7 +10,7 @@ from ..engine.client.shot_words import Words
 from ..engine.protocol import FRAMES_MAXIMUM, PROMPT_MAXIMUM
 from . import engine, missing_pictures, sequencer, start_sources, timeline
 
-__all__ = ["Intent", "intent", "of_boards"]
+__all__ = ["Intent", "fault_of", "intent", "of_boards"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Intent:
     seed: int
     filmed: range | None = None
     """The frames of the camera's scene whose first and last are the boards."""
+    stretches: tuple[tuple[range, str], ...] = ()
+    """Of one through many boards: the timeline's frames from each of them to the next, and the words there."""
 
     @property
     def end(self) -> Any | None:
@@ -109,14 +111,21 @@ def _checked(
         if (missing := missing_pictures.trouble(scene, shown, (frame,))) is not None:
             return missing
     words = start_sources.words(scene, range(start, start + length), boards.place if boards is not None else None)
-    if not words.text:
-        return "Write what happens in the shot first."
-    if len(words.text) > PROMPT_MAXIMUM:
-        return f"The words are {len(words.text)} characters long; {PROMPT_MAXIMUM} is the most."
+    if (fault := fault_of(words)) is not None:
+        return fault
     spot = timeline.Spot(start, length, sequencer.free_channel(scene, start, length, below))
     fps = scene.render.fps / scene.render.fps_base
     seed = start_sources.seed(wanted, boards.place if boards is not None else None)
     return Intent(scene, source, strip, boards, pictures, spot, fps, words, seed, filmed)
+
+
+def fault_of(words: Words) -> str | None:
+    """The sentence that says why no shot can be made with these words."""
+    if not words.text:
+        return "Write what happens in the shot first."
+    if len(words.text) > PROMPT_MAXIMUM:
+        return f"The words are {len(words.text)} characters long; {PROMPT_MAXIMUM} is the most."
+    return None
 
 
 def _wanted_length(scene: Any, start: int, scene_range: int) -> int | str:

@@ -87,7 +87,7 @@ class Sections:
     def words_through(
         self, boards: Sequence[int], frames: int, prompt: str, prompts: Iterable[PromptAt], *, forward: bool
     ) -> list[str]:
-        """The words of each section of a shot with boards at these frames (from 1, ascending), as the engine gives them.
+        """The words of each section of a shot with boards at these frames (from 1, ascending), as the engine has them.
 
         From each board to the next is a stretch with a clock and sections of its own. It begins with the words that
         hold at its board; a later change goes to the nearest border in it, and the next board counts as one.
@@ -146,9 +146,7 @@ def sections_by(about: Mapping[str, Any], model: str, fps: float, *, conform: bo
     ratio = Fraction(1)
     if conform:
         ratio = Fraction(details["native_fps"]).limit_denominator(1001) / Fraction(fps).limit_denominator(1001)
-    return Sections(
-        int(details["first_frames"]), int(details["section_frames"]), ratio, int(details["latent_frames"])
-    )
+    return Sections(int(details["first_frames"]), int(details["section_frames"]), ratio, int(details["latent_frames"]))
 
 
 def planned(sections: Sections, frames: int) -> list[TimedSection]:
