@@ -1,6 +1,7 @@
 """Runs inside a Blender window with Shotpack: arranges the sample's workspace, so that animating it is one press.
 
-Blender's module has no window to do that in. Argument after `--`: the sample, which is saved in its place.
+Blender's module has no window to do that in. Argument after `--`: the sample, which is saved in its place; then
+`make_storyboard.py again` saves it as the older Blender's, which all that Shotpack runs in open without a warning.
 """
 
 import sys
@@ -8,7 +9,7 @@ import sys
 import bpy
 
 [SAMPLE] = sys.argv[sys.argv.index("--") + 1 :]
-_SIDEBAR_HEIGHT = 0.62
+_SIDEBAR_HEIGHT = 0.66
 """Of the window: the picture and the panels beside it; the timeline has the rest."""
 
 
@@ -26,7 +27,7 @@ def arrange() -> None:
             with bpy.context.temp_override(window=window, area=area, region=area.regions[0]):
                 bpy.ops.screen.area_close()
     preview = sequencer("PREVIEW")
-    down = preview.y + preview.height - round(window.height * _SIDEBAR_HEIGHT) - preview.y
+    down = preview.height - round(window.height * _SIDEBAR_HEIGHT)
     with bpy.context.temp_override(window=window):
         bpy.ops.screen.area_move(x=preview.x + preview.width // 2, y=preview.y - 1, delta=down)
     bpy.app.timers.register(open_tab, first_interval=2.0)

@@ -124,20 +124,28 @@ def panel_of(name: str, shapes: list[tuple[list[tuple[float, float]], float]]) -
         [panel] = set(bpy.data.scenes) - before
     panel.name = name
     pencil = next(each for each in panel.objects if each.type == "GREASEPENCIL").data
-    fill = next(place for place, each in enumerate(pencil.materials) if each.name.startswith("Solid Fill"))
+    fills = {grey: fill_of(pencil, grey) for grey in {grey for _, grey in shapes}}
     line = next(place for place, each in enumerate(pencil.materials) if each.name.startswith("Solid Stroke"))
     drawing = pencil.layers["Lines"].frames[0].drawing
     drawing.remove_strokes()
     drawing.add_strokes([len(outline) for outline, _ in shapes for _ in range(2)])
     for number, (outline, grey) in enumerate(shapes):
-        for stroke, material in zip(drawing.strokes[2 * number : 2 * number + 2], (fill, line), strict=True):
+        for stroke, material in zip(drawing.strokes[2 * number : 2 * number + 2], (fills[grey], line), strict=True):
             stroke.material_index, stroke.cyclic = material, True
-            stroke.fill_color, stroke.fill_opacity = (grey, grey, grey, 1.0), 1.0
+            stroke.fill_id = number + 1 if material != line else 0
             for point, (x, z) in zip(stroke.points, outline, strict=True):
                 point.position, point.radius, point.opacity = (x, 0, z), 0.025, 1.0
-                point.vertex_color = (*(_INK if material == line else grey,) * 3, 1.0)
     pencil.update_tag()
     return panel
+
+
+def fill_of(pencil: bpy.types.ID, grey: float) -> int:
+    """The place of a material that fills with this grey alone."""
+    solid = next(each for each in pencil.materials if each.name.startswith("Solid Fill"))
+    material = solid.copy()
+    material.grease_pencil.color = material.grease_pencil.fill_color = (grey, grey, grey, 1.0)
+    pencil.materials.append(material)
+    return len(pencil.materials) - 1
 
 
 def show() -> None:

@@ -72,6 +72,11 @@ class BlenderWindow:
             [BLENDER, "--do", "mousemove", str(round(x)), str(round(SCREEN[1] - y)), "click", "1"], check=True
         )
 
+    def press_key(self, x: float, y: float, key: str) -> None:
+        """Press a key, by xdotool's name, with the mouse at a place in the window, counted as in `click`."""
+        move = ["mousemove", str(round(x)), str(round(SCREEN[1] - y))]
+        subprocess.run([BLENDER, "--do", *move, "sleep", "0.1", "key", key], check=True)
+
     def screenshot(self, name: str) -> Image.Image:
         SHOTS.mkdir(parents=True, exist_ok=True)
         subprocess.run([BLENDER, "--screenshot", str(SHOTS / name)], check=True)
