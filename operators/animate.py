@@ -75,6 +75,8 @@ class Run:
         self.kept: list[str] = []
         """Shots that are as they would be made now."""
         self.placed = 0
+        self.refused = False
+        """Whether nothing could be made at all: of a strip of which no shot can be made, the others go on."""
         self._scene = scene.name
         self._names = [strip.name for strip in strips]
         self._next = dict(zip(self._names, self._names[1:], strict=False)) if scene.shotpack.to_next else {}
@@ -227,13 +229,14 @@ class SHOTPACK_OT_animate(bpy.types.Operator):  # noqa: N801
 
     def _ended(self, context: Any, said: str, how: frozenset[str] | set[str] = frozenset({"CANCELLED"})) -> set[str]:
         global running
+        refused = running is not None and running.refused
         running = None
         if (timer := getattr(self, "_timer", None)) is not None:
             context.window_manager.event_timer_remove(timer)
             context.window_manager.progress_end()
             self._timer = None
         if said:
-            self.report({"INFO"}, said)
+            self.report({"WARNING" if refused else "INFO"}, said)
         runtime.redraw()
         return set(how)
 

@@ -133,6 +133,8 @@ class Passage:
         self.batch = runtime.new_id()
         self.told: list[tuple[str, str]] = []
         """What there is to say of strips, by their names."""
+        self.refused = False
+        """Whether a board cannot be had, so that no shot is made."""
         self.summary = ""
         """What has become of it, in a sentence."""
         self._scene = scene.name
@@ -203,7 +205,7 @@ class Passage:
     def _refuse(self, scene: Any, told: list[tuple[str, str]]) -> bool:
         """Make none, and say why: a shot that leaves a board out is another shot."""
         self.stop()
-        self.told = told
+        self.told, self.refused = told, True
         boards = "1 board cannot" if len(told) == 1 else f"{len(told)} boards cannot"
         self.summary = f"No shot is made: {boards} be had; the panel says why."
         batches.note(scene, scene.shotpack.batch, told)

@@ -174,7 +174,6 @@ def follow() -> float | None:
     ended = bool(shots) and not animating and {shot["state"] for shot in shots} == {"finished"}
     if ended:
         made[way] = shots
-    viewport().tag_redraw()
     passing = Path(f"{STATUS}.part")
     said = part("batches").told(edit())
     passing.write_text(json.dumps({"made": made, "way": way, "shots": shots, "told": said}), encoding="utf-8")
@@ -184,7 +183,7 @@ def follow() -> float | None:
         if len(made) < len(WAYS):
             bpy.app.timers.register(press, first_interval=1.0)
         return None
-    return 0.3
+    return 1.0
 
 
 def told(meta: bpy.types.Strip) -> dict[str, object]:
