@@ -44,7 +44,7 @@ def film(folder: Path, frames: int, steps: int, screenshots: bool = False) -> di
     window = ShotpackWindow(folder, STAGE, frames, steps, model="sketch")
     try:
         for number, way in enumerate(WAYS):
-            window.wait_for(lambda status, way=way: status.get("way") == way and status["shots"])
+            window.wait_for(lambda status, way=way: way in status.get("made", ()) or is_made(status, way))
             if screenshots:
                 window.screenshot(f"9-six-boards-{number}.png")
             status = window.wait_for(lambda status, way=way: ends(status, way))
@@ -53,6 +53,11 @@ def film(folder: Path, frames: int, steps: int, screenshots: bool = False) -> di
     finally:
         window.close()
     return {way: read(status["made"][way]) for way in WAYS}
+
+
+def is_made(status: dict[str, Any], way: str) -> bool:
+    """Whether a way's shots are on the timeline and being made."""
+    return status.get("way") == way and any(shot["state"] == "running" for shot in status["shots"])
 
 
 def ends(status: dict[str, Any], way: str) -> dict[str, Any] | None:
@@ -76,11 +81,11 @@ def read(shots: list[dict[str, Any]]) -> Animatic:
 
 
 def rows(folder: Path, quick: bool) -> list[Row]:
-    """Two seconds a strip at the model's own steps; `quick`: half a second at three."""
+    """One second a strip at the model's own steps; `quick`: half a second at three."""
     if not BLENDER:
         return [Row("six boards of the Storyboarding template", "not measured: BLENDER names no Blender with a window")]
     found = []
-    for way, animatic in film(folder, *((12, 3) if quick else (48, 0)), screenshots=True).items():
+    for way, animatic in film(folder, *((12, 3) if quick else (24, 0)), screenshots=True).items():
         near = animatic.near()
         sheet = [_seen(animatic, place) for place in range(len(animatic.at))]
         contact_sheet(folder / f"{way.lower()}.png", sheet, columns=8)

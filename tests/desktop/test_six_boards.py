@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender wi
 
 
 def test_both_ways_show_each_board_at_its_time(tmp_path: Path) -> None:
-    """Few frames and steps: `dev.py bench --only storyboard` measures two seconds a strip at the model's own."""
+    """Few frames and steps: `dev.py bench --only storyboard` measures a second a strip at the model's own."""
     animatics = film(tmp_path / "film", frames=12, steps=2, screenshots=True)
     starts = [1 + 12 * number for number in range(6)]
     assert animatics["STRIPS"].spans == [(start, start + 12) for start in starts]
