@@ -74,7 +74,7 @@ STORYBOARD_SHOTS = (
     ),
     (
         "THROUGH",
-        "One Shot Through All",
+        "One Through All",
         "All strips become one shot: each board is seen at its strip's start, what happens from there on is what its "
         "strip says, and the picture passes from one board to the next: right for pictures of one scene, and where the "
         "passage between unlike ones is wanted",

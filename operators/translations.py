@@ -94,7 +94,7 @@ _GERMAN = {
     "Animate {count} Strips": "{count} Streifen animieren",
     "Animate {count} Strips in One Shot": "{count} Streifen in einer Einstellung",
     "One Shot a Strip": "Eine je Streifen",
-    "One Shot Through All": "Eine durch alle",
+    "One Through All": "Eine durch alle",
     "What Animate Storyboard makes of its strips": "Was aus den Streifen des Storyboards wird",
     "Each strip becomes a shot of its own, and between two there is a cut: right for pictures that are unlike each "
     "other": (
