@@ -1,4 +1,4 @@
-"""Animate Storyboard: one shot for each of many strips, as one batch and one undo step.
+"""Animate Storyboard: a shot for each of many strips (or one through all: `through.py`), as one batch and undo step.
 
 First all boards are captured, one a step, and nothing of the file is changed; then the shots are placed, one a step. A
 strip of which no shot can be made is told, and the others go on.
@@ -12,7 +12,6 @@ from typing import Any
 import bpy
 
 from . import (
-    adoption,
     batches,
     capture,
     engine,
@@ -22,10 +21,10 @@ from . import (
     sequencer,
     shot_intent,
     start_sources,
-    timeline,
+    through,
 )
 
-running: Run | None = None
+running: Run | through.Passage | None = None
 """The run that captures boards now: panels show how far it is."""
 
 
@@ -50,9 +49,16 @@ def prevented(scene: Any) -> str | None:
     """The sentence that says why there is nothing to animate. Cheap: panels ask at every drawing."""
     if running is not None:
         return "Boards are being taken; Esc stops that."
-    if scene is None or not strips_of(scene):
+    strips = strips_of(scene) if scene is not None else []
+    if not strips:
         return "Select the storyboard's strips, or one of its channel."
-    return start_sources.unfit(scene.shotpack, "STRIP")
+    unfit = start_sources.unfit(scene.shotpack, "STRIP")
+    return through.prevented(scene, strips) if unfit is None and is_through(scene) else unfit
+
+
+def is_through(scene: Any) -> bool:
+    """Whether one shot is to be made through all boards."""
+    return bool(scene.shotpack.storyboard_shots == "THROUGH")
 
 
 class Run:
@@ -69,6 +75,8 @@ class Run:
         self.kept: list[str] = []
         """Shots that are as they would be made now."""
         self.placed = 0
+        self.refused = False
+        """Whether nothing could be made at all: of a strip of which no shot can be made, the others go on."""
         self._scene = scene.name
         self._names = [strip.name for strip in strips]
         self._next = dict(zip(self._names, self._names[1:], strict=False)) if scene.shotpack.to_next else {}
@@ -108,7 +116,7 @@ class Run:
         elif self._made:
             self._place(scene, self._made.pop(0))
         elif self._to_keep:
-            self._keep(self._to_keep.pop(0))
+            batches.keep(scene, [self._to_keep.pop(0)], self.batch)
         if not self._to_capture and self._to_keep is None:
             self._to_keep = list(self.kept)
         if self._to_capture or self._made or self._to_keep:
@@ -145,7 +153,7 @@ class Run:
         if isinstance(found, str):
             raise capture.CaptureError(found)
         made = generate.prepare(context, found)
-        if (same := batches.standing(scene, name, made.digest)) is not None:
+        if (same := batches.standing(scene, made)) is not None:
             shutil.rmtree(made.shot.folder, ignore_errors=True)
             self.kept.append(same.shotpack.shot)
             return
@@ -158,17 +166,9 @@ class Run:
         generate.put(scene, made, self.batch)
         self.placed += 1
 
-    def _keep(self, name: str) -> None:
-        """A shot that is as it should be belongs to this batch, too; one that was never sent is sent now."""
-        metas = timeline.find(name)
-        for meta in metas:
-            meta.shotpack.batch = self.batch
-        if metas and adoption.is_unsent(metas[0].shotpack) and (shot := adoption.record(metas[0])) is not None:
-            runtime.send(shot)
-
 
 class SHOTPACK_OT_animate(bpy.types.Operator):  # noqa: N801
-    """Make one shot of each selected strip, or of all on the active strip's channel, above it and as long as it"""
+    """Make shots of the selected strips, or of all on the active strip's channel: one of each, or one through all"""
 
     bl_idname = "shotpack.animate"
     bl_label = "Animate Storyboard"
@@ -226,18 +226,21 @@ class SHOTPACK_OT_animate(bpy.types.Operator):  # noqa: N801
         if engine.needs_install():
             self.report({"ERROR"}, "The engine is not installed yet; press Install Engine below.")
             return False
-        running = Run(context, strips_of(sequencer.scene_of(context)))
+        scene = sequencer.scene_of(context)
+        kind = through.Passage if is_through(scene) else Run
+        running = kind(context, strips_of(scene))
         return True
 
     def _ended(self, context: Any, said: str, how: frozenset[str] | set[str] = frozenset({"CANCELLED"})) -> set[str]:
         global running
+        refused = running is not None and running.refused
         running = None
         if (timer := getattr(self, "_timer", None)) is not None:
             context.window_manager.event_timer_remove(timer)
             context.window_manager.progress_end()
             self._timer = None
         if said:
-            self.report({"INFO"}, said)
+            self.report({"WARNING" if refused else "INFO"}, said)
         runtime.redraw()
         return set(how)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import bpy
@@ -94,22 +95,48 @@ def told(scene: Any) -> list[tuple[str, str]]:
         return []
 
 
-def of_board(scene: Any, board: str) -> list[Any]:
-    """The strips of shots that were made of the strip of this name, the topmost first; seeds on trial are none yet."""
+def keep(scene: Any, names: list[str], batch: str) -> None:
+    """What was made before and is as it should be belongs to this batch, too; what was never sent is sent now."""
+    for name in names:
+        for meta in timeline.find(name):
+            meta.shotpack.batch = batch
+        meta = next(iter(timeline.find(name)), None)
+        if meta is not None and adoption.is_unsent(meta.shotpack) and (shot := adoption.record(meta)) is not None:
+            runtime.send(shot)
+
+
+def of_board(scene: Any, board: str, through: str = "") -> list[Any]:
+    """The strips of shots that were made of the strip of this name, the topmost first; seeds on trial are none yet.
+
+    With `through` (as in `ShotStamp`) those that go through the boards of the same strips, whatever their order.
+    """
+    strips = sorted(names_through(through))
     found = [
         meta
         for owner, meta in timeline.stamped()
-        if owner == scene and board and meta.shotpack.board == board and not meta.shotpack.trying
+        if owner == scene
+        and (sorted(names_through(meta.shotpack.through)) == strips)
+        and (strips or (board and meta.shotpack.board == board))
+        and not meta.shotpack.trying
     ]
     return sorted(found, key=lambda meta: meta.channel, reverse=True)
 
 
-def standing(scene: Any, board: str, digest: str) -> Any | None:
-    """A shot of this board that another run would make again as it is, unless it came to nothing."""
-    for meta in of_board(scene, board):
+@lru_cache(maxsize=256)
+def names_through(through: str) -> tuple[str, ...]:
+    """The strips that a shot goes through, in time order; none where it goes through none. A file may hold anything."""
+    try:
+        return tuple(str(name) for name in json.loads(through or "[]"))
+    except (ValueError, TypeError, RecursionError):
+        return ()
+
+
+def standing(scene: Any, made: generate.Prepared) -> Any | None:
+    """A shot of the same boards that another run would make again as it is, unless it came to nothing."""
+    for meta in of_board(scene, made.board, made.through):
         # What has takes was made once, whatever has become of the one that it shows.
         stands = len(meta.shotpack.takes) or state_of(meta.shotpack) not in ("failed", "cancelled")
-        if meta.shotpack.digest == digest and stands:
+        if meta.shotpack.digest == made.digest and stands:
             return meta
     return None
 
@@ -119,7 +146,7 @@ def make_room(scene: Any, made: generate.Prepared) -> tuple[generate.Prepared, s
 
     Returns the new shot with its place, and what is to be said of it.
     """
-    old = of_board(scene, made.board)[0]
+    old = of_board(scene, made.board, made.through)[0]
     why = _why(old.shotpack, made.digest)
     if (touched := _touched(scene, old, made.spot.start)) is not None:
         return made, f"{why}; the new shot lies above the one before, which was {touched}."

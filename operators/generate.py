@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import bpy
 from ..engine.client.clip_render import FILM
 from ..engine.client.longer_shots import FORWARD
 from ..engine.client.shot import Shot
-from ..engine.client.shot_words import prompts_over
+from ..engine.client.shot_words import prompts_through
 from ..engine.client.stored_request import write
 from ..engine.protocol import Board, ShotRequest
 from . import (
@@ -52,6 +53,8 @@ class Prepared:
     """Of its boards' pixels, and after a dash of its request: the same digest is the same shot."""
     asked: ShotRequest
     """Its request, pictures by their files in its folder."""
+    through: str = ""
+    """As in `ShotStamp`."""
 
     def at(self, channel: int) -> Prepared:
         """The same on another channel."""
@@ -86,25 +89,35 @@ def prepare(context: Any, found: Intent, name: str = "") -> Prepared:
     `name` is like what it is to be called; empty: as what it is made of. Raises CaptureError with the sentence for the
     artist; then there is no folder.
     """
-    if (shortage := shot_folders.shortage(found.frames)) is not None:
-        raise capture.CaptureError(shortage)
-    try:
-        name, folder = shot_folders.new_folder(name or name_of(found))
-    except OSError as fault:
-        raise capture.CaptureError(f"The shot's folder cannot be made: {fault.strerror or fault}.") from fault
+    name, folder = new_folder(found.frames, name or name_of(found))
     try:
         boards, before = _pictures(context, found, folder)
         if (folder / FILM).is_file():
             trust.clip_renderer().note(folder / FILM)  # or it would not be taken: others come with files
-        asked = request_of(found.scene.shotpack, found, boards, before)
-        digest = (
-            f"{_sha256(*((folder / file).read_bytes() for _, file in boards))}-{_sha256(write(asked, '').encode())}"
-        )
+        return prepared(found, name, folder, boards, before)
     except (RuntimeError, OSError, capture.CaptureError) as fault:
         shutil.rmtree(folder, ignore_errors=True)
-        raise capture.CaptureError(_said(fault)) from fault
+        raise capture.CaptureError(said(fault)) from fault
+
+
+def new_folder(length: int, wish: str) -> tuple[str, Path]:
+    """The name and the folder of a new shot of so many frames. Raises CaptureError."""
+    if (shortage := shot_folders.shortage(length)) is not None:
+        raise capture.CaptureError(shortage)
+    try:
+        return shot_folders.new_folder(wish)
+    except OSError as fault:
+        raise capture.CaptureError(f"The shot's folder cannot be made: {fault.strerror or fault}.") from fault
+
+
+def prepared(found: Intent, name: str, folder: Path, boards: list[tuple[int, str]], before: list[str]) -> Prepared:
+    """A shot whose pictures lie in its folder: its boards as (frame, file), and what it goes on from."""
+    asked = request_of(found.scene.shotpack, found, boards, before)
+    digest = f"{_sha256(*((folder / file).read_bytes() for _, file in boards))}-{_sha256(write(asked, '').encode())}"
+    through = json.dumps([strip.name for strip, _ in found.pictures]) if found.stretches else ""
     board = found.strip.name if found.boards is not None and found.strip else ""
-    return Prepared(_new_shot(asked, name, folder, hidden=found.hidden), found.spot, board, digest, asked)
+    shot = _new_shot(asked, name, folder, hidden=found.hidden)
+    return Prepared(shot, found.spot, board, digest, asked, through)
 
 
 def _new_shot(asked: ShotRequest, name: str, folder: Path, stop_after: int = 0, hidden: int = 0) -> Shot:
@@ -116,6 +129,7 @@ def put(scene: Any, made: Prepared, batch: str = "") -> Any:
     """Put a shot on the timeline, and have it made; returns its strip."""
     meta = timeline.place(scene, made.shot, made.spot, made.shot.folder / STILL)
     meta.shotpack.board, meta.shotpack.digest, meta.shotpack.batch = made.board, made.digest, batch
+    meta.shotpack.through = made.through
     runtime.send(made.shot)
     return meta
 
@@ -180,12 +194,11 @@ def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before
     if found.arrives and asked["order"] in (None, FORWARD):
         asked["order"] = _order_toward_end(wanted)
     first = found.spot.start - found.hidden
+    whole = (range(first, first + found.frames), found.words.text)
     return ShotRequest(
         **asked | {"seed": found.seed},
         prompt=found.words.text,
-        prompts=prompts_over(
-            range(first, first + found.frames), text_strips.timed_texts(found.scene), found.words.text
-        ),
+        prompts=prompts_through(found.stretches or (whole,), text_strips.timed_texts(found.scene)),
         boards=tuple(Board(frame, file) for frame, file in boards),
         frames=found.frames,
         fps=found.fps,
@@ -233,7 +246,7 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
     return boards, []
 
 
-def _said(fault: Exception) -> str:
+def said(fault: Exception) -> str:
     """Why the pictures could not be taken, in a sentence."""
     if isinstance(fault, OSError):
         return f"The pictures for the shot cannot be written: {fault.strerror or fault}."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import bpy
@@ -16,9 +17,9 @@ import bpy
 from ..engine.client.section_borders import Sections, planned, sections_by, told
 from ..engine.client.section_marks import BORDER, Marks, marks
 from ..engine.client.session import Job
-from ..engine.client.shot_words import prompts_over
+from ..engine.client.shot_words import prompts_over, prompts_through
 from ..engine.client.takes import plan_of
-from . import generate, runtime, sequencer, settings, start_sources, text_strips, unexpected
+from . import batches, generate, runtime, sequencer, settings, start_sources, text_strips, unexpected
 
 _handle: Any = None
 _kept: dict[str, tuple[tuple[Any, ...], Marks, Any]] = {}
@@ -41,6 +42,8 @@ class _Asked(NamedTuple):
     fps: float
     conform: bool
     prompt: str
+    boards: tuple[int, ...]
+    """Frames of the shot, from 1, ascending."""
 
 
 def shown(context: Any) -> Iterator[Marks]:
@@ -67,7 +70,7 @@ def _drawn(context: Any, scene: Any) -> Iterator[_Drawn]:
             yield from _made(meta)
             yield from _unplanned(meta, client.about)
             continue
-        now = tuple(_words_now(scene, meta, client.about))
+        now = tuple(_words_now(scene, meta, client.about, forward=job.plan.order == "forward"))
         start, visible, making = sequencer.content_start(meta), sequencer.span(meta), job.step and job.step.section
         place = start, visible.start, visible.stop, meta.channel
         key = shot.revision, id(job.plan), job.state, len(job.sections), making, now, place
@@ -129,13 +132,24 @@ def _next(context: Any, scene: Any, about: Any) -> Iterator[_Drawn]:
     )
 
 
-def _words_now(scene: Any, meta: Any, about: Any) -> list[str]:
-    """The words that each section of a shot would be made of now; empty where nobody can say."""
+def _words_now(scene: Any, meta: Any, about: Any, *, forward: bool) -> list[str]:
+    """The words that each section of a shot would be made of now; empty where nobody can say.
+
+    A shot through the boards of many strips would be made of what these say now, while they lie as they did.
+    """
     asked = _asked(meta.shotpack.request)
     if asked is None:
         return []
     sections: Sections | None = sections_by(about, asked.model, asked.fps, conform=asked.conform)
     if sections is None:
+        return []
+    if names := batches.names_through(meta.shotpack.through):
+        stretches = _stretches_now(scene, names, asked)
+        if not stretches:
+            return []
+        changes = prompts_through(stretches, text_strips.timed_texts(scene))
+        return sections.words_through(asked.boards, asked.frames, stretches[0][1], changes, forward=forward)
+    if len(asked.boards) > 1:
         return []
     start = sequencer.content_start(meta)
     frames = range(start, start + asked.frames)
@@ -153,15 +167,26 @@ def _prompt_now(scene: Any, meta: Any, frames: range) -> str:
     return start_sources.words(scene, frames, board).text
 
 
+def _stretches_now(scene: Any, names: tuple[str, ...], asked: _Asked) -> list[tuple[range, str]]:
+    """The timeline's frames from each board to the next and the words there now; none where a strip was moved."""
+    strips = [scene.sequence_editor.strips_all.get(name) for name in names]
+    if None in strips or len(strips) != len(asked.boards):
+        return []
+    starts = [sequencer.span(strip).start for strip in strips]
+    if [start - starts[0] + 1 for start in starts] != list(asked.boards):
+        return []
+    frames = [range(*each) for each in pairwise([*starts, starts[0] + asked.frames])]
+    said = start_sources.words_each(scene, zip(frames, strips, strict=True))
+    return [(shown, words.text) for shown, words in zip(frames, said, strict=True)]
+
+
 @lru_cache(maxsize=256)
 def _asked(request: str) -> _Asked | None:
     try:
         said = json.loads(request)
-        if len(said["boards"]) > 1:  # planned in stretches
-            return None
         return _Asked(
             said.get("model") or "", int(said["frames"]), float(said["fps"]), bool(said.get("conform", True)),
-            str(said["prompt"]),
+            str(said["prompt"]), tuple(sorted(int(frame) for frame, _ in said["boards"])),
         )  # fmt: skip
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
@@ -177,11 +202,11 @@ def _draw() -> None:
 
     shader = gpu.shader.from_builtin("FLAT_COLOR")
     gpu.state.blend_set("ALPHA")
-    for name, (key, found, batches) in _kept.items():
-        if batches is None:
-            batches = _batches(shader, found)
-            _kept[name] = key, found, batches
-        for batch in batches:
+    for name, (key, found, ready) in _kept.items():
+        if ready is None:
+            ready = _batches(shader, found)
+            _kept[name] = key, found, ready
+        for batch in ready:
             batch.draw(shader)
     gpu.state.blend_set("NONE")
 

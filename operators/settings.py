@@ -77,6 +77,21 @@ ENGINES = (
     ("SCENE", "Scene's Engine", "Render the board as the scene is set up"),
     ("BLENDER_WORKBENCH", "Workbench", "Render the board fast, with Workbench"),
 )
+STORYBOARD_SHOTS = (
+    (
+        "STRIPS",
+        "One Shot a Strip",
+        "Each strip becomes a shot of its own, and between two there is a cut: right for pictures that are unlike each "
+        "other",
+    ),
+    (
+        "THROUGH",
+        "One Through All",
+        "All strips become one shot: each board is seen at its strip's start, what happens from there on is what its "
+        "strip says, and the picture passes from one board to the next: right for pictures of one scene, and where the "
+        "passage between unlike ones is wanted",
+    ),
+)
 DEVICES = (
     ("auto", "Automatic", "The GPU if there is one, else the processor"),
     ("cpu", "Processor", "Slower, and always there"),
@@ -147,6 +162,9 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     )
     swapped: StringProperty(options={"HIDDEN"})
     """The two strips, as JSON, whose shot begins with the later one."""
+    storyboard_shots: EnumProperty(
+        name="Make", description="What Animate Storyboard makes of its strips", items=STORYBOARD_SHOTS
+    )
     to_next: BoolProperty(
         name="End on Next Board",
         description="Each shot of the storyboard ends on the picture of the next strip; for pictures that are alike, "

@@ -10,7 +10,7 @@ from ..engine.client.shot_words import Words
 from ..engine.protocol import FRAMES_MAXIMUM, PROMPT_MAXIMUM
 from . import engine, missing_pictures, sequencer, start_sources, timeline
 
-__all__ = ["Intent", "intent", "of_boards", "of_join"]
+__all__ = ["Intent", "fault_of", "intent", "of_boards", "of_join"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Intent:
     """Whether the picture that it ends on comes after its last frame, in another strip."""
     title: str = ""
     """What it is called after; empty: its strip, or its words."""
+    stretches: tuple[tuple[range, str], ...] = ()
+    """Of one through many boards: the timeline's frames from each of them to the next, and the words there."""
 
     @property
     def frames(self) -> int:
@@ -147,14 +149,21 @@ def _checked(
             return missing
     place = boards.place if boards is not None and own is None else None
     words = start_sources.words(scene, range(start, start + length), place, own or "")
-    if not words.text:
-        return "Write what happens in the shot first."
-    if len(words.text) > PROMPT_MAXIMUM:
-        return f"The words are {len(words.text)} characters long; {PROMPT_MAXIMUM} is the most."
+    if (fault := fault_of(words)) is not None:
+        return fault
     spot = timeline.Spot(start, length, sequencer.free_channel(scene, start, length, below))
     fps = scene.render.fps / scene.render.fps_base
     seed = start_sources.seed(wanted, place)
     return Intent(scene, source, strip, boards, pictures, spot, fps, words, seed, filmed)
+
+
+def fault_of(words: Words) -> str | None:
+    """The sentence that says why no shot can be made with these words."""
+    if not words.text:
+        return "Write what happens in the shot first."
+    if len(words.text) > PROMPT_MAXIMUM:
+        return f"The words are {len(words.text)} characters long; {PROMPT_MAXIMUM} is the most."
+    return None
 
 
 def _wanted_length(scene: Any, start: int, scene_range: int) -> int | str:

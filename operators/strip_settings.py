@@ -45,6 +45,8 @@ class ShotStamp(bpy.types.PropertyGroup):
     """All takes of the shot, the first among them; none where there is but that one."""
     board: StringProperty(options={"HIDDEN"})
     """The strip that it was made of, by its name."""
+    through: StringProperty(options={"HIDDEN"})
+    """Of a shot through the boards of many strips: their names in time order, as JSON; `board` is the first of them."""
     batch: StringProperty(options={"HIDDEN"})
     """The run of Animate Storyboard or Try Seeds that made it."""
     digest: StringProperty(options={"HIDDEN"})

@@ -107,6 +107,36 @@ _GERMAN = {
     "First to Last Frame": "Vom ersten zum letzten Bild",
     "End on Next Board": "Auf nächstem Bild enden",
     "Animate {count} Strips": "{count} Streifen animieren",
+    "Animate {count} Strips in One Shot": "{count} Streifen in einer Einstellung",
+    "One Shot a Strip": "Eine je Streifen",
+    "One Through All": "Eine durch alle",
+    "What Animate Storyboard makes of its strips": "Was aus den Streifen des Storyboards wird",
+    "Each strip becomes a shot of its own, and between two there is a cut: right for pictures that are unlike each "
+    "other": (
+        "Jeder Streifen wird eine Einstellung, und zwischen zweien ist ein Schnitt: richtig für Bilder, die einander "
+        "nicht gleichen"
+    ),
+    "All strips become one shot: each board is seen at its strip's start, what happens from there on is what its "
+    "strip says, and the picture passes from one board to the next: right for pictures of one scene, and where the "
+    "passage between unlike ones is wanted": (
+        "Alle Streifen werden eine Einstellung: jedes Bild ist am Anfang seines Streifens zu sehen, von da an gelten "
+        "dessen Worte, und eins geht ins nächste über: richtig für Bilder derselben Szene, und wo der Übergang "
+        "zwischen ungleichen gewollt ist"
+    ),
+    "{frames} frames ({seconds} s); each stretch has its own strip's words": (
+        "{frames} Bilder ({seconds} s); auf jeder Strecke gelten die Worte ihres Streifens"
+    ),
+    "In the gap after {name} it is on its way to the next.": "In der Lücke nach {name} ist sie unterwegs zum nächsten.",
+    "This model takes a board at a shot's start only; choose another model, or One Shot a Strip.": (
+        "Dieses Modell nimmt ein Bild nur am Anfang; wähle ein anderes Modell oder Eine je Streifen."
+    ),
+    "One shot through all needs two strips or more.": "Eine durch alle braucht zwei Streifen oder mehr.",
+    "{count} boards are too many for one shot; {most} is the most.": (
+        "{count} Bilder sind zu viele für eine Einstellung; {most} ist das meiste."
+    ),
+    "{first} and {second} begin less than {least} frames apart: too near for one shot through both.": (
+        "{first} und {second} beginnen weniger als {least} Bilder auseinander: zu nah für eine Einstellung durch beide."
+    ),
     "Board {done} of {of}; Esc stops": "Bild {done} von {of}; Esc hält an",
     "{made} of {shots} made": "{made} von {shots} erzeugt",
     "{count} failed": "{count} gescheitert",
