@@ -13,7 +13,7 @@ from ..engine.client.safe_names import is_id
 from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.errors import Code, EngineError
 from ..engine.protocol import FRAMES_MAXIMUM, TAKE_MAXIMUM
-from . import runtime, settings, take_stamps, timeline, timers, trust, unexpected
+from . import runtime, settings, shot_strips, take_stamps, timers, trust, unexpected
 
 left_alone: dict[str, EngineError] = {}
 """Shots of the open file that are shown and nothing else, and why."""
@@ -33,7 +33,7 @@ def adopt() -> None:
 
 def adopt_again() -> None:
     """The same for those that are not followed yet: a folder may be used now."""
-    for _, meta in list(timeline.stamped()):
+    for _, meta in list(shot_strips.stamped()):
         try:
             for said in list(take_stamps.unfinished(meta.shotpack)):
                 if runtime.shot_of(said.shot) is None:
@@ -68,7 +68,7 @@ def record(meta: Any, said: Any | None = None) -> Shot | None:
 def unsent(scene: Any | None = None) -> list[Any]:
     """A strip of each shot, in one scene or in all, that no engine was ever asked for: Blender was closed too early."""
     found: dict[str, Any] = {}
-    for owner, meta in timeline.stamped():
+    for owner, meta in shot_strips.stamped():
         if scene in (None, owner) and is_unsent(meta.shotpack):
             found.setdefault(meta.shotpack.shot, meta)
     return list(found.values())
@@ -102,7 +102,7 @@ def _read(meta: Any, said: Any) -> Shot:
         1 <= stamp.frames <= FRAMES_MAXIMUM and FIRST_TAKE <= number <= TAKE_MAXIMUM
     ):
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it")
-    folder = timeline.folder_of(meta)
+    folder = shot_strips.folder_of(meta)
     if folder is None:
         raise EngineError(Code.JOB_UNKNOWN, name=stamp.name)
     usable = trust.usable(folder)

@@ -14,7 +14,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..engine.client.batch_progress import ENDED, BatchProgress, Standing, progress_of
-from . import adoption, generate, problems, runtime, sequencer, timeline, visible_strips
+from . import adoption, generate, problems, runtime, sequencer, shot_strips, visible_strips
 
 _pace: dict[str, float] = {}
 """Seconds that a frame of a batch takes, as far as that is known."""
@@ -24,7 +24,7 @@ def shots(scene: Any, batch: str = "") -> list[Any]:
     """A strip of each shot of a batch, the earliest first; without one, of the timeline's latest storyboard."""
     batch = batch or scene.shotpack.batch
     found: dict[str, Any] = {}
-    for owner, meta in timeline.stamped():
+    for owner, meta in shot_strips.stamped():
         if batch and owner == scene and meta.shotpack.batch == batch:
             found.setdefault(meta.shotpack.shot, meta)
     return sorted(found.values(), key=lambda meta: sequencer.span(meta).start)
@@ -98,9 +98,9 @@ def told(scene: Any) -> list[tuple[str, str]]:
 def keep(scene: Any, names: list[str], batch: str) -> None:
     """What was made before and is as it should be belongs to this batch, too; what was never sent is sent now."""
     for name in names:
-        for meta in timeline.find(name):
+        for meta in shot_strips.find(name):
             meta.shotpack.batch = batch
-        meta = next(iter(timeline.find(name)), None)
+        meta = next(iter(shot_strips.find(name)), None)
         if meta is not None and adoption.is_unsent(meta.shotpack) and (shot := adoption.record(meta)) is not None:
             runtime.send(shot)
 
@@ -113,7 +113,7 @@ def of_board(scene: Any, board: str, through: str = "") -> list[Any]:
     strips = sorted(names_through(through))
     found = [
         meta
-        for owner, meta in timeline.stamped()
+        for owner, meta in shot_strips.stamped()
         if owner == scene
         and (sorted(names_through(meta.shotpack.through)) == strips)
         and (strips or (board and meta.shotpack.board == board))
@@ -167,7 +167,7 @@ def _why(stamp: Any, digest: str) -> str:
 def _touched(scene: Any, meta: Any, start: int) -> str | None:
     """What the artist has done to a shot's strip that would be lost with it."""
     shown = sequencer.span(meta)
-    if len(timeline.find(meta.shotpack.shot)) > 1 or len(shown) != meta.shotpack.frames:
+    if len(shot_strips.find(meta.shotpack.shot)) > 1 or len(shown) != meta.shotpack.frames:
         return "cut or copied"
     if shown.start != start or sequencer.content_start(meta) != start:
         return "moved"

@@ -20,7 +20,7 @@ from ..engine.client.takes import parent_of
 from ..engine.errors import EngineError
 from ..engine.file_copies import copy_whole
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import chosen, engine, joins, runtime, sequencer, shot_folders, text_strips, timeline, trust
+from . import chosen, engine, joins, runtime, sequencer, shot_folders, shot_strips, text_strips, timeline, trust
 from .shot_folders import STILL
 
 
@@ -83,8 +83,8 @@ what is new"""
             self.report({"ERROR"}, found)
             return {"CANCELLED"}
         meta, old = found.meta, found.meta.shotpack.shot
-        folder = timeline.folder_of(meta)
-        if folder is None or not trust.trusted(folder) or not timeline.pictures(meta):
+        folder = shot_strips.folder_of(meta)
+        if folder is None or not trust.trusted(folder) or not shot_strips.pictures(meta):
             self.report({"ERROR"}, "The shot's frames are not there any more; make it again, as long as you want it.")
             return {"CANCELLED"}
         if (shortage := shot_folders.shortage(found.frames)) is not None:
@@ -98,8 +98,8 @@ what is new"""
         except EngineError as fault:
             self.report({"ERROR"}, fault.line)
             return {"CANCELLED"}
-        timeline.extend(meta, shot, shot.folder / timeline.pictures(meta)[-1].name)
-        if runtime.client is not None and (shorter := runtime.shot_of(old)) is not None and not timeline.find(old):
+        timeline.extend(meta, shot, shot.folder / shot_strips.pictures(meta)[-1].name)
+        if runtime.client is not None and (shorter := runtime.shot_of(old)) is not None and not shot_strips.find(old):
             runtime.client.forget(shorter)  # an undo brings its strip back, and with it all that there is to know
         runtime.send(shot)
         return {"FINISHED"}
@@ -116,8 +116,8 @@ def _longer(scene: Any, found: Extension) -> Shot:
     )
     name, folder = shot_folders.new_folder(stamp.name)
     request = longer(stamp.request, name, found.frames, stamp.job, runtime.the_client().about, changes)
-    old = timeline.folder_of(meta)
-    pictures = [*read(request).names, STILL, *(path.name for path in timeline.pictures(meta))]
+    old = shot_strips.folder_of(meta)
+    pictures = [*read(request).names, STILL, *(path.name for path in shot_strips.pictures(meta))]
     for each in dict.fromkeys(pictures):
         if old is not None and is_file(old / each):
             copy_whole(old / each, folder / each)

@@ -10,7 +10,19 @@ from bpy.props import BoolProperty, StringProperty
 from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.client.takes import parent_of
 from ..engine.errors import EngineError
-from . import adoption, chosen, engine, problems, runtime, sequencer, shot_folders, take_stamps, timeline, trust
+from . import (
+    adoption,
+    chosen,
+    engine,
+    problems,
+    runtime,
+    sequencer,
+    shot_folders,
+    shot_strips,
+    take_stamps,
+    timeline,
+    trust,
+)
 from .shot_folders import STILL
 
 
@@ -27,7 +39,7 @@ class OnShot:
             # A take that is only listed has the strips that list it.
             found = [
                 (owner != scene, meta.shotpack.shot != self.shot, meta)
-                for owner, meta in timeline.stamped()
+                for owner, meta in shot_strips.stamped()
                 if take_stamps.lists(meta.shotpack, self.shot)
             ]
             return min(found, key=lambda each: each[:2], default=(None, None, None))[2]
@@ -111,7 +123,7 @@ class SHOTPACK_OT_send_again(OnShot, bpy.types.Operator):  # noqa: N801
         shot = self.record(context)
         if shot is None:
             return {"CANCELLED"}
-        if any(len(meta.shotpack.takes) for meta in timeline.listing(shot.id)):
+        if any(len(meta.shotpack.takes) for meta in shot_strips.listing(shot.id)):
             self.report({"ERROR"}, "The shot has takes, which go on from it; use Make Again for a shot of its own.")
             return {"CANCELLED"}
         try:
@@ -158,7 +170,7 @@ class SHOTPACK_OT_use_folder(OnShot, bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         strip = self.strip(context)
-        folder = timeline.folder_of(strip) if strip else None
+        folder = shot_strips.folder_of(strip) if strip else None
         if strip is None or folder is None:
             return {"CANCELLED"}
         shown = adoption.left_alone.get(strip.shotpack.shot)
@@ -183,9 +195,9 @@ class SHOTPACK_OT_put_back(OnShot, bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         shot, scene = runtime.shot_of(self.shot), sequencer.scene_of(context)
-        if shot is None or timeline.listing(self.shot):
+        if shot is None or shot_strips.listing(self.shot):
             return {"CANCELLED"}
-        others = [meta for _, meta in timeline.stamped() if timeline.folder_of(meta) == shot.folder]
+        others = [meta for _, meta in shot_strips.stamped() if shot_strips.folder_of(meta) == shot.folder]
         if shot.take != FIRST_TAKE and others:  # an undo has taken it out of its shot's strips, which are there
             for meta in others:
                 take_stamps.list_take(meta.shotpack, shot, parent_of(shot.request))
@@ -208,7 +220,7 @@ class SHOTPACK_OT_forget(OnShot, bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         shot = runtime.shot_of(self.shot)
-        if shot is None or timeline.listing(self.shot):
+        if shot is None or shot_strips.listing(self.shot):
             return {"CANCELLED"}
         runtime.the_client().forget(shot)
         return {"FINISHED"}
@@ -251,7 +263,7 @@ class SHOTPACK_OT_reveal(OnShot, bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         strip = self.strip(context)
-        folder = timeline.folder_of(strip) if strip else None
+        folder = shot_strips.folder_of(strip) if strip else None
         if folder is not None and not trust.trusted(folder):
             self.record(context)  # says so: not even whether it is there is asked
             return {"CANCELLED"}

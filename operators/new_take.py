@@ -13,7 +13,19 @@ from ..engine.client.stored_request import read
 from ..engine.client.takes import Change
 from ..engine.errors import EngineError
 from ..engine.protocol import GUIDANCE_MAXIMUM, PROMPT_MAXIMUM, Started
-from . import adoption, chosen, engine, problems, runtime, sequencer, settings, take_stamps, timeline, trust
+from . import (
+    adoption,
+    chosen,
+    engine,
+    problems,
+    runtime,
+    sequencer,
+    settings,
+    shot_strips,
+    take_stamps,
+    timeline,
+    trust,
+)
 from .takes import gone_model, strip_of
 
 _DIALOG_WIDTH = 420
@@ -222,7 +234,7 @@ def begin(strip: Any, said: Any, record: Shot, change: Change, own_seed: bool) -
         change = Change(change.section, takes.usual_seed(said.request, shot.take), change.prompt, change.guidance)
     shot.request = takes.take_request(said.request, change, number=shot.take, job=said.job, parent_number=parent_number)
     runtime.share_folder(shot)
-    for meta in timeline.listing(parent):
+    for meta in shot_strips.listing(parent):
         take_stamps.list_take(meta.shotpack, shot, parent_number)
     shot.under = take_stamps.pictures(stamp, parent_number)
     take_stamps.show(stamp, take_stamps.take_of(stamp, shot.take))
@@ -265,13 +277,13 @@ def _listed(numbers: list[int]) -> str:
 
 def _numbers(shot: Shot, parent: str) -> list[int]:
     """The numbers of takes in a shot's folder that strips and records know of."""
-    listed = [take.number for meta in timeline.listing(parent) for take in meta.shotpack.takes]
+    listed = [take.number for meta in shot_strips.listing(parent) for take in meta.shotpack.takes]
     return listed + [other.take for other in runtime.beside(shot)]
 
 
 def _next_number(strip: Any) -> int:
     """The number that the next take will have."""
-    stamp, folder = strip.shotpack, timeline.folder_of(strip)
+    stamp, folder = strip.shotpack, shot_strips.folder_of(strip)
     listed = [stamp.take, *(take.number for take in stamp.takes)]
     try:
         return 1 + (takes.newest(folder, listed) if folder is not None and trust.trusted(folder) else max(listed))

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from . import adoption, previews, runtime, timeline, trust
+from . import adoption, previews, runtime, shot_strips, timeline, trust
 from .jobs import OnShot
 
 
@@ -39,7 +39,7 @@ class SHOTPACK_OT_remove_shot(OnShot, bpy.types.Operator):  # noqa: N801
 def remove(name: str, strip: Any | None) -> str | None:
     """Remove a shot from the timeline, the disk and the engine; returns what is to be said of files that stay."""
     shot = runtime.shot_of(name) or (adoption.record(strip) if strip is not None else None)
-    folder = shot.folder if shot is not None else timeline.folder_of(strip)
+    folder = shot.folder if shot is not None else shot_strips.folder_of(strip)
     gone = {shot.id: shot} if shot is not None else {}
     for take in strip.shotpack.takes if strip is not None else ():
         record = runtime.shot_of(take.shot) or adoption.record(strip, take)

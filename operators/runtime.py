@@ -15,7 +15,7 @@ import bpy
 from ..engine.client.engine_client import EngineClient, EngineLocation, EngineState
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
-from . import contact_sheets, previews, settings, timeline, timers, trust, unexpected
+from . import contact_sheets, previews, settings, shot_strips, timeline, timers, trust, unexpected
 
 BUDGET = 0.004
 """Seconds of a tick, of which the client may take half; a single shot's strips may take longer."""
@@ -167,7 +167,7 @@ def step() -> float:
         _waiting[name] = client.shots[name]
     for name in _waiting.keys() & _due.keys():
         del _waiting[name]  # it is looked at when it is due
-    metas = timeline.by_shot() if _waiting and _may_touch_strips() else None
+    metas = shot_strips.by_shot() if _waiting and _may_touch_strips() else None
     while _waiting and metas is not None:
         name = next(iter(_waiting))
         _catch_up(client, _waiting.pop(name), metas.get(name, []))

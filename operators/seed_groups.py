@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.client.contact_sheet import frames_of
-from . import timeline, trust
+from . import shot_strips, trust
 
 _STANDING = ("paused", "finished", "failed", "cancelled")
 
@@ -21,7 +21,7 @@ def groups() -> dict[str, list[Any]]:
     The latest group comes last.
     """
     found: dict[str, dict[str, Any]] = {}
-    for _, meta in timeline.stamped():
+    for _, meta in shot_strips.stamped():
         stamp = meta.shotpack
         if stamp.seed_row > 0 and stamp.batch:
             found.setdefault(stamp.batch, {}).setdefault(stamp.shot, meta)
@@ -56,13 +56,13 @@ def tried(meta: Any) -> range:
         return range(first, last + 1)
     if meta.shotpack.state not in _STANDING:
         return range(0)  # its frames may still be coming
-    return timeline.first_shown(meta)
+    return shot_strips.first_shown(meta)
 
 
 def pictures(meta: Any) -> tuple[Path, ...]:
     """The files that show a seed's section: its first, middle and last frame; none before it is made."""
-    folder, shown = timeline.folder_of(meta), tried(meta)
+    folder, shown = shot_strips.folder_of(meta), tried(meta)
     if folder is None or not trust.trusted(folder):
         return ()
-    paths = [timeline.picture_at(meta, frame) for frame in frames_of(shown)] if shown else []
+    paths = [shot_strips.picture_at(meta, frame) for frame in frames_of(shown)] if shown else []
     return tuple(path for path in paths if path is not None) if None not in paths else ()

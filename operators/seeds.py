@@ -27,7 +27,7 @@ from . import (
     seed_groups,
     sequencer,
     shot_intent,
-    timeline,
+    shot_strips,
 )
 from .jobs import OnShot
 
@@ -123,7 +123,7 @@ class SHOTPACK_OT_go_on_with_seed(OnShot, bpy.types.Operator):  # noqa: N801
         for each in seed_groups.group(meta.shotpack.batch):
             if each.shotpack.shot != shot.id:
                 _lay_aside(each.shotpack)
-        for each in timeline.find(shot.id):
+        for each in shot_strips.find(shot.id):
             each.mute, each.shotpack.trying, each.shotpack.request = False, False, shot.request
             each.shotpack.tried = (shown.start, shown.stop - 1) if shown else (0, 0)
         if not shot.job:
@@ -138,7 +138,7 @@ class SHOTPACK_OT_go_on_with_seed(OnShot, bpy.types.Operator):  # noqa: N801
 
 def _lay_aside(stamp: Any) -> None:
     """Let a seed that is not the chosen one be seen no more; one whose section is not made yet is not made."""
-    for meta in timeline.find(stamp.shot):
+    for meta in shot_strips.find(stamp.shot):
         meta.mute = True
     if stamp.trying and batches.under_way(stamp) and (shot := runtime.shot_of(stamp.shot)) is not None:
         runtime.the_client().act(shot, "cancel")
@@ -162,7 +162,7 @@ class SHOTPACK_OT_remove_seeds(bpy.types.Operator):  # noqa: N801
     def execute(self, context: Any) -> set[str]:
         names = [meta.shotpack.shot for meta in seed_groups.group(self.batch) if meta.shotpack.trying]
         for name in names:
-            if (said := removal.remove(name, next(iter(timeline.find(name)), None))) is not None:
+            if (said := removal.remove(name, next(iter(shot_strips.find(name)), None))) is not None:
                 self.report({"WARNING"}, said)
         return {"FINISHED"} if names else {"CANCELLED"}
 

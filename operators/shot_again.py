@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from . import batches, prompts, sequencer, timeline
+from . import batches, prompts, sequencer, shot_strips
 
 
 class SHOTPACK_OT_use_again(bpy.types.Operator):  # noqa: N801
@@ -21,7 +21,7 @@ class SHOTPACK_OT_use_again(bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         scene = sequencer.scene_of(context)
-        meta = next((each for each in timeline.find(self.shot) if each.id_data == scene), None)
+        meta = next((each for each in shot_strips.find(self.shot) if each.id_data == scene), None)
         if meta is None:
             return {"CANCELLED"}
         request, board = meta.shotpack.request, scene.sequence_editor.strips_all.get(meta.shotpack.board)

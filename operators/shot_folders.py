@@ -17,7 +17,7 @@ from ..engine.client.shot import Shot
 from ..engine.client.stored_request import read
 from ..engine.client.unplaced_folders import clear_away, mark
 from ..engine.file_copies import copy_whole
-from . import adoption, runtime, settings, timeline, trust, unexpected
+from . import adoption, runtime, settings, shot_strips, timeline, trust, unexpected
 
 STILL = "board.png"
 """What a shot's strip shows before there is more: its board, the last frame of what it goes on from, or a blank."""
@@ -122,7 +122,7 @@ def move_beside(file: Path) -> set[Path]:
     if _has_place(bpy.data.filepath) or not _has_place(str(file)):
         return set()  # Blender itself keeps relative paths right when a saved file is saved elsewhere
     moved: dict[Path, Path] = {}
-    for _, meta in list(timeline.stamped()):
+    for _, meta in list(shot_strips.stamped()):
         shot = runtime.shot_of(meta.shotpack.shot) or adoption.record(meta)
         if shot is None or not shot.folder.is_dir() or shot.folder in moved.values():
             continue
@@ -154,7 +154,7 @@ def stay_trusted(file: Path, new: set[Path]) -> None:
 
     `new` are those that were just put beside the file, which may be no place for this one: where it is a copy.
     """
-    for folder in {timeline.folder_of(meta) for _, meta in timeline.stamped()} - {None}:
+    for folder in {shot_strips.folder_of(meta) for _, meta in shot_strips.stamped()} - {None}:
         if folder in new or (trust.trusted(folder) and not trust.trusted(folder, beside=str(file))):
             trust.remember(folder)
 

@@ -12,7 +12,19 @@ from ..engine.client import takes
 from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.client.stored_request import read
 from ..engine.errors import EngineError
-from . import adoption, chosen, previews, problems, runtime, sequencer, shot_folders, take_stamps, timeline, trust
+from . import (
+    adoption,
+    chosen,
+    previews,
+    problems,
+    runtime,
+    sequencer,
+    shot_folders,
+    shot_strips,
+    take_stamps,
+    timeline,
+    trust,
+)
 from .jobs import OnShot
 from .shot_folders import STILL
 
@@ -95,7 +107,7 @@ def show(strip: Any, take: Any) -> None:
     stamp = strip.shotpack
     take_stamps.show(stamp, take)
     timeline.recolour(strip)
-    shot, folder = runtime.shot_of(take.shot), timeline.folder_of(strip)
+    shot, folder = runtime.shot_of(take.shot), shot_strips.folder_of(strip)
     if folder is not None and take.files:
         made = take_stamps.made(stamp, take, folder)
         timeline.reconcile(made, None)
@@ -126,7 +138,7 @@ class SHOTPACK_OT_star_take(_OnTake, bpy.types.Operator):  # noqa: N801
         if strip is None:
             return {"CANCELLED"}
         starred = not take.starred
-        for meta in timeline.listing(take.shot):
+        for meta in shot_strips.listing(take.shot):
             take_stamps.entry(meta.shotpack, take.shot).starred = starred
         shot = runtime.shot_of(take.shot) or adoption.record(strip, take)
         if shot is not None and shot.job:
@@ -165,8 +177,8 @@ class SHOTPACK_OT_delete_take(_OnTake, bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         name, number, parent = take.shot, take.number, take.parent
         shot = runtime.shot_of(name) or adoption.record(strip, take)
-        folder = shot.folder if shot is not None else timeline.folder_of(strip)
-        for meta in timeline.listing(name):
+        folder = shot.folder if shot is not None else shot_strips.folder_of(strip)
+        for meta in shot_strips.listing(name):
             stamp = meta.shotpack
             if stamp.shot == name:
                 show(meta, take_stamps.take_of(stamp, parent) or stamp.takes[0])

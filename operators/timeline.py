@@ -10,7 +10,6 @@ idempotent, and everything that changes a shot ends in it. Frames are counted fr
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,10 @@ from ..engine.client.unplaced_folders import placed
 from ..engine.errors import Code
 from ..engine.protocol import Started
 from . import sequencer, take_stamps, trust
+from .shot_strips import FINAL, PLACEHOLDER, SECTION, content, find, listing, of_role, stamped
 
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
 _WAITING_COLOUR = "COLOR_06"
-_PLACEHOLDER, _SECTION, _FINAL = "placeholder", "section", "final"
 _PLACEHOLDER_CHANNEL, _SECTION_CHANNEL, _FINAL_CHANNEL, _KEPT_CHANNEL = 1, 2, 3, 4
 _KEPT = -1
 """No section's place: all that a shot showed before it was extended."""
@@ -71,8 +70,8 @@ def begin_again(shot: Shot, board: Path) -> None:
     """Show the board alone in a shot's strips, wherever they are: it is to be made anew, from pictures of its own."""
     placed(shot.folder)
     for meta in find(shot.id):
-        old = _of_role(meta, _SECTION, _FINAL)
-        placeholder = next(iter(_of_role(meta, _PLACEHOLDER)), None)
+        old = of_role(meta, SECTION, FINAL)
+        placeholder = next(iter(of_role(meta, PLACEHOLDER)), None)
         if placeholder is None:
             _place_board(meta, shot, board)
         else:
@@ -89,9 +88,9 @@ def extend(meta: Any, shot: Shot, still: Path) -> None:
     What it showed is shown on, then `still`, until the longer one's sections come.
     """
     stamp, start = meta.shotpack, sequencer.content_start(meta)
-    for strip in _of_role(meta, _FINAL):
+    for strip in of_role(meta, FINAL):
         strip.directory = f"{_blender_path(shot.folder)}/"
-        strip.shotpack.role, strip.shotpack.section = _SECTION, _KEPT
+        strip.shotpack.role, strip.shotpack.section = SECTION, _KEPT
         strip.channel = _KEPT_CHANNEL
     stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
     stamp.job, stamp.key, stamp.state, stamp.plan = "", shot.key, "sending", ""
@@ -117,37 +116,6 @@ def _holds(strip: Any, inside: Any) -> bool:
     return strip.type == "META" and any(each == inside for each in strip.strips)
 
 
-def stamped() -> Iterator[tuple[Any, Any]]:
-    """Every shot's meta strip in the file, with its scene. A shot that was cut or copied has several.
-
-    A scene of another file, linked or overridden, is that file's to change.
-    """
-    for scene in bpy.data.scenes:
-        if scene.sequence_editor is not None and scene.library is None and scene.override_library is None:
-            for strip in scene.sequence_editor.strips_all:
-                if strip.type == "META" and strip.shotpack.shot:
-                    yield scene, strip
-
-
-def find(shot: str) -> list[Any]:
-    """The meta strips that show a shot, or a take of one."""
-    return [meta for _, meta in stamped() if meta.shotpack.shot == shot]
-
-
-def listing(shot: str) -> list[Any]:
-    """The meta strips that a shot or a take is listed in, whichever take they show."""
-    return [meta for _, meta in stamped() if take_stamps.lists(meta.shotpack, shot)]
-
-
-def by_shot() -> dict[str, list[Any]]:
-    """`listing` of every shot in the file, in one look: whoever asks for many shots asks once."""
-    found: dict[str, list[Any]] = {}
-    for _, meta in stamped():
-        for shot in take_stamps.listed(meta.shotpack):
-            found.setdefault(shot, []).append(meta)
-    return found
-
-
 def reconcile(shot: Shot, job: Job | None, metas: list[Any] | None = None) -> bool:
     """Make up the difference between what is known of a shot and its strips; returns whether there was one.
 
@@ -166,7 +134,7 @@ def reconcile(shot: Shot, job: Job | None, metas: list[Any] | None = None) -> bo
         if shot.complete:
             changed |= _finish(meta, shot) or _stamp(meta, shot, "finished", plan)
             continue
-        final = next(iter(_of_role(meta, _FINAL)), None)
+        final = next(iter(of_role(meta, FINAL)), None)
         if final is not None and shot.take != FIRST_TAKE:
             changed |= _show_sections_in(final, shot, job)
         if state is None:
@@ -194,52 +162,10 @@ def was_refused(shot: Shot | None) -> bool:
     return fault is not None and fault.code is Code.REFUSED
 
 
-def folder_of(meta: Any) -> Path | None:
-    """Where a shot's pictures are by its strips, whose paths Blender keeps right when a file is saved elsewhere.
-
-    The disk is not asked: anybody may have written what the strips say.
-    """
-    for strip in meta.strips:
-        if strip.type == "IMAGE" and strip.shotpack.role:
-            return trust.plainly(bpy.path.abspath(strip.directory))
-    return None
-
-
-def pictures(meta: Any) -> list[Path]:
-    """The files of a finished shot's frames, in order; none before it is finished."""
-    for strip in _of_role(meta, _FINAL):
-        folder = Path(bpy.path.abspath(strip.directory))
-        return [folder / element.filename for element in strip.elements]
-    return []
-
-
-def first_shown(meta: Any) -> range:
-    """The frames (from 1) of the one section that is there, or of the whole shot; empty where there is neither."""
-    strips = _of_role(meta, _FINAL) or _of_role(meta, _SECTION)
-    if len(strips) != 1:
-        return range(0)
-    shown, zero = _content(strips[0]), sequencer.content_start(meta) - 1
-    return range(shown.start - zero, shown.stop - zero)
-
-
-def picture_at(meta: Any, frame: int) -> Path | None:
-    """The file that shows a frame (from 1) of a shot; None where only its board is to be seen."""
-    for strip in _of_role(meta, _FINAL, _SECTION):
-        shown, at = _content(strip), sequencer.content_start(meta) + frame - 1
-        if at in shown:
-            return Path(bpy.path.abspath(strip.directory)) / strip.elements[at - shown.start].filename
-    return None
-
-
 def point_at(shot: Shot) -> None:
     """Let a shot's strips show the pictures in its folder, which has moved."""
     for meta in find(shot.id):
         _point(meta, shot)
-
-
-def _of_role(meta: Any, *roles: str) -> list[Any]:
-    """The strips inside a shot that are ours and play one of these parts; others may bear a copy of a stamp."""
-    return [strip for strip in meta.strips if strip.type == "IMAGE" and strip.shotpack.role in roles]
 
 
 def recolour(meta: Any) -> None:
@@ -282,7 +208,7 @@ def _stamp(meta: Any, shot: Shot, state: str, plan: Started | None) -> bool:
 
 
 def _place_board(meta: Any, shot: Shot, board: Path) -> None:
-    strip = _new_image(meta, f"{shot.name} board", board, _PLACEHOLDER_CHANNEL, 1, _PLACEHOLDER)
+    strip = _new_image(meta, f"{shot.name} board", board, _PLACEHOLDER_CHANNEL, 1, PLACEHOLDER)
     sequencer.set_end(strip, sequencer.content_start(meta) + shot.frames)
 
 
@@ -305,19 +231,14 @@ def _blender_path(path: Path) -> str:
 
 def _show_section(meta: Any, shot: Shot, section: int, frames: range) -> bool:
     names = [shot.pictures[frame] for frame in frames]
-    old = [strip for strip in _of_role(meta, _SECTION) if strip.shotpack.section == section]
-    if len(old) == 1 and _content(old[0]) == _on_timeline(meta, frames):
+    old = [strip for strip in of_role(meta, SECTION) if strip.shotpack.section == section]
+    if len(old) == 1 and content(old[0]) == _on_timeline(meta, frames):
         return _show(old[0], names)
     for strip in old:  # the frames that it makes with its neighbour have come
         meta.strips.remove(strip)
-    strip = _sequence(meta, f"{shot.name} section {section + 1}", shot, frames.start, names, _SECTION)
+    strip = _sequence(meta, f"{shot.name} section {section + 1}", shot, frames.start, names, SECTION)
     strip.shotpack.section = section
     return True
-
-
-def _content(strip: Any) -> range:
-    """The scene frames of a strip's elements, whatever part of them it shows."""
-    return range(sequencer.content_start(strip), sequencer.content_start(strip) + len(strip.elements))
 
 
 def _on_timeline(meta: Any, frames: range) -> range:
@@ -340,15 +261,15 @@ def _show_sections_in(final: Any, shot: Shot, job: Job | None) -> bool:
 
 def _finish(meta: Any, shot: Shot) -> bool:
     """One image sequence of all frames, and then nothing else of ours; returns whether anything was left to do."""
-    old = _of_role(meta, _FINAL)
+    old = of_role(meta, FINAL)
     if not old or (len(meta.shotpack.takes) and len(old[0].elements) != shot.frames):
         # It lies there before the others go: a meta strip that is empty for a moment would lose its place.
         names = [shot.pictures[frame] for frame in range(1, shot.frames + 1)]
-        _sequence(meta, f"{shot.name} frames", shot, 1, names, _FINAL)
+        _sequence(meta, f"{shot.name} frames", shot, 1, names, FINAL)
         for strip in old:  # the artist has taken pictures out of it: no take could be shown in what is left
             meta.strips.remove(strip)
         return True
-    over = _of_role(meta, _PLACEHOLDER, _SECTION)
+    over = of_role(meta, PLACEHOLDER, SECTION)
     for strip in over:
         meta.strips.remove(strip)
     if not len(meta.shotpack.takes):
@@ -358,7 +279,7 @@ def _finish(meta: Any, shot: Shot) -> bool:
 
 
 def _sequence(meta: Any, name: str, shot: Shot, first: int, names: list[str], role: str) -> Any:
-    channel = _FINAL_CHANNEL if role == _FINAL else _SECTION_CHANNEL
+    channel = _FINAL_CHANNEL if role == FINAL else _SECTION_CHANNEL
     strip = _new_image(meta, name, shot.folder / names[0], channel, first, role)
     for picture in names[1:]:
         strip.elements.append(picture)

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, problems, runtime, timeline
+from ..operators import engine, problems, runtime, shot_strips
 from .install import draw_install
 from .problem import draw_problem
 from .shot import Sidebar
@@ -59,7 +59,7 @@ def _words(client: Any, state: str) -> str:
     if client is None or state not in ("off", "ended"):
         return _ENGINE_WORDS[state]
     # Of jobs nothing is known while the engine is off: what was known last stands in the strips.
-    waits = {meta.shotpack.shot for _, meta in timeline.stamped() if meta.shotpack.state in ("queued", "running")}
+    waits = {meta.shotpack.shot for _, meta in shot_strips.stamped() if meta.shotpack.state in ("queued", "running")}
     count = len(waits & client.shots.keys())
     if not count:
         return _ENGINE_WORDS[state]

@@ -14,6 +14,7 @@ from ..operators import (
     runtime,
     sequencer,
     shot_folders,
+    shot_strips,
     take_stamps,
     timeline,
     unexpected,
@@ -53,7 +54,7 @@ class _Shots(Sidebar):
                     drawn.add(said.shot)
                     _draw_guarded(layout, said, stamp)
         for shot in list(runtime.client.shots.values()) if runtime.client else ():
-            if shot.id not in drawn and not timeline.listing(shot.id):
+            if shot.id not in drawn and not shot_strips.listing(shot.id):
                 _draw_homeless(layout, shot)
                 drawn.add(shot.id)
         if not drawn:
@@ -87,7 +88,7 @@ class SHOTPACK_MT_shot(bpy.types.Menu):  # noqa: N801
         layout.separator()
         layout.operator("shotpack.use_again", icon="TEXT").shot = name
         layout.operator("shotpack.make_again", icon="DUPLICATE").shot = name
-        if not any(len(meta.shotpack.takes) for meta in timeline.find(name)):  # takes go on from it where it is
+        if not any(len(meta.shotpack.takes) for meta in shot_strips.find(name)):  # takes go on from it where it is
             layout.operator("shotpack.send_again", icon="FILE_REFRESH").shot = name
             anew = layout.operator("shotpack.send_again", text="Send Again as Chosen Now", icon="OPTIONS")
             anew.shot, anew.chosen_now = name, True
@@ -96,7 +97,7 @@ class SHOTPACK_MT_shot(bpy.types.Menu):  # noqa: N801
 
 
 def _stamps(scene: Any) -> Iterator[Any]:
-    for owner, meta in timeline.stamped():
+    for owner, meta in shot_strips.stamped():
         if owner == scene and not meta.shotpack.trying:  # those are in a list of their own (`panels/seeds.py`)
             yield meta.shotpack
 

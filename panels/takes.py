@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import new_take, previews, runtime, takes, timeline
+from ..operators import new_take, previews, runtime, shot_strips, takes
 from .choices import time_of
 from .shot import Sidebar
 from .text import draw_text, letters
@@ -71,7 +71,7 @@ def _draw_take(box: Any, strip: Any, take: Any) -> None:
 
 def _picture(strip: Any, take: Any) -> int:
     """The icon of a frame that only this take shows, or of what is being made of it."""
-    folder, name = timeline.folder_of(strip), takes.telling_picture(strip.shotpack, take)
+    folder, name = shot_strips.folder_of(strip), takes.telling_picture(strip.shotpack, take)
     if folder is None or not name:
         return previews.icon(take.shot)
     return previews.of_file(folder / name)

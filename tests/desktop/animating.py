@@ -113,7 +113,7 @@ def part(name: str) -> Any:
 
 
 def tell(*, pair: bool = False) -> float:
-    timeline, running = part("operators.timeline"), part("operators.animate").running
+    shot_strips, running = part("operators.shot_strips"), part("operators.animate").running
     shots = [
         {
             "board": meta.shotpack.board,
@@ -123,7 +123,7 @@ def tell(*, pair: bool = False) -> float:
             "span": [meta.left_handle, meta.right_handle],
             "prompt": json.loads(meta.shotpack.request)["prompt"],
         }
-        for _, meta in timeline.stamped()
+        for _, meta in shot_strips.stamped()
     ]
     viewport().tag_redraw()
     passing = Path(f"{STATUS}.part")

@@ -187,8 +187,8 @@ def follow() -> float | None:
 
 
 def told(meta: bpy.types.Strip) -> dict[str, object]:
-    timeline, request = part("timeline"), json.loads(meta.shotpack.request)
-    folder = timeline.folder_of(meta)
+    shot_strips, request = part("shot_strips"), json.loads(meta.shotpack.request)
+    folder = shot_strips.folder_of(meta)
     return {
         "state": meta.shotpack.state,
         "span": [meta.left_handle, meta.right_handle],
@@ -196,7 +196,7 @@ def told(meta: bpy.types.Strip) -> dict[str, object]:
         "prompt": request["prompt"],
         "prompts": [[each["frame"], each["text"]] for each in request.get("prompts", ())],
         "boards": [[frame, str(folder / name)] for frame, name in request["boards"]],
-        "frames": [str(path) for path in timeline.pictures(meta)],
+        "frames": [str(path) for path in shot_strips.pictures(meta)],
     }
 
 

@@ -249,7 +249,7 @@ def test_an_engine_that_is_not_there_sends_nobody_to_an_empty_log(extension, typ
 
 @pytest.mark.parametrize("job", [JOB, ""])
 def test_a_shot_on_no_timeline_can_be_taken_off_the_list(saved, followed, monkeypatch, job):  # noqa: F811
-    runtime, timeline = part("operators.runtime"), part("operators.timeline")
+    runtime, shot_strips = part("operators.runtime"), part("operators.shot_strips")
     shot, began = followed[0], []
     meta = strip(shot.id)
     shot.job = meta.shotpack.job = job
@@ -257,7 +257,7 @@ def test_a_shot_on_no_timeline_can_be_taken_off_the_list(saved, followed, monkey
     shot.fault = error("engine_start_failed", detail="it is not there", log="")
     assert bpy.ops.shotpack.forget(shot=shot.id) == {"CANCELLED"}  # it has a strip
     bpy.ops.ed.undo_push(message="before")
-    saved.sequence_editor.strips.remove(timeline.find(shot.id)[0])
+    saved.sequence_editor.strips.remove(shot_strips.find(shot.id)[0])
     bpy.ops.ed.undo_push(message="Delete")
     panel = drawn()
     assert "one is not on the timeline" in panel.text
@@ -338,13 +338,13 @@ def test_an_engine_that_is_off_says_what_waits_and_offers_no_pause(saved, follow
 
 def test_a_shot_is_removed_with_its_strips_its_files_and_its_job(saved, followed, monkeypatch):  # noqa: F811
     asleep(monkeypatch)
-    runtime, timeline = part("operators.runtime"), part("operators.timeline")
+    runtime, shot_strips = part("operators.runtime"), part("operators.shot_strips")
     shot, other = followed
     (shot.folder / "0001.png").write_bytes(b"picture")
     assert bpy.ops.shotpack.remove_shot(shot=shot.id) == {"FINISHED"}
-    assert timeline.find(shot.id) == []
+    assert shot_strips.find(shot.id) == []
     assert not shot.folder.exists()
-    assert (other.folder.exists(), len(timeline.find(other.id))) == (True, 1)
+    assert (other.folder.exists(), len(shot_strips.find(other.id))) == (True, 1)
     assert set(runtime.client.keeping._wanted) == {JOB}
     assert runtime.shot_of(shot.id) is None
 

@@ -19,9 +19,9 @@ def test_a_made_shots_sections_are_final_where_it_lies(saved):
     add_board(saved)
     saved.shotpack.prompt = "w5 w2"
     assert bpy.ops.shotpack.generate() == {"FINISHED"}
-    timeline = part("operators.timeline")
-    [shot] = [meta.shotpack.shot for _, meta in timeline.stamped()]
-    meta = step_until(lambda: next((m for m in timeline.find(shot) if m.shotpack.state == "finished"), None))
+    shot_strips = part("operators.shot_strips")
+    [shot] = [meta.shotpack.shot for _, meta in shot_strips.stamped()]
+    meta = step_until(lambda: next((m for m in shot_strips.find(shot) if m.shotpack.state == "finished"), None))
     for strip in saved.sequence_editor.strips:
         strip.select = strip == meta
     found = bars(lines)

@@ -170,27 +170,27 @@ def test_undo_takes_a_take_off_and_redo_brings_it_back(saved):
     new_take(of="SHOT")
     take = newest(scene).shotpack.shot
     bpy.ops.ed.undo_push(message="New Take")
-    timeline = part("operators.timeline")
-    step_until(lambda: any("t02" in name for name in names_of(timeline.find(take)[0])))
+    shot_strips = part("operators.shot_strips")
+    step_until(lambda: any("t02" in name for name in names_of(shot_strips.find(take)[0])))
     bpy.ops.ed.undo()
-    (meta,) = timeline.find(shot)
+    (meta,) = shot_strips.find(shot)
     assert (len(meta.shotpack.takes), names_of(meta)) == (0, first)
-    assert timeline.listing(take) == []
+    assert shot_strips.listing(take) == []
     bpy.ops.ed.redo()
-    step_until(lambda: timeline.find(take) and finished(timeline.find(take)[0]))
-    assert names_of(timeline.find(take)[0]) == [f"{frame:04d}-t02.png" for frame in range(1, FRAMES + 1)]
+    step_until(lambda: shot_strips.find(take) and finished(shot_strips.find(take)[0]))
+    assert names_of(shot_strips.find(take)[0]) == [f"{frame:04d}-t02.png" for frame in range(1, FRAMES + 1)]
     bpy.ops.ed.undo()
-    step_until(lambda: names_of(timeline.find(shot)[0]) == first)
-    part("operators.sequencer").select(bpy.context.scene, timeline.find(shot)[0])
+    step_until(lambda: names_of(shot_strips.find(shot)[0]) == first)
+    part("operators.sequencer").select(bpy.context.scene, shot_strips.find(shot)[0])
     assert bpy.ops.shotpack.put_back(shot=take) == {"FINISHED"}
-    step_until(lambda: timeline.find(take) and finished(timeline.find(take)[0]))
+    step_until(lambda: shot_strips.find(take) and finished(shot_strips.find(take)[0]))
 
 
 def test_a_take_goes_on_in_a_file_that_was_closed(saved):
     scene = saved
     meta = made(scene)
     first, before = names_of(meta), digests(folder_of(meta))
-    runtime, timeline = part("operators.runtime"), part("operators.timeline")
+    runtime, shot_strips = part("operators.runtime"), part("operators.shot_strips")
     new_take(of="SECTION", section=2, prompt="w3")
     take = newest(scene).shotpack.shot
     step_until(lambda: newest(scene).shotpack.job)
@@ -205,8 +205,8 @@ def test_a_take_goes_on_in_a_file_that_was_closed(saved):
     # What is shown meanwhile is another matter: the take is made all the same.
     assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
     assert names_of(newest(scene)) == first
-    assert timeline.find(take) == []
-    assert len(timeline.listing(take)) == 1
+    assert shot_strips.find(take) == []
+    assert len(shot_strips.listing(take)) == 1
     assert bpy.ops.shotpack.resume(shot=take) == {"FINISHED"}
     step_until(lambda: newest(scene).shotpack.takes[1].state == "finished")
     assert names_of(newest(scene)) == first

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLES = [ROOT / "operators" / name for name in ("translations.py", "german_tooltips.py")]
+TABLES = sorted((ROOT / "operators").glob("german_*.py"))
 
 
 def texts(path: Path) -> set[str]:
