@@ -297,4 +297,5 @@ LABELS = {
     "Failed": "Gescheitert",
     "Cancelled": "Abgebrochen",
     "Paused": "Angehalten",
+    "{count} cancelled": "{count} abgebrochen",
 }

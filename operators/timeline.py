@@ -92,6 +92,8 @@ def extend(meta: Any, shot: Shot, still: Path) -> None:
         strip.directory = f"{_blender_path(shot.folder)}/"
         strip.shotpack.role, strip.shotpack.section = SECTION, _KEPT
         strip.channel = _KEPT_CHANNEL
+    if meta.name == stamp.name:
+        meta.name = shot.name
     stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
     stamp.job, stamp.key, stamp.state, stamp.plan = "", shot.key, "sending", ""
     stamp.takes.clear()  # those of the shorter one are its own

@@ -39,7 +39,7 @@ def going_on() -> bool:
 
 
 class SHOTPACK_OT_watch(OnShot, bpy.types.Operator):  # noqa: N801
-    """Show this shot large in this window while it is being made; Back puts everything as it was"""
+    """Show this shot large in this window, also while it is being made; Back puts everything as it was"""
 
     bl_idname = "shotpack.watch"
     bl_label = "Watch"
@@ -65,6 +65,7 @@ class SHOTPACK_OT_watch(OnShot, bpy.types.Operator):  # noqa: N801
         if view == "" and hasattr(space.preview_overlay, "show_metadata"):
             space.preview_overlay.show_metadata = False  # below the picture it is a page of JSON
         space.show_region_ui = True
+        bpy.app.timers.register(lambda: _open_tab(area), first_interval=0.2)  # its sidebar is there once it is drawn
         watched = strip.shotpack.shot
         scene.frame_set(_newest(strip))
         if _handler is None:
@@ -83,6 +84,16 @@ class SHOTPACK_OT_watch_no_more(bpy.types.Operator):  # noqa: N801
     def execute(self, _context: Any) -> set[str]:
         put_back()
         return {"FINISHED"}
+
+
+def _open_tab(area: Any) -> None:
+    """Show Shotpack's tab in an editor's sidebar: there is the way back."""
+    try:
+        sidebar = next((region for region in area.regions if region.type == "UI"), None)
+        if sidebar is not None:
+            sidebar.active_panel_category = "Shotpack"
+    except (ReferenceError, TypeError, AttributeError):  # it was closed meanwhile, or has no such tab in this Blender
+        return
 
 
 def _newest(strip: Any) -> int:

@@ -83,6 +83,7 @@ class SHOTPACK_MT_shot(bpy.types.Menu):  # noqa: N801
     def draw(self, context: Any) -> None:
         name = context.shotpack_shot.shot
         layout = self.layout
+        layout.operator("shotpack.watch", icon="HIDE_OFF").shot = name
         layout.operator("shotpack.select", icon="RESTRICT_SELECT_OFF").shot = name
         layout.operator("shotpack.reveal", icon="FILE_FOLDER").shot = name
         layout.separator()

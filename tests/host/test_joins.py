@@ -278,3 +278,10 @@ def test_a_bridge_and_an_extension_by_a_real_engine(saved, tmp_path):
     saved = bpy.context.scene
     (back,) = part("operators.shot_strips").find(old)
     assert (span(back), back.shotpack.state, len(frames_of(back.strips[0]))) == ((101, 151), "finished", 50)
+    listed = back.shotpack.takes.add()
+    listed.number, listed.shot = 1, back.shotpack.shot
+    select(saved, back)
+    assert bpy.ops.shotpack.extend("EXEC_DEFAULT", True) == {"FINISHED"}
+    (back,), above = part("operators.shot_strips").find(old), metas_of(saved)[-1]
+    assert (span(back), len(back.shotpack.takes)) == ((101, 151), 1), "its takes stay with it"
+    assert (span(above), above.channel > back.channel) == ((101, 181), True)
