@@ -32,7 +32,6 @@ from . import (
 from .jobs import OnShot
 
 _SEEDS = 2**31 - 1
-_EARLIER = "The engine is of an earlier release, which cannot stop after a section; update it to try seeds."
 
 
 class SHOTPACK_OT_try_seeds(bpy.types.Operator):  # noqa: N801
@@ -45,8 +44,7 @@ class SHOTPACK_OT_try_seeds(bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, context: Any) -> bool:
         found = shot_intent.intent(context)
-        about = chosen.about()
-        said = found if isinstance(found, str) else _EARLIER if about and not about.get("details") else None
+        said = found if isinstance(found, str) else chosen.EARLIER if chosen.is_earlier() else None
         if said is not None:
             cls.poll_message_set(said)
         return said is None
@@ -126,6 +124,7 @@ class SHOTPACK_OT_go_on_with_seed(OnShot, bpy.types.Operator):  # noqa: N801
         for each in shot_strips.find(shot.id):
             each.mute, each.shotpack.trying, each.shotpack.request = False, False, shot.request
             each.shotpack.tried = (shown.start, shown.stop - 1) if shown else (0, 0)
+        _keep_seed(meta)
         if not shot.job:
             runtime.wake()
             runtime.the_client().retry(shot)
@@ -134,6 +133,13 @@ class SHOTPACK_OT_go_on_with_seed(OnShot, bpy.types.Operator):  # noqa: N801
             runtime.the_client().act(shot, "resume")
         runtime.redraw()
         return {"FINISHED"}
+
+
+def _keep_seed(meta: Any) -> None:
+    """Let the board's strip have the seed that was chosen: made of it again, the shot is that one."""
+    board = meta.id_data.sequence_editor.strips_all.get(meta.shotpack.board) if meta.shotpack.board else None
+    if board is not None and 0 <= (seed := seed_groups.seed_of(meta.shotpack)) <= _SEEDS:
+        board.shotpack_board.use_seed, board.shotpack_board.seed = True, seed
 
 
 def _lay_aside(stamp: Any) -> None:

@@ -124,5 +124,5 @@ def made(stamp: Any, take: Any, folder: Path) -> Shot:
     """The record of a listed take that is made: what its strips show is known without the engine."""
     names = pictures(stamp, take.number)
     shot = Shot(take.shot, stamp.name, folder, stamp.frames, take.job, take.request, take.key, confirmed=not take.job)
-    shot.take, shot.pictures, shot.finals, shot.complete = take.number, names, set(names), len(names) == stamp.frames
+    shot.take, shot.pictures, shot.finals, shot.complete = take.number, names, set(names), bool(names)
     return shot

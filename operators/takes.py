@@ -228,10 +228,11 @@ class SHOTPACK_OT_make_again(OnShot, bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         request = takes.without_take(request, name)
         shot = Shot(runtime.new_id(), name, folder, old.frames, request=request, key=runtime.new_id())
-        start = sequencer.content_start(strip)
-        channel = sequencer.free_channel(scene, start, shot.frames, strip.channel)
-        meta = timeline.place(scene, shot, timeline.Spot(start, shot.frames, channel), folder / STILL)
-        meta.shotpack.board = strip.shotpack.board
+        shot.hidden = old.hidden
+        start, length = sequencer.content_start(strip) + shot.hidden, shot.frames - shot.hidden
+        channel = sequencer.free_channel(scene, start, length, strip.channel)
+        meta = timeline.place(scene, shot, timeline.Spot(start, length, channel), folder / STILL)
+        meta.shotpack.board, meta.shotpack.through = strip.shotpack.board, strip.shotpack.through
         runtime.send(shot)
         return {"FINISHED"}
 

@@ -1,0 +1,218 @@
+"""Where takes, seeds, bridges, longer shots and shots through boards meet: what strips and requests say, no engine."""
+
+from __future__ import annotations
+
+import json
+import types
+
+import pytest
+from PIL import Image
+
+from tests.host.studio import add_board, bpy, of_role, part, shot_strips
+from tests.host.test_animate import asleep, panels  # noqa: F401
+from tests.host.test_joins import pair, select, span, spoken, unspoken  # noqa: F401
+from tests.host.test_panels import Panel
+from tests.host.test_seeds import try_seeds
+
+JOB = "0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def no_store(monkeypatch):
+    """Whether the engine's store has a job is not known."""
+    monkeypatch.setattr(part("operators.new_take").local_store, "known", lambda _home, _jobs: None)
+
+
+def finish(shot, job=JOB):
+    """The engine has made it, and all its frames have come."""
+    part("operators.runtime").the_client()._tracker.keep(shot)
+    shot.job, mark = job, part("engine.client.takes").mark_of(shot.take)
+    for frame in range(1, shot.frames + 1):
+        name = f"{frame:04d}{mark}.png"
+        Image.new("RGB", (24, 16), (frame % 256, 0, 0)).save(shot.folder / name)
+        shot.pictures[frame] = name
+    shot.finals, shot.complete = set(shot.pictures), True
+    shot.revision += 1
+    while part("operators.timeline").reconcile(shot, None):
+        pass
+
+
+def drawn(name: str, kind: str) -> Panel:
+    panel = Panel()
+    getattr(part(f"panels.{name}"), kind).draw(types.SimpleNamespace(layout=panel), bpy.context)
+    return panel
+
+
+def test_takes_of_a_bridge_hide_what_it_hides(saved, asleep, tmp_path):  # noqa: F811
+    pair(saved, tmp_path, between=12)
+    assert bpy.ops.shotpack.bridge() == {"FINISHED"}
+    (meta,) = shot_strips(saved)
+    finish(asleep[0])
+    assert (span(meta), meta.shotpack.hidden) == ((9, 21), 1)
+    select(saved, meta)
+    assert bpy.ops.shotpack.new_take() == {"FINISHED"}
+    take = asleep[-1]
+    assert (take.take, take.hidden, take.frames) == (2, 1, 13)
+    assert json.loads(take.request)["boards"] == [[1, "board.png"], [14, "end.png"]]
+    # Put back where no strip of it is left, and made again, it shows what it showed.
+    finish(take)
+    assert span(meta) == (9, 21)
+    assert bpy.ops.shotpack.make_again(shot=take.id) == {"FINISHED"}
+    assert (span(shot_strips(saved)[-1]), shot_strips(saved)[-1].shotpack.hidden) == ((9, 21), 1)
+    assert "take" not in json.loads(asleep[-1].request)
+    part("operators.timeline").remove(take.id)
+    saved.frame_set(300)
+    assert bpy.ops.shotpack.put_back(shot=take.id) == {"FINISHED"}
+    assert span(shot_strips(saved)[-1]) == (300, 312)
+
+
+def test_a_bridge_sent_again_as_chosen_now_still_sees_its_end(saved, asleep, tmp_path):  # noqa: F811
+    pair(saved, tmp_path, between=12)
+    spoken({"orders": ["forward", "inverted"]})
+    saved.shotpack.order = "forward"
+    assert bpy.ops.shotpack.bridge() == {"FINISHED"}
+    part("operators.runtime").the_client()._tracker.keep(asleep[0])
+    assert bpy.ops.shotpack.send_again(shot=asleep[0].id, chosen_now=True) == {"FINISHED"}
+    assert [json.loads(shot.request)["order"] for shot in asleep] == ["inverted", "inverted"]
+    assert (asleep[-1].hidden, span(shot_strips(saved)[0])) == (1, (9, 21))
+
+
+def test_a_shot_through_boards_made_again_is_none_of_its_first_board(saved, asleep, tmp_path):  # noqa: F811
+    for strip in panels(saved, tmp_path, 3):
+        strip.select = True
+    saved.shotpack.storyboard_shots = "THROUGH"
+    assert bpy.ops.shotpack.animate() == {"FINISHED"}
+    finish(asleep[0])
+    assert bpy.ops.shotpack.make_again(shot=asleep[0].id) == {"FINISHED"}
+    first, again = shot_strips(saved)
+    assert again.shotpack.through == first.shotpack.through != ""
+    assert part("operators.batches").of_board(saved, "Panel 1") == []
+
+
+def test_remove_shot_takes_takes_that_an_undo_took_off_its_list(saved, asleep, monkeypatch):  # noqa: F811
+    removed = []
+    monkeypatch.setattr(part("operators.runtime").the_client().keeping, "remove", lambda shot: removed.append(shot.id))
+    add_board(saved, length=9)
+    saved.shotpack.prompt = "w5"
+    assert bpy.ops.shotpack.generate() == {"FINISHED"}
+    finish(asleep[0])
+    select(saved, *shot_strips(saved))
+    bpy.ops.ed.undo_push(message="made")
+    assert bpy.ops.shotpack.new_take("EXEC_DEFAULT", True) == {"FINISHED"}
+    take = asleep[-1]
+    part("operators.runtime").the_client()._tracker.keep(take)
+    bpy.ops.ed.undo()
+    assert part("operators.shot_strips").listing(take.id) == []
+    assert bpy.ops.shotpack.remove_shot(shot=asleep[0].id) == {"FINISHED"}
+    assert set(removed) == {asleep[0].id, take.id}
+    assert part("operators.runtime").shot_of(take.id) is None
+
+
+def test_a_seed_that_was_gone_on_with_is_the_boards_own(saved, asleep):  # noqa: F811
+    """The storyboard animated again leaves it as it is."""
+    board = add_board(saved, length=30)
+    metas = try_seeds(saved, 3)
+    for shot, meta in zip(asleep, metas, strict=True):
+        part("operators.runtime").the_client()._tracker.keep(shot)
+        shot.job, meta.shotpack.state = JOB, "paused"
+    chosen, seed = metas[1], part("operators.seed_groups").seed_of(metas[1].shotpack)
+    assert bpy.ops.shotpack.go_on_with_seed(shot=chosen.shotpack.shot) == {"FINISHED"}
+    assert (board.shotpack_board.use_seed, board.shotpack_board.seed) == (True, seed)
+    finish(asleep[1])
+    saved.shotpack.to_next = False
+    select(saved, board)
+    sent = len(asleep)
+    assert bpy.ops.shotpack.animate() == {"FINISHED"}
+    assert len(asleep) == sent
+    assert len(shot_strips(saved)) == 3
+
+
+def test_a_take_and_a_longer_shot_of_a_seed_on_trial_are_made_to_their_end(saved, asleep):  # noqa: F811
+    add_board(saved, length=30)
+    saved.shotpack.order = "forward"
+    (meta, *_) = try_seeds(saved, 2)
+    finish(asleep[0])  # its one section is all of it
+    select(saved, meta)
+    assert bpy.ops.shotpack.new_take(of="SECTION", section=1, use_seed=True, seed=99) == {"FINISHED"}
+    assert "stop_after" not in json.loads(asleep[-1].request)
+    assert meta.shotpack.trying
+    finish(asleep[-1], JOB[::-1])
+    drawn("seeds", "_Seeds")
+    assert bpy.ops.shotpack.extend() == {"FINISHED"}
+    longer = json.loads(asleep[-1].request)
+    assert "stop_after" not in longer
+    assert longer["take"] == {"number": 3, "job": JOB[::-1], "parent": 2}
+    assert (meta.shotpack.trying, meta.mute) == (False, False)
+    # What it shows meanwhile are the shown take's pictures.
+    (kept,) = of_role(meta, "section")
+    assert kept.elements[0].filename == "0001-t02.png"
+    assert (asleep[-1].folder / "0001-t02.png").is_file()
+
+
+def test_what_an_earlier_engine_would_refuse_is_grey(saved, asleep, tmp_path):  # noqa: F811
+    first, second = pair(saved, tmp_path, between=12)
+    earlier = part("operators.chosen").EARLIER
+    part("operators.runtime").the_client().about = {"version": "0.1.0", "models": ["tiny"]}
+    assert part("operators.joins").bridge(saved) == earlier
+    select(saved, first, second)
+    assert part("operators.joins").before(bpy.context) == earlier
+    select(saved, second)
+    assert bpy.ops.shotpack.make_after.poll()
+    assert bpy.ops.shotpack.make_after() == {"FINISHED"}
+    finish(asleep[-1])
+    select(saved, shot_strips(saved)[-1])
+    assert part("operators.extend").extension(saved) == earlier
+    assert part("operators.new_take").prevented(shot_strips(saved)[-1]) == earlier
+    assert earlier in drawn("takes", "_Takes").text
+
+
+NONSENSE = ["1e999", '{"take": {"number": 2}, "frames": 9, "guidance": "x"}', "[1, 2]", "nonsense", '"\\ud800"',
+            '{"frames": 9, "boards": [[1e999, 1]], "take": {"again": [1e999]}}', "[" * 100_000,
+            '{"frames": 1000000000000, "fps": 1e-300, "prompt": "\\ud800", "boards": []}']  # fmt: skip
+
+
+@pytest.mark.parametrize("said", NONSENSE)
+def test_a_file_may_hold_anything(saved, asleep, said, monkeypatch):  # noqa: F811
+    """Nothing ends a drawing or a tick, or takes for ever."""
+    unforeseen = []
+    monkeypatch.setattr(part("operators.unexpected"), "report", unforeseen.append)
+    add_board(saved, length=9)
+    (meta, _) = try_seeds(saved, 2)
+    finish(asleep[0])
+    spoken({})
+    stamp = meta.shotpack
+    for frames, state in ((9, "finished"), (2**31 - 1, "finished"), (0, "failed"), (-3, "unheard of"), (9, "running")):
+        stamp.takes.clear()
+        part("operators.take_stamps").begin_list(stamp)
+        for number in (2, 2, -7, 3):
+            take = stamp.takes.add()
+            take.number, take.parent, take.shot = number, 5 - number, f"take{number}"
+            take.request, take.plan, take.files, take.state = said, said, "1-999999999:1", "finished"
+            take.job = JOB
+        stamp.tried = -5, 2**31 - 1
+        stamp.request, stamp.plan, stamp.through, stamp.seed_row, stamp.hidden = said, said, said, 2**31 - 1, 2**31 - 1
+        select(saved, meta)
+        stamp.frames, stamp.state = frames, state
+        for panel, kind in (("takes", "_Takes"), ("seeds", "_Seeds"), ("joins", "_Joins"), ("shots", "_Shots")):
+            drawn(panel, kind)
+        stamp.trying = not stamp.trying
+        drawn("shots", "_Shots")
+        part("panels.shot")._draw_made_with(Panel(), stamp)
+        assert all(each.make() for each in part("operators.section_lines")._drawn(bpy.context, saved))
+        for each in list(stamp.takes):
+            assert part("operators.take_stamps").pictures(stamp, each.number) in (
+                {},
+                *[{n: f"{n:04d}.png" for n in range(1, 10)}],
+            )
+        part("operators.runtime").look_again()
+        part("operators.runtime").step()
+        part("operators.adoption").record(meta)
+        for each in list(stamp.takes):
+            part("operators.adoption").record(meta, each)
+        for how in ("extend", "new_take", "show_take", "use_again", "make_again", "go_on_with_seed"):
+            named = {"take": 3} if how == "show_take" else {"shot": stamp.shot} if how[0] in "gmu" else {}
+            try:
+                getattr(bpy.ops.shotpack, how)(**named)
+            except RuntimeError as fault:
+                assert "Traceback" not in str(fault), fault
+    assert unforeseen == []
