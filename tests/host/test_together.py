@@ -8,11 +8,13 @@ import types
 import pytest
 from PIL import Image
 
-from tests.host.studio import add_board, bpy, of_role, part, shot_strips
+from tests.host.studio import add_board, bpy, of_role, part, shot_strips, step_until
 from tests.host.test_animate import asleep, panels  # noqa: F401
 from tests.host.test_joins import pair, select, span, spoken, unspoken  # noqa: F401
 from tests.host.test_panels import Panel
 from tests.host.test_seeds import try_seeds
+from tests.host.test_shot import frames_of
+from tests.host.test_takes import FRAMES, digests, finished, folder_of, made, names_of, new_take, newest
 
 JOB = "0123456789abcdef"
 
@@ -164,6 +166,50 @@ def test_what_an_earlier_engine_would_refuse_is_grey(saved, asleep, tmp_path):  
     assert part("operators.extend").extension(saved) == earlier
     assert part("operators.new_take").prevented(shot_strips(saved)[-1]) == earlier
     assert earlier in drawn("takes", "_Takes").text
+
+
+def test_a_take_is_extended_and_the_longer_shot_removed_while_a_take_of_it_runs(saved):
+    """A real engine, and two strips of one shot that show different takes."""
+    runtime, reading = part("operators.runtime"), part("operators.shot_strips")
+    meta = made(saved, order="forward")
+    first = digests(folder_of(meta))
+    new_take(of="SECTION", section=3)
+    step_until(lambda: finished(newest(saved)))
+    select(saved, newest(saved))
+    second = names_of(newest(saved))
+    newest(saved).split(60, "SOFT")
+    other, one = sorted((meta for _, meta in reading.stamped()), key=lambda each: each.frame_final_start)
+    select(saved, other)
+    assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
+    select(saved, one)
+    saved.shotpack.more = 1.0
+    assert bpy.ops.shotpack.extend() == {"FINISHED"}
+    assert names_of(other) == sorted(first)
+    assert [take.number for take in one.shotpack.takes] == [3]
+    assert [take.number for take in other.shotpack.takes] == [1, 2]
+    step_until(lambda: finished(one))
+    files = frames_of(one.strips[0])
+    assert [path.name for path in files[:73]] == second[:73]
+    assert all(path.is_file() for path in files)
+    assert len(files) == FRAMES + 30
+    # The shorter one's other strip, its takes and their files are what they were.
+    assert digests(folder_of(other)).items() >= first.items()
+    select(saved, other)
+    assert bpy.ops.shotpack.show_take(take=2) == {"FINISHED"}
+    assert names_of(other) == second
+    # A take of the longer one: its number is its own, and so is its folder.
+    select(saved, one)
+    new_take(of="SECTION", section=4)
+    assert json.loads(one.shotpack.request)["take"]["parent"] == 3
+    assert one.shotpack.take == 4
+    take, folder = runtime.shot_of(one.shotpack.shot), files[0].parent
+    step_until(lambda: take.job)
+    jobs = {take.job, *(each.job for each in one.shotpack.takes)}
+    assert bpy.ops.shotpack.remove_shot(shot=take.id) == {"FINISHED"}
+    connection = runtime.the_client()._connection()
+    step_until(lambda: not jobs & {job["id"] for job in connection.jobs()})
+    assert not folder.exists()
+    assert digests(folder_of(other)).items() >= first.items()
 
 
 NONSENSE = ["1e999", '{"take": {"number": 2}, "frames": 9, "guidance": "x"}', "[1, 2]", "nonsense", '"\\ud800"',

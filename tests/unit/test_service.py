@@ -277,6 +277,16 @@ def test_what_cannot_be_continued_is_refused_and_says_why(service):
         service.submit(new_take(job), None)
 
 
+def test_a_section_is_changed_once(service):
+    service.uploads._folder.joinpath("a" * 64).touch()
+    sections = [{"section": 1, "seed": 1}, {"section": 2, "seed": 1}, {"section": 1, "seed": 2}]
+    shot = {"model": "sketch", "frames": 37, "boards": [{"frame": 1, "image": "a" * 64}], "sections": sections}
+    with TestClient(create_app(service)) as client:
+        answer = client.post("/v1/jobs", json=shot)
+        assert answer.status_code == 422
+        assert answer.json()["faults"] == [{"where": "body.sections.2.section", "what": "section 1 is changed twice"}]
+
+
 def test_a_takes_frames_are_served_by_its_own_names(service):
     job = finished_job(service)
     record, _ = service.submit(new_take(job), None)
