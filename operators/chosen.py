@@ -19,7 +19,8 @@ from ..engine.protocol import ShotRequest
 from ..engine.serialization import to_json
 from . import loras, runtime, sequencer, settings
 
-_SEEDS = 2**31 - 1
+SEEDS = 2**31 - 1
+"""The highest seed that Blender's numbers hold."""
 _SIZE = re.compile(r"([0-9]{2,4})x([0-9]{2,4})")
 EARLIER = "The engine is of an earlier release, which cannot do this; update it."
 """What greys a button that such an engine would refuse."""
@@ -206,7 +207,7 @@ class SHOTPACK_OT_roll_seed(_OnSettings, bpy.types.Operator):  # noqa: N801
     bl_label = "Roll Seed"
 
     def execute(self, context: Any) -> set[str]:
-        self.wanted(context).seed = random.SystemRandom().randint(1, _SEEDS)
+        self.wanted(context).seed = random.SystemRandom().randint(1, SEEDS)
         return {"FINISHED"}
 
 

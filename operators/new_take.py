@@ -29,7 +29,6 @@ from . import (
 from .takes import gone_model, strip_of
 
 _DIALOG_WIDTH = 420
-_SEEDS = 2**31 - 1
 
 
 def source_of(stamp: Any) -> Any | None:
@@ -122,7 +121,9 @@ class SHOTPACK_OT_new_take(bpy.types.Operator):  # noqa: N801
     use_seed: BoolProperty(
         name="Own Seed", description="Choose the seed; else it is another one for each take", options={"SKIP_SAVE"}
     )  # type: ignore[valid-type]
-    seed: IntProperty(name="Seed", description="Another seed, another take", min=0, max=_SEEDS, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    seed: IntProperty(
+        name="Seed", description="Another seed, another take", min=0, max=chosen.SEEDS, options={"SKIP_SAVE"}
+    )  # type: ignore[valid-type]
     prompt: StringProperty(name="Prompt", description="What happens", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     guidance: FloatProperty(
         name="Guidance",

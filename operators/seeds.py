@@ -31,8 +31,6 @@ from . import (
 )
 from .jobs import OnShot
 
-_SEEDS = 2**31 - 1
-
 
 class SHOTPACK_OT_try_seeds(bpy.types.Operator):  # noqa: N801
     """Make the section that comes first with several seeds, this one and others, and go on with the one you like"""
@@ -95,7 +93,7 @@ def _drawn(first: int, count: int) -> list[int]:
     """So many seeds, each another one, `first` among them."""
     seeds, die = [first], random.SystemRandom()
     while len(seeds) < count:
-        if (seed := die.randint(1, _SEEDS)) not in seeds:
+        if (seed := die.randint(1, chosen.SEEDS)) not in seeds:
             seeds.append(seed)
     return seeds
 
@@ -138,7 +136,7 @@ class SHOTPACK_OT_go_on_with_seed(OnShot, bpy.types.Operator):  # noqa: N801
 def _keep_seed(meta: Any) -> None:
     """Let the board's strip have the seed that was chosen: made of it again, the shot is that one."""
     board = meta.id_data.sequence_editor.strips_all.get(meta.shotpack.board) if meta.shotpack.board else None
-    if board is not None and 0 <= (seed := seed_groups.seed_of(meta.shotpack)) <= _SEEDS:
+    if board is not None and 0 <= (seed := seed_groups.seed_of(meta.shotpack)) <= chosen.SEEDS:
         board.shotpack_board.use_seed, board.shotpack_board.seed = True, seed
 
 

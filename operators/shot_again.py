@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from . import batches, prompts, sequencer, shot_strips
+from . import batches, chosen, prompts, sequencer, shot_strips
 
 
 class SHOTPACK_OT_use_again(bpy.types.Operator):  # noqa: N801
@@ -26,7 +26,7 @@ class SHOTPACK_OT_use_again(bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         request, board = meta.shotpack.request, scene.sequence_editor.strips_all.get(meta.shotpack.board)
         prompt, seed = prompts.prompt_of(request), prompts.asked_of(request).get("seed", 0)
-        seed = seed if isinstance(seed, int) and 0 <= seed < 2**31 else 0
+        seed = seed if isinstance(seed, int) and 0 <= seed <= chosen.SEEDS else 0
         if board is None:
             scene.shotpack.prompt, scene.shotpack.seed = prompt, seed
             return {"FINISHED"}

@@ -29,6 +29,13 @@ def stamped() -> Iterator[tuple[Any, Any]]:
                     yield scene, strip
 
 
+def active(scene: Any) -> Any | None:
+    """A timeline's active strip, where it is a shot's."""
+    editor = scene.sequence_editor if scene is not None else None
+    strip = editor.active_strip if editor is not None else None
+    return strip if strip is not None and strip.type == "META" and strip.shotpack.shot else None
+
+
 def find(shot: str) -> list[Any]:
     """The meta strips that show a shot, or a take of one."""
     return [meta for _, meta in stamped() if meta.shotpack.shot == shot]

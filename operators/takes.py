@@ -31,10 +31,7 @@ from .shot_folders import STILL
 
 def strip_of(context: Any) -> Any | None:
     """The active strip, where it is a shot's: what takes are about."""
-    scene = sequencer.scene_of(context)
-    editor = scene.sequence_editor if scene is not None else None
-    active = editor.active_strip if editor is not None else None
-    return active if active is not None and active.type == "META" and active.shotpack.shot else None
+    return shot_strips.active(sequencer.scene_of(context))
 
 
 def gone_model(request: str) -> str | None:

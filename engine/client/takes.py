@@ -20,7 +20,7 @@ from ..protocol import FRAMES_MAXIMUM, TAKE_MAXIMUM, SectionChange, SectionPlan,
 from ..serialization import to_json_text
 from .estimate import devices_of, section_seconds
 from .section_borders import sections_by
-from .shot import FIRST_TAKE
+from .shot import FIRST_TAKE, mark_of
 from .stored_request import asked_for, plain, without_stop
 
 _NOTE = re.compile(r"take-([0-9]{2,4})\.json")
@@ -232,11 +232,6 @@ def _made(timed: Sequence[SectionPlan], order: str) -> list[SectionPlan]:
 
 
 # Whose files show it.
-
-
-def mark_of(take: int) -> str:
-    """How the names of a take's own frames end."""
-    return "" if take == FIRST_TAKE else f"-t{take:02d}"
 
 
 def runs_of(names: Sequence[str]) -> str:

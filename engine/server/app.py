@@ -143,7 +143,7 @@ def create_app(service: Service) -> FastAPI:
             sent = service.sent_before(job, key)
             if sent is None:
                 faults = [*_picture_faults(job, service.uploads), *_prompt_faults(job.prompts, job.frames)]
-                faults += _section_faults(job)
+                faults += job.section_faults()
                 faults += [*service.model_faults(job), *service.lora_faults(job), *service.take_faults(job)]
                 if faults:
                     raise Refused(422, "bad_request", "The request cannot be done", faults)
@@ -323,16 +323,6 @@ def _prompt_faults(prompts: Sequence[PromptAt], frames: int) -> list[Fault]:
         Fault(where=f"body.prompts.{number}.frame", what=f"the shot has frames 1 to {frames}")
         for number, prompt in enumerate(prompts)
         if prompt.frame > frames
-    ]
-
-
-def _section_faults(job: NewJob) -> list[Fault]:
-    """Which sections are named more than once; how many there are only the model's plan tells."""
-    numbers = [change.section for change in job.sections]
-    return [
-        Fault(where=f"body.sections.{place}.section", what=f"section {section} is changed twice")
-        for place, section in enumerate(numbers)
-        if section in numbers[:place]
     ]
 
 
