@@ -212,6 +212,43 @@ def test_a_take_is_extended_and_the_longer_shot_removed_while_a_take_of_it_runs(
     assert digests(folder_of(other)).items() >= first.items()
 
 
+def test_what_is_meant_of_a_take_that_its_strip_does_not_show(saved, asleep, monkeypatch):  # noqa: F811
+    """Its words, its menu, Watch: those of the take, and not of the one that is shown."""
+    board = add_board(saved, length=9)
+    saved.shotpack.prompt = "w5"
+    assert bpy.ops.shotpack.generate() == {"FINISHED"}
+    finish(asleep[0])
+    meta = shot_strips(saved)[0]
+    select(saved, meta)
+    assert bpy.ops.shotpack.new_take(use_seed=True, seed=42, prompt="w7") == {"FINISHED"}
+    take = asleep[-1]
+    part("operators.runtime").the_client()._tracker.keep(take)
+    assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
+    watch = part("operators.watch")
+    space = types.SimpleNamespace(view_type="PREVIEW", preview_overlay=None, show_region_ui=False)
+    area = types.SimpleNamespace(
+        type="SEQUENCE_EDITOR",
+        ui_type="SEQUENCE_EDITOR",
+        as_pointer=lambda: 0,
+        spaces=types.SimpleNamespace(active=space),
+        tag_redraw=lambda: None,
+    )
+    monkeypatch.setattr(watch, "_place", lambda _context: area)
+    monkeypatch.setattr(watch, "_handler", object())
+    monkeypatch.setattr(watch, "_turned", None)
+    monkeypatch.setattr(watch, "watched", "")
+    assert bpy.ops.shotpack.watch(shot=take.id) == {"FINISHED"}
+    assert watch.watched == take.id
+    menu = Panel()
+    menu.separator = lambda: None
+    said = types.SimpleNamespace(shotpack_shot=meta.shotpack.takes[1])
+    part("panels.shots").SHOTPACK_MT_shot.draw(types.SimpleNamespace(layout=menu), said)
+    assert "shotpack.make_again" in menu.buttons
+    assert "shotpack.send_again" not in menu.buttons
+    assert bpy.ops.shotpack.use_again(shot=take.id) == {"FINISHED"}
+    assert (board.shotpack_board.prompt, board.shotpack_board.seed) == ("w7", 42)
+
+
 NONSENSE = ["1e999", '{"take": {"number": 2}, "frames": 9, "guidance": "x"}', "[1, 2]", "nonsense", '"\\ud800"',
             '{"frames": 9, "boards": [[1e999, 1]], "take": {"again": [1e999]}}', "[" * 100_000,
             '{"frames": 1000000000000, "fps": 1e-300, "prompt": "\\ud800", "boards": []}']  # fmt: skip
