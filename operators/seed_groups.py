@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..engine.client.board_files import is_picture
 from ..engine.client.contact_sheet import frames_of
 from ..engine.client.stored_request import asked_for
 from . import shot_strips, trust
@@ -61,5 +62,6 @@ def pictures(meta: Any) -> tuple[Path, ...]:
     folder, shown = shot_strips.folder_of(meta), tried(meta)
     if folder is None or not trust.trusted(folder):
         return ()
-    paths = [shot_strips.picture_at(meta, frame) for frame in frames_of(shown)] if shown else []
-    return tuple(path for path in paths if path is not None) if None not in paths else ()
+    names = [shot_strips.picture_at(meta, frame) for frame in frames_of(shown)] if shown else []
+    # What a file calls a picture may lead anywhere.
+    return tuple(folder / name for name in names if name) if all(map(is_picture, names)) else ()

@@ -83,12 +83,12 @@ def first_shown(meta: Any) -> range:
     return range(shown.start - zero, shown.stop - zero)
 
 
-def picture_at(meta: Any, frame: int) -> Path | None:
-    """The file that shows a frame (from 1) of a shot; None where only its board is to be seen."""
+def picture_at(meta: Any, frame: int) -> str | None:
+    """What the file that shows a frame (from 1) of a shot is called; None where only its board is to be seen."""
     for strip in of_role(meta, FINAL, SECTION):
         shown, at = content(strip), sequencer.content_start(meta) + frame - 1
         if at in shown:
-            return Path(bpy.path.abspath(strip.directory)) / strip.elements[at - shown.start].filename
+            return str(strip.elements[at - shown.start].filename)
     return None
 
 

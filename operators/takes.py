@@ -11,7 +11,7 @@ from bpy.props import IntProperty
 from ..engine.client import takes
 from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.client.stored_request import read
-from ..engine.errors import EngineError
+from ..engine.errors import Code, EngineError
 from . import (
     adoption,
     chosen,
@@ -94,6 +94,11 @@ class SHOTPACK_OT_show_take(_OnTake, bpy.types.Operator):  # noqa: N801
     def execute(self, context: Any) -> set[str]:
         strip, take = self.found(context)
         if strip is None:
+            return {"CANCELLED"}
+        folder = shot_strips.folder_of(strip)
+        if folder is not None and not trust.trusted(folder):
+            problem = problems.of_error(EngineError(Code.FOLDER_UNTRUSTED, path=str(folder)))
+            self.report({"ERROR"}, f"{problem.sentence} {problem.advice}")
             return {"CANCELLED"}
         show(strip, take)
         return {"FINISHED"}

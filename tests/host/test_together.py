@@ -249,6 +249,40 @@ def test_what_is_meant_of_a_take_that_its_strip_does_not_show(saved, asleep, mon
     assert (board.shotpack_board.prompt, board.shotpack_board.seed) == ("w7", 42)
 
 
+def test_no_picture_of_a_file_leads_elsewhere(saved, asleep, tmp_path, monkeypatch):  # noqa: F811
+    """Drawing and ticks look at nothing that is not in a folder which may be used."""
+    looked_at = []
+    monkeypatch.setattr(part("operators.previews"), "of_file", lambda path: looked_at.append(path) or 0)
+    monkeypatch.setattr(part("operators.contact_sheets"), "_loaded", lambda path: looked_at.append(path))
+    add_board(saved, length=9)
+    (meta, _) = try_seeds(saved, 2)
+    finish(asleep[0])
+    (final,) = of_role(meta, "final")
+    part("operators.take_stamps").begin_list(meta.shotpack)
+    select(saved, meta)
+
+    def looks() -> list:
+        looked_at.clear()
+        part("operators.contact_sheets").forget()
+        part("operators.contact_sheets").step()
+        drawn("seeds", "_Seeds")
+        drawn("takes", "_Takes")
+        return [path for path in looked_at if path.parent != asleep[0].folder]
+
+    assert looks() == []
+    assert looked_at
+    for element in final.elements:
+        element.filename = "../../../elsewhere/0001.png"
+    assert looks() == []
+    for element in final.elements:
+        element.filename = "0001.png"
+    final.directory = str(tmp_path / "elsewhere") + "/"
+    assert looks() == []
+    assert not looked_at
+    with pytest.raises(RuntimeError, match="let the shot use it"):
+        bpy.ops.shotpack.show_take(take=1)
+
+
 NONSENSE = ["1e999", '{"take": {"number": 2}, "frames": 9, "guidance": "x"}', "[1, 2]", "nonsense", '"\\ud800"',
             '{"frames": 9, "boards": [[1e999, 1]], "take": {"again": [1e999]}}', "[" * 100_000,
             '{"frames": 1000000000000, "fps": 1e-300, "prompt": "\\ud800", "boards": []}']  # fmt: skip
