@@ -56,7 +56,7 @@ def unfinished(stamp: Any) -> Iterator[Any]:
 
 
 def begin_list(stamp: Any) -> None:
-    """List the shot's first take, which is made, where no take is listed yet."""
+    """List the take that a strip shows, where none is listed yet: the first, or what was put back or made longer."""
     if not len(stamp.takes):
         first = stamp.takes.add()
         first.number = stamp.take

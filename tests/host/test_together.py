@@ -8,7 +8,7 @@ import types
 import pytest
 from PIL import Image
 
-from tests.host.studio import add_board, bpy, of_role, part, shot_strips, step_until
+from tests.host.studio import add_board, bpy, metas_of, of_role, part, step_until
 from tests.host.test_animate import asleep, panels  # noqa: F401
 from tests.host.test_joins import pair, select, span, spoken, unspoken  # noqa: F401
 from tests.host.test_panels import Panel
@@ -48,7 +48,7 @@ def drawn(name: str, kind: str) -> Panel:
 def test_takes_of_a_bridge_hide_what_it_hides(saved, asleep, tmp_path):  # noqa: F811
     pair(saved, tmp_path, between=12)
     assert bpy.ops.shotpack.bridge() == {"FINISHED"}
-    (meta,) = shot_strips(saved)
+    (meta,) = metas_of(saved)
     finish(asleep[0])
     assert (span(meta), meta.shotpack.hidden) == ((9, 21), 1)
     select(saved, meta)
@@ -60,12 +60,12 @@ def test_takes_of_a_bridge_hide_what_it_hides(saved, asleep, tmp_path):  # noqa:
     finish(take)
     assert span(meta) == (9, 21)
     assert bpy.ops.shotpack.make_again(shot=take.id) == {"FINISHED"}
-    assert (span(shot_strips(saved)[-1]), shot_strips(saved)[-1].shotpack.hidden) == ((9, 21), 1)
+    assert (span(metas_of(saved)[-1]), metas_of(saved)[-1].shotpack.hidden) == ((9, 21), 1)
     assert "take" not in json.loads(asleep[-1].request)
     part("operators.timeline").remove(take.id)
     saved.frame_set(300)
     assert bpy.ops.shotpack.put_back(shot=take.id) == {"FINISHED"}
-    assert span(shot_strips(saved)[-1]) == (300, 312)
+    assert span(metas_of(saved)[-1]) == (300, 312)
 
 
 def test_a_bridge_sent_again_as_chosen_now_still_sees_its_end(saved, asleep, tmp_path):  # noqa: F811
@@ -76,7 +76,7 @@ def test_a_bridge_sent_again_as_chosen_now_still_sees_its_end(saved, asleep, tmp
     part("operators.runtime").the_client()._tracker.keep(asleep[0])
     assert bpy.ops.shotpack.send_again(shot=asleep[0].id, chosen_now=True) == {"FINISHED"}
     assert [json.loads(shot.request)["order"] for shot in asleep] == ["inverted", "inverted"]
-    assert (asleep[-1].hidden, span(shot_strips(saved)[0])) == (1, (9, 21))
+    assert (asleep[-1].hidden, span(metas_of(saved)[0])) == (1, (9, 21))
 
 
 def test_a_shot_through_boards_made_again_is_none_of_its_first_board(saved, asleep, tmp_path):  # noqa: F811
@@ -86,7 +86,7 @@ def test_a_shot_through_boards_made_again_is_none_of_its_first_board(saved, asle
     assert bpy.ops.shotpack.animate() == {"FINISHED"}
     finish(asleep[0])
     assert bpy.ops.shotpack.make_again(shot=asleep[0].id) == {"FINISHED"}
-    first, again = shot_strips(saved)
+    first, again = metas_of(saved)
     assert again.shotpack.through == first.shotpack.through != ""
     assert part("operators.batches").of_board(saved, "Panel 1") == []
 
@@ -98,7 +98,7 @@ def test_remove_shot_takes_takes_that_an_undo_took_off_its_list(saved, asleep, m
     saved.shotpack.prompt = "w5"
     assert bpy.ops.shotpack.generate() == {"FINISHED"}
     finish(asleep[0])
-    select(saved, *shot_strips(saved))
+    select(saved, *metas_of(saved))
     bpy.ops.ed.undo_push(message="made")
     assert bpy.ops.shotpack.new_take("EXEC_DEFAULT", True) == {"FINISHED"}
     take = asleep[-1]
@@ -126,7 +126,7 @@ def test_a_seed_that_was_gone_on_with_is_the_boards_own(saved, asleep):  # noqa:
     sent = len(asleep)
     assert bpy.ops.shotpack.animate() == {"FINISHED"}
     assert len(asleep) == sent
-    assert len(shot_strips(saved)) == 3
+    assert len(metas_of(saved)) == 3
 
 
 def test_a_take_and_a_longer_shot_of_a_seed_on_trial_are_made_to_their_end(saved, asleep):  # noqa: F811
@@ -162,10 +162,17 @@ def test_what_an_earlier_engine_would_refuse_is_grey(saved, asleep, tmp_path):  
     assert bpy.ops.shotpack.make_after.poll()
     assert bpy.ops.shotpack.make_after() == {"FINISHED"}
     finish(asleep[-1])
-    select(saved, shot_strips(saved)[-1])
+    select(saved, metas_of(saved)[-1])
     assert part("operators.extend").extension(saved) == earlier
-    assert part("operators.new_take").prevented(shot_strips(saved)[-1]) == earlier
+    assert part("operators.new_take").prevented(metas_of(saved)[-1]) == earlier
     assert earlier in drawn("takes", "_Takes").text
+    # Where that was not known yet, what it has refused says so.
+    shot, errors = asleep[-1], part("engine.errors")
+    shot.job, shot.complete = "", False
+    shot.fault = errors.EngineError(
+        errors.Code.REFUSED, detail="the shot is shorter than that", status=422, fields="boards.1.frame"
+    )
+    assert part("operators.problems").of_shot(shot, None).advice == earlier
 
 
 def test_a_take_is_extended_and_the_longer_shot_removed_while_a_take_of_it_runs(saved):
@@ -218,7 +225,7 @@ def test_what_is_meant_of_a_take_that_its_strip_does_not_show(saved, asleep, mon
     saved.shotpack.prompt = "w5"
     assert bpy.ops.shotpack.generate() == {"FINISHED"}
     finish(asleep[0])
-    meta = shot_strips(saved)[0]
+    meta = metas_of(saved)[0]
     select(saved, meta)
     assert bpy.ops.shotpack.new_take(use_seed=True, seed=42, prompt="w7") == {"FINISHED"}
     take = asleep[-1]
