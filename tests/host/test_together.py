@@ -290,6 +290,28 @@ def test_no_picture_of_a_file_leads_elsewhere(saved, asleep, tmp_path, monkeypat
         bpy.ops.shotpack.show_take(take=1)
 
 
+def test_a_copy_in_another_scene_lists_the_same_takes_and_shows_its_own(saved, asleep, monkeypatch):  # noqa: F811
+    removed = []
+    monkeypatch.setattr(part("operators.runtime").the_client().keeping, "remove", lambda shot: removed.append(shot.id))
+    add_board(saved, length=9)
+    saved.shotpack.prompt = "w5"
+    assert bpy.ops.shotpack.generate() == {"FINISHED"}
+    finish(asleep[0])
+    other = saved.copy()
+    select(saved, *metas_of(saved))
+    assert bpy.ops.shotpack.new_take() == {"FINISHED"}
+    (here,), (there,) = metas_of(saved), metas_of(other)
+    assert [take.number for take in there.shotpack.takes] == [1, 2]
+    assert (here.shotpack.take, there.shotpack.take) == (2, 1)
+    finish(asleep[-1], JOB[::-1])
+    assert of_role(here, "final")[0].elements[0].filename == "0001-t02.png"
+    assert of_role(there, "final")[0].elements[0].filename == "0001.png"
+    assert {take.state for take in there.shotpack.takes} == {"finished"}
+    assert bpy.ops.shotpack.remove_shot(shot=asleep[0].id) == {"FINISHED"}
+    assert metas_of(saved) == metas_of(other) == []
+    assert set(removed) == {asleep[0].id, asleep[-1].id}
+
+
 NONSENSE = ["1e999", '{"take": {"number": 2}, "frames": 9, "guidance": "x"}', "[1, 2]", "nonsense", '"\\ud800"',
             '{"frames": 9, "boards": [[1e999, 1]], "take": {"again": [1e999]}}', "[" * 100_000,
             '{"frames": 1000000000000, "fps": 1e-300, "prompt": "\\ud800", "boards": []}']  # fmt: skip
