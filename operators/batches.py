@@ -14,7 +14,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..engine.client.batch_progress import ENDED, BatchProgress, Standing, progress_of
-from ..engine.client.stored_request import read
+from ..engine.client.stored_request import plain, read
 from ..engine.errors import EngineError
 from . import adoption, generate, problems, runtime, sequencer, shot_strips, visible_strips
 
@@ -92,8 +92,8 @@ def note(scene: Any, batch: str, told: list[tuple[str, str]]) -> None:
 def told(scene: Any) -> list[tuple[str, str]]:
     """What the latest run had to say of strips; a file may hold anything."""
     try:
-        return [(str(name), str(sentence)) for name, sentence in json.loads(scene.shotpack.told or "[]")]
-    except (ValueError, TypeError, RecursionError):
+        return [(str(name), str(sentence)) for name, sentence in plain(scene.shotpack.told or "[]")]
+    except (ValueError, TypeError):
         return []
 
 
@@ -128,8 +128,8 @@ def of_board(scene: Any, board: str, through: str = "") -> list[Any]:
 def names_through(through: str) -> tuple[str, ...]:
     """The strips that a shot goes through, in time order; none where it goes through none. A file may hold anything."""
     try:
-        return tuple(str(name) for name in json.loads(through or "[]"))
-    except (ValueError, TypeError, RecursionError):
+        return tuple(str(name) for name in plain(through or "[]"))
+    except (ValueError, TypeError):
         return ()
 
 

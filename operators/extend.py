@@ -41,6 +41,8 @@ def extension(scene: Any) -> Extension | str:
     stamp, by = meta.shotpack, joins.wanted_frames(scene)
     if stamp.state != "finished" or not stamp.job:
         return f"{meta.name} is not finished yet."
+    if chosen.is_earlier():
+        return chosen.EARLIER
     if stamp.frames + by > FRAMES_MAXIMUM:
         return f"{stamp.frames + by} frames are too many; {FRAMES_MAXIMUM} is the most."
     try:

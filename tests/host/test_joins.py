@@ -157,10 +157,6 @@ def test_whose_words_they_are(saved, asleep, tmp_path):  # noqa: F811
     text.text, text.frame_start, saved.shotpack.prompt_channel = "w7", 9, 7
     select(saved, first, saved.sequence_editor.strips_all["b"])
     assert bridge(saved).words.text == "w7"
-    assert (
-        part("operators.generate").request_of(saved.shotpack, bridge(saved), [], []).prompts == ((39 - 7, "w5"),)
-        or True
-    )
     first.shotpack_board.after = "w8\nw9"
     assert bridge(saved).words.text == "w8 w9"
 
