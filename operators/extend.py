@@ -110,9 +110,11 @@ what is new"""
 
     def _apart(self, scene: Any, meta: Any, shot: Shot) -> set[str]:
         """A shot with takes keeps its strip, which lists them: the longer one lies above it."""
-        start, length = sequencer.span(meta).start, shot.frames - shot.hidden
+        start, length = sequencer.content_start(meta) + shot.hidden, shot.frames - shot.hidden
         spot = timeline.Spot(start, length, sequencer.free_channel(scene, start, length, meta.channel))
-        timeline.place(scene, shot, spot, shot.folder / STILL)
+        longer = timeline.place(scene, shot, spot, shot.folder / STILL)
+        if sequencer.span(meta).start > start:  # it was cut: so is the longer one
+            sequencer.set_start(longer, sequencer.span(meta).start)
         runtime.send(shot)
         self.report({"INFO"}, f"{meta.name} has other takes, so the longer shot lies above it.")
         return {"FINISHED"}
@@ -135,7 +137,7 @@ def _longer(scene: Any, found: Extension) -> Shot:
         if old is not None and is_file(old / each):
             copy_whole(old / each, folder / each)
     shot = Shot(runtime.new_id(), name, folder, found.frames, request=request, key=runtime.new_id())
-    shot.hidden, shot.take = stamp.hidden, parent_of(request) + 1
+    shot.hidden, shot.take = min(stamp.hidden, stamp.frames - 1), parent_of(request) + 1  # a file may hold anything
     return shot
 
 

@@ -144,10 +144,9 @@ def test_a_take_and_a_longer_shot_of_a_seed_on_trial_are_made_to_their_end(saved
     longer = json.loads(asleep[-1].request)
     assert "stop_after" not in longer
     assert longer["take"] == {"number": 3, "job": JOB[::-1], "parent": 2}
-    assert (meta.shotpack.trying, meta.mute) == (False, False)
-    # What it shows meanwhile are the shown take's pictures.
-    (kept,) = of_role(meta, "section")
-    assert kept.elements[0].filename == "0001-t02.png"
+    above = metas_of(saved)[-1]
+    assert (above.shotpack.trying, above.mute) == (False, False)
+    assert [take.number for take in meta.shotpack.takes] == [1, 2], "what has takes keeps its strip"
     assert (asleep[-1].folder / "0001-t02.png").is_file()
 
 
@@ -191,6 +190,10 @@ def test_a_take_is_extended_and_the_longer_shot_removed_while_a_take_of_it_runs(
     select(saved, one)
     saved.shotpack.more = 1.0
     assert bpy.ops.shotpack.extend() == {"FINISHED"}
+    half = one
+    one = next(meta for _, meta in reading.stamped() if meta.shotpack.frames == FRAMES + 30)
+    assert (one.frame_final_start, one.channel > half.channel) == (half.frame_final_start, True)
+    assert [take.number for take in half.shotpack.takes] == [1, 2], "what has takes keeps its strip"
     assert names_of(other) == sorted(first)
     assert [take.number for take in one.shotpack.takes] == [3]
     assert [take.number for take in other.shotpack.takes] == [1, 2]
