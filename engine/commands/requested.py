@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..console import readable
 from ..errors import Code, EngineError
-from ..protocol import FPS_MAXIMUM, GUIDE, Board, Condition, ConditionFrame, PromptAt, ShotRequest
+from ..protocol import CLIP_MAXIMUM, FPS_MAXIMUM, GUIDE, Board, Condition, ConditionFrame, PromptAt, ShotRequest
 from ..serialization import to_json
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _guide(args: argparse.Namespace) -> tuple[tuple[Condition, ...], list[BoardP
             raise EngineError(Code.BAD_REQUEST, detail=f"{name} says how a guide is followed, and there is no --guide")
     if args.guide is None:
         return (), []
-    pictures = read_guide(args.guide)
+    pictures = read_guide(args.guide, CLIP_MAXIMUM)
     frames = tuple(
         ConditionFrame(each.frame, each.image.sha256, each.seen.sha256 if each.seen else None) for each in pictures
     )

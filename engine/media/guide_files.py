@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import Code, EngineError
-from ..protocol import CLIP_MAXIMUM
 from .boards import BoardPicture, open_board
 
 _NAME = re.compile(r"(\d{1,6}(?:\.\d{1,4})?)(-seen)?\.png", re.IGNORECASE)
@@ -22,8 +21,8 @@ class GuidePicture:
     seen: BoardPicture | None
 
 
-def read_guide(folder: Path) -> list[GuidePicture]:
-    """The guide in a folder, by frames ascending; files of other names are passed over.
+def read_guide(folder: Path, most: int) -> list[GuidePicture]:
+    """The guide of at most `most` pictures in a folder, by frames ascending; files of other names are passed over.
 
     Raises EngineError `guide_invalid`, and as `open_board` does for a picture.
     """
@@ -43,9 +42,9 @@ def read_guide(folder: Path) -> list[GuidePicture]:
         kind[frame] = name
     if not pictures:
         raise _invalid(folder, "it has no picture", "name them by the shot's frame, like 0005.png or 0005.50.png")
-    if len(pictures) > CLIP_MAXIMUM:
+    if len(pictures) > most:
         detail = f"it has {len(pictures)} pictures"
-        raise _invalid(folder, detail, f"leave at most {CLIP_MAXIMUM}, such as one for every fourth frame")
+        raise _invalid(folder, detail, f"leave at most {most}, such as one for every fourth frame")
     for frame in sorted(masks.keys() - pictures.keys()):
         raise _invalid(folder, f"{masks[frame]} is a mask without a picture", "add the picture or remove the mask")
     return [

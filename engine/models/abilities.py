@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..framepack.packing import Order
-from ..protocol import Start
+from ..protocol import GUIDE, Start
 from .catalog import SKETCH, find_model
 from .folder import ModelFolder
+from .guide_use import AS_A_VIDEO, GuidePictures
 
 
 class Card(NamedTuple):
@@ -78,6 +79,8 @@ class Abilities:
     """Frames at `native_fps` before the first section's own."""
     section_frames: int
     """Frames that one section adds."""
+    guide_frames: int
+    """Frames at `native_fps` from one picture of a guide to the next that it uses; 0: it takes no guide."""
 
 
 def abilities(model: ModelFolder) -> Abilities:
@@ -101,7 +104,15 @@ def abilities(model: ModelFolder) -> Abilities:
         negative=released.classifier_free and guidance > 1,
         first_frames=released.grid.lead,
         section_frames=released.grid.stride,
+        guide_frames=_guide_frames(model),
     )
+
+
+def _guide_frames(model: ModelFolder) -> int:
+    if GUIDE not in model.conditions:
+        return 0
+    use = model.facts.guide or AS_A_VIDEO
+    return model.released.grid.compression if use.pictures is GuidePictures.LATENT else 1
 
 
 def abilities_of(name: str) -> Abilities:

@@ -160,6 +160,9 @@ class ModelOut(BaseModel):
     negative: bool = Field(description="whether a negative prompt of one's own changes anything")
     first_frames: int = Field(description="frames at `native_fps` before the first section's own")
     section_frames: int = Field(description="frames at `native_fps` that one section adds")
+    guide_frames: int = Field(
+        description="frames at `native_fps` from one picture of a guide to the next that it uses; 0: it takes no guide"
+    )
 
 
 class SpeedOut(BaseModel):
