@@ -77,7 +77,9 @@ class Carried:
     colours: Array
     """(H, W, 3), 0 to 1; where `seen` is not set, as good a guess as the board gives."""
     seen: Array
-    """(H, W) bool: the board shows that very point."""
+    """(H, W) bool: the board shows that very point, and well inside of a surface."""
+    in_sight: Array
+    """(H, W) bool: the same with silhouettes, where colours are mixed."""
     closeness: Array
     """(H, W): how much nearer the board is to what it shows, at most 1: below 1 it shows less of it than there is."""
 
@@ -120,12 +122,12 @@ class Board:
         same = abs(self._depth[at] - depth) < 2 * self._slope[at] + 0.004 * abs(depth)
         same = np.where(view.there, view.known & same, self._depth[at] >= _FAR)
         inside = (column > -0.5) & (column < width - 0.5) & (row > -0.5) & (row < height - 0.5)
-        seen = front & inside & same & ~self._edge[at]
+        in_sight = front & inside & same
         colours = self._sample(np.nan_to_num(column), np.nan_to_num(row))
         now = view.eye.project(view.places)[2]
         with np.errstate(divide="ignore", invalid="ignore"):
             closeness = np.where(view.there, np.minimum(1, now / depth), 1.0)
-        return Carried(colours, seen, closeness)
+        return Carried(colours, in_sight & ~self._edge[at], in_sight, closeness)
 
     def fill(self, view: View, colours: Array, hidden: Array) -> None:
         """Give the `hidden` pixels of `colours` the colour of the nearest place that the board shows.

@@ -14,10 +14,19 @@ import bpy
 FRAMES = 73
 
 
+def with_nodes(block: Any) -> Any:
+    """Since 5.0 all have nodes, and to say so is deprecated."""
+    if not block.use_nodes:
+        block.use_nodes = True
+    if block.node_tree is not None and block.rna_type.identifier == "World" and not block.node_tree.nodes:
+        shine, end = (block.node_tree.nodes.new(f"ShaderNode{kind}") for kind in ("Background", "OutputWorld"))
+        block.node_tree.links.new(shine.outputs[0], end.inputs[0])
+    return block
+
+
 def _material(name: str, colour: tuple[float, float, float], scale: float) -> Any:
     """Shines in a chequered pattern of an object's own coordinates, with texture enough to be matched."""
-    material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    material = with_nodes(bpy.data.materials.new(name))
     tree = material.node_tree
     tree.nodes.clear()
     place, noise, checker, mix, glow, end = (
@@ -73,8 +82,7 @@ def _room() -> Any:
     scene.cycles.samples = 16
     scene.cycles.use_denoising = False
     scene.view_settings.view_transform = "Standard"
-    scene.world = bpy.data.worlds.new("sky")
-    scene.world.use_nodes = True
+    scene.world = with_nodes(bpy.data.worlds.new("sky"))
     scene.world.node_tree.nodes["Background"].inputs[0].default_value = (0.35, 0.5, 0.7, 1)
     primitive = bpy.ops.mesh
     _object(primitive.primitive_plane_add, "floor", (0.6, 0.55, 0.45), 24, size=40, location=(0, 10, 0))
@@ -161,8 +169,9 @@ def cut_out() -> None:
     shape.operation, limit.operation = "DISTANCE", "LESS_THAN"
     shape.inputs[1].default_value = (0.5, 0.5, 0)
     limit.inputs[1].default_value = 0.42
+    figure["cut out"] = 0.42 * 2.4
     for source, target in (
-        (place.outputs["Generated"], shape.inputs[0]),
+        (place.outputs["UV"], shape.inputs[0]),
         (shape.outputs["Value"], limit.inputs[0]),
         (limit.outputs[0], mixed.inputs[0]),
         (clear.outputs[0], mixed.inputs[1]),
@@ -176,9 +185,9 @@ def entering() -> None:
     """Something comes into the picture that the board does not show."""
     _room()
     visitor = _object(
-        bpy.ops.mesh.primitive_uv_sphere_add, "visitor", (0.95, 0.9, 0.4), 8, radius=0.8, location=(-9, 6, 0.8)
+        bpy.ops.mesh.primitive_uv_sphere_add, "visitor", (0.95, 0.9, 0.4), 8, radius=0.8, location=(9, 6, 0.8)
     )
-    _keys(visitor, "location", {1: (-9, 6, 0.8), FRAMES: (-0.5, 6, 0.8)})
+    _keys(visitor, "location", {1: (9, 6, 0.8), FRAMES: (3.2, 6, 0.8)})
 
 
 def dolly_back() -> None:
