@@ -24,6 +24,7 @@ GOING_ON = "going on"
 NOT_ALL = "not all of "
 """How a stage of `Progress` begins that says what of a request is left out of the shot: it stays worth knowing."""
 FRAMES_MAXIMUM = 36_000
+BOARDS_MAXIMUM = 64
 STEPS_MAXIMUM = 1_000
 SEED_MAXIMUM = 2**63 - 1
 GUIDANCE_MAXIMUM = 100
@@ -49,7 +50,10 @@ Flag = Annotated[bool, Limits()]
 
 @dataclass(frozen=True)
 class Board:
-    """A still the artist supplies. The shot shows it at `frame`, counted from 1; the board at 1 is the start board."""
+    """A still the artist supplies. The shot shows it at `frame`, counted from 1; the board at 1 is the start board.
+
+    One at the frame after the last is what the shot arrives at and does not show: the first picture of what follows.
+    """
 
     frame: Frame
     image: Sha256
@@ -136,7 +140,9 @@ class ShotRequest:
 
     model: Annotated[Name, Limits(about="an installed model's name; empty: the best one")] = ""
     prompt: Text = ""
-    boards: Annotated[tuple[Board, ...], Limits(longest=64, about="none: out of words, or from `clip`")] = ()
+    boards: Annotated[
+        tuple[Board, ...], Limits(longest=BOARDS_MAXIMUM, about="none: out of words, or from `clip`")
+    ] = ()
     """None, and no `clip` either: out of words alone."""
     frames: Frame = field(kw_only=True)
     """Pixel frames at `fps`, at least 1."""

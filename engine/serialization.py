@@ -7,6 +7,7 @@ release may write, and refuses missing keys and wrong types, naming each.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import types
 import typing
@@ -42,7 +43,7 @@ def from_json(kind: type[T], data: object, where: str = "") -> T:
     """Build a `kind` from JSON data. Raises EngineError `bad_request` naming the first fault and its place."""
     if not isinstance(data, dict):
         raise EngineError(Code.BAD_REQUEST, detail=f"{where or kind.__name__} must be an object")
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     fields = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
     values = {}
     for name, entry in fields.items():
@@ -51,6 +52,12 @@ def from_json(kind: type[T], data: object, where: str = "") -> T:
         elif entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
             raise EngineError(Code.BAD_REQUEST, detail=f"missing key {where}{name}")
     return kind(**values)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    """The types of a message's fields: to work them out takes longer than to read a message."""
+    return typing.get_type_hints(kind)
 
 
 def _without_defaults(value: Any) -> Any:

@@ -10,10 +10,10 @@ from typing import Any
 
 from ..engine.client import local_store
 from ..engine.client.safe_names import is_id
-from ..engine.client.shot import Shot
+from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.errors import Code, EngineError
-from ..engine.protocol import FRAMES_MAXIMUM
-from . import runtime, settings, timeline, timers, trust, unexpected
+from ..engine.protocol import FRAMES_MAXIMUM, TAKE_MAXIMUM
+from . import runtime, settings, shot_strips, take_stamps, timers, trust, unexpected
 
 left_alone: dict[str, EngineError] = {}
 """Shots of the open file that are shown and nothing else, and why."""
@@ -33,11 +33,11 @@ def adopt() -> None:
 
 def adopt_again() -> None:
     """The same for those that are not followed yet: a folder may be used now."""
-    for _, meta in list(timeline.stamped()):
+    for _, meta in list(shot_strips.stamped()):
         try:
-            stamp = meta.shotpack
-            if stamp.state != "finished" and runtime.shot_of(stamp.shot) is None:
-                _adopt(meta)
+            for said in list(take_stamps.unfinished(meta.shotpack)):
+                if runtime.shot_of(said.shot) is None:
+                    _adopt(meta, said)
         except Exception as fault:
             unexpected.report(fault)  # the others are adopted
     if _look() is not None:
@@ -49,11 +49,15 @@ def adopt_soon() -> None:
     timers.begin(adopt_again, 0.05)
 
 
-def record(meta: Any) -> Shot | None:
-    """A shot's record from what its strip remembers; None where it must be left alone: `left_alone` says why."""
-    name = meta.shotpack.shot
+def record(meta: Any, said: Any | None = None) -> Shot | None:
+    """A shot's record from what its strip remembers; None where it must be left alone: `left_alone` says why.
+
+    `said` is what the strip remembers of another take than the one that it shows (`take_stamps.said_of`).
+    """
+    said = meta.shotpack if said is None else said
+    name = said.shot
     try:
-        shot = _read(meta)
+        shot = _read(meta, said)
     except EngineError as fault:
         left_alone[name] = fault
         return None
@@ -64,7 +68,7 @@ def record(meta: Any) -> Shot | None:
 def unsent(scene: Any | None = None) -> list[Any]:
     """A strip of each shot, in one scene or in all, that no engine was ever asked for: Blender was closed too early."""
     found: dict[str, Any] = {}
-    for owner, meta in timeline.stamped():
+    for owner, meta in shot_strips.stamped():
         if scene in (None, owner) and is_unsent(meta.shotpack):
             found.setdefault(meta.shotpack.shot, meta)
     return list(found.values())
@@ -77,34 +81,39 @@ def is_unsent(stamp: Any) -> bool:
     return runtime.shot_of(stamp.shot) is None
 
 
-def _adopt(meta: Any) -> None:
-    """Follow one strip's shot, if an engine was ever asked for it; else it waits for a press."""
-    shot = record(meta)
+def _adopt(meta: Any, said: Any) -> None:
+    """Follow one strip's shot, or a take of it, if an engine was ever asked for it; else it waits for a press."""
+    shot = record(meta, said)
     if shot is not None and shot.job:
         runtime.follow(shot, from_file=True)
-        if meta.shotpack.state not in ("failed", "cancelled"):
+        if said.state not in ("failed", "cancelled"):
             _unsure[shot.id] = shot
 
 
-def _read(meta: Any) -> Shot:
+def _read(meta: Any, said: Any) -> Shot:
     """The shot that a strip tells of; the engine is yet to say whether the job is really its own.
 
     Raises EngineError: `bad_request` where the strip tells nonsense, `job_unknown` where its pictures lie nowhere any
     more, `folder_untrusted` where they lie somewhere that the artist has not agreed to.
     """
     stamp = meta.shotpack
-    if not all(map(is_id, (stamp.shot, *filter(None, (stamp.job, stamp.key))))) or (
-        not 1 <= stamp.frames <= FRAMES_MAXIMUM
+    number = take_stamps.number_of(stamp, said)
+    if not all(map(is_id, (said.shot, *filter(None, (said.job, said.key))))) or not (
+        1 <= stamp.frames <= FRAMES_MAXIMUM and FIRST_TAKE <= number <= TAKE_MAXIMUM
     ):
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it")
-    folder = timeline.folder_of(meta)
+    folder = shot_strips.folder_of(meta)
     if folder is None:
         raise EngineError(Code.JOB_UNKNOWN, name=stamp.name)
     usable = trust.usable(folder)
     if usable is None:
         raise EngineError(Code.FOLDER_UNTRUSTED, path=str(folder))
-    shot = Shot(stamp.shot, stamp.name, usable, stamp.frames, stamp.job, stamp.request, stamp.key)
-    shot.confirmed = not stamp.job
+    shot = Shot(said.shot, stamp.name, usable, stamp.frames, said.job, said.request, said.key)
+    shot.confirmed = not said.job
+    shot.hidden = min(stamp.hidden, stamp.frames - 1)
+    if number != FIRST_TAKE:
+        shot.take, shot.under = number, take_stamps.pictures(stamp, number)
+    runtime.share_folder(shot)
     return shot
 
 

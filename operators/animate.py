@@ -1,4 +1,4 @@
-"""Animate Storyboard: one shot for each of many strips, as one batch and one undo step.
+"""Animate Storyboard: a shot for each of many strips (or one through all: `through.py`), as one batch and undo step.
 
 First all boards are captured, one a step, and nothing of the file is changed; then the shots are placed, one a step. A
 strip of which no shot can be made is told, and the others go on.
@@ -12,7 +12,6 @@ from typing import Any
 import bpy
 
 from . import (
-    adoption,
     batches,
     capture,
     engine,
@@ -22,10 +21,10 @@ from . import (
     sequencer,
     shot_intent,
     start_sources,
-    timeline,
+    through,
 )
 
-running: Run | None = None
+running: Run | through.Passage | None = None
 """The run that captures boards now: panels show how far it is."""
 
 
@@ -50,9 +49,16 @@ def prevented(scene: Any) -> str | None:
     """The sentence that says why there is nothing to animate. Cheap: panels ask at every drawing."""
     if running is not None:
         return "Boards are being taken; Esc stops that."
-    if scene is None or not strips_of(scene):
+    strips = strips_of(scene) if scene is not None else []
+    if not strips:
         return "Select the storyboard's strips, or one of its channel."
-    return start_sources.unfit(scene.shotpack, "STRIP")
+    unfit = start_sources.unfit(scene.shotpack, "STRIP")
+    return through.prevented(scene, strips) if unfit is None and is_through(scene) else unfit
+
+
+def is_through(scene: Any) -> bool:
+    """Whether one shot is to be made through all boards."""
+    return bool(scene.shotpack.storyboard_shots == "THROUGH")
 
 
 class Run:
@@ -69,12 +75,15 @@ class Run:
         self.kept: list[str] = []
         """Shots that are as they would be made now."""
         self.placed = 0
+        self.refused = False
+        """Whether nothing could be made at all: of a strip of which no shot can be made, the others go on."""
         self._scene = scene.name
         self._names = [strip.name for strip in strips]
         self._next = dict(zip(self._names, self._names[1:], strict=False)) if scene.shotpack.to_next else {}
         self._below = max(strip.channel for strip in strips)
         self._to_capture = list(self._names)
         self._made: list[generate.Prepared] = []
+        self._to_keep: list[str] | None = None
         loras.take_over(scene.shotpack)
 
     @property
@@ -93,7 +102,7 @@ class Run:
         return bool(self._to_capture)
 
     def step(self, context: Any) -> bool:
-        """One strip's boards, or one shot's place. Raises nothing but what Blender's own end brings."""
+        """One strip's boards, one shot's place, or one that stays. Raises nothing but what Blender's own end brings."""
         scene = bpy.data.scenes.get(self._scene)
         if scene is None:
             self.stop()
@@ -106,9 +115,13 @@ class Run:
                 self.told.append((name, str(fault)))
         elif self._made:
             self._place(scene, self._made.pop(0))
-        if self._to_capture or self._made:
+        elif self._to_keep:
+            batches.keep(scene, [self._to_keep.pop(0)], self.batch)
+        if not self._to_capture and self._to_keep is None:
+            self._to_keep = list(self.kept)
+        if self._to_capture or self._made or self._to_keep:
             return True
-        self._keep(scene)
+        batches.note(scene, self.batch if self.placed or self.kept else scene.shotpack.batch, self.told)
         return False
 
     def stop(self) -> None:
@@ -140,7 +153,7 @@ class Run:
         if isinstance(found, str):
             raise capture.CaptureError(found)
         made = generate.prepare(context, found)
-        if (same := batches.standing(scene, name, made.digest)) is not None:
+        if (same := batches.standing(scene, made)) is not None:
             shutil.rmtree(made.shot.folder, ignore_errors=True)
             self.kept.append(same.shotpack.shot)
             return
@@ -153,19 +166,9 @@ class Run:
         generate.put(scene, made, self.batch)
         self.placed += 1
 
-    def _keep(self, scene: Any) -> None:
-        """What was made before and is as it should be belongs to this batch, too; what was never sent is sent now."""
-        for name in self.kept:
-            for meta in timeline.find(name):
-                meta.shotpack.batch = self.batch
-            meta = next(iter(timeline.find(name)), None)
-            if meta is not None and adoption.is_unsent(meta.shotpack) and (shot := adoption.record(meta)) is not None:
-                runtime.send(shot)
-        batches.note(scene, self.batch if self.placed or self.kept else scene.shotpack.batch, self.told)
-
 
 class SHOTPACK_OT_animate(bpy.types.Operator):  # noqa: N801
-    """Make one shot of each selected strip, or of all on the active strip's channel, above it and as long as it"""
+    """Make shots of the selected strips, or of all on the active strip's channel: one of each, or one through all"""
 
     bl_idname = "shotpack.animate"
     bl_label = "Animate Storyboard"
@@ -223,18 +226,21 @@ class SHOTPACK_OT_animate(bpy.types.Operator):  # noqa: N801
         if engine.needs_install():
             self.report({"ERROR"}, "The engine is not installed yet; press Install Engine below.")
             return False
-        running = Run(context, strips_of(sequencer.scene_of(context)))
+        scene = sequencer.scene_of(context)
+        kind = through.Passage if is_through(scene) else Run
+        running = kind(context, strips_of(scene))
         return True
 
     def _ended(self, context: Any, said: str, how: frozenset[str] | set[str] = frozenset({"CANCELLED"})) -> set[str]:
         global running
+        refused = running is not None and running.refused
         running = None
         if (timer := getattr(self, "_timer", None)) is not None:
             context.window_manager.event_timer_remove(timer)
             context.window_manager.progress_end()
             self._timer = None
         if said:
-            self.report({"INFO"}, said)
+            self.report({"WARNING" if refused else "INFO"}, said)
         runtime.redraw()
         return set(how)
 

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..engine.client.batch_progress import ENDED, BatchProgress, Standing, progress_of
-from . import adoption, generate, problems, runtime, sequencer, timeline, visible_strips
+from . import adoption, generate, problems, runtime, sequencer, shot_strips, visible_strips
 
 _pace: dict[str, float] = {}
 """Seconds that a frame of a batch takes, as far as that is known."""
 
 
-def shots(scene: Any) -> list[Any]:
-    """A strip of each shot of the timeline's latest batch, the earliest first."""
-    batch = scene.shotpack.batch
+def shots(scene: Any, batch: str = "") -> list[Any]:
+    """A strip of each shot of a batch, the earliest first; without one, of the timeline's latest storyboard."""
+    batch = batch or scene.shotpack.batch
     found: dict[str, Any] = {}
-    for owner, meta in timeline.stamped():
+    for owner, meta in shot_strips.stamped():
         if batch and owner == scene and meta.shotpack.batch == batch:
             found.setdefault(meta.shotpack.shot, meta)
     return sorted(found.values(), key=lambda meta: sequencer.span(meta).start)
@@ -37,6 +38,11 @@ def state_of(stamp: Any) -> str:
     if shot is not None and not shot.job and shot.fault is not None:
         return "failed"
     return "unsent" if adoption.is_unsent(stamp) else str(stamp.state)
+
+
+def under_way(stamp: Any) -> bool:
+    """Whether something is still to be made of a shot without a press; a seed that stands at its stop waits for one."""
+    return state_of(stamp) not in (*ENDED, *(("paused",) if stamp.trying else ()))
 
 
 def _shot_and_job(stamp: Any) -> tuple[Any, Any]:
@@ -89,16 +95,48 @@ def told(scene: Any) -> list[tuple[str, str]]:
         return []
 
 
-def of_board(scene: Any, board: str) -> list[Any]:
-    """The strips of shots that were made of the strip of this name, the topmost first."""
-    found = [meta for owner, meta in timeline.stamped() if owner == scene and board and meta.shotpack.board == board]
+def keep(scene: Any, names: list[str], batch: str) -> None:
+    """What was made before and is as it should be belongs to this batch, too; what was never sent is sent now."""
+    for name in names:
+        for meta in shot_strips.find(name):
+            meta.shotpack.batch = batch
+        meta = next(iter(shot_strips.find(name)), None)
+        if meta is not None and adoption.is_unsent(meta.shotpack) and (shot := adoption.record(meta)) is not None:
+            runtime.send(shot)
+
+
+def of_board(scene: Any, board: str, through: str = "") -> list[Any]:
+    """The strips of shots that were made of the strip of this name, the topmost first; seeds on trial are none yet.
+
+    With `through` (as in `ShotStamp`) those that go through the boards of the same strips, whatever their order.
+    """
+    strips = sorted(names_through(through))
+    found = [
+        meta
+        for owner, meta in shot_strips.stamped()
+        if owner == scene
+        and (sorted(names_through(meta.shotpack.through)) == strips)
+        and (strips or (board and meta.shotpack.board == board))
+        and not meta.shotpack.trying
+    ]
     return sorted(found, key=lambda meta: meta.channel, reverse=True)
 
 
-def standing(scene: Any, board: str, digest: str) -> Any | None:
-    """A shot of this board that another run would make again as it is, unless it came to nothing."""
-    for meta in of_board(scene, board):
-        if meta.shotpack.digest == digest and state_of(meta.shotpack) not in ("failed", "cancelled"):
+@lru_cache(maxsize=256)
+def names_through(through: str) -> tuple[str, ...]:
+    """The strips that a shot goes through, in time order; none where it goes through none. A file may hold anything."""
+    try:
+        return tuple(str(name) for name in json.loads(through or "[]"))
+    except (ValueError, TypeError, RecursionError):
+        return ()
+
+
+def standing(scene: Any, made: generate.Prepared) -> Any | None:
+    """A shot of the same boards that another run would make again as it is, unless it came to nothing."""
+    for meta in of_board(scene, made.board, made.through):
+        # What has takes was made once, whatever has become of the one that it shows.
+        stands = len(meta.shotpack.takes) or state_of(meta.shotpack) not in ("failed", "cancelled")
+        if meta.shotpack.digest == made.digest and stands:
             return meta
     return None
 
@@ -108,7 +146,7 @@ def make_room(scene: Any, made: generate.Prepared) -> tuple[generate.Prepared, s
 
     Returns the new shot with its place, and what is to be said of it.
     """
-    old = of_board(scene, made.board)[0]
+    old = of_board(scene, made.board, made.through)[0]
     why = _why(old.shotpack, made.digest)
     if (touched := _touched(scene, old, made.spot.start)) is not None:
         return made, f"{why}; the new shot lies above the one before, which was {touched}."
@@ -129,10 +167,12 @@ def _why(stamp: Any, digest: str) -> str:
 def _touched(scene: Any, meta: Any, start: int) -> str | None:
     """What the artist has done to a shot's strip that would be lost with it."""
     shown = sequencer.span(meta)
-    if len(timeline.find(meta.shotpack.shot)) > 1 or len(shown) != meta.shotpack.frames:
+    if len(shot_strips.find(meta.shotpack.shot)) > 1 or len(shown) != meta.shotpack.frames:
         return "cut or copied"
     if shown.start != start or sequencer.content_start(meta) != start:
         return "moved"
+    if len(meta.shotpack.takes):
+        return "given other takes"
     effects = any(meta in visible_strips.inputs(each) for each in sequencer.level_of(scene, meta).strips)
     if effects or len(meta.modifiers) or visible_strips.animated(scene, meta):
         return "changed by effects or keys"
@@ -146,10 +186,18 @@ class SHOTPACK_OT_cancel_batch(bpy.types.Operator):  # noqa: N801
     bl_label = "Cancel All"
     bl_options = {"INTERNAL"}  # noqa: RUF012
 
+    batch: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    @classmethod
+    def description(cls, _context: Any, properties: Any) -> str:
+        """What is stopped."""
+        if properties.batch:
+            return "Make no more of these seeds; those that are there stay, and can be gone on with"
+        return str(cls.__doc__)
+
     def execute(self, context: Any) -> set[str]:
-        for meta in shots(sequencer.scene_of(context)):
-            shot = runtime.shot_of(meta.shotpack.shot)
-            if shot is not None and state_of(meta.shotpack) not in ENDED:
+        for meta in shots(sequencer.scene_of(context), self.batch):
+            if under_way(meta.shotpack) and (shot := runtime.shot_of(meta.shotpack.shot)) is not None:
                 runtime.the_client().act(shot, "cancel")
         return {"FINISHED"}
 

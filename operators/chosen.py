@@ -32,9 +32,14 @@ def details_of(model: str) -> Mapping[str, Any] | None:
     return found
 
 
+def best_model() -> str:
+    """The engine's best, with which shots are made that name none; empty before the engine was heard."""
+    return str(next(iter(about().get("models", ())), ""))
+
+
 def model_in_use(wanted: Any) -> str:
     """The model that a scene's shots are made with, by its whole name; empty before the engine was heard."""
-    return settings.model_of(wanted) or next(iter(about().get("models", ())), "")
+    return settings.model_of(wanted) or best_model()
 
 
 def shape_of(scene: Any) -> tuple[int, int] | None:
@@ -148,10 +153,13 @@ class SHOTPACK_OT_choose_model(_OnSettings, bpy.types.Operator):  # noqa: N801
 def described(details: Mapping[str, Any]) -> str:
     """What a model can, in two sentences."""
     starts = {"board": "a picture", "text": "words alone", "clip": "the frames of a strip"}
-    begins = " or ".join(starts.get(start, start) for start in details["starts"])
+    translated = bpy.app.translations.pgettext_iface
+    begins = translated(" or ").join(translated(starts.get(start, start)) for start in details["starts"])
     sizes = ", ".join(f"{width}x{height}" for width, height in details["sizes"][:6])
-    words = f"Starts from {begins}; sections in {', '.join(details['orders'])} order; {sizes}"
-    return f"{details['good_for']} {words}".strip()
+    names = {name: title for name, title, _ in settings.ORDERS}
+    orders = ", ".join(translated(names.get(order, order)) for order in details["orders"])
+    words = translated("Starts from {starts}; sections in {orders} order; {sizes}")
+    return f"{translated(details['good_for'])} {words.format(starts=begins, orders=orders, sizes=sizes)}".strip()
 
 
 class SHOTPACK_OT_choose_size(_OnSettings, bpy.types.Operator):  # noqa: N801

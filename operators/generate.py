@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,9 @@ from typing import Any
 import bpy
 
 from ..engine.client.clip_render import FILM
+from ..engine.client.longer_shots import FORWARD
 from ..engine.client.shot import Shot
-from ..engine.client.shot_words import prompts_over
+from ..engine.client.shot_words import prompts_through
 from ..engine.client.stored_request import write
 from ..engine.protocol import Board, ShotRequest
 from . import (
@@ -47,43 +51,87 @@ class Prepared:
     """The strip that it is made of, by its name; empty: none."""
     digest: str
     """Of its boards' pixels, and after a dash of its request: the same digest is the same shot."""
+    asked: ShotRequest
+    """Its request, pictures by their files in its folder."""
+    through: str = ""
+    """As in `ShotStamp`."""
 
     def at(self, channel: int) -> Prepared:
         """The same on another channel."""
         return replace(self, spot=replace(self.spot, channel=channel))
 
+    def to_stop_after(self, sections: int) -> Prepared:
+        """The same, which pauses by itself after so many sections."""
+        return replace(self, shot=_new_shot(self.asked, self.shot.name, self.shot.folder, sections, self.shot.hidden))
 
-def prepare(context: Any, found: Intent) -> Prepared:
+    def with_seed(self, seed: int, name: str) -> Prepared:
+        """The same shot by another seed, with pictures of its own in a folder called like `name`. Raises OSError."""
+        asked = replace(self.asked, seed=seed)
+        name, folder = shot_folders.new_folder(name)
+        try:
+            shot_folders.copy_pictures(
+                self.shot.folder, folder, [board.image for board in asked.boards] + [*asked.clip]
+            )
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return replace(
+            self,
+            shot=_new_shot(asked, name, folder, hidden=self.shot.hidden),
+            digest=f"{self.digest.partition('-')[0]}-{_sha256(write(asked, '').encode())}",
+            asked=asked,
+        )
+
+
+def prepare(context: Any, found: Intent, name: str = "") -> Prepared:
     """Take a shot's pictures into a folder of its own; nothing of the file is changed.
 
-    Raises CaptureError with the sentence for the artist; then there is no folder.
+    `name` is like what it is to be called; empty: as what it is made of. Raises CaptureError with the sentence for the
+    artist; then there is no folder.
     """
-    if (shortage := shot_folders.shortage(found.spot.length)) is not None:
-        raise capture.CaptureError(shortage)
-    try:
-        name, folder = shot_folders.new_folder(_name(found))
-    except OSError as fault:
-        raise capture.CaptureError(f"The shot's folder cannot be made: {fault.strerror or fault}.") from fault
+    name, folder = new_folder(found.frames, name or name_of(found))
     try:
         boards, before = _pictures(context, found, folder)
         if (folder / FILM).is_file():
             trust.clip_renderer().note(folder / FILM)  # or it would not be taken: others come with files
-        asked = request_of(found.scene.shotpack, found, boards, before)
-        digest = (
-            f"{_sha256(*((folder / file).read_bytes() for _, file in boards))}-{_sha256(write(asked, '').encode())}"
-        )
+        return prepared(found, name, folder, boards, before)
     except (RuntimeError, OSError, capture.CaptureError) as fault:
         shutil.rmtree(folder, ignore_errors=True)
-        raise capture.CaptureError(_said(fault)) from fault
-    shot = Shot(runtime.new_id(), name, folder, found.spot.length, request=write(asked, name), key=runtime.new_id())
-    return Prepared(shot, found.spot, found.strip.name if found.boards is not None and found.strip else "", digest)
+        raise capture.CaptureError(said(fault)) from fault
 
 
-def put(scene: Any, made: Prepared, batch: str = "") -> None:
-    """Put a shot on the timeline, and have it made."""
+def new_folder(length: int, wish: str) -> tuple[str, Path]:
+    """The name and the folder of a new shot of so many frames. Raises CaptureError."""
+    if (shortage := shot_folders.shortage(length)) is not None:
+        raise capture.CaptureError(shortage)
+    try:
+        return shot_folders.new_folder(wish)
+    except OSError as fault:
+        raise capture.CaptureError(f"The shot's folder cannot be made: {fault.strerror or fault}.") from fault
+
+
+def prepared(found: Intent, name: str, folder: Path, boards: list[tuple[int, str]], before: list[str]) -> Prepared:
+    """A shot whose pictures lie in its folder: its boards as (frame, file), and what it goes on from."""
+    asked = request_of(found.scene.shotpack, found, boards, before)
+    digest = f"{_sha256(*((folder / file).read_bytes() for _, file in boards))}-{_sha256(write(asked, '').encode())}"
+    through = json.dumps([strip.name for strip, _ in found.pictures]) if found.stretches else ""
+    board = found.strip.name if found.boards is not None and found.strip else ""
+    shot = _new_shot(asked, name, folder, hidden=found.hidden)
+    return Prepared(shot, found.spot, board, digest, asked, through)
+
+
+def _new_shot(asked: ShotRequest, name: str, folder: Path, stop_after: int = 0, hidden: int = 0) -> Shot:
+    request = write(asked, name, stop_after)
+    return Shot(runtime.new_id(), name, folder, asked.frames, request=request, key=runtime.new_id(), hidden=hidden)
+
+
+def put(scene: Any, made: Prepared, batch: str = "") -> Any:
+    """Put a shot on the timeline, and have it made; returns its strip."""
     meta = timeline.place(scene, made.shot, made.spot, made.shot.folder / STILL)
     meta.shotpack.board, meta.shotpack.digest, meta.shotpack.batch = made.board, made.digest, batch
+    meta.shotpack.through = made.through
     runtime.send(made.shot)
+    return meta
 
 
 def _sha256(*data: bytes) -> str:
@@ -115,7 +163,8 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         loras.take_over(found.scene.shotpack)
         try:
-            made = prepare(context, found)
+            with _busy(context):
+                made = prepare(context, found)
         except capture.CaptureError as fault:
             self.report({"ERROR"}, str(fault))
             return {"CANCELLED"}
@@ -123,30 +172,53 @@ class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
+@contextlib.contextmanager
+def _busy(context: Any) -> Iterator[None]:
+    """The cursor says that a picture is taken: a render of the camera's may take seconds."""
+    window = None if bpy.app.background else context.window
+    if window is not None:
+        window.cursor_modal_set("WAIT")
+    try:
+        yield
+    finally:
+        if window is not None:
+            window.cursor_modal_restore()
+
+
 def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before: list[str]) -> ShotRequest:
     """What the settings ask for; pictures are named by their files in the shot's folder until they are sent.
 
     `boards` are (frame, file), `before` the frames that it goes on from.
     """
+    asked = chosen.asked(wanted)
+    if found.arrives and asked["order"] in (None, FORWARD):
+        asked["order"] = _order_toward_end(wanted)
+    first = found.spot.start - found.hidden
+    whole = (range(first, first + found.frames), found.words.text)
     return ShotRequest(
-        **chosen.asked(wanted) | {"seed": found.seed},
+        **asked | {"seed": found.seed},
         prompt=found.words.text,
-        prompts=prompts_over(
-            range(found.spot.start, found.spot.start + found.spot.length),
-            text_strips.timed_texts(found.scene),
-            found.words.text,
-        ),
+        prompts=prompts_through(found.stretches or (whole,), text_strips.timed_texts(found.scene)),
         boards=tuple(Board(frame, file) for frame, file in boards),
-        frames=found.spot.length,
+        frames=found.frames,
         fps=found.fps,
         conform=wanted.rate == "CONFORM",
         clip=tuple(before),
     )
 
 
+def _order_toward_end(wanted: Any) -> str | None:
+    """The order of a shot that ends on a picture, where none is asked for that could: forward none of its sections
+    would see it. None: as the model is.
+    """
+    details = chosen.details_of(chosen.model_in_use(wanted))
+    orders = details["orders"] if details is not None else ()
+    return next((order for order in orders if order != FORWARD), None)
+
+
 def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int, str]], list[str]]:
     """Put what the shot starts from into its folder, and what its strip shows meanwhile; returns boards and clip."""
-    scene, still, last = found.scene, folder / STILL, found.spot.length
+    scene, still, last = found.scene, folder / STILL, found.frames
     if found.source == "TEXT":
         capture.blank(still)
         return [], []
@@ -158,9 +230,6 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
             return [], lead_clip.take(scene, found.strip, found.spot.start, folder, conform=conform)
         if found.source == "STRIP":
             capture.at_frame(scene, *found.pictures[0], still)
-            if found.end is not None:
-                capture.at_frame(scene, *found.pictures[1], folder / _END)
-                boards.append((last, _END))
         elif found.source == "RENDER":
             capture.from_render_result(context.scene, still)
         elif found.source == "CAMERA":
@@ -171,18 +240,23 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
                 boards.append((last, _END))
         else:
             capture.from_viewport(context, still)
+        if found.end is not None:
+            capture.at_frame(scene, *found.pictures[-1], folder / _END)
+            boards.append((last + found.arrives, _END))
     return boards, []
 
 
-def _said(fault: Exception) -> str:
+def said(fault: Exception) -> str:
     """Why the pictures could not be taken, in a sentence."""
     if isinstance(fault, OSError):
         return f"The pictures for the shot cannot be written: {fault.strerror or fault}."
     return " ".join(str(fault).removeprefix("Error: ").split())
 
 
-def _name(found: Intent) -> str:
-    return found.strip.name if found.strip else " ".join(found.words.text.split()[:_NAME_WORDS])
+def name_of(found: Intent) -> str:
+    """What a shot is called like, unless told otherwise."""
+    named = found.title or (found.strip.name if found.strip else "")
+    return named or " ".join(found.words.text.split()[:_NAME_WORDS])
 
 
 class SHOTPACK_OT_swap_boards(bpy.types.Operator):  # noqa: N801

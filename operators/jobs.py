@@ -7,9 +7,22 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..engine.client.shot import Shot
+from ..engine.client.shot import FIRST_TAKE, Shot
+from ..engine.client.takes import parent_of
 from ..engine.errors import EngineError
-from . import adoption, chosen, engine, problems, runtime, sequencer, shot_folders, timeline, trust
+from . import (
+    adoption,
+    chosen,
+    engine,
+    problems,
+    runtime,
+    sequencer,
+    shot_folders,
+    shot_strips,
+    take_stamps,
+    timeline,
+    trust,
+)
 from .shot_folders import STILL
 
 
@@ -23,8 +36,13 @@ class OnShot:
         """The shot's first meta strip, in this scene where it has one there."""
         scene = sequencer.scene_of(context)
         if self.shot:
-            found = [(owner != scene, meta) for owner, meta in timeline.stamped() if meta.shotpack.shot == self.shot]
-            return min(found, key=lambda each: each[0], default=(None, None))[1]
+            # A take that is only listed has the strips that list it.
+            found = [
+                (owner != scene, meta.shotpack.shot != self.shot, meta)
+                for owner, meta in shot_strips.stamped()
+                if take_stamps.lists(meta.shotpack, self.shot)
+            ]
+            return min(found, key=lambda each: each[:2], default=(None, None, None))[2]
         editor = scene.sequence_editor
         active = editor.active_strip if editor else None
         return active if active is not None and active.type == "META" and active.shotpack.shot else None
@@ -32,10 +50,10 @@ class OnShot:
     def record(self, context: Any) -> Shot | None:
         """The shot's record, followed from now on; None where it is not to be had, which is said then."""
         strip = self.strip(context)
-        name = self.shot if strip is None else strip.shotpack.shot
+        name = self.shot or ("" if strip is None else strip.shotpack.shot)
         shot = runtime.shot_of(name)
         if shot is None and strip is not None:
-            shot = adoption.record(strip)
+            shot = adoption.record(strip, take_stamps.said_of(strip.shotpack, name))
         if shot is not None:
             runtime.follow(shot)
         elif name in adoption.left_alone:
@@ -105,6 +123,9 @@ class SHOTPACK_OT_send_again(OnShot, bpy.types.Operator):  # noqa: N801
         shot = self.record(context)
         if shot is None:
             return {"CANCELLED"}
+        if any(len(meta.shotpack.takes) for meta in shot_strips.listing(shot.id)):
+            self.report({"ERROR"}, "The shot has takes, which go on from it; use Make Again for a shot of its own.")
+            return {"CANCELLED"}
         try:
             folder = shot_folders.folder_anew(shot)
         except OSError as fault:
@@ -116,7 +137,7 @@ class SHOTPACK_OT_send_again(OnShot, bpy.types.Operator):  # noqa: N801
         request = shot.request
         if self.chosen_now or problems.of_the_choice(shot, runtime.the_client().job(shot)):
             request = chosen.put_into(request, sequencer.scene_of(context).shotpack)
-        again = Shot(shot.id, shot.name, folder, shot.frames, request=request, key=runtime.new_id())
+        again = Shot(shot.id, shot.name, folder, shot.frames, request=request, key=runtime.new_id(), hidden=shot.hidden)
         timeline.begin_again(again, folder / STILL)
         runtime.send(again)
         return {"FINISHED"}
@@ -149,7 +170,7 @@ class SHOTPACK_OT_use_folder(OnShot, bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         strip = self.strip(context)
-        folder = timeline.folder_of(strip) if strip else None
+        folder = shot_strips.folder_of(strip) if strip else None
         if strip is None or folder is None:
             return {"CANCELLED"}
         shown = adoption.left_alone.get(strip.shotpack.shot)
@@ -174,10 +195,18 @@ class SHOTPACK_OT_put_back(OnShot, bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         shot, scene = runtime.shot_of(self.shot), sequencer.scene_of(context)
-        if shot is None or timeline.find(self.shot):
+        if shot is None or shot_strips.listing(self.shot):
             return {"CANCELLED"}
-        start = scene.frame_current
-        spot = timeline.Spot(start, shot.frames, sequencer.free_channel(scene, start, shot.frames))
+        others = [meta for _, meta in shot_strips.stamped() if shot_strips.folder_of(meta) == shot.folder]
+        if shot.take != FIRST_TAKE and others:  # an undo has taken it out of its shot's strips, which are there
+            for meta in others:
+                take_stamps.list_take(meta.shotpack, shot, parent_of(shot.request))
+            take_stamps.show(others[0].shotpack, take_stamps.entry(others[0].shotpack, shot.id))
+            timeline.recolour(others[0])
+            runtime.follow(shot)
+            return {"FINISHED"}
+        start, length = scene.frame_current, shot.frames - shot.hidden
+        spot = timeline.Spot(start, length, sequencer.free_channel(scene, start, length))
         timeline.place(scene, shot, spot, shot.folder / STILL)
         runtime.follow(shot)
         return {"FINISHED"}
@@ -191,7 +220,7 @@ class SHOTPACK_OT_forget(OnShot, bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         shot = runtime.shot_of(self.shot)
-        if shot is None or timeline.find(self.shot):
+        if shot is None or shot_strips.listing(self.shot):
             return {"CANCELLED"}
         runtime.the_client().forget(shot)
         return {"FINISHED"}
@@ -234,7 +263,7 @@ class SHOTPACK_OT_reveal(OnShot, bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         strip = self.strip(context)
-        folder = timeline.folder_of(strip) if strip else None
+        folder = shot_strips.folder_of(strip) if strip else None
         if folder is not None and not trust.trusted(folder):
             self.record(context)  # says so: not even whether it is there is asked
             return {"CANCELLED"}

@@ -20,7 +20,7 @@ _files: dict[str, Path] = {}
 _counter = 0
 _read: dict[str, None] = {}
 """Files of the artist's own that are shown, the oldest first."""
-_BOARDS = 16
+_BOARDS = 64
 """How many of them are kept."""
 
 
@@ -52,6 +52,12 @@ def of_file(path: Path) -> int:
         if _load(name, "file", name, "MOVIE" if path.suffix.lower() in bpy.path.extensions_movie else "IMAGE"):
             _read[name] = None
     return icon(name)
+
+
+def forget_folder(folder: Path, ending: str = "") -> None:
+    """Let go of the pictures that lie in a folder, or of those whose names end so: other files may come to be there."""
+    for name in [name for name in _read if Path(name).parent == folder and name.endswith(ending)]:
+        _drop(name)
 
 
 def icon(name: str) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..engine.client.engine_client import EngineState
 from ..engine.client.session import Job
-from ..engine.client.shot import Shot
+from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.errors import Code, EngineError, error_of
 from . import runtime, settings
 
@@ -43,6 +43,9 @@ _INSTALL = Fix("shotpack.install_engine", "Install Engine", of_shot=False)
 _ONLINE = Fix("shotpack.allow_online", "Allow Online Access", of_shot=False)
 _LOG = Fix("shotpack.open_log", "Open Log", of_shot=False)
 
+_MAKE = Fix("shotpack.make_again", "Make Again")
+_MAKE_ADVICE = "Make it again: as a shot of its own, above this one, by what the engine has now."
+
 _CHOOSE = "Download it, or choose another under Advanced or in the preferences, then send the shot again."
 _CHOOSE_ABLE = "Choose a model that can under Advanced and send the shot again, or generate it from something else."
 _TAKE_OUT = "Put it into the engine's LoRA folder or take it out under Advanced, then send the shot again."
@@ -70,6 +73,7 @@ _ADVICE: dict[Code, tuple[str, Fix | None]] = {
     Code.INSTALL_OFFLINE: ("Allow online access, then install again.", _ONLINE),
     Code.FOLDER_UNWRITABLE: ("Make it writable, then fetch the frames again.", _FETCH),
     Code.FOLDER_UNTRUSTED: ("If you know it, let the shot use it; until then nothing there is touched.", _USE),
+    Code.TAKE_IMPOSSIBLE: (_MAKE_ADVICE, _MAKE),
     Code.BAD_REQUEST: ("Generate the shot anew.", None),
     Code.NOT_SHOWN: ("It is tried again by itself; please report it if that lasts.", None),
     Code.START_UNSUPPORTED: (_CHOOSE_ABLE, _AGAIN),
@@ -95,6 +99,18 @@ _PASSING: dict[Code, str] = {
 
 def of_shot(shot: Shot, job: Job | None) -> Problem | None:
     """What is wrong with a shot, if anything is."""
+    fault = shot.fault or _failure(job)
+    if fault is not None and fault.code is Code.RESUME_MISMATCH:
+        name = str(fault.params.get("name", "model"))
+        return Problem(f"It was made with another {name} than the engine has now.", _MAKE_ADVICE, _MAKE)
+    found = _of_shot(shot, job)
+    if shot.take != FIRST_TAKE and found is not None and found.fix is _AGAIN:
+        # What another take goes on from stays where it is; and what cannot be gone on from, this take cannot be of.
+        return Problem(found.sentence.replace("take.job: ", ""), _MAKE_ADVICE, _MAKE)
+    return found
+
+
+def _of_shot(shot: Shot, job: Job | None) -> Problem | None:
     if shot.id in runtime.troubles:
         return of_error(runtime.troubles[shot.id])
     if shot.fault is not None:

@@ -12,7 +12,7 @@ from bpy.props import StringProperty
 from ..engine.client.prompt_words import Understood, understand, unread
 from ..engine.protocol import PROMPT_MAXIMUM
 from ..engine.vocabulary import CAMERA, Vocabulary
-from . import models, runtime, sequencer, settings, timeline
+from . import models, runtime, sequencer, settings, shot_strips
 
 _MOST = 20
 """Prompts of earlier shots that are offered."""
@@ -120,7 +120,7 @@ def _quoted(words: tuple[str, ...]) -> str:
 def history() -> tuple[str, ...]:
     """The prompts of the shots in this file, the newest shot's first, each once. Cheap where no shot has changed."""
     global _history
-    requests = tuple(strip.shotpack.request for _, strip in timeline.stamped())
+    requests = tuple(strip.shotpack.request for _, strip in shot_strips.stamped())
     if requests != _history[0]:
         found = filter(None, (prompt_of(request) for request in reversed(requests)))
         _history = requests, tuple(dict.fromkeys(found))[:_MOST]

@@ -1,4 +1,4 @@
-"""Removing a shot: its strips, its files, and what the engine has of it."""
+"""Removing a shot with all its takes: its strips, its files, and what the engine has of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from . import adoption, runtime, timeline, trust
+from . import adoption, previews, runtime, shot_strips, timeline, trust
 from .jobs import OnShot
 
 
@@ -21,24 +21,39 @@ class SHOTPACK_OT_remove_shot(OnShot, bpy.types.Operator):  # noqa: N801
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Ask first: files do not come back."""
-        message = "Its strips, its frames on the disk and what the engine has of it go. Undo does not bring them back."
+        message = (
+            "Its strips, its frames with all takes and what the engine has of it go. Undo does not bring them back."
+        )
         confirm = {"title": "Remove Shot", "message": message, "confirm_text": "Remove", "icon": "WARNING"}
         return set(context.window_manager.invoke_confirm(self, event, **confirm))
 
     def execute(self, context: Any) -> set[str]:
         strip = self.strip(context)
-        shot = runtime.shot_of(self.shot) or (adoption.record(strip) if strip is not None else None)
-        if shot is None and strip is None:
+        if strip is None and runtime.shot_of(self.shot) is None:
             return {"CANCELLED"}
-        folder = shot.folder if shot is not None else timeline.folder_of(strip)
-        timeline.remove(self.shot or strip.shotpack.shot)
-        if shot is not None:
-            if shot.job:
-                runtime.wake()
-            runtime.the_client().remove(shot)
-        if folder is not None and trust.trusted(folder) and (fault := _removed(folder)) is not None:
-            self.report({"WARNING"}, f"Not all of {folder} could be removed: {fault.strerror or fault}.")
+        if (said := remove(self.shot or strip.shotpack.shot, strip)) is not None:
+            self.report({"WARNING"}, said)
         return {"FINISHED"}
+
+
+def remove(name: str, strip: Any | None) -> str | None:
+    """Remove a shot from the timeline, the disk and the engine; returns what is to be said of files that stay."""
+    shot = runtime.shot_of(name) or (adoption.record(strip) if strip is not None else None)
+    folder = shot.folder if shot is not None else shot_strips.folder_of(strip)
+    gone = {shot.id: shot} if shot is not None else {}
+    for take in strip.shotpack.takes if strip is not None else ():
+        record = runtime.shot_of(take.shot) or adoption.record(strip, take)
+        gone |= {record.id: record} if record is not None else {}
+    timeline.remove(name)
+    for each in gone.values():
+        if each.job:
+            runtime.wake()
+        runtime.the_client().remove(each)
+    if folder is not None:
+        previews.forget_folder(folder)
+    if folder is not None and trust.trusted(folder) and (fault := _removed(folder)) is not None:
+        return f"Not all of {folder} could be removed: {fault.strerror or fault}."
+    return None
 
 
 def _removed(folder: Path) -> OSError | None:

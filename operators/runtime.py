@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import Any
 
 import bpy
 
 from ..engine.client.engine_client import EngineClient, EngineLocation, EngineState
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
-from . import previews, settings, timeline, timers, trust, unexpected
+from . import contact_sheets, previews, settings, shot_strips, timeline, timers, trust, unexpected
 
 BUDGET = 0.004
 """Seconds of a tick, of which the client may take half; a single shot's strips may take longer."""
 _BUSY, _IDLE, _SLEEPING = 0.1, 0.5, 1.0
 
 _HEAR_SECONDS = 5.0
+_ALIVE = ("queued", "running", "paused")
 _TRY_AGAIN = (0.5, 60.0)
 """Seconds until strips that went wrong are tried again: at first, each time twice as many, and at most."""
 
@@ -42,6 +44,10 @@ _renders = 0
 _pauses: dict[str, float] = {}
 _due: dict[str, float] = {}
 """Shots in trouble: how long the last wait was, and when they are tried again."""
+others = 0
+"""How many shots the engine makes, or will make, that are none of this file's, as it said last."""
+_counted: object = None
+"""What it had said of itself then."""
 _parked = False
 """Whether the engine makes room for a render of Blender's."""
 
@@ -118,6 +124,21 @@ def shot_of(shot: str) -> Shot | None:
     return client.shots.get(shot) if client else None
 
 
+def beside(shot: Shot) -> list[Shot]:
+    """The other followed shots whose pictures lie in the same folder: other takes of it."""
+    return (
+        [other for other in client.shots.values() if other is not shot and other.folder == shot.folder]
+        if client
+        else []
+    )
+
+
+def share_folder(shot: Shot) -> None:
+    """Let a new record place its pictures by turns with those of other takes in its folder."""
+    for other in beside(shot):
+        shot.placing = other.placing
+
+
 def forget() -> None:
     """Follow no shot any more: another file is open."""
     the_client().forget()
@@ -134,6 +155,7 @@ def step() -> float:
     _hear_from_engine()
     for shot in _told(client):
         _waiting[shot.id] = shot
+    _count_others(client)
     if _renders:  # its thread reads strips; panels say what goes on, and that the engine is parked
         if client.news:
             redraw()
@@ -145,12 +167,15 @@ def step() -> float:
         _waiting[name] = client.shots[name]
     for name in _waiting.keys() & _due.keys():
         del _waiting[name]  # it is looked at when it is due
-    while _waiting and _may_touch_strips():
+    metas = shot_strips.by_shot() if _waiting and _may_touch_strips() else None
+    while _waiting and metas is not None:
         name = next(iter(_waiting))
-        _catch_up(client, _waiting.pop(name))
+        _catch_up(client, _waiting.pop(name), metas.get(name, []))
         changed = True
         if time.perf_counter() > until:
             break
+    if _may_touch_strips():
+        contact_sheets.step()
     if changed or client.news or client.state is EngineState.STARTING:
         redraw()
     unfinished = bool(_waiting) or any(not shot.complete for shot in client.shots.values())
@@ -189,6 +214,7 @@ def look_again() -> None:
     """The file has changed under us (undo, redo): every shot's strips may be out of date."""
     _due.clear()
     _shown.clear()
+    contact_sheets.look_again()
     if client is not None:
         _waiting.update(client.shots)
 
@@ -212,8 +238,23 @@ def detach() -> None:
 
 def _clear() -> None:
     """Let go of all that is known of shots."""
+    global others, _counted
     for kept in (_waiting, _shown, _finishing, _in_file, troubles, _pauses, _due):
         kept.clear()
+    contact_sheets.forget()
+    others, _counted = 0, client.about if client is not None else None
+
+
+def _count_others(client: EngineClient) -> None:
+    """Only when the engine has just told how many there are: a moment later these shots stand otherwise."""
+    global others, _counted
+    if client.about is _counted:
+        return
+    told = client.about.get("jobs")
+    alive = [count for state, count in told.items() if state in _ALIVE] if isinstance(told, dict) else []
+    jobs = (client.job(shot) for shot in client.shots.values())
+    own = sum(job is None or not job.ended for job in jobs)
+    others, _counted = max(0, sum(count for count in alive if type(count) is int) - own), client.about
 
 
 def _told(client: EngineClient) -> list[Shot]:
@@ -231,11 +272,11 @@ def _look_at(shot: Shot) -> None:
     _waiting[shot.id] = shot
 
 
-def _catch_up(client: EngineClient, shot: Shot) -> None:
+def _catch_up(client: EngineClient, shot: Shot, metas: list[Any]) -> None:
     """Bring what shows one shot up to date; what goes wrong with its strips is its own trouble."""
     try:
         if _shown.get(shot.id) != shot.revision:
-            _bring_strips_up(client, shot)
+            _bring_strips_up(client, shot, metas)
         troubles.pop(shot.id, None)
         _pauses.pop(shot.id, None)
     except Exception as fault:
@@ -250,9 +291,11 @@ def _catch_up(client: EngineClient, shot: Shot) -> None:
         unexpected.report(fault)  # a shot without a small picture is still a shot
 
 
-def _bring_strips_up(client: EngineClient, shot: Shot) -> None:
+def _bring_strips_up(client: EngineClient, shot: Shot, metas: list[Any]) -> None:
     revision = shot.revision
-    differed = timeline.reconcile(shot, client.job(shot))
+    differed = timeline.reconcile(shot, client.job(shot), metas)
+    if differed:
+        contact_sheets.look()
     if shot.complete and differed:
         _waiting[shot.id] = shot  # until there is nothing left to do
         _finishing.add(shot.id)

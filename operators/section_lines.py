@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import bpy
 
 from ..engine.client.section_borders import Sections, planned, sections_by, told
 from ..engine.client.section_marks import BORDER, Marks, marks
-from ..engine.client.shot_words import prompts_over
-from . import generate, runtime, sequencer, settings, text_strips, unexpected
+from ..engine.client.session import Job
+from ..engine.client.shot_words import prompts_over, prompts_through
+from ..engine.client.takes import plan_of
+from . import batches, generate, runtime, sequencer, settings, start_sources, text_strips, unexpected
 
 _handle: Any = None
 _kept: dict[str, tuple[tuple[Any, ...], Marks, Any]] = {}
@@ -39,6 +42,8 @@ class _Asked(NamedTuple):
     fps: float
     conform: bool
     prompt: str
+    boards: tuple[int, ...]
+    """Frames of the shot, from 1, ascending."""
 
 
 def shown(context: Any) -> Iterator[Marks]:
@@ -62,8 +67,10 @@ def _drawn(context: Any, scene: Any) -> Iterator[_Drawn]:
         shot = runtime.shot_of(meta.shotpack.shot)
         job = client.job(shot) if shot is not None else None
         if shot is None or job is None or job.plan is None:
+            yield from _made(meta)
+            yield from _unplanned(meta, client.about)
             continue
-        now = tuple(_words_now(scene, meta, client.about))
+        now = tuple(_words_now(scene, meta, client.about, forward=job.plan.order == "forward"))
         start, visible, making = sequencer.content_start(meta), sequencer.span(meta), job.step and job.step.section
         place = start, visible.start, visible.stop, meta.channel
         key = shot.revision, id(job.plan), job.state, len(job.sections), making, now, place
@@ -76,6 +83,31 @@ def _drawn(context: Any, scene: Any) -> Iterator[_Drawn]:
         )
     if not selected and not (context.screen is not None and context.screen.is_animation_playing):
         yield from _next(context, scene, client.about)
+
+
+def _made(meta: Any) -> Iterator[_Drawn]:
+    """A shot that was made before this file was opened: its strip keeps its plan."""
+    plan = plan_of(meta.shotpack.plan) if meta.shotpack.state == "finished" and meta.shotpack.plan else None
+    if plan is not None:
+        start, visible, channel = sequencer.content_start(meta), sequencer.span(meta), meta.channel
+        place = start, visible.start, visible.stop, channel
+        made = Job("", "finished", plan=plan)
+        yield _Drawn(meta.name, (meta.shotpack.plan, place), lambda: marks(told(made, ()), start, visible, channel))
+
+
+def _unplanned(meta: Any, about: Any) -> Iterator[_Drawn]:
+    """A shot that waits, or that was never sent: the engine has not planned it, and its model says how it will."""
+    stamp = meta.shotpack
+    asked = _asked(stamp.request) if stamp.state not in ("finished", "failed", "cancelled") else None
+    sections = sections_by(about, asked.model, asked.fps, conform=asked.conform) if asked is not None else None
+    if asked is None or sections is None:
+        return
+    start, visible, frames = sequencer.content_start(meta), sequencer.span(meta), asked.frames
+    yield _Drawn(
+        f"{stamp.shot} {meta.name}",
+        (sections, frames, start, visible.start, visible.stop, meta.channel),
+        lambda channel=meta.channel: marks(planned(sections, frames), start, visible, channel),
+    )
 
 
 def _next(context: Any, scene: Any, about: Any) -> Iterator[_Drawn]:
@@ -100,28 +132,61 @@ def _next(context: Any, scene: Any, about: Any) -> Iterator[_Drawn]:
     )
 
 
-def _words_now(scene: Any, meta: Any, about: Any) -> list[str]:
-    """The words that each section of a shot would be made of by the text strips over it; empty where none say any."""
+def _words_now(scene: Any, meta: Any, about: Any, *, forward: bool) -> list[str]:
+    """The words that each section of a shot would be made of now; empty where nobody can say.
+
+    A shot through the boards of many strips would be made of what these say now, while they lie as they did.
+    """
     asked = _asked(meta.shotpack.request)
-    if asked is None or not scene.shotpack.prompt_channel:
+    if asked is None:
         return []
     sections: Sections | None = sections_by(about, asked.model, asked.fps, conform=asked.conform)
     if sections is None:
         return []
+    if names := batches.names_through(meta.shotpack.through):
+        stretches = _stretches_now(scene, names, asked)
+        if not stretches:
+            return []
+        changes = prompts_through(stretches, text_strips.timed_texts(scene))
+        return sections.words_through(asked.boards, asked.frames, stretches[0][1], changes, forward=forward)
+    if len(asked.boards) > 1:
+        return []
     start = sequencer.content_start(meta)
-    changes = prompts_over(range(start, start + asked.frames), text_strips.timed_texts(scene), asked.prompt)
-    return sections.words(asked.frames, asked.prompt, changes)
+    frames = range(start, start + asked.frames)
+    prompt = _prompt_now(scene, meta, frames) or asked.prompt
+    return sections.words(asked.frames, prompt, prompts_over(frames, text_strips.timed_texts(scene), prompt))
+
+
+def _prompt_now(scene: Any, meta: Any, frames: range) -> str:
+    """The words that a shot over its board would be made with now: its strip's own, a text strip's, a marker's, the
+    scene's. Empty where it does not lie there any more: nobody asks for it as it is.
+    """
+    board = scene.sequence_editor.strips_all.get(meta.shotpack.board) if meta.shotpack.board else None
+    if board is None or sequencer.span(board).start != frames.start:
+        return ""
+    return start_sources.words(scene, frames, board).text
+
+
+def _stretches_now(scene: Any, names: tuple[str, ...], asked: _Asked) -> list[tuple[range, str]]:
+    """The timeline's frames from each board to the next and the words there now; none where a strip was moved."""
+    strips = [scene.sequence_editor.strips_all.get(name) for name in names]
+    if None in strips or len(strips) != len(asked.boards):
+        return []
+    starts = [sequencer.span(strip).start for strip in strips]
+    if [start - starts[0] + 1 for start in starts] != list(asked.boards):
+        return []
+    frames = [range(*each) for each in pairwise([*starts, starts[0] + asked.frames])]
+    said = start_sources.words_each(scene, zip(frames, strips, strict=True))
+    return [(shown, words.text) for shown, words in zip(frames, said, strict=True)]
 
 
 @lru_cache(maxsize=256)
 def _asked(request: str) -> _Asked | None:
     try:
         said = json.loads(request)
-        if len(said["boards"]) > 1:  # planned in stretches
-            return None
         return _Asked(
             said.get("model") or "", int(said["frames"]), float(said["fps"]), bool(said.get("conform", True)),
-            str(said["prompt"]),
+            str(said["prompt"]), tuple(sorted(int(frame) for frame, _ in said["boards"])),
         )  # fmt: skip
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
@@ -137,11 +202,11 @@ def _draw() -> None:
 
     shader = gpu.shader.from_builtin("FLAT_COLOR")
     gpu.state.blend_set("ALPHA")
-    for name, (key, found, batches) in _kept.items():
-        if batches is None:
-            batches = _batches(shader, found)
-            _kept[name] = key, found, batches
-        for batch in batches:
+    for name, (key, found, ready) in _kept.items():
+        if ready is None:
+            ready = _batches(shader, found)
+            _kept[name] = key, found, ready
+        for batch in ready:
             batch.draw(shader)
     gpu.state.blend_set("NONE")
 

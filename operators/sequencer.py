@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,14 @@ def set_end(strip: Any, end: int) -> None:
         strip.right_handle = end
     else:
         strip.frame_final_end = end
+
+
+def set_start(strip: Any, start: int) -> None:
+    """Let a strip show its content from frame `start` on."""
+    if _NEW_NAMES:
+        strip.left_handle = start
+    else:
+        strip.frame_final_start = start
 
 
 def chosen(scene: Any) -> list[Any]:
@@ -107,9 +115,9 @@ def _at_playhead(scene: Any, fits: Callable[[Any], bool]) -> Any | None:
     seen = [
         strip
         for strip in level.strips
-        if not is_muted(level, strip)
-        and scene.frame_current in span(strip)
+        if scene.frame_current in span(strip)
         and fits(strip)
+        and not is_muted(level, strip)
         and not is_words(scene, strip)
     ]
     return max(seen, key=lambda strip: strip.channel, default=None)
@@ -170,20 +178,40 @@ def frames_to_next(scene: Any, start: int) -> int | None:
 
 def free_channel(scene: Any, start: int, length: int, above: int = 0) -> int:
     """The first channel over `above` that is unlocked and empty from `start` for `length` frames."""
+    in_use = _in_use(scene, range(start, start + length))
+    return next((channel for channel in range(above + 1, _CHANNELS) if channel not in in_use), _CHANNELS)
+
+
+def channel_beside(scene: Any, frames: range, strips: Sequence[Any]) -> int:
+    """The channel of the first of `strips` on which these frames are free, else the first free one above them all."""
+    in_use = _in_use(scene, frames)
+    beside = next((strip.channel for strip in strips if strip.channel not in in_use), None)
+    above = max(strip.channel for strip in strips)
+    return free_channel(scene, frames.start, len(frames), above) if beside is None else beside
+
+
+def frames_free_after(scene: Any, strip: Any) -> int | None:
+    """How many frames are free behind a strip on its channel; None: nothing follows."""
+    end = span(strip).stop
+    later = [
+        span(each).start
+        for each in level_of(scene, strip).strips
+        if each.channel == strip.channel and each != strip and span(each).start >= end
+    ]
+    return min(later) - end if later else None
+
+
+def _in_use(scene: Any, frames: range) -> set[int]:
+    """The channels that are locked, or on which anything lies within these frames."""
     editor = scene.sequence_editor
     if editor is None:
-        return above + 1
-    wanted = range(start, start + length)
-    taken = {
+        return set()
+    locked = {number for number, channel in enumerate(editor.channels) if channel.lock}
+    return locked | {
         strip.channel
         for strip in displayed(editor)
-        if span(strip).start < wanted.stop and wanted.start < span(strip).stop
+        if span(strip).start < frames.stop and frames.start < span(strip).stop
     }
-    channels = editor.channels
-    for channel in range(above + 1, _CHANNELS):
-        if channel not in taken and not (channel < len(channels) and channels[channel].lock):
-            return channel
-    return _CHANNELS
 
 
 def select(scene: Any, strip: Any) -> None:

@@ -18,15 +18,27 @@ from bpy.props import (
 
 from ..engine.client.install.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, LORA_WEIGHT_MAXIMUM, STEPS_MAXIMUM
-from .strip_settings import BoardSettings, ShotStamp
+from .strip_settings import BoardSettings, ShotStamp, TakeStamp
 
 ADDON = __package__.rpartition(".")[0]
 """The extension's name in this Blender: it hangs on the repository that it was installed from."""
 SOURCES = (
     ("STRIP", "Strip", "The active strip, or the topmost one at the playhead", "SEQ_SEQUENCER", 0),
     ("RENDER", "Render Result", "The last render", "RENDER_RESULT", 1),
-    ("CAMERA", "Camera", "Render what the scene's camera sees at the current frame", "CAMERA_DATA", 2),
-    ("VIEWPORT", "Viewport", "The 3D viewport as it looks now", "VIEW3D", 3),
+    (
+        "CAMERA",
+        "Camera",
+        "What the scene's camera sees now, with the scene's light: it takes as long as a render",
+        "CAMERA_DATA",
+        2,
+    ),
+    (
+        "VIEWPORT",
+        "Viewport",
+        "The 3D viewport as it looks now, at once; for the camera's view, look through it there",
+        "VIEW3D",
+        3,
+    ),
     ("TEXT", "Words Alone", "No picture: the model draws the shot from what you write", "TEXT", 4),
     (
         "CLIP",
@@ -65,6 +77,21 @@ ENGINES = (
     ("SCENE", "Scene's Engine", "Render the board as the scene is set up"),
     ("BLENDER_WORKBENCH", "Workbench", "Render the board fast, with Workbench"),
 )
+STORYBOARD_SHOTS = (
+    (
+        "STRIPS",
+        "One Shot a Strip",
+        "Each strip becomes a shot of its own, and between two there is a cut: right for pictures that are unlike each "
+        "other",
+    ),
+    (
+        "THROUGH",
+        "One Through All",
+        "All strips become one shot: each board is seen at its strip's start, what happens from there on is what its "
+        "strip says, and the picture passes from one board to the next: right for pictures of one scene, and where the "
+        "passage between unlike ones is wanted",
+    ),
+)
 DEVICES = (
     ("auto", "Automatic", "The GPU if there is one, else the processor"),
     ("cpu", "Processor", "Slower, and always there"),
@@ -72,6 +99,7 @@ DEVICES = (
 )
 
 
+SEEDS_AT_ONCE = 16
 _LENGTH_NAMES = [item[0] for item in LENGTHS]
 
 
@@ -117,6 +145,16 @@ class ShotpackSettings(bpy.types.PropertyGroup):
         name="Seconds", default=5.0, min=0.04, soft_max=60.0, max=1200.0, precision=2, subtype="TIME_ABSOLUTE"
     )
     frames: IntProperty(name="Frames", default=120, min=1, max=FRAMES_MAXIMUM)
+    more: FloatProperty(
+        name="Length",
+        description="How long what comes after or before a strip is to be, and by how much a shot is extended",
+        default=2.0,
+        min=0.04,
+        soft_max=60.0,
+        max=1200.0,
+        precision=2,
+        subtype="TIME_ABSOLUTE",
+    )
     use_end: BoolProperty(
         name="End on Second Strip",
         description="With two strips selected, the shot ends on the picture of the later one",
@@ -124,6 +162,9 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     )
     swapped: StringProperty(options={"HIDDEN"})
     """The two strips, as JSON, whose shot begins with the later one."""
+    storyboard_shots: EnumProperty(
+        name="Make", description="What Animate Storyboard makes of its strips", items=STORYBOARD_SHOTS
+    )
     to_next: BoolProperty(
         name="End on Next Board",
         description="Each shot of the storyboard ends on the picture of the next strip; for pictures that are alike, "
@@ -139,6 +180,9 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     told: StringProperty(options={"HIDDEN"})
     """What that had to say of strips, as JSON: name and sentence of each."""
     seed: IntProperty(name="Seed", description="Another seed, another take", min=0)
+    seed_count: IntProperty(
+        name="Seeds", description="How many seeds are tried at once", default=4, min=2, max=SEEDS_AT_ONCE
+    )
     steps: IntProperty(
         name="Steps", description="Denoising steps a section; 0: the model's own", max=STEPS_MAXIMUM, min=0
     )
@@ -268,7 +312,7 @@ def engine_folder() -> Path:
     return Path(bpy.path.abspath(chosen)) if chosen else Path(__file__).parents[1]
 
 
-CLASSES = (ShotStamp, BoardSettings, LoraChoice, ShotpackSettings)
+CLASSES = (TakeStamp, ShotStamp, BoardSettings, LoraChoice, ShotpackSettings)
 
 
 def attach() -> None:

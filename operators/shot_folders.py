@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import bpy
@@ -14,8 +15,9 @@ from ..engine.client.clip_render import FILM
 from ..engine.client.safe_names import plain_name
 from ..engine.client.shot import Shot
 from ..engine.client.stored_request import read
+from ..engine.client.unplaced_folders import clear_away, mark
 from ..engine.file_copies import copy_whole
-from . import adoption, runtime, settings, timeline, trust, unexpected
+from . import adoption, runtime, settings, shot_strips, timeline, trust, unexpected
 
 STILL = "board.png"
 """What a shot's strip shows before there is more: its board, the last frame of what it goes on from, or a blank."""
@@ -39,22 +41,46 @@ def shortage(frames: int) -> str | None:
     return f"{base} has {free / 1e6:.0f} MB free and the shot takes about {wanted / 1e6:.0f} MB; free some space."
 
 
+def beside_file() -> bool:
+    """Whether shots lie beside the file that is open; else they lie in Shotpack's own folder until it is saved."""
+    return _has_place(bpy.data.filepath)
+
+
 def new_folder(wish: str) -> tuple[str, Path]:
-    """A name like `wish` that no other shot here has, and its folder, which is made."""
+    """A name like `wish` that no other shot here has, and its folder, which is made.
+
+    It is marked until its shot is on a timeline; what a Blender that was killed before that has left makes way.
+    """
     base = _base()
     stem = _UNFIT.sub("-", wish).strip("-")[:40].lower() or "shot"
     stem = stem if plain_name(stem) else f"shot-{stem}"  # Windows keeps some names for devices
     for number in range(1, 10_000):
         name = stem if number == 1 else f"{stem}-{number}"
         folder = base / trust.SHOTS / name
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
+        if not _begun(folder):
             continue
         if not trust.trusted(folder):
             trust.remember(folder)  # where the artist keeps all shots on another disk, by a link
         return name, folder
     raise FileExistsError(f"{base / trust.SHOTS} holds too many shots called {stem}")
+
+
+def _begun(folder: Path) -> bool:
+    """Make a shot's folder, with its mark; returns False where somebody else has it."""
+    for _ in range(2):
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if clear_away(folder):
+                continue
+            return False
+        try:
+            mark(folder)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return True
+    return False
 
 
 def folder_anew(shot: Shot) -> Path:
@@ -63,14 +89,28 @@ def folder_anew(shot: Shot) -> Path:
     The pictures that it starts from are in it. What was made before stays where it is. Raises OSError, and EngineError
     `bad_request` where the shot's request names anything but pictures beside each other.
     """
-    asked = read(shot.request)
+    read(shot.request)
     if not any(shot.folder.glob("[0-9]*.png")):
         return shot.folder
-    _, folder = new_folder(shot.name)
-    for name in dict.fromkeys([STILL, FILM, *asked.names]):
-        if is_file(shot.folder / name):  # what is missing is said when the shot is sent
-            copy_whole(shot.folder / name, folder / name)
-    return folder
+    return another_folder(shot)[1]
+
+
+def another_folder(shot: Shot) -> tuple[str, Path]:
+    """A new folder that holds the pictures that a shot starts from, for another shot of them; and that one's name.
+
+    Raises as `folder_anew` does.
+    """
+    asked = read(shot.request)
+    name_of_it, folder = new_folder(shot.name)
+    copy_pictures(shot.folder, folder, asked.names)
+    return name_of_it, folder
+
+
+def copy_pictures(folder: Path, target: Path, names: Iterable[str]) -> None:
+    """Give another shot what this one starts from; what is missing is said when that is sent. Raises OSError."""
+    for name in dict.fromkeys([STILL, FILM, *names]):
+        if is_file(folder / name):
+            copy_whole(folder / name, target / name)
 
 
 def move_beside(file: Path) -> set[Path]:
@@ -81,22 +121,31 @@ def move_beside(file: Path) -> set[Path]:
     """
     if _has_place(bpy.data.filepath) or not _has_place(str(file)):
         return set()  # Blender itself keeps relative paths right when a saved file is saved elsewhere
-    moved: dict[str, Path] = {}
-    for _, meta in list(timeline.stamped()):
-        name = meta.shotpack.shot
-        if name in moved:
+    moved: dict[Path, Path] = {}
+    for _, meta in list(shot_strips.stamped()):
+        shot = runtime.shot_of(meta.shotpack.shot) or adoption.record(meta)
+        if shot is None or not shot.folder.is_dir() or shot.folder in moved.values():
             continue
-        shot = runtime.shot_of(name) or adoption.record(meta)
-        if shot is None or not shot.folder.is_dir():
+        if shot.folder in moved:  # with another take of it, which was not followed
+            shot.folder = moved[shot.folder]
+            timeline.point_at(shot)
             continue
-        moved[name] = shot.folder
+        old, takes = shot.folder, runtime.beside(shot)
+        moved[old] = old
+
+        def carry(folder: Path, target: Path, takes: list[Shot] = takes) -> None:
+            _copy(folder, target)
+            for take in takes:  # they share a lock: none places anything meanwhile
+                take.folder = target
+
         try:
-            runtime.the_client().move(shot, _new_beside(file, shot.folder.name), _copy)
+            runtime.the_client().move(shot, _new_beside(file, old.name), carry)
         except OSError as fault:
             unexpected.report(fault)
             continue
-        moved[name] = shot.folder
-        timeline.point_at(shot)
+        moved[old] = shot.folder
+        for each in (shot, *takes):
+            timeline.point_at(each)
     return {trust.plainly(folder) for folder in moved.values()}
 
 
@@ -105,7 +154,7 @@ def stay_trusted(file: Path, new: set[Path]) -> None:
 
     `new` are those that were just put beside the file, which may be no place for this one: where it is a copy.
     """
-    for folder in {timeline.folder_of(meta) for _, meta in timeline.stamped()} - {None}:
+    for folder in {shot_strips.folder_of(meta) for _, meta in shot_strips.stamped()} - {None}:
         if folder in new or (trust.trusted(folder) and not trust.trusted(folder, beside=str(file))):
             trust.remember(folder)
 

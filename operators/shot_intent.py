@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..engine.client.shot_words import Words
 from ..engine.protocol import FRAMES_MAXIMUM, PROMPT_MAXIMUM
 from . import engine, missing_pictures, sequencer, start_sources, timeline
 
-__all__ = ["Intent", "intent", "of_boards"]
+__all__ = ["Intent", "fault_of", "intent", "of_boards", "of_join"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,24 @@ class Intent:
     seed: int
     filmed: range | None = None
     """The frames of the camera's scene whose first and last are the boards."""
+    hidden: int = 0
+    """How many of its first frames its strip hides (`Shot.hidden`)."""
+    arrives: bool = False
+    """Whether the picture that it ends on comes after its last frame, in another strip."""
+    title: str = ""
+    """What it is called after; empty: its strip, or its words."""
+    stretches: tuple[tuple[range, str], ...] = ()
+    """Of one through many boards: the timeline's frames from each of them to the next, and the words there."""
+
+    @property
+    def frames(self) -> int:
+        """How many frames are made; `spot` has those that are seen."""
+        return self.spot.length + self.hidden
 
     @property
     def end(self) -> Any | None:
         """The strip whose picture it ends on."""
-        return self.boards.end if self.boards is not None and self.spot.length > 1 else None
+        return self.boards.end if self.boards is not None and (self.frames > 1 or self.arrives) else None
 
 
 def intent(context: Any) -> Intent | str:
@@ -88,6 +101,29 @@ def of_boards(
     return _checked(scene, "STRIP", strip, boards, pictures, start, length, max(below, strip.channel), None)
 
 
+def of_join(
+    scene: Any,
+    *,
+    source: str,
+    boards: start_sources.Boards,
+    pictures: tuple[tuple[Any, int], ...],
+    shown: range,
+    hidden: int,
+    own: str,
+    title: str,
+) -> Intent | str:
+    """The shot that is seen in the frames `shown` beside strips whose pictures it begins or ends with, or why not.
+
+    The strip before it shows the one that it begins with where `hidden` is 1, and the one that it ends on is always
+    the next strip's. `own` are its own words.
+    """
+    found = _checked(scene, source, None, boards, pictures, shown.start, len(shown), 0, None, own=own)
+    if isinstance(found, str):
+        return found
+    spot = replace(found.spot, channel=sequencer.channel_beside(scene, shown, boards.strips))
+    return replace(found, spot=spot, hidden=hidden, title=title, arrives=boards.end is not None)
+
+
 def _checked(
     scene: Any,
     source: str,
@@ -98,25 +134,36 @@ def _checked(
     length: int | str,
     below: int,
     filmed: range | None,
+    *,
+    own: str | None = None,
 ) -> Intent | str:
-    """What all shots are asked for, whatever they start from."""
+    """What all shots are asked for, whatever they start from. Words of its `own`, be they none, are no strip's."""
     wanted = scene.shotpack
     if isinstance(length, str):
         return length
-    if length > FRAMES_MAXIMUM:
-        return f"{length} frames are too many; {FRAMES_MAXIMUM} is the most."
+    most = FRAMES_MAXIMUM if own is None else FRAMES_MAXIMUM - 2  # a join may have a board before and one after
+    if length > most:
+        return f"{length} frames are too many; {most} is the most."
     for shown, frame in pictures:
         if (missing := missing_pictures.trouble(scene, shown, (frame,))) is not None:
             return missing
-    words = start_sources.words(scene, range(start, start + length), boards.place if boards is not None else None)
+    place = boards.place if boards is not None and own is None else None
+    words = start_sources.words(scene, range(start, start + length), place, own or "")
+    if (fault := fault_of(words)) is not None:
+        return fault
+    spot = timeline.Spot(start, length, sequencer.free_channel(scene, start, length, below))
+    fps = scene.render.fps / scene.render.fps_base
+    seed = start_sources.seed(wanted, place)
+    return Intent(scene, source, strip, boards, pictures, spot, fps, words, seed, filmed)
+
+
+def fault_of(words: Words) -> str | None:
+    """The sentence that says why no shot can be made with these words."""
     if not words.text:
         return "Write what happens in the shot first."
     if len(words.text) > PROMPT_MAXIMUM:
         return f"The words are {len(words.text)} characters long; {PROMPT_MAXIMUM} is the most."
-    spot = timeline.Spot(start, length, sequencer.free_channel(scene, start, length, below))
-    fps = scene.render.fps / scene.render.fps_base
-    seed = start_sources.seed(wanted, boards.place if boards is not None else None)
-    return Intent(scene, source, strip, boards, pictures, spot, fps, words, seed, filmed)
+    return None
 
 
 def _wanted_length(scene: Any, start: int, scene_range: int) -> int | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,19 @@ import bpy
 from ..engine.client.shot_words import Words, WordSource, words_of
 from . import runtime, sequencer, settings
 
-__all__ = ["Boards", "WordSource", "boards", "from_playhead", "offered", "seed", "strip_of", "swap", "unfit", "words"]
+__all__ = [
+    "Boards",
+    "WordSource",
+    "boards",
+    "from_playhead",
+    "offered",
+    "seed",
+    "strip_of",
+    "swap",
+    "unfit",
+    "words",
+    "words_each",
+]
 
 _NEEDS = {"TEXT": "text", "CLIP": "clip"}
 """The engine's word for a source; all others are boards."""
@@ -119,17 +132,25 @@ def strip_of(scene: Any) -> Any | None:
     return sequencer.moving_strip(scene) if scene.shotpack.source == "CLIP" else None
 
 
-def words(scene: Any, frames: range, strip: Any | None = None) -> Words:
+def words(scene: Any, frames: range, strip: Any | None = None, own: str = "") -> Words:
     """The words of a shot over these frames, made of `strip` or of none, and where they come from."""
-    return words_of(
-        frames,
-        own=strip.shotpack_board.prompt if strip is not None else "",
-        name=strip.name if strip is not None else "",
-        texts=[(each.name, sequencer.span(each), each.text) for each in sequencer.word_strips(scene)],
-        # A marker that switches cameras is called after one.
-        markers=[(marker.frame, marker.name) for marker in scene.timeline_markers if marker.camera is None],
-        scene=scene.shotpack.prompt,
-    )
+    return next(words_each(scene, [(frames, strip)], own))
+
+
+def words_each(scene: Any, shots: Iterable[tuple[range, Any | None]], own: str = "") -> Iterator[Words]:
+    """The same for many, and one look at the timeline; `own` are the words of those that are made of no strip."""
+    texts = [(each.name, sequencer.span(each), each.text) for each in sequencer.word_strips(scene)]
+    # A marker that switches cameras is called after one.
+    markers = [(marker.frame, marker.name) for marker in scene.timeline_markers if marker.camera is None]
+    for frames, strip in shots:
+        yield words_of(
+            frames,
+            own=strip.shotpack_board.prompt if strip is not None else own,
+            name=strip.name if strip is not None else "",
+            texts=texts,
+            markers=markers,
+            scene=scene.shotpack.prompt,
+        )
 
 
 def seed(wanted: Any, strip: Any | None) -> int:

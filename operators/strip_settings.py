@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, IntProperty, IntVectorProperty, StringProperty
 
 from ..engine.protocol import FRAMES_MAXIMUM
+
+
+class TakeStamp(bpy.types.PropertyGroup):
+    """What a strip remembers of one take of its shot, whichever it shows (`take_stamps.py`)."""
+
+    number: IntProperty(options={"HIDDEN"})
+    parent: IntProperty(options={"HIDDEN"})
+    """The take that it continues; 0: none."""
+    shot: StringProperty(options={"HIDDEN"})
+    job: StringProperty(options={"HIDDEN"})
+    key: StringProperty(options={"HIDDEN"})
+    request: StringProperty(options={"HIDDEN"})
+    state: StringProperty(default="sending", options={"HIDDEN"})
+    plan: StringProperty(options={"HIDDEN"})
+    files: StringProperty(options={"HIDDEN"})
+    """Which take's file shows each of its frames, once it is made (`engine/client/takes.py`)."""
+    starred: BoolProperty(options={"HIDDEN"})
 
 
 class ShotStamp(bpy.types.PropertyGroup):
@@ -20,12 +37,28 @@ class ShotStamp(bpy.types.PropertyGroup):
     state: StringProperty(default="sending", options={"HIDDEN"})
     role: StringProperty(options={"HIDDEN"})
     section: IntProperty(options={"HIDDEN"})
+    plan: StringProperty(options={"HIDDEN"})
+    """Where its sections lie and in which sequence they are made, as the engine said it when it began."""
+    take: IntProperty(default=1, options={"HIDDEN"})
+    """The take that the strip shows: what is said above is that one's."""
+    takes: CollectionProperty(type=TakeStamp, options={"HIDDEN"})
+    """All takes of the shot, the first among them; none where there is but that one."""
     board: StringProperty(options={"HIDDEN"})
     """The strip that it was made of, by its name."""
+    through: StringProperty(options={"HIDDEN"})
+    """Of a shot through the boards of many strips: their names in time order, as JSON; `board` is the first of them."""
     batch: StringProperty(options={"HIDDEN"})
-    """The run of Animate Storyboard that made it."""
+    """The run of Animate Storyboard or Try Seeds that made it."""
     digest: StringProperty(options={"HIDDEN"})
     """Of its boards' pixels and of what was asked for: whether another run would make the same."""
+    seed_row: IntProperty(options={"HIDDEN"})
+    """Its number among the seeds that were tried together, from 1; 0: it is none of those."""
+    trying: BoolProperty(options={"HIDDEN"})
+    """Whether it stops after the section that is made first, because nobody has gone on with it yet."""
+    tried: IntVectorProperty(size=2, options={"HIDDEN"})
+    """First and last frame of that section, once somebody has."""
+    hidden: IntProperty(min=0, options={"HIDDEN"})
+    """How many of its first frames the strip hides (`Shot.hidden`)."""
 
 
 class BoardSettings(bpy.types.PropertyGroup):
@@ -45,3 +78,15 @@ class BoardSettings(bpy.types.PropertyGroup):
     )
     use_seed: BoolProperty(name="Own Seed", description="This strip's shot has a seed of its own")
     seed: IntProperty(name="Seed", description="The seed of this strip's shot", min=0)
+    after: StringProperty(
+        name="What Comes After",
+        description="What happens between this strip and the next, or after it; empty: what the text strip there, the "
+        "marker at its first frame or the scene says",
+        options={"TEXTEDIT_UPDATE"},
+    )
+    before: StringProperty(
+        name="What Comes Before",
+        description="What happens before this strip; empty: what the text strip there, the marker at its first frame "
+        "or the scene says",
+        options={"TEXTEDIT_UPDATE"},
+    )

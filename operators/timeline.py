@@ -2,14 +2,14 @@
 
 A shot is a meta strip that bears a stamp (`settings.ShotStamp`). Inside it are, on channel 1, its board over the whole
 length; on channel 2, one image sequence for each section that can be seen; in the end, instead of both, one image
-sequence of all frames. `reconcile` makes a shot's strips what its record says, wherever the artist has moved, cut or
-copied them to; it is idempotent, and everything that changes a shot ends in it. Frames are counted from 1 in a shot.
+sequence of all frames. Another take (`take_stamps.py`) shows its sections in that one, by the names of its pictures.
+`reconcile` makes a shot's strips what its record says, wherever the artist has moved, cut or copied them to; it is
+idempotent, and everything that changes a shot ends in it. Frames are counted from 1 in a shot.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,24 @@ from typing import Any
 import bpy
 
 from ..engine.client.session import Job
-from ..engine.client.shot import Shot
+from ..engine.client.shot import FIRST_TAKE, Shot
+from ..engine.client.takes import mark_of, plan_text
+from ..engine.client.unplaced_folders import placed
 from ..engine.errors import Code
-from . import sequencer, trust
+from ..engine.protocol import Started
+from . import sequencer, take_stamps, trust
+from .shot_strips import FINAL, PLACEHOLDER, SECTION, content, find, listing, of_role, stamped
 
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
 _WAITING_COLOUR = "COLOR_06"
-_PLACEHOLDER, _SECTION, _FINAL = "placeholder", "section", "final"
-_PLACEHOLDER_CHANNEL, _SECTION_CHANNEL, _FINAL_CHANNEL = 1, 2, 3
+_PLACEHOLDER_CHANNEL, _SECTION_CHANNEL, _FINAL_CHANNEL, _KEPT_CHANNEL = 1, 2, 3, 4
+_KEPT = -1
+"""No section's place: all that a shot showed before it was extended."""
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a shot goes: scene frames and channel."""
+    """Where a shot is seen: scene frames and channel. What it hides of itself lies beside that (`Shot.hidden`)."""
 
     start: int
     length: int
@@ -39,22 +44,34 @@ class Spot:
 def place(scene: Any, shot: Shot, spot: Spot, board: Path) -> Any:
     """Put a new shot on the timeline, showing its board; returns its meta strip. What is selected stays so."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
-    meta = sequencer.displayed(editor).new_meta(shot.name, spot.channel, spot.start)
+    start = spot.start - shot.hidden
+    # What it hides may lie where another strip is seen: until its handle is set it needs a place for all of it.
+    channel = sequencer.free_channel(scene, start, shot.frames) if shot.hidden else spot.channel
+    meta = sequencer.displayed(editor).new_meta(shot.name, channel, start)
     stamp = meta.shotpack
+    stamp.hidden = shot.hidden
     stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
     stamp.key = shot.key
+    if shot.take != FIRST_TAKE:
+        stamp.take = shot.take
+        take_stamps.begin_list(stamp)
     _place_board(meta, shot, board)
-    sequencer.set_end(meta, spot.start + spot.length)
+    sequencer.set_end(meta, start + shot.frames)
+    if shot.hidden:
+        sequencer.set_start(meta, spot.start)
+        meta.channel = spot.channel
     meta.color_tag = _WAITING_COLOUR
     meta.select = False  # a new strip comes selected, and a second selected strip means an end board
+    placed(shot.folder)
     return meta
 
 
 def begin_again(shot: Shot, board: Path) -> None:
     """Show the board alone in a shot's strips, wherever they are: it is to be made anew, from pictures of its own."""
+    placed(shot.folder)
     for meta in find(shot.id):
-        old = _of_role(meta, _SECTION, _FINAL)
-        placeholder = next(iter(_of_role(meta, _PLACEHOLDER)), None)
+        old = of_role(meta, SECTION, FINAL)
+        placeholder = next(iter(of_role(meta, PLACEHOLDER)), None)
         if placeholder is None:
             _place_board(meta, shot, board)
         else:
@@ -62,12 +79,33 @@ def begin_again(shot: Shot, board: Path) -> None:
         for strip in old:
             meta.strips.remove(strip)
         meta.shotpack.job, meta.shotpack.key, meta.shotpack.request = "", shot.key, shot.request
+        meta.shotpack.plan = ""
+
+
+def extend(meta: Any, shot: Shot, still: Path) -> None:
+    """Let a finished shot's strip stand for a longer one that begins with the same frames, which lie in its folder.
+
+    What it showed is shown on, then `still`, until the longer one's sections come.
+    """
+    stamp, start = meta.shotpack, sequencer.content_start(meta)
+    for strip in of_role(meta, FINAL):
+        strip.directory = f"{_blender_path(shot.folder)}/"
+        strip.shotpack.role, strip.shotpack.section = SECTION, _KEPT
+        strip.channel = _KEPT_CHANNEL
+    stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
+    stamp.job, stamp.key, stamp.state, stamp.plan = "", shot.key, "sending", ""
+    stamp.takes.clear()  # those of the shorter one are its own
+    stamp.take = shot.take
+    take_stamps.begin_list(stamp)
+    _place_board(meta, shot, still)
+    sequencer.set_end(meta, start + shot.frames)
+    meta.color_tag = _WAITING_COLOUR
 
 
 def remove(shot: str) -> None:
-    """Take all strips of a shot off their timelines."""
+    """Take all strips of a shot off their timelines, whichever of its takes they show."""
     for scene, meta in list(stamped()):
-        if meta.shotpack.shot == shot:
+        if take_stamps.lists(meta.shotpack, shot):
             owner = next(
                 (each for each in scene.sequence_editor.strips_all if _holds(each, meta)), scene.sequence_editor
             )
@@ -78,42 +116,44 @@ def _holds(strip: Any, inside: Any) -> bool:
     return strip.type == "META" and any(each == inside for each in strip.strips)
 
 
-def stamped() -> Iterator[tuple[Any, Any]]:
-    """Every shot's meta strip in the file, with its scene. A shot that was cut or copied has several.
-
-    A scene of another file, linked or overridden, is that file's to change.
-    """
-    for scene in bpy.data.scenes:
-        if scene.sequence_editor is not None and scene.library is None and scene.override_library is None:
-            for strip in scene.sequence_editor.strips_all:
-                if strip.type == "META" and strip.shotpack.shot:
-                    yield scene, strip
-
-
-def find(shot: str) -> list[Any]:
-    """The meta strips of one shot."""
-    return [meta for _, meta in stamped() if meta.shotpack.shot == shot]
-
-
-def reconcile(shot: Shot, job: Job | None) -> bool:
+def reconcile(shot: Shot, job: Job | None, metas: list[Any] | None = None) -> bool:
     """Make up the difference between what is known of a shot and its strips; returns whether there was one.
 
-    A complete shot takes more than one call: its strip of all frames alone may take what a tick has.
+    `metas` are its meta strips, where they are known already. A complete shot takes more than one call: its strip of
+    all frames alone may take what a tick has.
     """
     changed = False
-    for meta in find(shot.id):
+    plan = job.plan if job is not None else None
+    for meta in listing(shot.id) if metas is None else metas:
+        stamp, shown = meta.shotpack, meta.shotpack.shot == shot.id
+        state = _state_of(shot, job, take_stamps.said_of(stamp, shot.id).job)
+        changed |= take_stamps.note(stamp, shot, state, plan)
+        if not shown:
+            continue
         changed |= _point(meta, shot)
         if shot.complete:
-            changed |= _finish(meta, shot) or _stamp(meta, shot, "finished")
+            changed |= _finish(meta, shot) or _stamp(meta, shot, "finished", plan)
             continue
-        if job is None and meta.shotpack.job:
-            continue  # the engine has told nothing yet: what was known last stays
-        state = job.state if job else "failed" if was_refused(shot) else "sending"
-        changed |= _stamp(meta, shot, "running" if state == "finished" else state)
-        if job is not None and meta.shotpack.state != "finished":
+        final = next(iter(of_role(meta, FINAL)), None)
+        if final is not None and shot.take != FIRST_TAKE:
+            changed |= _show_sections_in(final, shot, job)
+        if state is None:
+            continue
+        changed |= _stamp(meta, shot, state, plan)
+        if job is not None and final is None:
             for section, frames in shot.visible(job).items():
                 changed |= _show_section(meta, shot, section, frames)
     return changed
+
+
+def _state_of(shot: Shot, job: Job | None, job_before: str) -> str | None:
+    """How a shot stands by what is known of it now; None where what was known last stays."""
+    if shot.complete:
+        return "finished"
+    if job is None and job_before:
+        return None  # the engine has told nothing yet
+    state = job.state if job else "failed" if was_refused(shot) else "sending"
+    return "running" if state == "finished" else state
 
 
 def was_refused(shot: Shot | None) -> bool:
@@ -122,34 +162,15 @@ def was_refused(shot: Shot | None) -> bool:
     return fault is not None and fault.code is Code.REFUSED
 
 
-def folder_of(meta: Any) -> Path | None:
-    """Where a shot's pictures are by its strips, whose paths Blender keeps right when a file is saved elsewhere.
-
-    The disk is not asked: anybody may have written what the strips say.
-    """
-    for strip in meta.strips:
-        if strip.type == "IMAGE" and strip.shotpack.role:
-            return trust.plainly(bpy.path.abspath(strip.directory))
-    return None
-
-
-def pictures(meta: Any) -> list[Path]:
-    """The files of a finished shot's frames, in order; none before it is finished."""
-    for strip in _of_role(meta, _FINAL):
-        folder = Path(bpy.path.abspath(strip.directory))
-        return [folder / element.filename for element in strip.elements]
-    return []
-
-
 def point_at(shot: Shot) -> None:
     """Let a shot's strips show the pictures in its folder, which has moved."""
     for meta in find(shot.id):
         _point(meta, shot)
 
 
-def _of_role(meta: Any, *roles: str) -> list[Any]:
-    """The strips inside a shot that are ours and play one of these parts; others may bear a copy of a stamp."""
-    return [strip for strip in meta.strips if strip.type == "IMAGE" and strip.shotpack.role in roles]
+def recolour(meta: Any) -> None:
+    """Give a strip the colour of its shot's state."""
+    meta.color_tag = _COLOURS.get(meta.shotpack.state, _WAITING_COLOUR)
 
 
 def _point(meta: Any, shot: Shot) -> bool:
@@ -169,7 +190,7 @@ def _point(meta: Any, shot: Shot) -> bool:
     return True
 
 
-def _stamp(meta: Any, shot: Shot, state: str) -> bool:
+def _stamp(meta: Any, shot: Shot, state: str, plan: Started | None) -> bool:
     """What the strip itself says of the shot: what is needed to find it again when the file is opened."""
     stamp, changed = meta.shotpack, False
     if stamp.job != shot.job and shot.job:
@@ -178,13 +199,16 @@ def _stamp(meta: Any, shot: Shot, state: str) -> bool:
         stamp.key, changed = shot.key, True
     if stamp.request != shot.request and shot.request:
         stamp.request, changed = shot.request, True
+    if plan is not None and not stamp.plan:
+        stamp.plan, changed = plan_text(plan), True
     if stamp.state != state:
-        stamp.state, meta.color_tag, changed = state, _COLOURS.get(state, _WAITING_COLOUR), True
+        stamp.state, changed = state, True
+        recolour(meta)
     return changed
 
 
 def _place_board(meta: Any, shot: Shot, board: Path) -> None:
-    strip = _new_image(meta, f"{shot.name} board", board, _PLACEHOLDER_CHANNEL, 1, _PLACEHOLDER)
+    strip = _new_image(meta, f"{shot.name} board", board, _PLACEHOLDER_CHANNEL, 1, PLACEHOLDER)
     sequencer.set_end(strip, sequencer.content_start(meta) + shot.frames)
 
 
@@ -207,40 +231,55 @@ def _blender_path(path: Path) -> str:
 
 def _show_section(meta: Any, shot: Shot, section: int, frames: range) -> bool:
     names = [shot.pictures[frame] for frame in frames]
-    old = [strip for strip in _of_role(meta, _SECTION) if strip.shotpack.section == section]
-    if len(old) == 1 and _content(old[0]) == _on_timeline(meta, frames):
+    old = [strip for strip in of_role(meta, SECTION) if strip.shotpack.section == section]
+    if len(old) == 1 and content(old[0]) == _on_timeline(meta, frames):
         return _show(old[0], names)
     for strip in old:  # the frames that it makes with its neighbour have come
         meta.strips.remove(strip)
-    strip = _sequence(meta, f"{shot.name} section {section + 1}", shot, frames.start, names, _SECTION)
+    strip = _sequence(meta, f"{shot.name} section {section + 1}", shot, frames.start, names, SECTION)
     strip.shotpack.section = section
     return True
-
-
-def _content(strip: Any) -> range:
-    """The scene frames of a strip's elements, whatever part of them it shows."""
-    return range(sequencer.content_start(strip), sequencer.content_start(strip) + len(strip.elements))
 
 
 def _on_timeline(meta: Any, frames: range) -> range:
     return range(sequencer.content_start(meta) + frames.start - 1, sequencer.content_start(meta) + frames.stop - 1)
 
 
+def _show_sections_in(final: Any, shot: Shot, job: Job | None) -> bool:
+    """Show the sections of a take that are here, and the take that it continues where it has none yet."""
+    names = dict(shot.under)
+    if job is None:  # the engine has told nothing yet: what is shown of this take stays
+        own = f"{mark_of(shot.take)}.", f"{mark_of(shot.take)}-"
+        seen = enumerate((element.filename for element in final.elements), 1)
+        names |= {frame: name for frame, name in seen if any(mark in name for mark in own)}
+    for frames in shot.visible(job).values() if job is not None else ():
+        names |= {frame: shot.pictures[frame] for frame in frames}
+    if len(final.elements) != shot.frames or len(names) != shot.frames:
+        return False  # what is under it is not known here: it stays until the take is made
+    return _show(final, [names[frame] for frame in range(1, shot.frames + 1)])
+
+
 def _finish(meta: Any, shot: Shot) -> bool:
     """One image sequence of all frames, and then nothing else of ours; returns whether anything was left to do."""
-    if not _of_role(meta, _FINAL):
+    old = of_role(meta, FINAL)
+    if not old or (len(meta.shotpack.takes) and len(old[0].elements) != shot.frames):
         # It lies there before the others go: a meta strip that is empty for a moment would lose its place.
         names = [shot.pictures[frame] for frame in range(1, shot.frames + 1)]
-        _sequence(meta, f"{shot.name} frames", shot, 1, names, _FINAL)
+        _sequence(meta, f"{shot.name} frames", shot, 1, names, FINAL)
+        for strip in old:  # the artist has taken pictures out of it: no take could be shown in what is left
+            meta.strips.remove(strip)
         return True
-    over = _of_role(meta, _PLACEHOLDER, _SECTION)
+    over = of_role(meta, PLACEHOLDER, SECTION)
     for strip in over:
         meta.strips.remove(strip)
-    return bool(over)
+    if not len(meta.shotpack.takes):
+        return bool(over)
+    shown = _show(old[0], [shot.pictures[frame] for frame in range(1, shot.frames + 1)])
+    return bool(over) or shown
 
 
 def _sequence(meta: Any, name: str, shot: Shot, first: int, names: list[str], role: str) -> Any:
-    channel = _FINAL_CHANNEL if role == _FINAL else _SECTION_CHANNEL
+    channel = _FINAL_CHANNEL if role == FINAL else _SECTION_CHANNEL
     strip = _new_image(meta, name, shot.folder / names[0], channel, first, role)
     for picture in names[1:]:
         strip.elements.append(picture)

@@ -13,7 +13,7 @@ import bpy
 import gpu
 from gpu_extras.batch import batch_for_shader
 
-from . import live_picture, runtime, sequencer, timeline
+from . import live_picture, runtime, sequencer, shot_strips
 from .jobs import OnShot
 
 watched = ""
@@ -140,7 +140,7 @@ def _draw() -> None:
     if preview is None or shot is None or job is None or job.plan is None:
         return
     planned = next((plan for plan in job.plan.sections if plan.section == preview.section), None)
-    metas = timeline.find(shot.id)
+    metas = shot_strips.find(shot.id)
     if planned is None or not metas or preview.section in job.sections:
         return
     at = sequencer.scene_of(context).frame_current - sequencer.content_start(metas[0]) + 1

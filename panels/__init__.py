@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import advanced, choices, engine, preferences, prompt, shot, shots, storyboard
+from . import advanced, choices, engine, joins, preferences, prompt, seeds, shot, shots, storyboard, takes
 
 CLASSES: tuple[type, ...] = (
     *preferences.CLASSES,
@@ -10,7 +10,10 @@ CLASSES: tuple[type, ...] = (
     *shot.CLASSES,
     *choices.CLASSES,
     *advanced.CLASSES,
+    *joins.CLASSES,
     *storyboard.CLASSES,
+    *seeds.CLASSES,
+    *takes.CLASSES,
     *shots.CLASSES,
     *engine.CLASSES,
 )

@@ -22,6 +22,9 @@ def _draw_advanced(layout: Any, context: Any) -> None:
     row = layout.row(align=True)
     row.prop(wanted, "seed")
     row.operator("shotpack.roll_seed", text="", icon="FILE_REFRESH")
+    row = _labelled(layout, "Try")
+    row.prop(wanted, "seed_count", text="")
+    row.operator("shotpack.try_seeds", icon="RENDERLAYERS")
     layout.prop(wanted, "speed")
     for name in ("steps", "guidance"):
         _draw_own(layout, wanted, name, details)

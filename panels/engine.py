@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import engine, problems, runtime, timeline
+from ..operators import engine, problems, runtime, shot_strips
 from .install import draw_install
 from .problem import draw_problem
 from .shot import Sidebar
@@ -44,6 +44,11 @@ def _draw_engine(layout: Any, _context: Any) -> None:
             continue
         used, total = worker["memory_used"] / 2**30, worker["memory_total"] / 2**30
         layout.label(text=f"{worker['title'] or worker['device']}: {used:.1f} of {total:.0f} GiB", translate=False)
+    if runtime.others and state == "ready":
+        translated = bpy.app.translations.pgettext_iface
+        one, more = "It makes 1 shot of another file.", "It makes {count} shots of other files."
+        words = translated(one) if runtime.others == 1 else translated(more).format(count=runtime.others)
+        draw_text(layout, words, "INFO")
     problem = problems.of_engine()
     if problem is not None:
         draw_problem(layout, problem, "")
@@ -54,7 +59,7 @@ def _words(client: Any, state: str) -> str:
     if client is None or state not in ("off", "ended"):
         return _ENGINE_WORDS[state]
     # Of jobs nothing is known while the engine is off: what was known last stands in the strips.
-    waits = {meta.shotpack.shot for _, meta in timeline.stamped() if meta.shotpack.state in ("queued", "running")}
+    waits = {meta.shotpack.shot for _, meta in shot_strips.stamped() if meta.shotpack.state in ("queued", "running")}
     count = len(waits & client.shots.keys())
     if not count:
         return _ENGINE_WORDS[state]

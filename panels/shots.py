@@ -7,7 +7,19 @@ from typing import Any
 
 import bpy
 
-from ..operators import adoption, previews, problems, runtime, sequencer, timeline, unexpected, watch
+from ..operators import (
+    adoption,
+    previews,
+    problems,
+    runtime,
+    sequencer,
+    shot_folders,
+    shot_strips,
+    take_stamps,
+    timeline,
+    unexpected,
+    watch,
+)
 from .choices import time_of
 from .problem import draw_problem
 from .shot import Sidebar
@@ -37,15 +49,18 @@ class _Shots(Sidebar):
             layout.operator("shotpack.watch_no_more", text="Back from Watching", icon="LOOP_BACK")
         _draw_unsent(layout, len(adoption.unsent(scene)))
         for stamp in _stamps(scene):
-            if stamp.shot not in drawn:
-                drawn.add(stamp.shot)
-                _draw_guarded(layout, stamp)
+            for said in (stamp, *_makes(stamp)):
+                if said.shot not in drawn:
+                    drawn.add(said.shot)
+                    _draw_guarded(layout, said, stamp)
         for shot in list(runtime.client.shots.values()) if runtime.client else ():
-            if shot.id not in drawn and not timeline.find(shot.id):
+            if shot.id not in drawn and not shot_strips.listing(shot.id):
                 _draw_homeless(layout, shot)
                 drawn.add(shot.id)
         if not drawn:
             layout.label(text="No shots yet.")
+        elif not shot_folders.beside_file():
+            draw_text(layout, "Until this file is saved, its shots lie in Shotpack's own folder.", "INFO")
 
 
 class SHOTPACK_PT_sequencer_shots(_Shots, bpy.types.Panel):  # noqa: N801
@@ -72,16 +87,18 @@ class SHOTPACK_MT_shot(bpy.types.Menu):  # noqa: N801
         layout.operator("shotpack.reveal", icon="FILE_FOLDER").shot = name
         layout.separator()
         layout.operator("shotpack.use_again", icon="TEXT").shot = name
-        layout.operator("shotpack.send_again", icon="FILE_REFRESH").shot = name
-        anew = layout.operator("shotpack.send_again", text="Send Again as Chosen Now", icon="OPTIONS")
-        anew.shot, anew.chosen_now = name, True
+        layout.operator("shotpack.make_again", icon="DUPLICATE").shot = name
+        if not any(len(meta.shotpack.takes) for meta in shot_strips.find(name)):  # takes go on from it where it is
+            layout.operator("shotpack.send_again", icon="FILE_REFRESH").shot = name
+            anew = layout.operator("shotpack.send_again", text="Send Again as Chosen Now", icon="OPTIONS")
+            anew.shot, anew.chosen_now = name, True
         layout.separator()
         layout.operator("shotpack.remove_shot", icon="TRASH").shot = name
 
 
 def _stamps(scene: Any) -> Iterator[Any]:
-    for owner, meta in timeline.stamped():
-        if owner == scene:
+    for owner, meta in shot_strips.stamped():
+        if owner == scene and not meta.shotpack.trying:  # those are in a list of their own (`panels/seeds.py`)
             yield meta.shotpack
 
 
@@ -96,22 +113,38 @@ def _draw_unsent(layout: Any, count: int) -> None:
     box.operator("shotpack.send_unsent", icon="EXPORT", text="Send It" if count == 1 else "Send Them")
 
 
-def _draw_guarded(layout: Any, stamp: Any) -> None:
-    """One shot's box; what goes wrong with it hides no other."""
+def _makes(stamp: Any) -> Iterator[Any]:
+    """The takes that are being made, or could not be, of a strip that shows another one."""
+    for take in stamp.takes:
+        if take.shot != stamp.shot and take.state != "finished" and runtime.shot_of(take.shot) is not None:
+            yield take
+
+
+def _title(said: Any, stamp: Any) -> str:
+    """A shot's name, and of one that has takes which of them it is."""
+    number = take_stamps.number_of(stamp, said)
+    if number == 1 and not len(stamp.takes):
+        return str(stamp.name)
+    return str(bpy.app.translations.pgettext_iface("{name}, take {number}")).format(name=stamp.name, number=number)
+
+
+def _draw_guarded(layout: Any, said: Any, stamp: Any) -> None:
+    """One shot's box, or a take's that its strip does not show; what goes wrong with it hides no other."""
     try:
-        _draw_stamped(layout, stamp)
+        _draw_stamped(layout, said, _title(said, stamp))
     except Exception as fault:
         unexpected.report(fault)
-        draw_problem(layout, problems.of_error(unexpected.error_of(fault)), stamp.shot)
+        draw_problem(layout, problems.of_error(unexpected.error_of(fault)), said.shot)
 
 
-def _draw_stamped(layout: Any, stamp: Any) -> None:
+def _draw_stamped(layout: Any, stamp: Any, title: str) -> None:
     shot = runtime.shot_of(stamp.shot)
     job = runtime.client.job(shot) if runtime.client and shot else None
     state = job.state if job else "failed" if timeline.was_refused(shot) else stamp.state
     box = layout.box()
     row = box.row(align=True)
-    row.operator("shotpack.select", text=stamp.name, icon=_ICONS.get(state, "SEQUENCE"), emboss=False).shot = stamp.shot
+    icon = _ICONS.get(state, "SEQUENCE")
+    row.operator("shotpack.select", text=title, icon=icon, emboss=False, translate=False).shot = stamp.shot
     problem = problems.of_shot(shot, job) if shot else None
     if stamp.shot not in adoption.left_alone:
         # What would fail again as it is gets no button for that beside the one that helps.

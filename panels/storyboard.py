@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import animate, batches, sequencer
+from ..operators import animate, batches, sequencer, through
 from .choices import time_of
 from .shot import Sidebar
 from .text import draw_text
@@ -28,12 +28,25 @@ class _Storyboard(Sidebar):
 
 
 def _draw_animate(layout: Any, scene: Any) -> None:
-    layout.prop(scene.shotpack, "to_next")
-    count = len(animate.strips_of(scene))
-    said = bpy.app.translations.pgettext_iface("Animate {count} Strips").format(count=count)
-    layout.operator("shotpack.animate", icon="SEQ_STRIP_META", text=said if count > 1 else "Animate Storyboard")
+    strips, translated = animate.strips_of(scene), bpy.app.translations.pgettext_iface
+    layout.row().prop(scene.shotpack, "storyboard_shots", expand=True)
+    one = animate.is_through(scene)
+    if not one:
+        layout.prop(scene.shotpack, "to_next")
+    said = translated("Animate {count} Strips in One Shot" if one else "Animate {count} Strips")
+    row = layout.column()
+    row.scale_y = 1.4
+    words = said.format(count=len(strips)) if len(strips) > 1 else "Animate Storyboard"
+    row.operator("shotpack.animate", icon="SEQ_STRIP_META", text=words)
     if (why := animate.prevented(scene)) is not None:
         draw_text(layout, why, "INFO")
+    elif one:
+        frames = len(through.frames_of(strips))
+        seconds = frames * scene.render.fps_base / scene.render.fps
+        said = translated("{frames} frames ({seconds} s); each stretch has its own strip's words")
+        draw_text(layout, said.format(frames=frames, seconds=f"{seconds:.1f}"), "TIME")
+        for name in through.gaps(strips):
+            draw_text(layout, translated("In the gap after {name} it is on its way to the next.").format(name=name))
 
 
 def _draw_batch(layout: Any, scene: Any) -> None:

@@ -76,9 +76,9 @@ def _film(out: Path) -> int:
     if not _follow(shot, begun):
         return 1
     runtime = importlib.import_module(f"{ADDON}.operators.runtime")
-    timeline = importlib.import_module(f"{ADDON}.operators.timeline")
-    (meta,) = timeline.find(shot)
-    frames = timeline.pictures(meta)
+    shot_strips = importlib.import_module(f"{ADDON}.operators.shot_strips")
+    (meta,) = shot_strips.find(shot)
+    frames = shot_strips.pictures(meta)
     record = runtime.shot_of(shot)
     (out / "shot.mp4").write_bytes(runtime.client.movie(record))
     bpy.ops.wm.save_mainfile()

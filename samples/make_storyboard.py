@@ -1,6 +1,7 @@
 """How the sample was made: three panels drawn with Pillow, and a .blend whose timeline holds them.
 
-Run it with the Python of a Blender environment: `.venvs/blender-4.5/bin/python samples/make_storyboard.py`.
+Run it with the Python of a Blender environment, `.venvs/blender-4.5/bin/python samples/make_storyboard.py`; then in a
+window with Shotpack, `blender --python samples/arrange.py -- samples/storyboard.blend`; then here `… again`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import itertools
 import math
 import os
 import random
+import sys
 from pathlib import Path
 
 import bpy
@@ -176,6 +178,13 @@ def _tidy(scene: bpy.types.Scene) -> None:
             bpy.data.batch_remove([thing])
 
 
+def save_again() -> None:
+    """Write the .blend, which a newer Blender has arranged, as this one's."""
+    bpy.ops.wm.open_mainfile(filepath=str(HERE / "storyboard.blend"))
+    bpy.ops.wm.save_mainfile(compress=True)
+    (HERE / "storyboard.blend1").unlink(missing_ok=True)
+
+
 if __name__ == "__main__":
-    main()
+    save_again() if sys.argv[1:] == ["again"] else main()
     os._exit(0)  # Blender's module does not come to an end by itself once it has had a template with a file browser

@@ -70,7 +70,7 @@ def tell() -> float:
 
 
 def told(meta: bpy.types.Strip) -> dict[str, object]:
-    runtime, timeline = part("runtime"), part("timeline")
+    runtime, shot_strips = part("runtime"), part("shot_strips")
     shown = part("sequencer").span(meta)
     shot = runtime.shot_of(meta.shotpack.shot)
     job = runtime.client.job(shot) if shot else None
@@ -83,7 +83,7 @@ def told(meta: bpy.types.Strip) -> dict[str, object]:
         "done": job.done if job else 0.0,
         "words": words_of(job),
         "problem": f"{problem.sentence} {problem.advice}" if problem else "",
-        "frames": [str(path) for path in timeline.pictures(meta)],
+        "frames": [str(path) for path in shot_strips.pictures(meta)],
     }
 
 

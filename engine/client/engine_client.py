@@ -21,7 +21,7 @@ from .engine_location import EngineLocation
 from .engine_location import engine_at as _engine
 from .engine_state import EngineState
 from .frame_files import Source
-from .job_removal import JobRemoval
+from .job_keeping import JobKeeping
 from .launcher import Engine
 from .park_lease import ParkLease
 from .safe_names import is_id
@@ -70,7 +70,7 @@ class EngineClient:
         """Apart from the others: a film takes seconds, and a shot that is made may be cancelled meanwhile."""
         self._clip_renderer = clip_renderer or ClipRenderer()
         self._lease = ParkLease(self.client)
-        self._removal = JobRemoval(self._calls, self._connection)
+        self.keeping = JobKeeping(self._calls, self._connection)
 
     def wake(self, where: EngineLocation) -> None:
         """See to it that there is an engine; does nothing where there is one, or where one is just starting."""
@@ -126,7 +126,7 @@ class EngineClient:
     def remove(self, shot: Shot) -> None:
         """Have the engine forget a shot, with all that it has of it, and follow it no more; waits for nothing."""
         self.forget(shot)
-        self._removal.add(shot)
+        self.keeping.remove(shot)
 
     def refuse(self, shot: Shot, fault: EngineError) -> None:
         """Say what keeps a shot from being sent."""
@@ -185,7 +185,7 @@ class EngineClient:
         self.news = handed > 0 or self.state is not before
         self._tracker.hear(lambda: time.perf_counter() < until)
         self._tracker.receive()
-        self._removal.poll(self._session if self.state is EngineState.READY else None)
+        self.keeping.poll(self._session if self.state is EngineState.READY else None)
         return self._tracker.changed()
 
     def retry(self, shot: Shot) -> None:
@@ -213,7 +213,7 @@ class EngineClient:
     def tidy(self, shot: Shot) -> None:
         """Remove a complete shot's provisional frames, which no strip shows any more."""
         if shot.trusted:
-            self._calls.send(lambda: remove_drafts(shot.folder), lambda _: None, lambda _fault: None)
+            self._calls.send(lambda: remove_drafts(shot.folder, shot.take), lambda _: None, lambda _fault: None)
 
     def stop(self) -> None:
         """End the engine if it is ours, also one that is just starting; its jobs go on with the next one."""

@@ -116,6 +116,8 @@ _SHAPES: dict[str, _Fits] = {
             negative=_flag,
             first_frames=_number,
             section_frames=_count,
+            latent_frames=_count,
+            boards_within=_flag,
         )
     ),
     "speeds": _list_of(

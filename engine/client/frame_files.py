@@ -37,6 +37,8 @@ class Destination(Protocol):
 
     folder: Path
     placing: threading.Lock
+    gone: bool
+    """Set under the same lock: nothing comes there any more."""
 
 
 @dataclass
@@ -45,6 +47,7 @@ class FixedFolder:
 
     folder: Path
     placing: threading.Lock = field(default_factory=threading.Lock)
+    gone: bool = False
 
 
 def bring(source: Source, job: str, wanted: RemoteFrame, to: Destination) -> None:
@@ -53,10 +56,10 @@ def bring(source: Source, job: str, wanted: RemoteFrame, to: Destination) -> Non
     Raises EngineError: `folder_unwritable`, `disk_full`, or as the connection does.
     """
     with to.placing:
-        if _is_there(to.folder, wanted.name):
+        if to.gone or _is_there(to.folder, wanted.name):
             return
     with _found(source, job, wanted) as found, to.placing:
-        if not _is_there(to.folder, wanted.name):
+        if not to.gone and not _is_there(to.folder, wanted.name):
             _write(to.folder, wanted.name, found)
 
 

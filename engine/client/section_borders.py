@@ -1,16 +1,17 @@
 """Where a shot's sections lie in it, which words each has, and how far each is: plain values, without Blender.
 
-What the engine plans is in its `started` event and goes before anything here. Before there is a plan, three numbers of
-the model say where its sections end (`details` in GET /v1/engine); a shot through later boards is planned in stretches
-that they do not tell of, and has no borders here until the engine has planned it.
+What the engine plans is in its `started` event and goes before anything here. Before there is a plan, four numbers of
+the model say where its sections end, and which words each has (`details` in GET /v1/engine).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from ..protocol import PromptAt
@@ -51,6 +52,13 @@ class Sections:
     section_frames: int
     ratio: Fraction
     """The model's frames for each of the shot's."""
+    latent_frames: int
+    """The model's frames in a latent; those of a shot through boards begin with one."""
+
+    @property
+    def board_distance(self) -> int:
+        """How many of the shot's frames there are at least from one board to the next."""
+        return self._shown(self.latent_frames - 1) + 1
 
     def ranges(self, frames: int) -> list[range]:
         """The frames, from 1, of each section of a shot of `frames` frames, in time order."""
@@ -76,6 +84,50 @@ class Sections:
             said.append(changes.get(section, said[-1] if said else ""))
         return said
 
+    def words_through(
+        self, boards: Sequence[int], frames: int, prompt: str, prompts: Iterable[PromptAt], *, forward: bool
+    ) -> list[str]:
+        """The words of each section of a shot with boards at these frames (from 1, ascending), as the engine has them.
+
+        From each board to the next is a stretch with a clock and sections of its own. It begins with the words that
+        hold at its board; a later change goes to the nearest border in it, and the next board counts as one.
+        """
+        starts = [board - 1 for board in boards]
+        end = len(starts) > 1 and self._native(starts[-1] - starts[-2]) == self._native(frames - 1 - starts[-2])
+        if end:
+            starts.pop()
+        if len(starts) < 2 or not self.first_frames:  # where sections are cut there is one stretch in any case
+            return self.words(frames, prompt, prompts)
+        changes = sorted(prompts, key=lambda change: change.frame)
+        at = [change.frame - 1 for change in changes]
+        said: list[str] = []
+        for start, stop in pairwise([*starts, frames]):
+            borders = self._borders(stop - start, lands=(end or stop < frames) and not forward)
+            later = bisect_right(at, start)
+            own = {0: changes[later - 1].text if later else prompt}
+            places = [*borders, self._native(stop - start - 1) + 1] if stop < frames else borders
+            for change in range(later, bisect_left(at, stop)):
+                frame = self._native(at[change] - start)
+                # Halves go to the later one.
+                nearest = min(range(len(places)), key=lambda place: (abs(places[place] - frame), -place))
+                own[nearest] = changes[change].text
+            for section in range(len(borders)):
+                said.append(own.get(section, said[-1] if said else prompt))
+        return said
+
+    def _borders(self, frames: int, *, lands: bool) -> list[int]:
+        """Where the sections of one stretch begin, in the model's frames from its board.
+
+        One that lands on a board has its surplus at the near end, in whole latents of its first section.
+        """
+        native, count = self._native(frames - 1) + 1, self.count(frames)
+        window = self.section_frames // self.latent_frames
+        held = (
+            count * window - max(-(-(native - 1) // self.latent_frames), (count - 1) * window + 1) if lands else 0
+        ) * self.latent_frames
+        later = [self.first_frames + section * self.section_frames - held for section in range(1, count)]
+        return [self.first_frames, *later]
+
     def _native(self, frame: int) -> int:
         """The model's frame that a frame of the shot shows, both from 0; halves go up."""
         return int((2 * frame * self.ratio + 1) // 2)
@@ -94,7 +146,7 @@ def sections_by(about: Mapping[str, Any], model: str, fps: float, *, conform: bo
     ratio = Fraction(1)
     if conform:
         ratio = Fraction(details["native_fps"]).limit_denominator(1001) / Fraction(fps).limit_denominator(1001)
-    return Sections(int(details["first_frames"]), int(details["section_frames"]), ratio)
+    return Sections(int(details["first_frames"]), int(details["section_frames"]), ratio, int(details["latent_frames"]))
 
 
 def planned(sections: Sections, frames: int) -> list[TimedSection]:

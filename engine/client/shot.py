@@ -18,11 +18,12 @@ from ..protocol import Section, Started
 from .session import Job
 from .stored_request import agrees
 
+FIRST_TAKE = 1
 _FINAL = "frames/"
 _DRAFT = "-draft"
 _TAKE = "(?:-t[0-9]{2,4})?"
 """How a frame's name ends that a later take shows otherwise."""
-_DRAFT_NAME = re.compile(rf"[0-9]+{_TAKE}{_DRAFT}[0-9]+\.png")
+_DRAFT_NAME = re.compile(rf"[0-9]+({_TAKE}){_DRAFT}[0-9]+\.png")
 _PART_NAME = re.compile(rf"\.[0-9]+{_TAKE}({_DRAFT}[0-9]+)?\.png\.([0-9-]+\.)?part")
 _PART_SECONDS = 3600.0
 _CARRIED_OUT = {
@@ -80,8 +81,16 @@ class Shot:
     confirmed: bool = True
     """Whether `job` is known to be this shot's: a file may claim anything, and no frame comes before the engine says so
     (`made_by`)."""
+    hidden: int = 0
+    """How many of its first frames its strip does not show: the board, where the strip before it shows that already."""
     trusted: bool = True
     """Whether its folder may be read and written: False while it is not where shots of this file lie."""
+    take: int = FIRST_TAKE
+    """Which take of the shot it is. All lie in one folder; each is a record, and a job, of its own."""
+    under: Mapping[int, str] = field(default_factory=dict)
+    """What a take's strips show of frames that it does not have yet: the pictures of the take that it continues."""
+    gone: bool = False
+    """Whether it was removed: no frame of it is placed any more."""
     ordered: str = ""
     """`pause` or `cancel`, from the order until the engine says that it is so: after the present step."""
     pictures: dict[int, str] = field(default_factory=dict)
@@ -91,7 +100,7 @@ class Shot:
     revision: int = 0
     """Rises with all that its strips could show: steps and previews are not of that kind."""
     placing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-    """Held while a file appears in `folder`, and while `folder` is exchanged."""
+    """Held while a file appears in `folder`, and while `folder` is exchanged: one lock for all takes in it."""
     _faults: dict[Trouble, EngineError] = field(default_factory=dict, repr=False)
     _asked: set[str] = field(default_factory=set, repr=False)
     _asked_finals: set[int] = field(default_factory=set, repr=False)
@@ -172,10 +181,13 @@ class Shot:
         wrong = [*self._note(path for section in told for path in section.files)]
         # What a section left open another may have set already, and then the engine may have it no more.
         wrong += self._note(path for section in told for path in section.provisional)
-        if job.state == "finished" and not self._all_told:
+        if job.state == "finished" and not self._all_told and self.take == FIRST_TAKE:
+            # Of a take each file is told: some are those of the take that it continues.
             self._all_told = True
             digits = max(4, len(str(self.frames)))  # as the engine names them
-            self._note(f"{_FINAL}{frame:0{digits}d}.png" for frame in range(1, self.frames + 1))
+            # Sections have told of a take's, which may be called otherwise.
+            untold = (frame for frame in range(1, self.frames + 1) if frame not in self._asked_finals)
+            self._note([f"{_FINAL}{frame:0{digits}d}.png" for frame in untold])
         if wrong:
             raise EngineError(Code.BAD_REQUEST, detail=f"{wrong[0]!r} is not a frame's path")
         owed, self._owed = self._owed, {}
@@ -259,13 +271,15 @@ def remote_frame(path: str) -> RemoteFrame:
     return RemoteFrame(int(frame), path, name)
 
 
-def remove_drafts(folder: Path) -> None:
-    """Remove the provisional frames in a shot's folder, and what a Blender that was killed left of frames long ago.
+def remove_drafts(folder: Path, take: int = FIRST_TAKE) -> None:
+    """Remove a take's provisional frames, and what a Blender that was killed left of frames in the folder long ago.
 
     What is younger may be another Blender's that has the same file open.
     """
+    mark = "" if take == FIRST_TAKE else f"-t{take:02d}"
     for path in folder.glob("*.p*"):
-        if _DRAFT_NAME.fullmatch(path.name) or (_PART_NAME.fullmatch(path.name) and _is_old(path)):
+        draft = _DRAFT_NAME.fullmatch(path.name)
+        if (draft and draft[1] == mark) or (_PART_NAME.fullmatch(path.name) and _is_old(path)):
             path.unlink(missing_ok=True)
 
 

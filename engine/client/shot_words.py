@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -95,6 +95,24 @@ def prompts_over(frames: range, texts: Iterable[tuple[range, str]], prompt: str)
         if words != said:
             found.append(PromptAt(frame - frames.start + 1, words))
             said = words
+    return tuple(found)
+
+
+def prompts_through(stretches: Sequence[tuple[range, str]], texts: Iterable[tuple[range, str]]) -> tuple[PromptAt, ...]:
+    """The changes of prompt within one shot through boards, whose words begin as those of its first stretch.
+
+    `stretches` are the frames of the timeline from each board to the next, without a gap, and the words that each
+    begins with; `texts` as in `prompts_over`, which holds within each stretch.
+    """
+    texts = list(texts)
+    start, said = stretches[0][0].start, stretches[0][1]
+    found = []
+    for frames, first in stretches:
+        later = [(frames.start + change.frame - 1, change.text) for change in prompts_over(frames, texts, first)]
+        for frame, words in [(frames.start, first), *later]:
+            if words != said:
+                found.append(PromptAt(frame - start + 1, words))
+                said = words
     return tuple(found)
 
 

@@ -20,6 +20,7 @@ _SAME = ("frames", "seed", "fps")
 _PICTURES = ("image", "seen")
 """What of a condition's frame is a picture."""
 _DEFAULTS = {"seed": 0, "fps": None}
+_STOP = "stop_after"
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,11 @@ class StoredRequest:
         return body
 
 
-def write(request: ShotRequest, name: str) -> str:
-    """A request as a .blend keeps it: `name` is the shot's, and pictures are named by their files beside each other."""
+def write(request: ShotRequest, name: str, stop_after: int = 0) -> str:
+    """A request as a .blend keeps it: `name` is the shot's, and pictures are named by their files beside each other.
+
+    Its job pauses by itself after `stop_after` sections; 0: it does not.
+    """
     asked = {
         "name": name,
         **without_defaults(request),
@@ -73,6 +77,18 @@ def write(request: ShotRequest, name: str) -> str:
     }
     if request.loras:  # 0.1.0 keeps their weights in any case
         asked["loras"] = [to_json(lora) for lora in request.loras]
+    if stop_after:
+        asked[_STOP] = stop_after
+    return json.dumps(asked)
+
+
+def without_stop(request: str) -> str:
+    """The same request, to be made to its end."""
+    try:
+        asked = json.loads(request)
+        asked.pop(_STOP, None)
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return request  # a file may hold anything; it is refused when it is sent
     return json.dumps(asked)
 
 

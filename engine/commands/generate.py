@@ -42,7 +42,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--end-image", type=Path, metavar="FILE", help="a board to end on")
     parser.add_argument(
-        "--board", type=_at_frame, action="append", metavar="FRAME=FILE", help="a board to pass through"
+        "--board",
+        type=_at_frame,
+        action="append",
+        metavar="FRAME=FILE",
+        help="a board to pass through; at the frame after the last one: what the shot arrives at and does not show",
     )
     parser.add_argument(
         "--prompt-at",

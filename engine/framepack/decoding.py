@@ -26,6 +26,10 @@ class DecodePlan:
     provisional: tuple[range, ...]
     """Frames this decode set that a later section may still blend; ascending."""
 
+    def toward(self, board: int, frames: range) -> DecodePlan:
+        """The same decoded on as far as the latent `board` that follows: it settles the `frames` before that, too."""
+        return replace(self, latents=range(self.latents.start, board + 1), final=(*self.final, frames))
+
     def moved(self, latents: int, frames: int) -> DecodePlan:
         """The same, so many latents and pixel frames later."""
         before, after = self.blend_before, self.blend_after

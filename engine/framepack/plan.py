@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .decoding import DecodePlan, Done, decode_plan
@@ -37,6 +37,11 @@ class PlannedSection:
     pins: tuple[int, ...]
     """Latents inside this section that a board fixes."""
     decode: DecodePlan
+
+    def toward(self, board: int, grid: Grid) -> PlannedSection:
+        """The same, decoded on as far as the board's latent that follows it: the frames before that are its as well."""
+        frames = range((board - 1) * grid.compression + 1, board * grid.compression)
+        return replace(self, adds=range(self.adds.start, frames.stop), decode=self.decode.toward(board, frames))
 
     def moved(self, sections: int, latents: int, frames: int) -> PlannedSection:
         """The same, so many sections, latents and pixel frames later."""
@@ -174,58 +179,59 @@ def plan_shot(
     return ShotPlan(grid, order, (stretch,), tuple(latents), tuple(pictures), lead, made)
 
 
-def plan_stretches(lengths: Sequence[int], *, grid: Grid, schedule: Schedule, end: bool) -> ShotPlan:
+def plan_stretches(
+    lengths: Sequence[int], *, grid: Grid, schedule: Schedule, end: bool, after: bool = False
+) -> ShotPlan:
     """Plan a shot through boards as stretches of `lengths` pixel frames, each at least 1, one from board to board.
 
     Each begins with its board, encoded alone, and, where the order has a place for it, ends on the next one's, which
     lies on the frame after its last. With `end` a board lies on the shot's last frame as well; the last stretch has at
-    least two frames then. Stretches are made one after the other in time, each in the order of `schedule`; a last one
-    that ends on no board is planned as a shot of its own.
+    least two frames then. With `after` one lies on the frame after the last, which is not the shot's any more: it is
+    decoded behind the last section's latents, which gives the r - 1 frames between them, and `lengths` counts these.
+    Stretches are made one after the other in time, each in the order of `schedule`; a last one that ends on no board is
+    planned as a shot of its own.
     Source: arXiv 2504.12626 v3, sampling (d), several planned endpoints; here they are given and need not be made.
     """
     if grid.seam is not Seam.BLEND:
         raise ValueError("a stretch shows its start board where seams are blended only")
     order = schedule.order()
+    if after and order is Order.FORWARD:
+        raise ValueError("going forward no section sees what comes after the shot")
     stretches: list[Stretch] = []
     made: list[PlannedSection] = []
     pictures: dict[int, int] = {}
     latent = 0
     for place, frames in enumerate(lengths):
-        sections = grid.sections(frames)
-        after = sections * grid.window + 1
-        ends = end or place < len(lengths) - 1
+        beyond = grid.compression - 1 if after and place == len(lengths) - 1 else 0
+        sections = grid.sections(frames - beyond)
+        stop = sections * grid.window + 1
+        ends = end or after or place < len(lengths) - 1
         held = 0
         boards = [0]
         if ends and order is not Order.FORWARD:
-            held = after - 1 - max(grid.latent_of(frames - 1), after - grid.window)
-            boards = [*range(held + 1), after]
-            if place == len(lengths) - 1:  # this board no stretch begins with: it is seen as what is made of it
-                boards.insert(-1, after - 1)
+            held = stop - 1 - max(grid.latent_of(frames - beyond - 1), stop - grid.window)
+            boards = [*range(held + 1), stop]
+            if end and place == len(lengths) - 1:  # this board no stretch begins with: it is seen as what is made of it
+                boards.insert(-1, stop - 1)
         elif place == len(lengths) - 1:
             boards = _board_latents(frames, grid, sections, order, (0, frames - 1) if end else (0,))
         first, frame = len(made), latent * grid.compression
-        own = _made(grid, schedule, sections, boards, BOARD_LEAD, held)
+        own = list(_made(grid, schedule, sections, boards, BOARD_LEAD, held))
+        own = [each.toward(stop, grid) if beyond and stop - 1 in each.own else each for each in own]
         made += [each.moved(first, latent, frame) for each in own]
         stretch = Stretch(
             sections=range(first, first + sections),
-            latents=range(latent, latent + after),
-            made=range(frame + held * grid.compression, frame + grid.frames(sections)),
+            latents=range(latent, latent + stop),
+            made=range(frame + held * grid.compression, frame + grid.frames(sections) + beyond),
             frames=frames,
             boards=tuple(latent + board for board in boards),
         )
         stretches.append(stretch)
         pictures |= {board: place + (board > latent + held) for board in stretch.boards}
-        latent += after
+        latent += stop
     boards = sorted(pictures)
-    return ShotPlan(
-        grid,
-        order,
-        tuple(stretches),
-        tuple(boards),
-        tuple(pictures[board] for board in boards),
-        BOARD_LEAD,
-        tuple(made),
-    )
+    shown = tuple(pictures[board] for board in boards)
+    return ShotPlan(grid, order, tuple(stretches), tuple(boards), shown, BOARD_LEAD, tuple(made))
 
 
 def _made(

@@ -62,11 +62,17 @@ class ShownFrames:
     """The shot's frame at which each stretch starts, ascending, 0 first."""
     made: tuple[int, ...]
     """The made frame that each of them shows, its start board's."""
+    last: Conform | None = None
+    """The clock of the last stretch where it is another: one that arrives at the picture after the shot."""
+
+    def clock(self, stretch: int) -> Conform:
+        """How the frames of a stretch pass, from its start."""
+        return self.last if self.last is not None and stretch == len(self.starts) - 1 else self.conform
 
     def made_of(self, frame: int) -> int:
         """The made frame that shot frame `frame` shows."""
         stretch = bisect_right(self.starts, frame) - 1
-        return self.made[stretch] + self.conform.native_of(frame - self.starts[stretch])
+        return self.made[stretch] + self.clock(stretch).native_of(frame - self.starts[stretch])
 
     def made_at(self, frame: Fraction) -> Fraction:
         """The time, in made frames, of a moment `frame` of the shot, which may lie between two frames."""
@@ -81,4 +87,4 @@ class ShownFrames:
         """The first of the shot's frames that shows `made` or a later one; how many there are where none does."""
         stretch = max(0, bisect_right(self.made, made) - 1)
         stop = (*self.starts, self.frames)[stretch + 1]
-        return min(stop, self.starts[stretch] + self.conform.first_showing(made - self.made[stretch]))
+        return min(stop, self.starts[stretch] + self.clock(stretch).first_showing(made - self.made[stretch]))

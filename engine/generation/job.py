@@ -125,6 +125,7 @@ def run(
     memory: Memory = ALL_THERE_IS,
     revised: Callable[[], ShotRequest | None] | None = None,
     asked: Callable[[], bool] = lambda: False,
+    stop_after: int = 0,
 ) -> Generator[Event]:
     """Make the shot; `pictures` holds boards and clip by SHA-256. Ends with Finished or raises EngineError.
 
@@ -133,7 +134,8 @@ def run(
     all latents go in the end. `families` keeps the model for the next shot. `revised` is asked before each section for
     a request that differs in what may change while a shot is made (`AMENDABLE`), or None; where it is given, `job` may
     differ so from what the folder was begun with. `asked` tells, in work that takes long between two events, whether
-    the next one is wanted soon. Closing the iterator stops the work; finished sections stay.
+    the next one is wanted soon. Where whoever reads means to stop after `stop_after` sections, the last of them is told
+    before anything is done for the next. Closing the iterator stops the work; finished sections stay.
 
     Where memory runs out, the job is tried once more with the next leaner placement; finished sections stay then too.
     An error thrown into the iterator counts as one that happened inside.
@@ -185,6 +187,7 @@ def run(
                 revised=revision,
                 circumstances=lambda: {"memory": account.record(), "kernels": dataclasses.asdict(family.kernels)},
                 asked=asked,
+                stop_after=stop_after,
                 cache=EncodingCache(cache_home() / "encodings", _encoders(job, model, placed)),
             )
             if shot.complete():
@@ -211,6 +214,7 @@ def run(
             _require_same(folder, stored, resolved.request, model, () if revised is None else AMENDABLE)
             if stored[0] != resolved.request:
                 folder.amend(resolved.request)
+            folder.sweep()  # also of a finished shot: its latents may have been on their way to a file
         try:
             with memory_faults(job.device, "making the shot"):  # where nothing closer by says during what
                 yield from attempt(memory.retry)

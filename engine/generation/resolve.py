@@ -122,7 +122,7 @@ def resolve(
     native = rate(spec.native_fps)
     conform = Conform(rate(fps), native) if request.conform else Conform(Fraction(1), Fraction(1))
     grid = Grid(schedule.window, spec.temporal_compression, spec.seam)
-    boards = boards_in_time(request.boards, request.frames, spec, conform, grid, pinned=pinned)
+    boards = boards_in_time(request.boards, request.frames, spec, conform, grid, schedule, pinned=pinned)
     pictures = lead_pictures(boards[0].image if boards else None, request.clip, conform, grid, schedule)
     plan, shown = plan_through(
         boards,

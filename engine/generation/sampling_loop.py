@@ -49,6 +49,7 @@ class Shot:
         revised: Callable[[], ResolvedRequest | None] = lambda: None,
         circumstances: Callable[[], Mapping[str, Any]] = dict,
         asked: Callable[[], bool] = lambda: False,
+        stop_after: int = 0,
         cache: EncodingCache,
     ) -> None:
         """`model` is the model's fingerprint; `cache` holds encodings of other shots; `circumstances` tells, at the
@@ -57,7 +58,7 @@ class Shot:
         `watched` says that somebody looks on while the shot is made: then there are Preview events, at most two a
         second, and provisional frames on disk. `revised` is asked before each section for one that differs in what
         may change (`AMENDABLE`), or None. `asked` tells, after each of the movie's frames, whether somebody wants to be
-        heard.
+        heard. Section number `stop_after` (from 1) of those that are made is published before the next is begun.
         """
         self._resolved = resolved
         self._plan = resolved.plan
@@ -67,6 +68,7 @@ class Shot:
         self._revised = revised
         self._circumstances = circumstances
         self._asked = asked
+        self._stop_after = stop_after
         self._decodes = decodes(resolved.plan, resolved.frames_of, folder)
         self._decoding: tuple[PlannedSection, DecodePlan, Future[torch.Tensor]] | None = None
         """The section that is decoded while the next one is sampled."""
@@ -81,7 +83,7 @@ class Shot:
         Ends with Finished; raises EngineError where it cannot go on.
         """
         folder, plan = self._folder, self._plan
-        folder.tidy()
+        folder.make_folders()
         done = self._done()
         yield self._started(done)
         for planned in plan.made[:done]:
@@ -172,7 +174,8 @@ class Shot:
         """
         latents = history.clip(decode.latents)
         history.forget(planned)
-        if self._family.decodes_async and planned is not self._plan.made[-1]:
+        alone = planned is self._plan.made[-1] or planned.number + 1 == self._stop_after
+        if self._family.decodes_async and not alone:
             self._decoding = planned, decode, self._family.decode_async(latents)
             return
         yield self._published(planned, decode, lambda: self._family.decode(latents))

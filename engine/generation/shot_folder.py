@@ -137,15 +137,18 @@ class ShotFolder:
                 told = {"was": _short(was[name]), "now": _short(value)}
                 raise EngineError(Code.RESUME_MISMATCH, path=str(self.root), name=_SAID.get(name, name), **told)
 
-    def tidy(self) -> None:
-        """Remove what a killed process left half-written, and make what may have been tidied away meanwhile."""
-        for folder in (self.provisional, self._encodings):
-            make_folder(folder)
+    def sweep(self) -> None:
+        """Remove what a killed process left half-written."""
         kept = (self.boards, self._encodings, self.lock.parent, self._checkpoint, self.record.parent)
         for folder in (self.root, self.frames, *kept):
             sweep_parts(folder)
         for folder in self.provisional.glob("*"):
             sweep_parts(folder)
+
+    def make_folders(self) -> None:
+        """Make what may have been tidied away since the shot was begun."""
+        for folder in (self.provisional, self._encodings):
+            make_folder(folder)
 
     # Encodings
 

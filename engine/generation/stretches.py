@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
 
 from ..errors import Code, EngineError
 from ..framepack.grid import Grid, Seam
 from ..framepack.layout import LeadIn
-from ..framepack.packing import Schedule
+from ..framepack.packing import Order, Schedule
 from ..framepack.plan import ShotPlan, plan_shot, plan_stretches
 from ..models.spec import ModelSpec
 from ..protocol import Board
@@ -20,20 +21,28 @@ from .frame_rates import Conform, ShownFrames
 
 
 def boards_in_time(
-    given: Sequence[Board], frames: int, spec: ModelSpec, conform: Conform, grid: Grid, *, pinned: bool
+    given: Sequence[Board],
+    frames: int,
+    spec: ModelSpec,
+    conform: Conform,
+    grid: Grid,
+    schedule: Schedule,
+    *,
+    pinned: bool,
 ) -> tuple[Board, ...]:
     """The boards of a shot of `frames` frames in time order. Raises EngineError for one that can not lie there.
 
-    `pinned` as in `plan_through`: such boards need a latent each.
+    `pinned` as in `plan_through`: such boards need a latent each. One right after the last frame is what comes after
+    the shot, which arrives at it and does not show it.
     """
     boards = tuple(sorted(given, key=lambda board: board.frame))
     for board in boards:
-        if not 1 <= board.frame <= frames:
+        if not 1 <= board.frame <= frames + 1:
             raise EngineError(
                 Code.BOARD_INVALID,
                 frame=board.frame,
                 detail=f"the shot has frames 1 to {frames}",
-                advice="move it inside the shot",
+                advice=f"move it inside the shot, or to frame {frames + 1} for what comes after it",
             )
         if board.frame > 1 and not spec.boards_within:
             raise EngineError(
@@ -43,6 +52,13 @@ def boards_in_time(
                 advice="leave the others out, or use another model",
             )
     through = len(_stretch_starts(boards, frames, conform)) > 1 and not pinned
+    if boards and boards[-1].frame > frames and schedule.order() is Order.FORWARD:
+        raise EngineError(
+            Code.BOARD_INVALID,
+            frame=boards[-1].frame,
+            detail="in forward order no section sees what comes after the shot",
+            advice="choose inverted or endpoint order",
+        )
     least = conform.first_showing(grid.compression - 1) + 1
     for earlier, board in pairwise(boards):
         one, other = (grid.latent_of(conform.native_of(each.frame - 1)) for each in (earlier, board))
@@ -75,18 +91,46 @@ def plan_through(
     stretch instead, as 0.1.0 did: for shots that were begun so, and where sections are cut.
     """
     starts = _stretch_starts(boards, frames, conform)
-    if len(starts) == 1 or pinned or grid.seam is Seam.CUT:
+    after = bool(boards) and boards[-1].frame > frames
+    if not after and (len(starts) == 1 or pinned or grid.seam is Seam.CUT):
         natives = [conform.native_of(board.frame - 1) for board in boards]
         plan = plan_shot(conform.native_frames(frames), grid=grid, schedule=schedule, boards=natives, lead=lead)
         return plan, ShownFrames(conform, frames, (0,), (0,))
     lengths = [conform.native_frames(stop - start) for start, stop in pairwise([*starts, frames])]
-    plan = plan_stretches(lengths, grid=grid, schedule=schedule, end=len(boards) > len(starts))
-    return plan, ShownFrames(conform, frames, starts, tuple(stretch.made.start for stretch in plan.stretches))
+    last = None
+    if after:
+        # Its latent lies right after the last one that is made, so it is seen at a whole latent's frame, and the shot
+        # must arrive by then: the clock of this stretch goes from its first frame to the last one before the board.
+        steps = frames - starts[-1] - 1
+        lengths[-1] = grid.compression * (_latents_before(conform.native_of(steps + 1), grid) + 1)
+        last = Conform(Fraction(steps), Fraction(lengths[-1] - 1)) if steps else None
+    plan = plan_stretches(
+        lengths, grid=grid, schedule=schedule, end=not after and len(boards) > len(starts), after=after
+    )
+    return plan, ShownFrames(conform, frames, starts, tuple(stretch.made.start for stretch in plan.stretches), last)
+
+
+def _latents_before(native: int, grid: Grid) -> int:
+    """How many latents are made before a board that lies `native` frames after the one that its stretch starts from.
+
+    Less than a section's where that is enough, or it would go too far and come back. More are whole sections, the
+    fewest that do not have to be shown for more than a quarter longer than they are made for: after latents that are
+    held fast the picture jumps by a part of what it would have moved meanwhile.
+    """
+    latents = max(1, grid.latent_of(native) - 1)
+    if latents < grid.window:
+        return latents
+    sections = 1
+    while 5 * grid.compression * (sections * grid.window + 1) < 4 * native:
+        sections += 1
+    return sections * grid.window
 
 
 def _stretch_starts(boards: Sequence[Board], frames: int, conform: Conform) -> tuple[int, ...]:
     """The shot's frames (from 0) at which stretches start: at all boards but one at the end; 0 without boards."""
-    starts = [board.frame - 1 for board in boards] or [0]
+    starts = [board.frame - 1 for board in boards if board.frame <= frames] or [0]
+    if boards and boards[-1].frame > frames:
+        return tuple(starts)
     if len(starts) > 1:
         # Seen from the board before it: at a high rate the two last frames may show one and the same.
         end, last = (conform.native_of(frame - starts[-2]) for frame in (starts[-1], frames - 1))
@@ -101,7 +145,8 @@ def sections_of_changes(at: Sequence[int], plan: ShotPlan, shown: ShownFrames) -
     change moves to the nearest border in its stretch, where its end counts as well: there the next one begins with it.
     """
     held: dict[int, int | None] = {}
-    for stretch, start, stop in zip(plan.stretches, shown.starts, (*shown.starts[1:], shown.frames), strict=True):
+    ends = (*shown.starts[1:], shown.frames)
+    for place, (stretch, start, stop) in enumerate(zip(plan.stretches, shown.starts, ends, strict=True)):
         first = stretch.sections.start
         later = bisect_right(at, start)
         held[first] = later - 1 if later else None
@@ -110,7 +155,7 @@ def sections_of_changes(at: Sequence[int], plan: ShotPlan, shown: ShownFrames) -
         if stop < shown.frames:
             borders.append(stretch.frames)
         for change in range(later, bisect_left(at, stop)):
-            nearest = _nearest(shown.conform.native_of(at[change] - start), borders)
+            nearest = _nearest(shown.clock(place).native_of(at[change] - start), borders)
             if nearest < len(stretch.sections):
                 held[first + nearest] = change
     return held

@@ -79,6 +79,10 @@ class Abilities:
     """Frames at `native_fps` before the first section's own."""
     section_frames: int
     """Frames that one section adds."""
+    latent_frames: int
+    """Frames that are made in one go at the least: two boards are as far apart."""
+    boards_within: bool
+    """Whether boards may lie anywhere in a shot, or only at its start."""
     guide_frames: int
     """Frames at `native_fps` from one picture of a guide to the next that it uses; 0: it takes no guide."""
 
@@ -104,6 +108,8 @@ def abilities(model: ModelFolder) -> Abilities:
         negative=released.classifier_free and guidance > 1,
         first_frames=released.grid.lead,
         section_frames=released.grid.stride,
+        latent_frames=released.grid.compression,
+        boards_within=released.boards_within,
         guide_frames=_guide_frames(model),
     )
 

@@ -29,6 +29,8 @@ class Released:
     """Shortest and longest side in pixels."""
     classifier_free: bool = False
     """Whether guidance leads away from a negative prompt; else it is distilled into the weights."""
+    boards_within: bool = True
+    """Whether boards may lie anywhere in a shot, or only at its start."""
 
 
 # The released size buckets (diffusers_helper/bucket_tools.py), key 640, as (width, height) in the released sequence.
@@ -52,6 +54,7 @@ HELIOS_BASE = Released(
     native_fps=24,
     side_limits=(64, 2048),
     classifier_free=True,
+    boards_within=False,
 )
 # Halved twice and patched by 2: the coarsest stage's sides must still be even.
 HELIOS_MID = replace(HELIOS_BASE, steps=60, size_multiple=64)

@@ -172,6 +172,7 @@ def create_app(service: Service) -> FastAPI:
             **_out(record).model_dump(),
             key=record.key,
             starred=record.starred,
+            stop_after=record.stop_after,
             step=service.scheduler.step(record.id),
             **vars(snapshot(number, events, shed=service.is_shed(record))),
         )
@@ -207,7 +208,7 @@ def create_app(service: Service) -> FastAPI:
 
     @app.post("/v1/jobs/{job}/resume", responses=_says(404, 409, 422))
     def resume(record: Known) -> JobOut:
-        """Go on. For a job that failed or was cancelled a new job is made that begins with all that it had made."""
+        """Go on, to the end. For a job that failed or was cancelled a new one is made, from all that it had made."""
         return act(service.scheduler.resume, record)
 
     @app.post("/v1/jobs/{job}/cancel", responses=_says(404, 409, 422))
@@ -298,7 +299,7 @@ def _picture_faults(job: NewJob, uploads: Uploads) -> list[Fault]:
     if len(set(frames)) < len(frames):
         faults.append(Fault(where="body.boards", what="two boards are at the same frame"))
     for number, board in enumerate(job.boards):
-        if board.frame > job.frames:
+        if board.frame > job.frames + 1:
             faults.append(Fault(where=f"body.boards.{number}.frame", what="the shot is shorter than that"))
         if not uploads.claim(board.image):
             faults.append(Fault(where=f"body.boards.{number}.image", what="send the picture to /v1/images first"))

@@ -14,12 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked
 
 from ..limits import Limits
-from ..protocol import Guidance, Name, Prompts, Sha256, ShotRequest, Steps, Text
+from ..protocol import FRAMES_MAXIMUM, Guidance, Name, Prompts, Sha256, ShotRequest, Steps, Text
 from ..serialization import without_defaults
 from ..vocabulary import Vocabulary
 from .storage.states import State
 
 _WHOLE = ConfigDict(extra="forbid")
+_STOP = "pause by itself after so many sections, until `resume`; one with no more sections is finished"
 
 
 class _Strict(BaseModel):
@@ -31,6 +32,7 @@ class NewJob(ShotRequest):
     """A shot to make. What is left out is as the model recommends."""
 
     name: Name = ""
+    stop_after: Annotated[int, Limits(1, FRAMES_MAXIMUM, about=_STOP)] | None = None
     # The command line's alone: only a worker could tell whether they fit.
     schedule: None = None
     window: None = None
@@ -41,8 +43,9 @@ class NewJob(ShotRequest):
         return ShotRequest(**{field.name: getattr(self, field.name) for field in fields(ShotRequest)})
 
     def digest(self) -> str:
-        """SHA-256 of all that is asked for; fields that a later engine adds do not change it."""
-        return hashlib.sha256(json.dumps(without_defaults(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of all that is asked for, wherever it is to stop; fields that a later engine adds change nothing."""
+        asked = {name: value for name, value in without_defaults(self).items() if name != "stop_after"}
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 @checked(frozen=True, config=_WHOLE)
@@ -75,6 +78,7 @@ class JobDetail(JobOut):
 
     key: str | None = Field(description="what it was sent under")
     starred: bool
+    stop_after: int = Field(description="after so many sections it pauses by itself; 0: it does not")
     number: int = Field(description="of the newest event, of any job, that is contained here")
     plan: dict[str, Any] | None = Field(description="the `started` event")
     sections: list[dict[str, Any]] = Field(description="the `section` events, in the sequence of making")
@@ -160,6 +164,8 @@ class ModelOut(BaseModel):
     negative: bool = Field(description="whether a negative prompt of one's own changes anything")
     first_frames: int = Field(description="frames at `native_fps` before the first section's own")
     section_frames: int = Field(description="frames at `native_fps` that one section adds")
+    latent_frames: int = Field(description="frames at `native_fps` that two boards are apart at the least")
+    boards_within: bool = Field(description="whether boards may lie anywhere in a shot, or only at its start")
     guide_frames: int = Field(
         description="frames at `native_fps` from one picture of a guide to the next that it uses; 0: it takes no guide"
     )

@@ -145,7 +145,8 @@ class Service:
         Raises StoreError where the job that it continues has gone meanwhile.
         """
         continues = None if job.take is None else job.take.job
-        return self.scheduler.submit(to_json_text(job.request), job.name, key, job.digest(), continues)
+        asked, stop = to_json_text(job.request), job.stop_after or 0
+        return self.scheduler.submit(asked, job.name, key, job.digest(), continues, stop)
 
     def change(self, record: JobRecord, change: JobChange) -> JobRecord:
         """Rename, move in the queue, or ask for something else: all of it or, with StoreError, nothing.

@@ -168,6 +168,13 @@ def take_seams(folder: Path, quick: bool) -> list[Row]:
     return takes.take_seams(folder / "takes", quick)
 
 
+def bridges(folder: Path, quick: bool) -> list[Row]:
+    """How a bridge meets the strips beside it."""
+    from tests.bench import bridge
+
+    return bridge.rows(folder / "bridge", quick)
+
+
 def step_caches(folder: Path, quick: bool) -> list[Row]:
     """What the step caches save on Sketch, and what they cost."""
     from tests.bench import caches
@@ -196,6 +203,13 @@ def through_boards(folder: Path, quick: bool) -> list[Row]:
     return through.rows(folder / "through", quick)
 
 
+def storyboards(folder: Path, quick: bool) -> list[Row]:
+    """Six boards of Blender's Storyboarding template, animated both ways in a real window."""
+    from tests.bench import storyboard
+
+    return storyboard.rows(folder / "storyboard", quick)
+
+
 def helios(folder: Path, quick: bool) -> list[Row]:
     """Helios' latents beside diffusers', and its memory over the length of a shot."""
     from tests.bench import helios as bench
@@ -212,6 +226,8 @@ def helios_true_size(folder: Path, quick: bool) -> list[Row]:
 
 TRUE_SIZE = "true-size"
 THROUGH = "through"
+BRIDGE = "bridge"
+STORYBOARD = "storyboard"
 HELIOS_TRUE_SIZE = "helios-true-size"
 FAULTS = "faults"
 KILLS = 300
@@ -229,7 +245,9 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "placements": placed,
     "clips": clips,
     THROUGH: through_boards,
+    STORYBOARD: storyboards,
     "takes": take_seams,
+    BRIDGE: bridges,
     FAULTS: kills,
     SOAK: soaked,
     TRUE_SIZE: true_size,

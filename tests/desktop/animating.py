@@ -1,7 +1,8 @@
-"""Runs inside Blender's window: six drawings on the Storyboarding template's timeline, and Animate Storyboard.
+"""Runs inside Blender's window: drawings on the Storyboarding template's timeline, and Animate Storyboard.
 
-Arguments after `--`: the status file, the engine's interpreter, the model. It tells how long each step of the run held
-the main thread, and what is on the timeline.
+Arguments after `--`: the status file, the engine's interpreter, the model, and how many drawings (six). It tells how
+much of the main thread's own time each step of the run took, each board's render in it, each tick and each panel's
+drawing since, and what is on the timeline. A run that Esc has stopped is begun once more.
 """
 
 import contextlib
@@ -10,14 +11,20 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-STATUS, PYTHON, MODEL = sys.argv[sys.argv.index("--") + 1 :]
+STATUS, PYTHON, MODEL, *more = sys.argv[sys.argv.index("--") + 1 :]
 ADDON = "bl_ext.user_default.shotpack"
 PANELS = Path(__file__).resolve().parents[2] / "samples" / "panels"
-BOARDS = 6
-steps: list[float] = []
+BOARDS = int(more[0]) if more else 6
+steps: list[tuple[float, float]] = []
+renders: list[tuple[float, float]] = []
+ticks: list[tuple[float, float]] = []
+drawn: dict[str, list[tuple[float, float]]] = {}
+stopped: list[int] = []
+"""How many boards had been looked at when Esc was pressed."""
 
 
 def begin() -> None:
@@ -55,17 +62,10 @@ def show() -> None:
 
 
 def animate() -> None:
-    module = importlib.import_module(f"{ADDON}.operators.animate")
-    step = module.Run.step
-
-    def timed(run: object, context: bpy.types.Context) -> bool:
-        begun = time.perf_counter()
-        try:
-            return step(run, context)
-        finally:
-            steps.append(1000 * (time.perf_counter() - begun))
-
-    module.Run.step = timed
+    if not drawn:
+        measure()
+    for spent in (steps, renders):
+        spent.clear()
     for strip in edit().sequence_editor.strips:
         strip.select = True
     area = viewport()
@@ -74,8 +74,46 @@ def animate() -> None:
     bpy.app.timers.register(lambda: tell(), first_interval=0.1)
 
 
+def measure() -> None:
+    """Time what holds the main thread from now on."""
+    timed(part("operators.animate").Run, "step", steps)
+    timed(part("operators.capture"), "at_frame", renders)
+    timed(part("operators.runtime"), "step", ticks)
+    for module, name in (("shot", "_Shot"), ("storyboard", "_Storyboard"), ("shots", "_Shots"), ("engine", "_Engine")):
+        measure_panel(getattr(part(f"panels.{module}"), name), drawn.setdefault(module, []))
+
+
+def measure_panel(panel: Any, spent: list[tuple[float, float]]) -> None:
+    """The same of a panel's drawing: Blender counts its arguments."""
+    timed(panel, "draw", spent)
+    noted = panel.draw
+
+    def draw(self: object, context: object) -> None:
+        noted(self, context)
+
+    panel.draw = draw
+
+
+def timed(owner: object, name: str, spent: list[tuple[float, float]]) -> None:
+    """Let a function note its milliseconds: wall time, and what this thread itself took of them."""
+    call = getattr(owner, name)
+
+    def noted(*arguments: object, **named: object) -> object:
+        wall, own = time.perf_counter(), time.thread_time()
+        try:
+            return call(*arguments, **named)
+        finally:
+            spent.append((1000 * (time.perf_counter() - wall), 1000 * (time.thread_time() - own)))
+
+    setattr(owner, name, noted)
+
+
+def part(name: str) -> Any:
+    return importlib.import_module(f"{ADDON}.{name}")
+
+
 def tell(*, pair: bool = False) -> float:
-    timeline = importlib.import_module(f"{ADDON}.operators.timeline")
+    shot_strips, running = part("operators.shot_strips"), part("operators.animate").running
     shots = [
         {
             "board": meta.shotpack.board,
@@ -85,14 +123,25 @@ def tell(*, pair: bool = False) -> float:
             "span": [meta.left_handle, meta.right_handle],
             "prompt": json.loads(meta.shotpack.request)["prompt"],
         }
-        for _, meta in timeline.stamped()
+        for _, meta in shot_strips.stamped()
     ]
     viewport().tag_redraw()
     passing = Path(f"{STATUS}.part")
-    passing.write_text(json.dumps({"pair": pair, "shots": shots, "steps": steps}), encoding="utf-8")
+    said = {"pair": pair, "shots": shots, "steps": steps, "renders": renders, "ticks": ticks, "drawn": drawn}
+    passing.write_text(json.dumps(said | {"stopped": stopped, "folders": folders()}), encoding="utf-8")
+    if steps and running is None and not shots:
+        stopped.append(len(steps))
+        steps.clear()
+        bpy.app.timers.register(animate, first_interval=1.0)
     with contextlib.suppress(OSError):
         passing.replace(STATUS)
     return 0.2
+
+
+def folders() -> list[str]:
+    """What there is of shots on the disk; the file has no place yet."""
+    place = part("operators.settings").user_folder() / "shots"
+    return sorted(each.name for each in place.iterdir()) if place.is_dir() else []
 
 
 def window() -> bpy.types.Window:

@@ -1,7 +1,7 @@
 """Runs inside Blender's window with the sample as an artist opens it; tells a file what is there.
 
 Arguments after `--`: the status file, the engine's interpreter, a model's name, and the sample, which is opened as by
-File, Open, with its own workspace.
+File, Open, with its own workspace. It presses nothing.
 """
 
 import contextlib
@@ -20,20 +20,7 @@ def begin() -> None:
     preferences = bpy.context.preferences.addons[ADDON].preferences
     preferences.python, preferences.device, preferences.model = PYTHON, "cpu", MODEL
     bpy.app.timers.register(tell, first_interval=2.0, persistent=True)
-    bpy.app.timers.register(press, first_interval=3.0, persistent=True)
     bpy.ops.wm.open_mainfile(filepath=SAMPLE)
-
-
-def press() -> None:
-    """Generate for the selected panel, whose marker has its words, and have the shot selected in its place."""
-    window = bpy.context.window_manager.windows[0]
-    scene = getattr(window.workspace, "sequencer_scene", None) or window.scene
-    area = next(area for area in window.screen.areas if area.type == "SEQUENCE_EDITOR")
-    region = next(region for region in area.regions if region.type == "WINDOW")
-    with bpy.context.temp_override(window=window, area=area, region=region):
-        bpy.ops.shotpack.generate()
-    for strip in scene.sequence_editor.strips:
-        strip.select = strip.type == "META"
 
 
 def tell() -> float:
@@ -42,6 +29,9 @@ def tell() -> float:
     areas = [area for area in window.screen.areas if area.type == "SEQUENCE_EDITOR"]
     for area in areas:
         area.tag_redraw()
+    shots = [strip for strip in scene.sequence_editor.strips if strip.type == "META"]
+    for strip in scene.sequence_editor.strips if shots else ():
+        strip.select = strip in shots  # the sections of selected shots are drawn
     status = {
         "workspace": window.workspace.name,
         "scene": scene.name,
@@ -56,10 +46,10 @@ def tell() -> float:
             if region.type == "UI"
         ],
         "shots": [
-            {"state": strip.shotpack.state, "channel": strip.channel}
-            for strip in scene.sequence_editor.strips
-            if strip.type == "META"
+            [strip.left_handle, strip.right_handle, strip.channel, strip.shotpack.state]
+            for strip in sorted(shots, key=lambda strip: strip.left_handle)
         ],
+        "clipboard": bpy.context.window_manager.clipboard,
     }
     passing = Path(f"{STATUS}.part")
     passing.write_text(json.dumps(status), encoding="utf-8")

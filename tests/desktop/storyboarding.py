@@ -52,17 +52,17 @@ def generate() -> None:
 
 
 def tell() -> float:
-    timeline = importlib.import_module(f"{ADDON}.operators.timeline")
+    shot_strips = importlib.import_module(f"{ADDON}.operators.shot_strips")
     shots = [
         {
             "scene": scene.name,
             "state": meta.shotpack.state,
             "channel": meta.channel,
             "span": [meta.left_handle, meta.right_handle],
-            "folder": str(timeline.folder_of(meta)),
+            "folder": str(shot_strips.folder_of(meta)),
             "roles": sorted(strip.shotpack.role for strip in meta.strips),
         }
-        for scene, meta in timeline.stamped()
+        for scene, meta in shot_strips.stamped()
     ]
     viewport().tag_redraw()
     passing = Path(f"{STATUS}.part")

@@ -72,6 +72,11 @@ class BlenderWindow:
             [BLENDER, "--do", "mousemove", str(round(x)), str(round(SCREEN[1] - y)), "click", "1"], check=True
         )
 
+    def press_key(self, x: float, y: float, key: str) -> None:
+        """Press a key, by xdotool's name, with the mouse at a place in the window, counted as in `click`."""
+        move = ["mousemove", str(round(x)), str(round(SCREEN[1] - y))]
+        subprocess.run([BLENDER, "--do", *move, "sleep", "0.1", "key", key], check=True)
+
     def screenshot(self, name: str) -> Image.Image:
         SHOTS.mkdir(parents=True, exist_ok=True)
         subprocess.run([BLENDER, "--screenshot", str(SHOTS / name)], check=True)
@@ -85,9 +90,9 @@ class BlenderWindow:
 
 
 class ShotpackWindow(BlenderWindow):
-    """A window with the extension from its zip, a real engine beside it and a model that is quick."""
+    """A window with the extension from its zip, a real engine beside it and a model, which is a quick one or Sketch."""
 
-    def __init__(self, folder: Path, script: Path, *arguments: object) -> None:
+    def __init__(self, folder: Path, script: Path, *arguments: object, model: str = MODEL) -> None:
         models = folder / "models-home" / "models" / MODEL
         models.mkdir(parents=True)
         for path in (ROOT / "tests/fixtures/tiny-framepack").iterdir():
@@ -98,4 +103,4 @@ class ShotpackWindow(BlenderWindow):
         package = next(folder.glob("shotpack-*.zip"))
         run_blender(folder, *extension, "validate", str(package))
         run_blender(folder, *extension, "install-file", "--repo", "user_default", "--enable", str(package))
-        super().__init__(folder, script, ENGINE_PYTHON, MODEL, *arguments)
+        super().__init__(folder, script, ENGINE_PYTHON, model, *arguments)

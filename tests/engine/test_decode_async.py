@@ -43,7 +43,9 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return make_helios(tmp_path_factory.mktemp("models") / "helios", seed=5, kind="distilled")
 
 
-def begin(model: Path, folder: Path, *, aside: bool = True, families: Families | None = None) -> Generator[Event]:
+def begin(
+    model: Path, folder: Path, *, aside: bool = True, families: Families | None = None, stop_after: int = 0
+) -> Generator[Event]:
     """A shot of three sections in `folder`, decoded aside or not; out of memory once, it is not tried aside again."""
 
     def place(*_: object, retry: int = 0, **__: object) -> Placed:
@@ -58,7 +60,7 @@ def begin(model: Path, folder: Path, *, aside: bool = True, families: Families |
     prepared = prepare(request, pictures, open_folder(model), "cpu", folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "place_model", place)
-        yield from run(prepared, pictures, resume=True, families=families)
+        yield from run(prepared, pictures, resume=True, families=families, stop_after=stop_after)
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +126,20 @@ def test_closed_at_any_event_nothing_is_lost(model: Path, alone: Alone, tmp_path
         finished = sampled - {seen[-1].section if isinstance(seen[-1], Step) else -1}
         assert not steps & finished, "a section was sampled twice"
         assert frames_of(folder) == alone[1]
+
+
+def test_the_section_after_which_one_stops_is_told_before_the_next_begins(
+    model: Path, alone: Alone, tmp_path: Path
+) -> None:
+    with closing(begin(model, tmp_path / "shot", stop_after=1)) as events:
+        made = []
+        for event in events:
+            made.append(event)
+            if isinstance(event, Section):
+                break
+    assert kinds(made) == kinds(alone[0])[: len(kinds(made))]
+    assert list(begin(model, tmp_path / "shot"))[-1].frames == FRAMES["hunyuan" if model == TINY else "helios"]
+    assert frames_of(tmp_path / "shot") == alone[1]
 
 
 def test_out_of_memory_aside_is_tried_once_more(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -118,6 +120,21 @@ def test_killed_at_random_instants(
         assert not list(out.rglob("*.part*"))
         assert not (out / "provisional").exists()
         shutil.rmtree(out)
+
+
+def test_what_a_kill_left_half_written_of_a_finished_shot_is_removed(
+    undisturbed: dict[str, tuple[Path, float]], cases: dict[str, list[str]], warm_engine: WarmEngine, tmp_path: Path
+) -> None:
+    out = tmp_path / "shot"
+    shutil.copytree(undisturbed["inverted"][0], out)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = out / f".latents.safetensors.{ended.pid}-df2fe9ee.part.safetensors"
+    left.write_bytes(b"half")
+    assert warm_engine.run(arguments(out, *cases["inverted"], "--resume"), tmp_path / "log").status == 0
+    assert not left.exists()
+    assert pixels(out) == pixels(undisturbed["inverted"][0])
+    assert not (out / "provisional").exists()
 
 
 def committed_sections(out: Path, case: str) -> set[int]:

@@ -447,6 +447,8 @@ def test_a_take_of_what_is_gone_is_refused(engine):
 
 def test_a_killed_server_takes_its_workers_with_it_and_loses_nothing(tmp_path, models, engine, finished):
     started = Serving(tmp_path / "home", models)
+    tried = started.add(stop_after=1)
+    started.wait_for(tried, "paused")
     job = started.add()
     told = []
     for event in started.events(f"/v1/jobs/{job}/events"):
@@ -464,6 +466,12 @@ def test_a_killed_server_takes_its_workers_with_it_and_loses_nothing(tmp_path, m
     assert names.count("section") == 2
     assert sum(name in ("finished", "failed", "cancelled") for name in names) == 1
     assert started.pixels(job) == engine.pixels(finished)
+    standing = started.call("GET", f"/v1/jobs/{tried}").json()
+    assert (standing["state"], standing["stop_after"], len(standing["sections"])) == ("paused", 1, 1)
+    started.call("POST", f"/v1/jobs/{tried}/resume")
+    started.wait_for(tried, "finished")
+    assert started.call("GET", f"/v1/jobs/{tried}").json()["stop_after"] == 0
+    assert started.pixels(tried) == engine.pixels(finished)
     address = f"{started.ready['url']}/v1/events"
     with started.session.get(address, stream=True, timeout=PATIENCE) as open_stream:
         next(open_stream.iter_lines())

@@ -178,6 +178,25 @@ def test_pausing_stands_still_and_going_on_changes_nothing(shop, undisturbed):
     assert pixels(shop.frames(job)) == pixels(undisturbed)
 
 
+def test_a_job_stops_by_itself_whoever_is_killed_and_goes_on_to_the_bit(shop, undisturbed):
+    job = shop.scheduler.submit(to_json_text(REQUEST), "", stop_after=2)[0].id
+    shop.wait_for_event(job, "section")
+    shop.wait_for_event(job, "step", 8)
+    shop.kill_worker()  # within the section after which it is to stop
+    shop.wait(lambda: shop.store.job(job).state is State.PAUSED)
+    assert shop.names(job).count("section") == 2
+    begun = shop.names(job).count("step")
+    shop.kill_worker()  # while it stands still
+    other = shop.add(ShotRequest(**{**vars(REQUEST), "frames": 1}))
+    shop.wait_for_event(other, "finished")
+    assert (shop.store.job(job).state, shop.store.job(job).attempts) == (State.PAUSED, 1)
+    assert (shop.names(job).count("section"), shop.names(job).count("step")) == (2, begun)
+    shop.scheduler.resume(job)
+    shop.wait_for_event(job, "finished")
+    assert shop.names(job).count("step") == begun + REQUEST.steps  # of the third section alone
+    assert pixels(shop.frames(job)) == pixels(undisturbed)
+
+
 def test_cancelling_keeps_what_is_finished_and_frees_the_worker(shop):
     job, other = shop.add(), shop.add(ShotRequest(**{**vars(REQUEST), "frames": 1}))
     shop.wait_for_event(job, "section")

@@ -79,7 +79,7 @@ def test_saved_elsewhere_it_still_shows_its_frames(saved, tmp_path):
 
 
 def test_saved_for_the_first_time_while_frames_are_on_their_way_none_is_lost(scene, tmp_path, monkeypatch):
-    fetcher, timeline = part("engine.client.frame_fetcher").FrameFetcher, part("operators.timeline")
+    fetcher, shot_strips = part("engine.client.frame_fetcher").FrameFetcher, part("operators.shot_strips")
     fetch, held = fetcher.fetch, []
     monkeypatch.setattr(fetcher, "fetch", lambda *batch: held.append(batch))
     add_board(scene, length=37)
@@ -103,12 +103,12 @@ def test_saved_for_the_first_time_while_frames_are_on_their_way_none_is_lost(sce
     (tmp_path / "copies").mkdir()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copies" / "film.blend"), copy=True)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "copies" / "film.blend"))
-    assert part("operators.trust").trusted(timeline.folder_of(timeline.find(shot)[0]))
+    assert part("operators.trust").trusted(shot_strips.folder_of(shot_strips.find(shot)[0]))
 
 
 @pytest.mark.parametrize("name", ["film_4711_autosave.blend", "4711_autosave.blend", "quit.blend"])
 def test_the_shots_of_a_file_that_was_recovered_lie_where_nobody_clears_away(scene, tmp_path, name):
-    folders, timeline = part("operators.shot_folders"), part("operators.timeline")
+    folders, shot_strips = part("operators.shot_folders"), part("operators.shot_strips")
     shot = stamped(scene, folders.new_folder("panel")[1])
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / name), copy=True)
     bpy.ops.wm.recover_auto_save(filepath=str(tmp_path / name))
@@ -119,20 +119,20 @@ def test_the_shots_of_a_file_that_was_recovered_lie_where_nobody_clears_away(sce
     (tmp_path / "film").mkdir()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film" / "film.blend"))
     for each in (shot, new):
-        folder = timeline.folder_of(timeline.find(each)[0])
+        folder = shot_strips.folder_of(shot_strips.find(each)[0])
         assert folder.parent == tmp_path / "film" / "shots"
         assert (folder / "board.png").is_file()
 
 
 def test_a_disk_that_refuses_leaves_the_shot_where_it_is_whole(scene, tmp_path, monkeypatch):
-    folders, timeline = part("operators.shot_folders"), part("operators.timeline")
+    folders, shot_strips = part("operators.shot_folders"), part("operators.shot_strips")
     _, folder = folders.new_folder("panel")
     shot = stamped(scene, folder)
     (folder / "0001.png").write_bytes(b"a frame")
     for copy in ("copy_whole", "link_or_copy"):
         monkeypatch.setattr(folders, copy, full_after(1), raising=False)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"), copy=True)
-    assert timeline.folder_of(timeline.find(shot)[0]) == folder
+    assert shot_strips.folder_of(shot_strips.find(shot)[0]) == folder
     assert [path.name for path in tmp_path.rglob("*.png")] == []
     monkeypatch.undo()
     (tmp_path / "in the way").mkdir()
@@ -141,7 +141,7 @@ def test_a_disk_that_refuses_leaves_the_shot_where_it_is_whole(scene, tmp_path, 
     for place in ("one", "two"):  # a save that failed, and a copy of a file that has no place itself yet
         (tmp_path / place).mkdir()
         bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / place / "film.blend"), copy=place == "one")
-        there = timeline.folder_of(timeline.find(shot)[0])
+        there = shot_strips.folder_of(shot_strips.find(shot)[0])
         assert there.parent == tmp_path / place / "shots"
         assert sorted(path.name for path in there.iterdir()) == ["0001.png", "board.png"]
     for place in ("one", "two"):

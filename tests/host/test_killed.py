@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.host.killed_blender import FRAMES
+from tests.host.killed_blender import FRAMES, LENGTH, PANELS
 from tests.host.studio import ROOT
 from tests.patience import PATIENCE
 
@@ -40,14 +40,19 @@ def gone(pid: int) -> bool:
     return False
 
 
+def wait_for_the_end_of(engine: int) -> None:
+    """Its pipe has closed."""
+    until = time.monotonic() + PATIENCE
+    while not gone(engine):
+        assert time.monotonic() < until, "the engine has outlived its Blender"
+        time.sleep(0.05)
+
+
 def test_a_killed_blenders_shot_waits_on_a_render_farm_and_completes_when_it_is_opened_again(tmp_path):
     with blender(tmp_path, "film") as first:
         begun = told(first)
         first.send_signal(signal.SIGKILL)
-    until = time.monotonic() + PATIENCE
-    while not gone(begun["engine"]):  # its pipe has closed
-        assert time.monotonic() < until, "the engine has outlived its Blender"
-        time.sleep(0.05)
+    wait_for_the_end_of(begun["engine"])
     kept = sorted(path.name for path in (tmp_path / "shots" / "panel-1").iterdir())
     with blender(tmp_path, "farm") as farm:
         found = told(farm)
@@ -68,3 +73,28 @@ def test_a_killed_blenders_shot_waits_on_a_render_farm_and_completes_when_it_is_
         "missing": [],
         "span": [1, FRAMES + 1],
     }
+
+
+def test_a_batch_goes_on_whatever_was_killed_in_its_middle(tmp_path):
+    """Blender while it captures boards, Blender while it sends shots, and the engine while it makes them."""
+    with blender(tmp_path, "capture") as first:
+        told(first)
+        first.send_signal(signal.SIGKILL)
+    assert len(list((tmp_path / "shots").iterdir())) == 3
+    names = [f"panel-{number + 1}" for number in range(PANELS)]
+    with blender(tmp_path, "batch") as second:
+        begun = told(second)
+        second.send_signal(signal.SIGKILL)
+    # What was captured before makes way: no folder is there twice, and none is left as if it were on no timeline.
+    assert (begun["folders"], begun["marks"]) == (names, [])
+    wait_for_the_end_of(begun["engine"])
+    with blender(tmp_path, "go_on") as third:
+        ended = told(third)
+        assert third.wait(PATIENCE) == 0
+    # Of the fourth the engine knows and the file does not: it waits for the press like those that were never sent.
+    assert ended["waiting"] == ["Panel 4", "Panel 5", "Panel 6"]
+    assert ended["before"] == sorted(begun["jobs"])
+    assert set(begun["jobs"]) < set(ended["jobs"])
+    assert len(ended["jobs"]) == PANELS
+    assert ended["shown"] == ended["jobs"]
+    assert (ended["made"], ended["frames"], ended["folders"]) == ([PANELS, PANELS], PANELS * LENGTH, names)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.host.studio import ADDON, bpy, configure, part
 from tests.host.test_tick import Drawn, followed  # noqa: F401  `followed` is a fixture
-from tests.host.test_trust import JOB, strip
+from tests.host.test_trust import JOB, stamped, strip
 
 ADVANCED = {"model": "other", "loras": [{"name": "haze", "weight": 0.5}]}
 
@@ -249,7 +249,7 @@ def test_an_engine_that_is_not_there_sends_nobody_to_an_empty_log(extension, typ
 
 @pytest.mark.parametrize("job", [JOB, ""])
 def test_a_shot_on_no_timeline_can_be_taken_off_the_list(saved, followed, monkeypatch, job):  # noqa: F811
-    runtime, timeline = part("operators.runtime"), part("operators.timeline")
+    runtime, shot_strips = part("operators.runtime"), part("operators.shot_strips")
     shot, began = followed[0], []
     meta = strip(shot.id)
     shot.job = meta.shotpack.job = job
@@ -257,7 +257,7 @@ def test_a_shot_on_no_timeline_can_be_taken_off_the_list(saved, followed, monkey
     shot.fault = error("engine_start_failed", detail="it is not there", log="")
     assert bpy.ops.shotpack.forget(shot=shot.id) == {"CANCELLED"}  # it has a strip
     bpy.ops.ed.undo_push(message="before")
-    saved.sequence_editor.strips.remove(timeline.find(shot.id)[0])
+    saved.sequence_editor.strips.remove(shot_strips.find(shot.id)[0])
     bpy.ops.ed.undo_push(message="Delete")
     panel = drawn()
     assert "one is not on the timeline" in panel.text
@@ -338,14 +338,14 @@ def test_an_engine_that_is_off_says_what_waits_and_offers_no_pause(saved, follow
 
 def test_a_shot_is_removed_with_its_strips_its_files_and_its_job(saved, followed, monkeypatch):  # noqa: F811
     asleep(monkeypatch)
-    runtime, timeline = part("operators.runtime"), part("operators.timeline")
+    runtime, shot_strips = part("operators.runtime"), part("operators.shot_strips")
     shot, other = followed
     (shot.folder / "0001.png").write_bytes(b"picture")
     assert bpy.ops.shotpack.remove_shot(shot=shot.id) == {"FINISHED"}
-    assert timeline.find(shot.id) == []
+    assert shot_strips.find(shot.id) == []
     assert not shot.folder.exists()
-    assert (other.folder.exists(), len(timeline.find(other.id))) == (True, 1)
-    assert runtime.client._removal._wanted == {JOB}
+    assert (other.folder.exists(), len(shot_strips.find(other.id))) == (True, 1)
+    assert set(runtime.client.keeping._wanted) == {JOB}
     assert runtime.shot_of(shot.id) is None
 
 
@@ -353,6 +353,7 @@ DETAILS = {
     **{"title": "Tiny", "quality": "draft", "good_for": "", "starts": ["board"], "orders": ["forward"]},
     **{"sizes": [[256, 144], [144, 256]], "size_multiple": 16, "side_limits": [64, 1024], "native_fps": 30},
     **{"steps": 8, "guidance": 10.0, "negative": False, "first_frames": 1, "section_frames": 36},
+    **{"latent_frames": 4, "boards_within": True},
 }
 
 
@@ -385,3 +386,29 @@ def test_a_shot_is_sent_again_as_chosen_now(saved, followed, monkeypatch):  # no
     assert bpy.ops.shotpack.send_again(shot=shot.id, chosen_now=True) == {"FINISHED"}
     again = json.loads(part("operators.runtime").shot_of(shot.id).request)
     assert again == asked | {"seed": 7, "steps": 3, "model": "other"}
+
+
+def test_shots_of_other_files_that_the_engine_makes_are_said(saved, followed, monkeypatch):  # noqa: F811
+    runtime = part("operators.runtime")
+    alone = runtime.client
+    monkeypatch.setattr(alone, "state", "ready")
+
+    def told(**jobs):
+        alone.about = {"workers": [], "jobs": jobs}
+        runtime._count_others(alone)
+        panel = Panel()
+        part("panels.engine")._draw_engine(panel, bpy.context)
+        return panel.text
+
+    assert "file" not in told(running=1, queued=1)  # these are this file's two
+    assert "It makes 1 shot of another file." in told(running=1, queued=2, finished=9)
+    assert "It makes 3 shots of other files." in told(running=1, queued=3, paused=1)
+    runtime.forget()
+    assert runtime.others == 0
+
+
+def test_a_file_without_a_place_says_where_its_shots_lie(scene, tmp_path):
+    stamped(scene, part("operators.settings").user_folder() / "shots" / "panel-1")
+    assert "Until this file is saved" in drawn().text
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
+    assert "Until this file is saved" not in drawn().text

@@ -83,13 +83,13 @@ def test_strips_that_bear_a_copy_of_our_stamp_and_are_no_pictures_are_nobodys(sa
     inside = {role: meta.strips.new_meta(role, channel, 1) for channel, role in enumerate(("final", "section"), 5)}
     for role, each in inside.items():
         each.shotpack.role = role
-    assert timeline.pictures(meta) == []
+    assert shot_strips.pictures(meta) == []
     shot = shot_type(name, "one", tmp_path / "shots" / "one", 2, complete=True)
     for frame in (1, 2):
         shot.pictures[frame] = f"000{frame}.png"
         (shot.folder / shot.pictures[frame]).write_bytes((FIXTURES / "board.png").read_bytes())
     while timeline.reconcile(shot, None):
         pass
-    assert [path.name for path in timeline.pictures(meta)] == ["0001.png", "0002.png"]
+    assert [path.name for path in shot_strips.pictures(meta)] == ["0001.png", "0002.png"]
     timeline.begin_again(shot, shot.folder / "board.png")
     assert {each.name for each in meta.strips} >= set(inside)

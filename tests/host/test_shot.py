@@ -109,13 +109,13 @@ def test_undo_takes_a_shot_off_in_one_step_and_redo_brings_it_back(streamed):
     shot = generate(streamed).shotpack.shot
     # Called as a function, an operator leaves no undo step of its own.
     bpy.ops.ed.undo_push(message="Generate Shot")
-    timeline = part("operators.timeline")
-    step_until(lambda: of_role(timeline.find(shot)[0], "section"))
+    shot_strips = part("operators.shot_strips")
+    step_until(lambda: of_role(shot_strips.find(shot)[0], "section"))
     bpy.ops.ed.undo()
-    assert timeline.find(shot) == []
+    assert shot_strips.find(shot) == []
     bpy.ops.ed.redo()
-    (meta,) = timeline.find(shot)
-    meta = step_until(lambda: next((m for m in timeline.find(shot) if m.shotpack.state == "finished"), None))
+    (meta,) = shot_strips.find(shot)
+    meta = step_until(lambda: next((m for m in shot_strips.find(shot) if m.shotpack.state == "finished"), None))
     assert len(meta.strips[0].elements) == 73
 
 
@@ -124,10 +124,10 @@ def test_two_shots_at_once(streamed):
     one = generate(streamed).shotpack.shot
     add_board(streamed, start=1, length=37, channel=5, name="Panel 2")
     two = generate(streamed).shotpack.shot
-    timeline = part("operators.timeline")
+    shot_strips = part("operators.shot_strips")
     assert [strip.channel for strip in shot_strips(streamed)] == [2, 6]
-    step_until(lambda: all(timeline.find(shot)[0].shotpack.state == "finished" for shot in (one, two)))
-    folders = {Path(timeline.folder_of(timeline.find(shot)[0])).name for shot in (one, two)}
+    step_until(lambda: all(shot_strips.find(shot)[0].shotpack.state == "finished" for shot in (one, two)))
+    folders = {Path(shot_strips.folder_of(shot_strips.find(shot)[0])).name for shot in (one, two)}
     assert folders == {"panel-1", "panel-2"}
 
 
@@ -136,8 +136,8 @@ def test_exactly_as_many_frames_as_asked_at_the_scenes_rate(saved, fps, base):
     saved.render.fps, saved.render.fps_base = fps, base
     add_board(saved, length=50)
     shot = generate(saved).shotpack.shot
-    timeline = part("operators.timeline")
-    meta = step_until(lambda: next((m for m in timeline.find(shot) if m.shotpack.state == "finished"), None))
+    shot_strips = part("operators.shot_strips")
+    meta = step_until(lambda: next((m for m in shot_strips.find(shot) if m.shotpack.state == "finished"), None))
     assert len(meta.strips[0].elements) == 50
 
 
@@ -145,47 +145,47 @@ def test_the_first_frame_is_the_board(saved):
     """Of the tiny random model only the size can be asked; Sketch's frame is compared in the demo's test."""
     add_board(saved, length=37)
     shot = generate(saved).shotpack.shot
-    timeline = part("operators.timeline")
-    meta = step_until(lambda: next((m for m in timeline.find(shot) if m.shotpack.state == "finished"), None))
+    shot_strips = part("operators.shot_strips")
+    meta = step_until(lambda: next((m for m in shot_strips.find(shot) if m.shotpack.state == "finished"), None))
     assert size_of(frames_of(meta.strips[0])[0]) == (96, 64)
 
 
 def test_cancelled_it_keeps_what_is_finished_and_goes_on_when_asked(streamed):
     add_board(streamed, length=145)
     shot = generate(streamed).shotpack.shot
-    timeline = part("operators.timeline")
-    step_until(lambda: of_role(timeline.find(shot)[0], "section"))
+    shot_strips = part("operators.shot_strips")
+    step_until(lambda: of_role(shot_strips.find(shot)[0], "section"))
     assert bpy.ops.shotpack.cancel(shot=shot) == {"FINISHED"}
-    step_until(lambda: timeline.find(shot)[0].shotpack.state == "cancelled")
-    (meta,) = timeline.find(shot)
+    step_until(lambda: shot_strips.find(shot)[0].shotpack.state == "cancelled")
+    (meta,) = shot_strips.find(shot)
     assert of_role(meta, "section")
     assert of_role(meta, "placeholder")
     assert bpy.ops.shotpack.resume(shot=shot) == {"FINISHED"}
-    meta = step_until(lambda: next((m for m in timeline.find(shot) if m.shotpack.state == "finished"), None))
+    meta = step_until(lambda: next((m for m in shot_strips.find(shot) if m.shotpack.state == "finished"), None))
     assert len(meta.strips[0].elements) == 145
 
 
 def test_paused_and_resumed(streamed):
     add_board(streamed, length=109)
     shot = generate(streamed).shotpack.shot
-    timeline, client = part("operators.timeline"), part("operators.runtime").the_client()
-    step_until(lambda: timeline.find(shot)[0].shotpack.state == "running")
+    shot_strips, client = part("operators.shot_strips"), part("operators.runtime").the_client()
+    step_until(lambda: shot_strips.find(shot)[0].shotpack.state == "running")
     bpy.ops.shotpack.pause(shot=shot)
-    step_until(lambda: timeline.find(shot)[0].shotpack.state == "paused")
+    step_until(lambda: shot_strips.find(shot)[0].shotpack.state == "paused")
     bpy.ops.shotpack.resume(shot=shot)
-    step_until(lambda: timeline.find(shot)[0].shotpack.state == "finished")
+    step_until(lambda: shot_strips.find(shot)[0].shotpack.state == "finished")
     assert client.shots[shot].complete
 
 
 def test_a_killed_engine_is_one_sentence_and_one_click(saved):
     add_board(saved, length=109)
     shot = generate(saved).shotpack.shot
-    timeline, runtime, problems = (part(f"operators.{name}") for name in ("timeline", "runtime", "problems"))
-    step_until(lambda: of_role(timeline.find(shot)[0], "section"))
+    shot_strips, runtime, problems = (part(f"operators.{name}") for name in ("shot_strips", "runtime", "problems"))
+    step_until(lambda: of_role(shot_strips.find(shot)[0], "section"))
     runtime.client._engine.process.kill()
     problem = step_until(problems.of_engine)
     assert problem.fix.operator == "shotpack.start_engine"
     assert bpy.ops.shotpack.start_engine() == {"FINISHED"}
-    meta = step_until(lambda: next((m for m in timeline.find(shot) if m.shotpack.state == "finished"), None))
+    meta = step_until(lambda: next((m for m in shot_strips.find(shot) if m.shotpack.state == "finished"), None))
     assert len(meta.strips[0].elements) == 109
     assert problems.of_engine() is None

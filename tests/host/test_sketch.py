@@ -36,8 +36,8 @@ def test_board_and_first_frame_are_alike(sketch):
     sketch.sequence_editor.active_strip = strip
     sketch.shotpack.steps = 6
     shot = generate(sketch, "The camera pans left.").shotpack.shot
-    timeline = part("operators.timeline")
-    meta = step_until(lambda: next((m for m in timeline.find(shot) if m.shotpack.state == "finished"), None))
+    shot_strips = part("operators.shot_strips")
+    meta = step_until(lambda: next((m for m in shot_strips.find(shot) if m.shotpack.state == "finished"), None))
     paths = frames_of(meta.strips[0])
     assert len(paths) == 37
     with Image.open(paths[0]) as first, Image.open(Path(panel)) as board:

@@ -31,8 +31,8 @@ def film(scene: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def test_a_film_of_0_1_0_opens_and_its_shots_are_whole(film: Path) -> None:
     bpy.ops.wm.open_mainfile(filepath=str(film))
-    timeline, runtime = part("operators.timeline"), part("operators.runtime")
-    metas = {meta.shotpack.name: meta for _, meta in timeline.stamped()}
+    shot_strips, runtime = part("operators.shot_strips"), part("operators.runtime")
+    metas = {meta.shotpack.name: meta for _, meta in shot_strips.stamped()}
     assert {name: meta.shotpack.state for name, meta in metas.items()} == {
         "panel-1": "finished",
         "panel-1-001": "paused",
@@ -44,7 +44,18 @@ def test_a_film_of_0_1_0_opens_and_its_shots_are_whole(film: Path) -> None:
     job = step_until(lambda: (client := runtime.client) and client.job(client.shots[shot]))
     step_until(lambda: job.state == "paused")
     runtime.client.act(runtime.client.shots[shot], "resume")
-    step_until(lambda: timeline.find(shot)[0].shotpack.state == "finished")
-    (strip,) = step_until(lambda: len(strips := list(timeline.find(shot)[0].strips)) == 1 and strips)
+    step_until(lambda: shot_strips.find(shot)[0].shotpack.state == "finished")
+    (strip,) = step_until(lambda: len(strips := list(shot_strips.find(shot)[0].strips)) == 1 and strips)
     assert len(frames_of(strip)) == 109
     assert all(path.is_file() for path in frames_of(strip))
+
+    # A shot that 0.1.0 made has takes like any other; its strip keeps no plan, and the engine tells of its model.
+    scene, whole = bpy.context.scene, shot_strips.find(metas["panel-1"].shotpack.shot)[0]
+    part("operators.sequencer").select(scene, whole)
+    before = [path.name for path in frames_of(whole.strips[0])]
+    assert bpy.ops.shotpack.new_take(of="SECTION") == {"FINISHED"}
+    step_until(lambda: shot_strips.find(whole.shotpack.shot)[0].shotpack.state == "finished")
+    shown = [path.name for path in frames_of(whole.strips[0])]
+    assert all(name.endswith("-t02.png") for name in shown[1:])
+    assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
+    assert [path.name for path in frames_of(whole.strips[0])] == before

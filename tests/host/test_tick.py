@@ -85,16 +85,16 @@ def test_no_path_leads_from_one_drive_to_another(saved, tmp_path, monkeypatch):
 
 def test_one_shots_trouble_is_its_own_and_is_tried_again_less_and_less_often(followed, monkeypatch):
     runtime, timeline, problems = (part(f"operators.{name}") for name in ("runtime", "timeline", "problems"))
-    clock, find, looked = Clock(), timeline.find, []
+    clock, reconcile, looked = Clock(), timeline.reconcile, []
 
-    def broken(shot: str):
-        looked.append(shot)
-        if shot == followed[0].id:
+    def broken(shot, *of):
+        looked.append(shot.id)
+        if shot.id == followed[0].id:
             raise ReferenceError("StructRNA of type MetaStrip has been removed")
-        return find(shot)
+        return reconcile(shot, *of)
 
     monkeypatch.setattr(runtime, "time", clock)
-    monkeypatch.setattr(timeline, "find", broken)
+    monkeypatch.setattr(timeline, "reconcile", broken)
     for _ in range(3):
         runtime.step()
     assert looked == [shot.id for shot in followed]
@@ -108,7 +108,7 @@ def test_one_shots_trouble_is_its_own_and_is_tried_again_less_and_less_often(fol
         tries += [clock.now] * (looked.count(followed[0].id) - before)
     pauses = [round(then - before) for before, then in itertools.pairwise(tries)]
     assert pauses == [1, 2, 4, 8, 16, 32, *[60] * (len(pauses) - 6)]
-    monkeypatch.setattr(timeline, "find", find)
+    monkeypatch.setattr(timeline, "reconcile", reconcile)
     runtime.look_again()
     runtime.step()
     assert "removed" not in str(problems.of_shot(followed[0], None))

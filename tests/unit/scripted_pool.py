@@ -92,6 +92,7 @@ class WorkerProcess:
         self.outbox: collections.deque[Report] = collections.deque([Ready("cpu", "cpu", 1)])
         self.job: str | None = None
         self.paused = self.parked = False
+        self.stop_after = 0
         self._work: collections.deque[Event] = collections.deque()
 
     @property
@@ -114,7 +115,7 @@ class WorkerProcess:
     def _obey(self, order: Order) -> None:
         if isinstance(order, Make):
             assert self.job is None, "a worker was given a second job"
-            self.job = order.job
+            self.job, self.stop_after = order.job, getattr(order, "stop_after", 0)
             plans = tuple(SectionPlan(section, 1, 37, "") for section in range(SECTIONS))
             self._work.append(Started("forward", plans, 37, 64, 64, 30.0, 1, 0))
             for section in range(SECTIONS):
@@ -129,9 +130,11 @@ class WorkerProcess:
         elif isinstance(order, Pause) and not self.paused:
             self.paused = True
             self.outbox.append(Paused(order.job))
-        elif isinstance(order, Resume) and self.paused:
-            self.paused = False
-            self.outbox.append(Resumed(order.job))
+        elif isinstance(order, Resume):
+            self.stop_after = 0
+            if self.paused:
+                self.paused = False
+                self.outbox.append(Resumed(order.job))
         elif isinstance(order, Release) and self.paused:
             self.outbox.append(Released(order.job))
             self._idle()
@@ -141,6 +144,9 @@ class WorkerProcess:
         self.outbox.append(Happened(self.job, to_json(event)))
         if isinstance(event, (Finished, Failed, Cancelled)):
             self._idle()
+        elif isinstance(event, Section) and 0 < self.stop_after <= event.index < event.of:
+            self.paused = True
+            self.outbox.append(Paused(self.job))
 
     def _idle(self) -> None:
         self.job, self.paused = None, False

@@ -81,6 +81,14 @@ class Life(RuleBasedStateMachine):
         self.jobs.append(job)
         self.scheduler.submitted(job)
 
+    @rule(stop_after=st.integers(1, 2))
+    def add_one_that_stops(self, stop_after: int) -> None:
+        try:
+            record, _ = self.scheduler.submit(to_json_text(REQUEST), "", stop_after=stop_after)
+        except sqlite3.Error:
+            return
+        self.jobs.append(record.id)
+
     @precondition(lambda self: self.jobs)
     @rule(number=which)
     def pause(self, number: int) -> None:
@@ -146,6 +154,13 @@ class Life(RuleBasedStateMachine):
             assert not any(ends[:-1])
 
     @invariant()
+    def none_goes_past_its_stop(self) -> None:
+        for record in self.store.jobs():
+            made = self.store.last_event(record.id, "section")
+            if record.stop_after and made is not None:
+                assert made.event["index"] <= record.stop_after
+
+    @invariant()
     def no_job_is_made_twice_at_once(self) -> None:
         had = [job for process in self.pool.processes.values() if process for job in process.jobs]
         assert len(set(had)) == len(had)
@@ -155,8 +170,9 @@ class Life(RuleBasedStateMachine):
             self._calm_down()
             for record in self.store.jobs():
                 asked = self.asked.get(record.id)
-                assert record.state.ended or (asked == "pause" and record.state is State.PAUSED), (record, asked)
-                if asked == "pause" and record.state is State.PAUSED:
+                stands = asked == "pause" or record.stop_after > 0
+                assert record.state.ended or (stands and record.state is State.PAUSED), (record, asked)
+                if record.state is State.PAUSED:
                     self.scheduler.resume(record.id)
             self._calm_down()
             assert all(record.state.ended for record in self.store.jobs())

@@ -6,13 +6,25 @@ import json
 
 import pytest
 
-from engine.protocol import Cancelled, Finished, Progress, Step
+from engine.protocol import Cancelled, Finished, Progress, Section, Step
 from engine.serialization import to_json, to_json_text
 from engine.server.jobs.park_leases import Leases
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore, StoreError
-from engine.server.workers.worker_messages import Amend, Beat, Happened, Park, Unpark
+from engine.server.workers.worker_messages import (
+    Amend,
+    Beat,
+    Happened,
+    Park,
+    Paused,
+    Ready,
+    Release,
+    Released,
+    Resume,
+    Resumed,
+    Unpark,
+)
 from tests.unit.scripted_pool import KILLED, FillingStore, ScriptedPool, TryAgainError
 from tests.unit.test_scheduler import REQUEST, Shop, plan
 
@@ -111,3 +123,67 @@ def test_a_full_disk_keeps_the_report_and_owes_the_next_job(tmp_path):
     pool.listener.heard("cpu", Beat("idle", 0))
     assert store.job(three).state is State.RUNNING
     store.close()
+
+
+def stopping(shop, stop_after=1):
+    return shop.scheduler.submit(to_json_text(REQUEST), "", stop_after=stop_after)[0].id
+
+
+def section(index, of=2):
+    return Section(index - 1, index, of, 1, 37, (), ())
+
+
+def test_a_job_stands_still_by_itself_and_makes_room_and_goes_on_when_told(shop):
+    job, other = stopping(shop), shop.add()
+    assert shop.pool.orders[-1][1].stop_after == 1
+    shop.tell("cpu", job, section(1))
+    shop.pool.listener.heard("cpu", Paused(job))
+    assert shop.state(job) is State.PAUSED
+    assert isinstance(shop.pool.orders[-1][1], Release)  # as one that somebody has paused
+    shop.pool.listener.heard("cpu", Released(job))
+    assert (shop.state(job), shop.state(other)) == (State.PAUSED, State.RUNNING)
+    shop.scheduler.resume(job)
+    shop.tell("cpu", other, Finished(37, 1.0, None))
+    assert (shop.pool.orders[-1][1].job, shop.pool.orders[-1][1].stop_after) == (job, 0)
+    assert shop.state(job) is State.RUNNING
+
+
+def test_told_to_go_on_before_it_stops_it_does_not_stop(shop):
+    job, waiting = stopping(shop), stopping(shop)
+    shop.scheduler.resume(waiting)
+    shop.scheduler.resume(job)
+    assert shop.pool.orders[-1][1] == Resume(job)
+    # The worker may have stood still already when it heard that; then it says so, and that it goes on.
+    shop.tell("cpu", job, section(1))
+    shop.pool.listener.heard("cpu", Paused(job))
+    assert not any(isinstance(order, Release) for _, order in shop.pool.orders)
+    shop.pool.listener.heard("cpu", Resumed(job))
+    assert shop.state(job) is State.RUNNING
+    shop.tell("cpu", job, section(2), Finished(37, 1.0, None))
+    assert (shop.pool.orders[-1][1].job, shop.pool.orders[-1][1].stop_after) == (waiting, 0)
+
+
+def test_a_worker_that_dies_at_the_stop_is_not_missed(shop):
+    job = stopping(shop)
+    shop.tell("cpu", job, section(1))
+    shop.pool.listener.died("cpu", KILLED)
+    assert (shop.state(job), shop.store.job(job).attempts) == (State.PAUSED, 0)
+
+
+def test_an_engine_that_dies_at_the_stop_comes_back_to_it(tmp_path):
+    shop = Shop(tmp_path, "cpu")
+    at_stop, before = stopping(shop), stopping(shop, 2)
+    shop.tell("cpu", at_stop, section(1, of=3))
+    shop.store.close()
+    shop = Shop(tmp_path, "cpu")
+    shop.pool.listener.heard("cpu", Ready("cpu", "cpu", 1))
+    assert (shop.state(at_stop), shop.state(before)) == (State.PAUSED, State.RUNNING)
+    assert shop.pool.orders[-1][1].stop_after == 2
+    shop.store.close()
+
+
+def test_a_stop_at_the_last_section_is_none(shop):
+    job = stopping(shop, 2)
+    shop.tell("cpu", job, section(1), section(2))
+    shop.pool.listener.died("cpu", KILLED)
+    assert shop.state(job) is State.RUNNING

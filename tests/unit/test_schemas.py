@@ -115,7 +115,14 @@ def test_a_change_keeps_to_the_same_limits() -> None:
 
 
 def test_what_only_the_job_has_is_no_part_of_the_request() -> None:
-    job = NEW.validate_python({"frames": 37, "name": "panel", "conditions": [GUIDE]})
+    job = NEW.validate_python({"frames": 37, "name": "panel", "conditions": [GUIDE], "stop_after": 1})
     assert type(job.request) is ShotRequest
     assert job.request.pictures == (HASH, "b" * 64)
-    assert "name" not in vars(job.request)
+    assert not {"name", "stop_after"} & vars(job.request).keys()
+
+
+def test_where_a_job_is_to_stop_does_not_make_it_another() -> None:
+    """Told to go on before it was sent, it is sent without its stop, under the same key."""
+    whole, stopping = {"frames": 73, "seed": 4}, {"frames": 73, "seed": 4, "stop_after": 1}
+    assert NEW.validate_python(stopping).digest() == NEW.validate_python(whole).digest()
+    assert places(NEW, stopping | {"stop_after": 0}) == ["stop_after"]

@@ -18,10 +18,10 @@ from engine.client.section_borders import (
 )
 from engine.client.section_marks import CHANGED, COLOURS, marks
 from engine.client.session import Job
-from engine.client.shot_words import prompts_over
+from engine.client.shot_words import prompts_over, prompts_through
 from engine.framepack.grid import Grid, Seam
 from engine.framepack.layout import BOARD_LEAD
-from engine.framepack.packing import parse, with_window
+from engine.framepack.packing import PAPER_ENDPOINT, RELEASED_FORWARD, RELEASED_INVERTED, Order, parse, with_window
 from engine.generation.frame_rates import Conform, rate
 from engine.generation.stretches import plan_through, sections_of_changes
 from engine.protocol import Board, PromptAt, Section, SectionPlan, Started, Step
@@ -37,7 +37,12 @@ def test_borders_and_words_are_those_that_the_engine_plans(
 ) -> None:
     about = {
         "models": ["best"],
-        "details": {"best": {"native_fps": native, "first_frames": grid.lead, "section_frames": grid.stride}},
+        "details": {
+            "best": {
+                **{"native_fps": native, "first_frames": grid.lead},
+                **{"section_frames": grid.stride, "latent_frames": grid.compression},
+            }
+        },
     }
     ours = sections_by(about, "", fps, conform=conform)
     assert ours is not None
@@ -57,12 +62,62 @@ def test_borders_and_words_are_those_that_the_engine_plans(
             assert said == ["a"] * where + ["b"] * (plan.sections - where)
 
 
+BOARDS = [(1, 50, 110), (1, 40, 41 + 36, 140, 146), (1, 73, 146), (1, 146), (1, 9, 146), (1, 37, 74)]
+SCHEDULES = (RELEASED_INVERTED, RELEASED_FORWARD, PAPER_ENDPOINT)
+
+
+@pytest.mark.parametrize("packing", SCHEDULES)
+@pytest.mark.parametrize("fps", [24.0, 23.976, 60.0])
+@pytest.mark.parametrize("conform", [True, False])
+@pytest.mark.parametrize("window", [9, 3])
+def test_words_through_boards_are_those_that_the_engine_gives(
+    packing: str, fps: float, conform: bool, window: int
+) -> None:
+    rates = Conform(rate(fps), rate(30.0)) if conform else Conform(Fraction(1), Fraction(1))
+    grid, schedule = Grid(window, 4, Seam.BLEND), parse(with_window(packing, window))
+    ours = Sections(grid.lead, grid.stride, Fraction(30) / rate(fps) if conform else Fraction(1), grid.compression)
+    assert ours.board_distance == rates.first_showing(grid.compression - 1) + 1
+    forward = schedule.order() is Order.FORWARD
+    for at in BOARDS:
+        boards = [Board(frame, f"picture {frame}") for frame in at]
+        plan, shown = plan_through(
+            boards, 146, conform=rates, grid=grid, schedule=schedule, lead=BOARD_LEAD, pinned=False
+        )
+        for first in range(1, 147, 16):
+            changes = sorted({first, (first + 40) % 146 + 1, (first + 83) % 146 + 1, at[1]})
+            prompts = [PromptAt(frame, f"from {frame}") for frame in changes]
+            held = sections_of_changes([frame - 1 for frame in changes], plan, shown)
+            said: list[str] = []
+            for section in range(plan.sections):
+                place = held.get(section, -1)
+                said.append(said[-1] if place == -1 else "a" if place is None else prompts[place].text)
+            assert ours.words_through(at, 146, "a", prompts, forward=forward) == said
+
+
+def test_an_edit_of_one_boards_words_changes_the_sections_of_its_stretch() -> None:
+    at, sections = (1, 74, 110), Sections(1, 36, Fraction(1), 4)
+    stretches = [(range(101, 174), "pan"), (range(174, 210), "zoom"), (range(210, 283), "pan")]
+    texts = [(range(120, 170), "still")]
+
+    def words(said: list[tuple[range, str]]) -> list[str]:
+        return sections.words_through(at, 182, said[0][1], prompts_through(said, texts), forward=False)
+
+    assert prompts_through(stretches, texts) == (
+        PromptAt(20, "still"), PromptAt(70, "pan"), PromptAt(74, "zoom"), PromptAt(110, "pan"),
+    )  # fmt: skip
+    was = words(stretches)
+    assert was == ["pan", "still", "zoom", "pan", "pan"]
+    assert changed_sections(was, words([*stretches[:1], (stretches[1][0], "tilt"), stretches[2]])) == [2]
+    assert changed_sections(was, words([*stretches[:2], (stretches[2][0], "tilt")])) == [3, 4]
+    assert changed_sections(was, words([(stretches[0][0], "tilt"), *stretches[1:]])) == [0]
+
+
 def test_nothing_is_guessed_of_a_model_that_the_engine_says_nothing_of() -> None:
     assert sections_by({}, "", 24.0, conform=True) is None
     assert sections_by({"models": ["a"], "details": {}}, "a", 24.0, conform=True) is None
 
 
-SECTIONS = Sections(1, 36, Fraction(1))
+SECTIONS = Sections(1, 36, Fraction(1), 4)
 
 
 def test_an_edit_changes_exactly_its_own_sections() -> None:

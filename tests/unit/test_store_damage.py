@@ -156,6 +156,7 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "attempts": st.integers(0, 3),
     "continues": st.none() | ids | st.just("f" * 16),
     "wanted": st.sampled_from(["", "pause", "cancel", "dance"]),
+    "stop_after": st.integers(0, 3),
     "key": st.none() | st.sampled_from(["k1", "a key"]),
     "version": st.integers(0, 3),
     "number": st.integers(1, 40),
@@ -189,7 +190,7 @@ WENT = {"number": 1, "job": IDS[0], "time": 1.0}
 @given(
     rows_of(
         *("id", "name", "request", "state", "place", "created", "attempts", "continues"),
-        *("wanted", "starred", "ended", "key", "body", "version"),
+        *("wanted", "starred", "ended", "key", "body", "version", "stop_after"),
     ),
     rows_of("number", "job", "time", "event", "terminal", "version"),
     st.lists(st.fixed_dictionaries({"seq": COLUMNS["seq"] | anything}), max_size=1),

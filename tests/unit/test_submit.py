@@ -13,6 +13,7 @@ import pytest
 
 from engine.client import clip_render
 from engine.client.shot import Shot
+from engine.client.stored_request import read, without_stop, write
 from engine.client.submit import queue
 from engine.errors import Code, EngineError
 from engine.protocol import ShotRequest
@@ -273,3 +274,12 @@ def test_a_store_that_cannot_be_read_says_so_or_knows_nothing(tmp_path):
     assert known(tmp_path, {"0123456789abcdef"}) == frozenset()
     (tmp_path / "jobs.db").write_bytes(b"no database" * 1000)
     assert known(tmp_path, {"0123456789abcdef"}) == frozenset()
+
+
+def test_a_request_says_where_it_stops_until_it_is_to_go_on() -> None:
+    asked = ShotRequest(model="tiny", prompt="w5", frames=73, seed=4)
+    stopping = write(asked, "panel", stop_after=1)
+    assert read(stopping).rest["stop_after"] == 1
+    assert without_stop(stopping) == without_stop(without_stop(stopping)) == write(asked, "panel")
+    for nonsense in ("[", "[1]", "7", '"x"'):
+        without_stop(nonsense)

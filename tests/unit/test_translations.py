@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLES = ROOT / "operators" / "translations.py"
+TABLES = sorted((ROOT / "operators").glob("german_*.py"))
 
 
 def texts(path: Path) -> set[str]:
@@ -19,9 +19,8 @@ def texts(path: Path) -> set[str]:
 
 def translated() -> dict[str, str]:
     """English to German, as written in the tables."""
-    tree = ast.parse(TABLES.read_text(encoding="utf-8"))
     found: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in (node for table in TABLES for node in ast.walk(ast.parse(table.read_text(encoding="utf-8")))):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
             found |= ast.literal_eval(node.value)
     return found
@@ -29,9 +28,9 @@ def translated() -> dict[str, str]:
 
 SAID = {
     text
-    for folder in ("operators", "panels")
+    for folder in ("operators", "panels", "engine/models")
     for path in (ROOT / folder).glob("*.py")
-    if path != TABLES
+    if path not in TABLES
     for text in texts(path)
 }
 

@@ -56,7 +56,7 @@ class Bench:
         for order in orders:
             self.worker._orders.put(order)
 
-    def run(self, *script: Event | tuple[Order, ...]) -> None:
+    def run(self, *script: Event | tuple[Order, ...], stop_after: int = 0) -> None:
         """Make job A, which consists of these events and of the orders that come before them."""
 
         def shot(_order: Make) -> Iterator[Event]:
@@ -67,7 +67,7 @@ class Bench:
                     yield each
 
         self._patch.setattr(self.worker, "_shot", shot)
-        self.worker._make(make(A))
+        self.worker._make(Make(A, WRITTEN, stop_after=stop_after))
 
     @property
     def told(self) -> list[object]:
@@ -112,6 +112,21 @@ def test_a_release_before_the_resume_lays_aside(bench: Bench) -> None:
     bench.run((Pause(A), Release(A), Resume(A), make(A)), Progress("x"), FINISHED)
     assert bench.told == ["progress", Paused(A), Released(A)]
     assert bench.waiting() == [Resume(A), make(A)]
+
+
+def test_it_stands_still_by_itself_once_its_sections_are_told(bench: Bench) -> None:
+    first, second = Section(0, 1, 2, 1, 1, (), ()), Section(1, 2, 2, 1, 1, (), ())
+    bench.run(Progress("x"), (Release(A),), first, second, FINISHED, stop_after=1)
+    assert bench.told == ["progress", "section", Paused(A), Released(A)]
+    bench.reports.clear()
+    bench.run(Progress("x"), (Resume(A),), first, second, FINISHED, stop_after=1)  # told so just before it stops
+    assert bench.told == ["progress", "section", Paused(A), Resumed(A), "section", "finished"]
+    bench.reports.clear()
+    bench.run((Resume(A),), Progress("x"), first, second, FINISHED, stop_after=1)  # and in time
+    assert bench.told == ["progress", "section", "section", "finished"]
+    bench.reports.clear()
+    bench.run(first, second, FINISHED, stop_after=2)
+    assert bench.told == ["section", "section", "finished"]
 
 
 def test_a_shot_that_cannot_be_closed_well_is_cancelled_all_the_same(bench: Bench) -> None:

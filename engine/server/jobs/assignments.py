@@ -85,7 +85,7 @@ class Assignments:
         self.store.move(record.id, State.RUNNING)
         worker = idle.pop(0)
         self.busy[worker] = Held(record.id)
-        self.pool.order(worker, Make(record.id, record.request_json, record.attempts))
+        self.pool.order(worker, Make(record.id, record.request_json, record.attempts, record.stop_after))
 
     def _waiting(self, most: int) -> list[JobRecord]:
         return self.store.waiting(most, {*(held.job for held in self.busy.values()), *self.copying})
@@ -109,6 +109,11 @@ class Assignments:
         held = self.busy.pop(worker, None)
         if held is not None:
             self.live.forget(held.job)
+
+    def at_stop(self, record: JobRecord) -> bool:
+        """Whether all sections are told after which a job stands still by itself; its last one is no such stop."""
+        made = self.store.last_event(record.id, "section") if record.stop_after else None
+        return made is not None and record.stop_after <= made.event["index"] < made.event["of"]
 
     def sections_made(self, job: str) -> int:
         """How many of a job's sections are told."""

@@ -15,14 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import EngineError
-from ...protocol import PAUSED, Cancelled, Failed, Progress, Queued
+from ...protocol import PAUSED, Cancelled, Progress, Queued
 from ..home import jobs_folder
 from ..storage.states import PendingOrder, State
 from ..storage.store import JobRecord, JobStore, StoredEvent, StoreError
 from ..workers.pool import Pool
 from ..workers.worker_messages import Amend, Cancel, Park, Pause, Resume, Unpark
 from .assignments import Assignments
+from .copies import Copies
 from .job_folders import JobFolders
 from .park_leases import Lease, Leases
 from .worker_reports import WorkerReports
@@ -52,20 +52,19 @@ class Scheduler:
         self._lock = threading.RLock()
         self._folders = folders or JobFolders(jobs_folder(home))
         self._assignments = Assignments(store, pool, self._folders, happened, passed)
+        self._copies = Copies(self._lock, self._assignments)
         self._reports = WorkerReports(self._lock, self._assignments, self._look_after)
         self._store = store
         self._pool = pool
         self._leases = leases if leases is not None else Leases()
         self._taken_up = False
-        self._copies: dict[str, EngineError | None] = {}
-        """What has come of filling jobs' folders, and is not stored yet."""
 
     def start(self) -> None:
         """Bring every job into a state that it can go on from, and set the workers going."""
         with self._lock:
             for record in self._store.jobs(State.QUEUED, State.RUNNING, State.PAUSED):
                 if record.continues is not None and not self.folder(record.id).exists():
-                    self._copy(record)
+                    self._copies.begin(record)
             self._take_up()
         self._pool.start(self._reports)
 
@@ -100,20 +99,27 @@ class Scheduler:
         return sent
 
     def submit(
-        self, request_json: str, name: str, key: str | None = None, body: str = "", continues: str | None = None
+        self,
+        request_json: str,
+        name: str,
+        key: str | None = None,
+        body: str = "",
+        continues: str | None = None,
+        stop_after: int = 0,
     ) -> tuple[JobRecord, bool]:
         """Queue a shot, a ShotRequest as JSON, unless it was `sent_before`; returns its job and whether that is new.
 
-        It begins with all files of the job that it `continues`. Raises StoreError where that is gone.
+        It begins with all files of the job that it `continues`, and pauses by itself `stop_after` so many sections (0:
+        it does not). Raises StoreError where the one that it continues is gone.
         """
         with self._lock:
             if (sent := self.sent_before(key, body)) is not None:
                 return sent, False
             if continues is not None:
                 self._store.job(continues)
-            record = self._add(request_json, name, continues, key, body)
+            record = self._add(request_json, name, continues, key, body, stop_after)
             if continues is not None:
-                self._copy(record)
+                self._copies.begin(record)
             self._assignments.hand_out()
             return self._store.job(record.id), True
 
@@ -133,7 +139,7 @@ class Scheduler:
         """Let a paused job go on: at once where it stands still on a worker, else in its place in the queue.
 
         A job that failed or was cancelled has had its end told; a new one goes on with everything that it had made.
-        One that runs or waits already goes on doing so.
+        One that runs or waits already goes on doing so. None stands still by itself any more.
         """
         with self._lock:
             record = self._store.job(job)
@@ -142,11 +148,13 @@ class Scheduler:
             record = self._alive(job)
             worker = self._assignments.worker_of(job)
             if worker is not None:
-                if record.wanted is PendingOrder.PAUSE:
+                if record.wanted is PendingOrder.PAUSE or record.stop_after:
                     self._assignments.want(worker, job, PendingOrder.GO_ON, Resume(job))
             elif record.state is State.PAUSED:
                 self._assignments.tell(job, Queued(self._assignments.queued()), State.QUEUED, PendingOrder.GO_ON)
                 self._assignments.hand_out()
+            elif record.stop_after:
+                self._store.want(job, PendingOrder.GO_ON)
             return self._store.job(job)
 
     def cancel(self, job: str) -> JobRecord:
@@ -257,8 +265,7 @@ class Scheduler:
         if not self._taken_up:
             self._take_up()
             self._assignments.hand_out()
-        if self._copies:
-            self._take_copies()
+        self._copies.store_results()
         if self._assignments.owed:
             self._assignments.hand_out()
 
@@ -287,11 +294,17 @@ class Scheduler:
         )
 
     def _add(
-        self, request_json: str, name: str, continues: str | None = None, key: str | None = None, body: str = ""
+        self,
+        request_json: str,
+        name: str,
+        continues: str | None = None,
+        key: str | None = None,
+        body: str = "",
+        stop_after: int = 0,
     ) -> JobRecord:
         """Store a new job and its place in the queue, both or nothing: else one could be made that was refused."""
         with self._store.transaction():
-            record = self._store.add(request_json, name, continues, key, body)
+            record = self._store.add(request_json, name, continues, key, body, stop_after)
             event = self._store.append(record.id, Queued(self._assignments.queued()))
         self._assignments.announce(event)
         return record
@@ -306,44 +319,6 @@ class Scheduler:
         if not newest.state.ended:
             return self.resume(newest.id)
         record = self._add(newest.request_json, newest.name, continues=newest.id)
-        self._copy(record)
+        self._copies.begin(record)
         self._assignments.hand_out()
         return self._store.job(record.id)
-
-    def _copy(self, record: JobRecord) -> None:
-        """Fill a new job's folder from the newest one before it that has a folder; until then it waits."""
-        source, seen = record, {record.id}
-        while source.continues is not None and source.continues not in seen:
-            seen.add(source.continues)
-            try:
-                source = self._store.job(source.continues)
-            except StoreError:  # removed meanwhile: the new one begins at its beginning
-                return
-            if self._folders.of(source.id).is_dir():
-                self._assignments.copying[record.id] = source.id
-                self._folders.copy(
-                    source.id,
-                    record.id,
-                    lambda: not self._store.has_ended(record.id),
-                    lambda fault: self._copied(record.id, fault),
-                )
-                return
-
-    def _copied(self, job: str, fault: EngineError | None) -> None:
-        with self._lock:
-            self._copies[job] = fault
-            self._take_copies()
-
-    def _take_copies(self) -> None:
-        """Let jobs go on whose folders are filled, and fail others; where that cannot be stored they still wait."""
-        for job, fault in list(self._copies.items()):
-            try:
-                if fault is not None:
-                    self._assignments.tell(job, Failed(fault.code, fault.params))
-            except StoreError as refused:  # it was given up, or removed
-                log.warning("job %s: %s", job, refused)
-            except sqlite3.Error as full:
-                log.warning("job %s waits to be told that it has failed: %s", job, full)
-                continue
-            del self._copies[job], self._assignments.copying[job]
-        self._assignments.hand_out()

@@ -75,7 +75,10 @@ class WorkerReports:
                 self._assignments.tell(job, Queued(self._assignments.queued()), State.QUEUED)
             self._assignments.let_go(worker)
         elif isinstance(report, Paused):
-            self._assignments.tell(job, Progress(PAUSED), State.PAUSED)
+            record = self._store.job(job)
+            by_itself = record.wanted is PendingOrder.GO_ON and self._assignments.at_stop(record)
+            wanted = PendingOrder.PAUSE if by_itself else None
+            self._assignments.tell(job, Progress(PAUSED), State.PAUSED, wanted)
         elif isinstance(report, Resumed):
             held.releasing = False
             self._assignments.tell(job, Progress(GOING_ON), State.RUNNING)
@@ -130,8 +133,10 @@ class WorkerReports:
             return False
         if record.wanted is PendingOrder.CANCEL:
             self._assignments.tell(job, Cancelled(self._assignments.sections_made(job)))
-        elif record.state is State.RUNNING and record.wanted is PendingOrder.PAUSE:
-            self._assignments.tell(job, Progress(PAUSED), State.PAUSED)
+        elif record.state is State.RUNNING and (
+            record.wanted is PendingOrder.PAUSE or self._assignments.at_stop(record)
+        ):
+            self._assignments.tell(job, Progress(PAUSED), State.PAUSED, PendingOrder.PAUSE)
         elif record.state is State.PAUSED and record.wanted is PendingOrder.GO_ON:
             self._assignments.tell(job, Queued(self._assignments.queued()), State.QUEUED)
         else:

@@ -50,6 +50,10 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     INSERT INTO facts VALUES ('store', lower(hex(randomblob(8))));
     """,
+    # After how many sections a job stands still by itself; 0: at none.
+    """
+    ALTER TABLE jobs ADD COLUMN stop_after INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import Code, EngineError
-from ...protocol import ShotRequest
+from ...protocol import FRAMES_MAXIMUM, ShotRequest
 from ...serialization import from_json
 from .migrations import PAYLOAD_VERSION
 from .states import PendingOrder, State
@@ -197,6 +197,7 @@ def _mended(row: Mapping[str, Any], end: str | None) -> tuple[dict[str, Any], En
         "wanted": row["wanted"] if row["wanted"] in list(PendingOrder) and not ended else PendingOrder.GO_ON,
         "starred": int(bool(row["starred"])),
         "ended": _number(row["ended"], _LAST_SECOND) if ended else None,
+        "stop_after": stop if type(stop := row["stop_after"]) is int and 0 <= stop <= FRAMES_MAXIMUM else 0,
     }
     return values, fault
 

@@ -57,6 +57,8 @@ class JobRecord:
     """Kept, whatever the rule for old shots says."""
     ended: float | None = None
     """When, in seconds since 1970."""
+    stop_after: int = 0
+    """Sections after which it stands still by itself, until it is told to go on; 0: none."""
 
     @property
     def request(self) -> ShotRequest:
@@ -112,6 +114,7 @@ class JobStore:
         continues: str | None = None,
         key: str | None = None,
         body: str = "",
+        stop_after: int = 0,
     ) -> JobRecord:
         """Take in a job at the end of the queue, under an id of the store's own making.
 
@@ -122,9 +125,9 @@ class JobStore:
         with self.transaction() as db:
             last = db.execute("SELECT COALESCE(MAX(place), 0) FROM jobs").fetchone()[0]
             db.execute(
-                "INSERT INTO jobs (id, name, request, state, place, created, continues, key, body) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (job, name, request_json, State.QUEUED, last + 1, time.time(), continues, key, body),
+                "INSERT INTO jobs (id, name, request, state, place, created, continues, key, body, stop_after) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (job, name, request_json, State.QUEUED, last + 1, time.time(), continues, key, body, stop_after),
             )
         return self.job(job)
 
@@ -208,9 +211,10 @@ class JobStore:
         return self.job(job)
 
     def want(self, job: str, wanted: PendingOrder) -> None:
-        """Note what is ordered of a job."""
+        """Note what is ordered of a job; one that is told to go on does not stand still by itself any more."""
+        stop = ", stop_after = 0" if wanted is PendingOrder.GO_ON else ""
         with self.transaction() as db:
-            db.execute("UPDATE jobs SET wanted = ? WHERE id = ?", (wanted, job))
+            db.execute(f"UPDATE jobs SET wanted = ?{stop} WHERE id = ?", (wanted, job))
 
     def place_before(self, job: str, other: str | None) -> JobRecord:
         """Move a job before `other`, or to the end of the queue. Raises StoreError where there is no `other`."""
@@ -342,4 +346,5 @@ def _record(row: Mapping[str, Any]) -> JobRecord:
         wanted=PendingOrder(row["wanted"]),
         starred=bool(row["starred"]),
         ended=row["ended"],
+        stop_after=row["stop_after"],
     )

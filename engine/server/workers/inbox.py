@@ -10,6 +10,12 @@ from .worker_messages import Make, Order, Park, Unpark
 class Inbox(queue.Queue[Order]):
     """The orders that came and were not obeyed yet, in their sequence."""
 
+    def put_first(self, order: Order) -> None:
+        """Let this order be obeyed before all others."""
+        with self.not_empty:
+            self.queue.appendleft(order)
+            self.not_empty.notify()
+
     def take(self, job: str, *, wait: bool) -> Order | None:
         """The first order for the job that is being made, or for the worker itself; others stay where they are.
 

@@ -81,6 +81,7 @@ class Worker:
         self._activity = Activity()
         self._parked = False
         self._paused = False
+        self._stop_after = 0
         self._request: ShotRequest | None = None
         """What the job under way asks for by now; None between two jobs."""
         self._amended = False
@@ -118,6 +119,7 @@ class Worker:
         """Make one job and report how it ended; whatever goes wrong is told, and the worker lives on."""
         done = 0
         self._request, self._amended, self._paused, self._uses_networks = None, False, False, False
+        self._stop_after = order.stop_after
         try:
             self._request = _opened(order.request)
             with _let_go(self._shot(order)) as shot:
@@ -125,6 +127,8 @@ class Worker:
                 while event is not None:
                     if isinstance(event, Section):
                         done = event.index
+                        if 0 < self._stop_after <= done < event.of:
+                            self._orders.put_first(Pause(order.job))  # before an order to go on that is here already
                     self._uses_networks |= isinstance(event, Started)
                     self._happened(order.job, event)
                     # Once the end is told nothing can hold the job back or change it any more.
@@ -171,6 +175,7 @@ class Worker:
             memory=Memory(self._limit, retry=order.retry),
             revised=self._revised,
             asked=asked,
+            stop_after=order.stop_after,
         )
 
     def _revised(self) -> ShotRequest | None:
@@ -218,9 +223,11 @@ class Worker:
                 self._paused = True
                 self._rest()
                 self._say(Paused(job))
-            elif isinstance(order, Resume) and self._paused:
-                self._paused = False
-                self._say(Resumed(job))
+            elif isinstance(order, Resume):
+                self._stop_after = 0
+                if self._paused:
+                    self._paused = False
+                    self._say(Resumed(job))
             elif isinstance(order, Release):
                 if self._paused:
                     raise _LaidAsideError

@@ -39,6 +39,8 @@ class Make:
     """A `ShotRequest` as JSON, which nobody but the worker opens."""
     retry: int = 0
     """How many workers have died on this job: it takes less memory each time than the policy would."""
+    stop_after: int = 0
+    """Stand still after so many sections, as if told to pause there, and say so by `Paused`; 0: do not."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Resume:
-    """Go on with the paused job."""
+    """Go on with the paused job; one that would stand still by itself does so no more."""
 
     kind: ClassVar[str] = "resume"
     job: str

@@ -1,0 +1,312 @@
+"""Takes of a shot, without Blender: which sections one makes again, what is asked for, and whose files show its frames.
+
+A take lies in its shot's folder. Frames that it shows otherwise than the take that it continues have names of their own
+(0041-t02.png); `take-02.json` there keeps its number for it, so that no two takes ever share a name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from ..errors import EngineError
+from ..protocol import TAKE_MAXIMUM, SectionPlan, Started, event_from_json
+from ..serialization import to_json_text
+from .estimate import devices_of, section_seconds
+from .section_borders import sections_by
+from .shot import FIRST_TAKE
+
+_NOTE = re.compile(r"take-([0-9]{2,4})\.json")
+_FRAME = re.compile(r"[0-9]+(?:-t([0-9]{2,4}))?\.png")
+_OWN = re.compile(r"[0-9]+-t([0-9]{2,4})(?:-draft[0-9]+)?\.png")
+_RUN = re.compile(r"([0-9]{1,9})-([0-9]{1,9}):([0-9]{1,4})")
+_SEEDS = 2**31
+"""Larger ones are more than Blender's numbers hold."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a take differs from the one that it continues; None: not in this."""
+
+    section: int | None = None
+    """Of a section alone, by its place in time from 1; None: of the whole shot."""
+    seed: int | None = None
+    prompt: str | None = None
+    guidance: float | None = None
+
+
+# What is asked for.
+
+
+def take_request(parent: str, change: Change, *, number: int, job: str, parent_number: int) -> str:
+    """The request of take `number`, which continues take `parent_number` that `job` has and `parent` asked for.
+
+    A whole shot's other seed is that of all its sections, also of those that had one of their own.
+    """
+    asked = dict(json.loads(parent))
+    given = {name: value for name in ("seed", "prompt", "guidance") if (value := getattr(change, name)) is not None}
+    own = {int(each["section"]): dict(each) for each in asked.pop("sections", ())}
+    take: dict[str, Any] = {"number": number, "job": job, "parent": parent_number}
+    if change.section is not None:
+        own[change.section] = {"section": change.section, **own.get(change.section, {}), **given}
+        take["again"] = [change.section]
+    else:
+        asked |= given
+        if change.seed is not None:
+            own = {section: {key: each[key] for key in each if key != "seed"} for section, each in own.items()}
+    sections = [each for _, each in sorted(own.items()) if len(each) > 1]
+    return json.dumps({**asked, **({"sections": sections} if sections else {}), "take": take})
+
+
+def without_take(request: str, name: str = "") -> str:
+    """The request of a shot of its own that is as the take; `name` is what it is to be called."""
+    asked = dict(json.loads(request))
+    asked.pop("take", None)
+    return json.dumps(asked | ({"name": name} if name else {}))
+
+
+@lru_cache(maxsize=512)
+def change_of(request: str) -> Change | None:
+    """What a take's request says that it changes; None for a first take, or where it says nothing of use."""
+    try:
+        asked = json.loads(request)
+        take = asked["take"]
+        again = take.get("again") or ()
+        section = int(again[0]) if again else None
+        own = _own(asked, section) if section is not None else asked
+        return Change(section, *(own.get(name) for name in ("seed", "prompt", "guidance")))
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        return None
+
+
+def parent_of(request: str) -> int:
+    """The number of the take that a take continues; 0 for a first one."""
+    try:
+        parent = json.loads(request)["take"]["parent"]
+        return parent if type(parent) is int else 0
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return 0
+
+
+def value_of(request: str, section: int | None, name: str) -> Any:
+    """What a request says of `name` (seed, prompt, guidance) for a section, from 1, or for the shot; None: nothing."""
+    try:
+        asked = json.loads(request)
+        return _own(asked, section).get(name, asked.get(name))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def is_same(parent: str, change: Change) -> bool:
+    """Whether a take with `change` would be the same as the one that asked for `parent`."""
+    try:
+        asked = json.loads(parent)
+        own = asked if change.section is None else _own(asked, change.section)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return False
+    return (change.prompt, change.guidance) == (None, None) and change.seed in (None, own.get("seed"))
+
+
+def usual_seed(request: str, number: int) -> int:
+    """The seed of take `number` where none is given: the shot's, one higher for each take."""
+    said = value_of(request, None, "seed")
+    seed = said if type(said) is int and said >= 0 else 0
+    return (seed + number - 1) % _SEEDS
+
+
+def _own(asked: Mapping[str, Any], section: int | None) -> Mapping[str, Any]:
+    """What a section of a request has for itself."""
+    found: Mapping[str, Any] = next((each for each in asked.get("sections", ()) if each["section"] == section), {})
+    return found
+
+
+# Which sections are made again.
+
+
+def plan_text(plan: Started) -> str:
+    """A plan as a strip keeps it."""
+    return to_json_text(replace(plan, done=0))
+
+
+@lru_cache(maxsize=512)
+def plan_of(kept: str) -> Started | None:
+    """What a strip keeps of a plan; None where that makes no sense."""
+    try:
+        plan = event_from_json(json.loads(kept))
+    except (ValueError, TypeError, AttributeError, RecursionError, EngineError):
+        return None
+    return plan if isinstance(plan, Started) and plan.sections else None
+
+
+def expected_plan(request: str, about: Mapping[str, Any], size: tuple[int, int]) -> Started | None:
+    """The plan of a shot whose strip keeps none, by what the engine says of its model; None where it does not tell.
+
+    A shot through boards is planned in stretches that nothing here tells of.
+    """
+    try:
+        asked = json.loads(request)
+        frames, fps = int(asked["frames"]), float(asked["fps"])
+        boards = [int(frame) for frame, _ in asked["boards"]]
+        model = str(asked.get("model") or next(iter(about.get("models", ())), ""))
+        details = about["details"][model]
+        sections = sections_by(about, model, fps, conform=bool(asked.get("conform", True)))
+        order = str(asked.get("order") or details["orders"][0])
+        steps = int(asked.get("steps") or details["steps"])
+        prompt = str(asked.get("prompt", ""))
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        return None
+    if sections is None or frames < 1 or any(1 < board < frames for board in boards):
+        return None
+    timed = [
+        SectionPlan(place, shown.start, shown.stop - 1, prompt) for place, shown in enumerate(sections.ranges(frames))
+    ]
+    width, height = (asked.get("width") or size[0], asked.get("height") or size[1])
+    return Started(order, tuple(_made(timed, order)), frames, int(width), int(height), fps, steps, 0)
+
+
+def section_at(plan: Started, frame: int) -> int:
+    """The section, from 1, that shows a frame of the shot, from 1; the first or the last where the frame is outside."""
+    timed = sorted(plan.sections, key=lambda each: each.first)
+    return next((place for place, each in enumerate(timed, 1) if frame <= each.last), len(timed))
+
+
+def section_of(plan: Started, section: int) -> SectionPlan | None:
+    """A section by its place in time, from 1."""
+    return next((each for each in plan.sections if each.section == section - 1), None)
+
+
+def made_again(plan: Started, section: int, boards: Iterable[int] = ()) -> list[int]:
+    """The sections, from 1 in time, that are made again with `section`, itself included: those made from it.
+
+    `boards` are the frames, from 1, at which the shot has boards: sections see nothing beyond the next one. Within a
+    stretch each section is made from all that were made before it, but that of endpoint order's first two the second
+    does not look at the first. Where that one's board is held in it, it does; so through boards it may be named here
+    and be kept. A test compares this with `framepack/continuation.py`.
+    """
+    borders = sorted(frame for frame in boards if 1 < frame < plan.frames)
+
+    def stretch(each: SectionPlan) -> int:
+        return sum(border <= each.first for border in borders)
+
+    own = section_of(plan, section)
+    if own is None:
+        return []
+    beside = [each for each in plan.sections if stretch(each) == stretch(own)]
+    place = beside.index(own)
+    again = beside[place:]
+    if plan.order == "endpoint" and place == 0 and len(beside) > 2 and not borders:
+        again = [own, *beside[2:]]
+    return sorted(each.section + 1 for each in again)
+
+
+def boards_of(request: str) -> list[int]:
+    """The frames at which a shot has boards."""
+    try:
+        return [int(frame) for frame, _ in json.loads(request)["boards"]]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return []
+
+
+def seconds_for(plan: Started, sections: int, request: str, about: Mapping[str, Any]) -> float | None:
+    """How long making so many sections of a shot takes; None where that was never measured on the device."""
+    model = value_of(request, None, "model") or next(iter(about.get("models", ())), "")
+    kind = {"model": model, "width": plan.width, "height": plan.height, "steps": plan.steps}
+    speed = value_of(request, None, "speed") or "exact"
+    pace = section_seconds(about.get("speeds", ()), devices_of(about), speed=speed, **kind)
+    return None if pace is None else pace * sections
+
+
+def _made(timed: Sequence[SectionPlan], order: str) -> list[SectionPlan]:
+    """Sections in the sequence of making."""
+    if order == "inverted":
+        return list(reversed(timed))
+    if order == "endpoint":
+        inward = [each for pair in zip(timed, reversed(timed), strict=True) for each in pair]
+        return list(dict.fromkeys(inward))
+    return list(timed)
+
+
+# Whose files show it.
+
+
+def mark_of(take: int) -> str:
+    """How the names of a take's own frames end."""
+    return "" if take == FIRST_TAKE else f"-t{take:02d}"
+
+
+def runs_of(names: Sequence[str]) -> str:
+    """Which take's file shows each frame, by the files' names in order, such as "1-36:1 37-72:2"; empty: not all do."""
+    found = [_FRAME.fullmatch(name) for name in names]
+    if not all(found):
+        return ""
+    marks = enumerate((int(each[1] or FIRST_TAKE) for each in found if each), 1)
+    runs = [(take, [frame for frame, _ in run]) for take, run in groupby(marks, key=lambda each: each[1])]
+    return " ".join(f"{frames[0]}-{frames[-1]}:{take}" for take, frames in runs)
+
+
+def names_of(runs: str, frames: int) -> list[str]:
+    """The files that `runs_of` tells of, of a shot of so many frames; none where it makes no sense."""
+    digits, names = max(4, len(str(frames))), list[str]()
+    for run in runs.split():
+        said = _RUN.fullmatch(run)
+        if said is None:
+            return []
+        first, last, take = map(int, said.groups())
+        if not (first == len(names) + 1 <= last <= frames and FIRST_TAKE <= take <= TAKE_MAXIMUM):
+            return []
+        names += [f"{frame:0{digits}d}{mark_of(take)}.png" for frame in range(first, last + 1)]
+    return names if len(names) == frames else []
+
+
+@lru_cache(maxsize=512)
+def telling_picture(runs: str, take: int, frames: int) -> str:
+    """The file of the frame in the middle of those that are this take's own, else of all; empty where none is known."""
+    names = names_of(runs, frames)
+    own = [name for name in names if name.endswith(f"{mark_of(take)}.png")] if take != FIRST_TAKE else []
+    there = own or names
+    return there[len(there) // 2] if there else ""
+
+
+def keep_number(folder: Path, taken: Iterable[int], note: Mapping[str, Any]) -> int:
+    """A number that no take in the folder has, or ever had as far as it shows; it is kept by a file from now on.
+
+    `taken` are numbers that are known beside that. Raises OSError, also where there are too many takes.
+    """
+    number = newest(folder, taken)
+    while number < TAKE_MAXIMUM:
+        number += 1
+        try:
+            with (folder / f"take-{number:02d}.json").open("x", encoding="utf-8") as file:
+                json.dump({"take": number, **note}, file)
+        except FileExistsError:
+            continue  # of another Blender that has the same file open
+        return number
+    raise FileExistsError(f"{folder} holds too many takes")
+
+
+def newest(folder: Path, taken: Iterable[int]) -> int:
+    """The highest number that a take in the folder has or had. Raises OSError."""
+    said = (_OWN.fullmatch(path.name) or _NOTE.fullmatch(path.name) for path in folder.iterdir())
+    return max([FIRST_TAKE, *taken, *(int(each[1]) for each in said if each is not None)])
+
+
+def remove_files(folder: Path, take: int) -> list[OSError]:
+    """Remove a take's own frames from a shot's folder, and no other's; returns what could not be removed.
+
+    Its note stays, so that its number is never another's: an undo may bring back strips that list it.
+    """
+    faults = []
+    for path in folder.iterdir() if take > FIRST_TAKE and folder.is_dir() else ():
+        said = _OWN.fullmatch(path.name)
+        if said is not None and int(said[1]) == take:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as fault:
+                faults.append(fault)
+    return faults

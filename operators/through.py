@@ -1,0 +1,225 @@
+"""One shot through the boards of many strips, each at its strip's start and with the words of its strip from there on.
+
+All of it or nothing: where one board cannot be had, no shot is made, and which ones is told. First all boards are
+captured, one a step, and nothing of the file is changed; then the shot is placed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..engine.client.section_borders import sections_by
+from ..engine.client.shot_words import Words
+from ..engine.protocol import BOARDS_MAXIMUM, FRAMES_MAXIMUM
+from . import (
+    batches,
+    capture,
+    chosen,
+    generate,
+    handlers,
+    loras,
+    missing_pictures,
+    runtime,
+    sequencer,
+    shot_intent,
+    start_sources,
+    timeline,
+)
+from .shot_folders import STILL
+
+_ONLY_START = "This model takes a board at a shot's start only; choose another model, or One Shot a Strip."
+_ALONE = "One shot through all needs two strips or more."
+_TOO_MANY = "{count} boards are too many for one shot; {most} is the most."
+_TOO_NEAR = "{first} and {second} begin less than {least} frames apart: too near for one shot through both."
+
+
+def frames_of(strips: list[Any]) -> range:
+    """The timeline's frames that the shot takes: from the first strip's start to where the last one ends."""
+    shown = [sequencer.span(strip) for strip in strips]
+    return range(shown[0].start, max(each.stop for each in shown))
+
+
+def stretches_of(strips: list[Any]) -> list[range]:
+    """The frames from each board to the next. A gap between two strips belongs to the board before it."""
+    whole = frames_of(strips)
+    starts = [*(sequencer.span(strip).start for strip in strips), whole.stop]
+    return [range(start, stop) for start, stop in pairwise(starts)]
+
+
+def gaps(strips: list[Any]) -> list[str]:
+    """The strips after which there is a gap, by their names."""
+    ends = [0]
+    for strip in strips:
+        ends.append(max(ends[-1], sequencer.span(strip).stop))
+    later = zip(strips, strips[1:], ends[1:], strict=False)
+    return [strip.name for strip, after, end in later if sequencer.span(after).start > end]
+
+
+def prevented(scene: Any, strips: list[Any]) -> str | None:
+    """The sentence that says why there is no shot through these strips. Cheap: panels ask at every drawing.
+
+    What is missing of one of them is told once the button is pressed.
+    """
+    translated, model = bpy.app.translations.pgettext_iface, chosen.model_in_use(scene.shotpack)
+    details = chosen.details_of(model)
+    if details is not None and not details["boards_within"]:
+        return str(translated(_ONLY_START))
+    if len(strips) < 2:
+        return str(translated(_ALONE))
+    if len(strips) > BOARDS_MAXIMUM:
+        return str(translated(_TOO_MANY).format(count=len(strips), most=BOARDS_MAXIMUM))
+    if (length := len(frames_of(strips))) > FRAMES_MAXIMUM:
+        return f"{length} frames are too many; {FRAMES_MAXIMUM} is the most."
+    fps, conform = scene.render.fps / scene.render.fps_base, scene.shotpack.rate == "CONFORM"
+    sections = sections_by(chosen.about(), model, fps, conform=conform)
+    least = sections.board_distance if sections is not None else 1
+    for one, other in pairwise(strips):
+        if sequencer.span(other).start - sequencer.span(one).start < least:
+            return str(translated(_TOO_NEAR).format(first=one.name, second=other.name, least=least))
+    return None
+
+
+def intent(scene: Any, names: list[str]) -> shot_intent.Intent | list[tuple[str, str]]:
+    """The shot through the boards of these strips, or what there is to say of those for which there is none."""
+    strips, told = [], list[tuple[str, str]]()
+    for name in names:
+        strip = scene.sequence_editor.strips_all.get(name) if scene.sequence_editor else None
+        if strip is None:
+            told.append((name, f"{name} is not on the timeline any more."))
+        else:
+            strips.append(strip)
+    if told:
+        return told
+    frames = stretches_of(strips)
+    words = list(start_sources.words_each(scene, zip(frames, strips, strict=True)))
+    for strip, shown, said in zip(strips, frames, words, strict=True):
+        if (fault := _fault_of(scene, strip, shown.start, said)) is not None:
+            told.append((strip.name, fault))
+    if told:
+        return told
+    whole, first = frames_of(strips), strips[0]
+    channel = sequencer.free_channel(scene, whole.start, len(whole), max(strip.channel for strip in strips))
+    return shot_intent.Intent(
+        scene,
+        "STRIP",
+        first,
+        start_sources.Boards(first, first),
+        tuple((strip, shown.start) for strip, shown in zip(strips, frames, strict=True)),
+        timeline.Spot(whole.start, len(whole), channel),
+        scene.render.fps / scene.render.fps_base,
+        words[0],
+        start_sources.seed(scene.shotpack, first),
+        stretches=tuple((shown, said.text) for shown, said in zip(frames, words, strict=True)),
+    )
+
+
+def _fault_of(scene: Any, strip: Any, frame: int, words: Words) -> str | None:
+    return missing_pictures.trouble(scene, strip, (frame,)) or shot_intent.fault_of(words)
+
+
+class Passage:
+    """One run, as `animate.Run`: `step` does one thing and returns whether there is more to do.
+
+    Strips are kept by their names: nothing of Blender's outlives a step.
+    """
+
+    def __init__(self, context: Any, strips: list[Any]) -> None:
+        scene = sequencer.scene_of(context)
+        self.batch = runtime.new_id()
+        self.told: list[tuple[str, str]] = []
+        """What there is to say of strips, by their names."""
+        self.refused = False
+        """Whether a board cannot be had, so that no shot is made."""
+        self.summary = ""
+        """What has become of it, in a sentence."""
+        self._scene = scene.name
+        self._names = [strip.name for strip in strips]
+        self._to_capture = list(self._names)
+        self._boards: list[tuple[int, str]] = []
+        """The boards that are captured: their frames, from 1, and files."""
+        self._name = ""
+        self._folder: Path | None = None
+        loras.take_over(scene.shotpack)
+
+    @property
+    def done(self) -> int:
+        """How many boards have been looked at."""
+        return len(self._names) - len(self._to_capture)
+
+    @property
+    def of(self) -> int:
+        """How many there are."""
+        return len(self._names)
+
+    @property
+    def capturing(self) -> bool:
+        """Whether nothing is changed yet."""
+        return bool(self._to_capture)
+
+    def step(self, _context: Any) -> bool:
+        """One board, or the shot's place. Raises nothing but what Blender's own end brings."""
+        scene = bpy.data.scenes.get(self._scene)
+        if scene is None:
+            self.stop()
+            return False
+        found = intent(scene, self._names)
+        if isinstance(found, list):
+            return self._refuse(scene, found)
+        try:
+            if self._folder is None:
+                wish = f"{self._names[0]} to {self._names[-1]}"
+                self._name, self._folder = generate.new_folder(found.spot.length, wish)
+            if self._to_capture:
+                return self._capture(scene, found, self._to_capture.pop(0), self._folder)
+            self._place(scene, generate.prepared(found, self._name, self._folder, self._boards, []))
+        except (OSError, capture.CaptureError) as fault:
+            return self._refuse(scene, [(self._names[0], generate.said(fault))])
+        return False
+
+    def stop(self) -> None:
+        """Let go of what was captured: the file is as it was."""
+        self._to_capture.clear()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _capture(self, scene: Any, found: shot_intent.Intent, name: str, folder: Path) -> bool:
+        """Take one board; after the last one, all that could not be had are told."""
+        strip, frame = next(each for each in found.pictures if each[0].name == name)
+        at = frame - found.spot.start + 1
+        file = f"board-{at:05d}.png" if self._boards else STILL
+        try:
+            with handlers.OwnRender():
+                capture.at_frame(scene, strip, frame, folder / file)
+            self._boards.append((at, file))
+        except (RuntimeError, OSError, capture.CaptureError) as fault:
+            self.told.append((name, generate.said(fault)))
+        if self._to_capture or not self.told:
+            return True
+        return self._refuse(scene, self.told)
+
+    def _refuse(self, scene: Any, told: list[tuple[str, str]]) -> bool:
+        """Make none, and say why: a shot that leaves a board out is another shot."""
+        self.stop()
+        self.told, self.refused = told, True
+        boards = "1 board cannot" if len(told) == 1 else f"{len(told)} boards cannot"
+        self.summary = f"No shot is made: {boards} be had; the panel says why."
+        batches.note(scene, scene.shotpack.batch, told)
+        return False
+
+    def _place(self, scene: Any, made: generate.Prepared) -> None:
+        if (same := batches.standing(scene, made)) is not None:
+            self.stop()
+            self.summary = f"The shot through {self.of} boards is unchanged."
+            batches.keep(scene, [same.shotpack.shot], self.batch)
+        else:
+            if batches.of_board(scene, made.board, made.through):
+                made, said = batches.make_room(scene, made)
+                self.told.append((made.shot.name, said))
+            self.summary = f"One shot through {self.of} boards is being made."
+            generate.put(scene, made, self.batch)
+        batches.note(scene, self.batch, self.told)
