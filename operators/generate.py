@@ -13,7 +13,7 @@ from typing import Any
 
 import bpy
 
-from ..engine.client.clip_render import FILM
+from ..engine.client.film_render import CLIP
 from ..engine.client.longer_shots import FORWARD
 from ..engine.client.shot import Shot
 from ..engine.client.shot_words import prompts_through
@@ -92,8 +92,8 @@ def prepare(context: Any, found: Intent, name: str = "") -> Prepared:
     name, folder = new_folder(found.frames, name or name_of(found))
     try:
         boards, before = _pictures(context, found, folder)
-        if (folder / FILM).is_file():
-            trust.clip_renderer().note(folder / FILM)  # or it would not be taken: others come with files
+        if (folder / CLIP).is_file():
+            trust.film_renderer().note(folder / CLIP)  # or it would not be taken: others come with files
         return prepared(found, name, folder, boards, before)
     except (RuntimeError, OSError, capture.CaptureError) as fault:
         shutil.rmtree(folder, ignore_errors=True)

@@ -104,7 +104,9 @@ def read(request: str) -> StoredRequest:
         conditions = tuple(rest.pop("conditions", ()))
         if any(not isinstance(frame["image"], str) for condition in conditions for frame in condition["frames"]):
             raise ValueError("a condition's picture has no name")
-        json.dumps([rest, conditions], allow_nan=False, ensure_ascii=False).encode()  # what cannot be sent is no request
+        json.dumps(
+            [rest, conditions], allow_nan=False, ensure_ascii=False
+        ).encode()  # what cannot be sent is no request
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as fault:
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it") from fault
     asked = StoredRequest(boards, clip, conditions, rest)
