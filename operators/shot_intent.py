@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..engine.client.shot_words import Words
-from ..engine.protocol import FRAMES_MAXIMUM, PROMPT_MAXIMUM
+from ..engine.client.shot_words import Words, fault_of
+from ..engine.protocol import FRAMES_MAXIMUM
 from . import engine, missing_pictures, sequencer, start_sources, timeline
 
-__all__ = ["Intent", "fault_of", "intent", "of_boards", "of_join"]
+__all__ = ["Intent", "intent", "of_boards", "of_join"]
 
 
 @dataclass(frozen=True)
@@ -155,15 +155,6 @@ def _checked(
     fps = scene.render.fps / scene.render.fps_base
     seed = start_sources.seed(wanted, place)
     return Intent(scene, source, strip, boards, pictures, spot, fps, words, seed, filmed)
-
-
-def fault_of(words: Words) -> str | None:
-    """The sentence that says why no shot can be made with these words."""
-    if not words.text:
-        return "Write what happens in the shot first."
-    if len(words.text) > PROMPT_MAXIMUM:
-        return f"The words are {len(words.text)} characters long; {PROMPT_MAXIMUM} is the most."
-    return None
 
 
 def _wanted_length(scene: Any, start: int, scene_range: int) -> int | str:

@@ -14,7 +14,7 @@ from typing import Any
 import bpy
 
 from ..engine.client.section_borders import sections_by
-from ..engine.client.shot_words import Words
+from ..engine.client.shot_words import Words, fault_of
 from ..engine.protocol import BOARDS_MAXIMUM, FRAMES_MAXIMUM
 from . import (
     batches,
@@ -119,7 +119,7 @@ def intent(scene: Any, names: list[str]) -> shot_intent.Intent | list[tuple[str,
 
 
 def _fault_of(scene: Any, strip: Any, frame: int, words: Words) -> str | None:
-    return missing_pictures.trouble(scene, strip, (frame,)) or shot_intent.fault_of(words)
+    return missing_pictures.trouble(scene, strip, (frame,)) or fault_of(words)
 
 
 class Passage:

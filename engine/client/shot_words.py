@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..protocol import PromptAt
+from ..protocol import PROMPT_MAXIMUM, PromptAt
 
 _UNNAMED = re.compile(r"F_\d+")
 """What Blender calls a marker that nobody has named."""
@@ -114,6 +114,15 @@ def prompts_through(stretches: Sequence[tuple[range, str]], texts: Iterable[tupl
                 found.append(PromptAt(frame - start + 1, words))
                 said = words
     return tuple(found)
+
+
+def fault_of(words: Words) -> str | None:
+    """The sentence that says why no shot can be made with these words."""
+    if not words.text:
+        return "Write what happens in the shot first."
+    if len(words.text) > PROMPT_MAXIMUM:
+        return f"The words are {len(words.text)} characters long; {PROMPT_MAXIMUM} is the most."
+    return None
 
 
 def one_line(text: str) -> str:

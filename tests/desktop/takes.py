@@ -111,7 +111,7 @@ def tell() -> float:
 
 
 def shots() -> list[bpy.types.Strip]:
-    return [meta for _, meta in importlib.import_module(f"{ADDON}.operators.timeline").stamped()]
+    return [meta for _, meta in importlib.import_module(f"{ADDON}.operators.shot_strips").stamped()]
 
 
 def window() -> bpy.types.Window:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.host.killed_blender import tell
-from tests.host.studio import ADDON, add_board, bpy, install, new_file, part, shot_strips, step_until
+from tests.host.studio import ADDON, add_board, bpy, install, metas_of, new_file, part, step_until
 from tests.patience import PATIENCE
 
 
@@ -23,7 +23,7 @@ def main(broken: Path) -> None:
     scene.shotpack.prompt = "w5 w2"
     add_board(scene, length=37)
     assert bpy.ops.shotpack.generate() == {"FINISHED"}
-    (meta,) = shot_strips(scene)
+    (meta,) = metas_of(scene)
     runtime, problems = part("operators.runtime"), part("operators.problems")
     shot = runtime.shot_of(meta.shotpack.shot)
     found = [step_until(problems.of_engine), step_until(lambda: problems.of_shot(shot, None))]

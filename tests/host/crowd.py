@@ -98,7 +98,7 @@ def stream(ended: Callable[[], bool], drawn: dict[str, Spent]) -> Spent:
 
 def all_made() -> bool:
     """Whether every shot is finished, and shown so."""
-    return all(meta.shotpack.state == "finished" for _, meta in part("operators.timeline").stamped())
+    return all(meta.shotpack.state == "finished" for _, meta in part("operators.shot_strips").stamped())
 
 
 def long_shot(scene: Any) -> None:

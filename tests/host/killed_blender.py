@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.host.studio import ADDON, add_board, bpy, install, new_file, of_role, part, shot_strips, step_until
+from tests.host.studio import ADDON, add_board, bpy, install, metas_of, new_file, of_role, part, step_until
 from tests.patience import PATIENCE
 
 FRAMES = 145
@@ -27,7 +27,7 @@ def film(file: Path) -> None:
     add_board(scene, length=FRAMES)
     scene.shotpack.prompt = "w5 w2"
     bpy.ops.shotpack.generate()
-    (meta,) = shot_strips(scene)
+    (meta,) = metas_of(scene)
     step_until(lambda: of_role(meta, "section"))
     bpy.ops.wm.save_mainfile()
     job = meta.shotpack.job
@@ -47,7 +47,7 @@ def farm(file: Path) -> None:
     bpy.ops.render.render(write_still=True)
     if runtime.client is not None:  # it takes a moment
         step_until(lambda: runtime.client.state != "starting")
-    (meta,) = shot_strips(scene)
+    (meta,) = metas_of(scene)
     roles, directories = [each.shotpack.role for each in meta.strips], {each.directory for each in meta.strips}
     bpy.ops.wm.save_mainfile()
     tell(
@@ -75,9 +75,9 @@ def reopen(file: Path) -> None:
     part("operators.runtime").the_client()  # as in a Blender with a window, where somebody may press a button
     bpy.ops.wm.open_mainfile(filepath=str(file))
     scene = bpy.context.scene
-    (meta,) = shot_strips(scene)
+    (meta,) = metas_of(scene)
     step_until(lambda: meta.shotpack.state == "finished")
-    frames = part("operators.timeline").pictures(meta)
+    frames = part("operators.shot_strips").pictures(meta)
     tell(
         job=meta.shotpack.job,
         roles=[strip.shotpack.role for strip in meta.strips],
@@ -129,7 +129,7 @@ def batch(file: Path) -> None:
     module.queue = stalled
     bpy.ops.shotpack.animate()
     runtime = part("operators.runtime")
-    step_until(lambda: len(calls) == 4 and sum(bool(meta.shotpack.job) for meta in shot_strips(scene)) == 3)
+    step_until(lambda: len(calls) == 4 and sum(bool(meta.shotpack.job) for meta in metas_of(scene)) == 3)
     bpy.ops.wm.save_mainfile()
     tell(
         jobs=calls,
@@ -148,7 +148,7 @@ def go_on(file: Path) -> None:
     client = runtime.the_client()
     bpy.ops.wm.open_mainfile(filepath=str(file))
     scene = bpy.context.scene
-    metas = shot_strips(scene)
+    metas = metas_of(scene)
     step_until(lambda: sum(meta.shotpack.state == "finished" for meta in metas) == 3)
     waiting = [meta.shotpack.board for meta in adoption.unsent(scene)]
     before = sorted(job["id"] for job in client._connection().jobs())
@@ -158,7 +158,7 @@ def go_on(file: Path) -> None:
     step_until(lambda: client.state == "ended")
     bpy.ops.shotpack.start_engine()
     step_until(lambda: all(meta.shotpack.state == "finished" for meta in metas) and not runtime._waiting)
-    frames = [path for meta in metas for path in part("operators.timeline").pictures(meta)]
+    frames = [path for meta in metas for path in part("operators.shot_strips").pictures(meta)]
     progress = batches.progress(scene)
     tell(
         waiting=waiting,

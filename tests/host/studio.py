@@ -105,7 +105,7 @@ def add_board(scene: Any, *, start: int = 1, length: int = 73, channel: int = 1,
     return strip
 
 
-def shot_strips(scene: Any) -> list[Any]:
+def metas_of(scene: Any) -> list[Any]:
     """The meta strips of shots, in the order of their making."""
     return [strip for strip in scene.sequence_editor.strips if strip.type == "META" and strip.shotpack.shot]
 

@@ -9,7 +9,7 @@ import types
 import pytest
 from PIL import Image
 
-from tests.host.studio import bpy, part, shot_strips, step_until
+from tests.host.studio import bpy, metas_of, part, step_until
 from tests.host.test_panels import Panel
 
 COUNT = 20
@@ -48,7 +48,7 @@ def told(scene):
 
 def made(scene):
     """The shots by the time at which they lie."""
-    return sorted(shot_strips(scene), key=lambda meta: meta.frame_final_start)
+    return sorted(metas_of(scene), key=lambda meta: meta.frame_final_start)
 
 
 def test_a_batch_of_20_with_two_that_cannot_be_made(saved, asleep, tmp_path):
@@ -90,14 +90,14 @@ def test_one_step_undoes_it_all_and_esc_leaves_nothing(saved, asleep, tmp_path):
     run = animate.Run(bpy.context, strips)
     assert run.step(bpy.context)
     assert run.step(bpy.context)
-    assert (run.done, run.of, run.capturing, shot_strips(saved)) == (2, 3, True, [])
+    assert (run.done, run.of, run.capturing, metas_of(saved)) == (2, 3, True, [])
     run.stop()
     assert not list((tmp_path / "shots").iterdir())
     bpy.ops.ed.undo_push(message="before")
     assert bpy.ops.shotpack.animate("EXEC_DEFAULT", True) == {"FINISHED"}
-    assert len(shot_strips(saved)) == 3
+    assert len(metas_of(saved)) == 3
     bpy.ops.ed.undo()
-    assert shot_strips(bpy.context.scene) == []
+    assert metas_of(bpy.context.scene) == []
 
 
 def test_again_it_makes_only_what_changed(saved, asleep, tmp_path):

@@ -14,7 +14,7 @@ from tests.host.test_trust import stamped
 
 
 def finished(shot: str):
-    found = part("operators.timeline").find(shot)
+    found = part("operators.shot_strips").find(shot)
     return found and all(meta.shotpack.state == "finished" for meta in found) and found[0]
 
 
@@ -23,11 +23,11 @@ def test_an_unsaved_files_shots_move_beside_it_when_it_is_saved(scene, tmp_path)
     shot = generate(scene).shotpack.shot
     step_until(lambda: finished(shot))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
-    (strip,) = part("operators.timeline").find(shot)[0].strips
+    (strip,) = part("operators.shot_strips").find(shot)[0].strips
     assert Path(frames_of(strip)[0]).parent == tmp_path / "shots" / "panel-1"
     assert len(list((tmp_path / "shots" / "panel-1").glob("00*.png"))) == 37
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "film.blend"))
-    (strip,) = part("operators.timeline").find(shot)[0].strips
+    (strip,) = part("operators.shot_strips").find(shot)[0].strips
     assert strip.directory == "//shots/panel-1/"
     assert all(path.is_file() for path in frames_of(strip))
 
@@ -35,9 +35,9 @@ def test_an_unsaved_files_shots_move_beside_it_when_it_is_saved(scene, tmp_path)
 def test_saved_while_it_fills_and_opened_again_it_completes(streamed, tmp_path):
     add_board(streamed, length=109)
     shot = generate(streamed).shotpack.shot
-    step_until(lambda: of_role(part("operators.timeline").find(shot)[0], "section"))
+    step_until(lambda: of_role(part("operators.shot_strips").find(shot)[0], "section"))
     bpy.ops.wm.save_mainfile()
-    in_file = [path for strip in part("operators.timeline").find(shot)[0].strips for path in frames_of(strip)]
+    in_file = [path for strip in part("operators.shot_strips").find(shot)[0].strips for path in frames_of(strip)]
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     meta = step_until(lambda: finished(shot))
     assert len(meta.strips[0].elements) == 109
@@ -57,7 +57,7 @@ def test_finished_while_the_file_was_closed_it_is_filled_in(streamed):
     shot = generate(streamed).shotpack.shot
     client = part("operators.runtime").the_client()
     step_until(lambda: client.shots[shot].job)
-    step_until(lambda: part("operators.timeline").find(shot)[0].shotpack.job)
+    step_until(lambda: part("operators.shot_strips").find(shot)[0].shotpack.job)
     job = client.shots[shot].job
     path = bpy.data.filepath
     bpy.ops.wm.save_mainfile()
@@ -74,7 +74,7 @@ def test_saved_elsewhere_it_still_shows_its_frames(saved, tmp_path):
     step_until(lambda: finished(shot))
     (tmp_path / "copies").mkdir()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "copies" / "film.blend"))
-    (strip,) = part("operators.timeline").find(shot)[0].strips
+    (strip,) = part("operators.shot_strips").find(shot)[0].strips
     assert all(path.is_file() for path in frames_of(strip))
 
 

@@ -56,7 +56,7 @@ def test_a_shot_that_starts_without_a_board(helios, movie, source, first):
     assert strip.shotpack.role == "final"
     assert len(strip.elements) == 50
     assert bool(json.loads(record(meta).request).get("clip")) == (source == "CLIP")
-    assert all(path.is_file() for path in part("operators.timeline").pictures(meta))
+    assert all(path.is_file() for path in part("operators.shot_strips").pictures(meta))
 
 
 def test_a_model_that_can_is_named(helios):

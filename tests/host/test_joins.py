@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.host.studio import bpy, of_role, part, shot_strips, step_until
+from tests.host.studio import bpy, metas_of, of_role, part, step_until
 from tests.host.test_animate import asleep, length_of  # noqa: F401  `asleep` is a fixture
 from tests.host.test_panels import DETAILS, Panel
 from tests.host.test_shot import frames_of
@@ -74,7 +74,7 @@ def test_a_gap_is_filled_exactly(saved, asleep, tmp_path):  # noqa: F811
     first, second = pair(saved, tmp_path)
     bpy.ops.ed.undo_push(message="before")
     assert bpy.ops.shotpack.bridge("EXEC_DEFAULT", True) == {"FINISHED"}
-    (meta,), (shot,) = shot_strips(saved), asleep
+    (meta,), (shot,) = metas_of(saved), asleep
     assert (span(meta), meta.channel) == ((9, 46), 1)
     assert span(first) == (1, 9)
     assert span(second) == (46, 54)
@@ -85,7 +85,7 @@ def test_a_gap_is_filled_exactly(saved, asleep, tmp_path):  # noqa: F811
     assert (meta.shotpack.hidden, meta.shotpack.board, meta.frame_start) == (1, "", 8)
     assert meta.name == "a-to-b"
     bpy.ops.ed.undo()
-    assert shot_strips(bpy.context.scene) == []
+    assert metas_of(bpy.context.scene) == []
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_it_lies_where_it_fits(saved, asleep, tmp_path, channels, others, lands)
         sequence(saved, tmp_path, f"c{channel}", start=15, colours=[(0, 0, 0)] * 3, channel=channel)
     select(saved, second, first)  # whatever was clicked first
     assert bpy.ops.shotpack.bridge() == {"FINISHED"}
-    (meta,) = shot_strips(saved)
+    (meta,) = metas_of(saved)
     assert (span(meta), meta.channel) == ((9, 21), lands)
 
 
@@ -141,7 +141,7 @@ def test_why_there_is_no_bridge(saved, asleep, tmp_path):  # noqa: F811
     saved.shotpack.order = "forward"
     assert bpy.ops.shotpack.bridge() == {"FINISHED"}
     assert json.loads(asleep[-1].request)["order"] == "endpoint"  # going forward nothing would see the end
-    (meta,) = shot_strips(saved)
+    (meta,) = metas_of(saved)
     select(saved, meta, third)
     assert why(saved) == "a-to-b is not finished; its last picture may still change."
 
@@ -171,7 +171,7 @@ def test_what_comes_after_and_before_a_strip(saved, asleep, tmp_path):  # noqa: 
     select(saved, first)
     first.shotpack_board.after = "w1"
     assert bpy.ops.shotpack.make_after() == {"FINISHED"}
-    (meta,), shot = shot_strips(saved), asleep[-1]
+    (meta,), shot = metas_of(saved), asleep[-1]
     assert (span(meta), meta.channel, meta.shotpack.hidden) == ((9, 24), 1, 1)
     asked = json.loads(shot.request)
     assert (asked["frames"], asked["boards"], asked["prompt"]) == (16, [[1, "board.png"]], "w1")
@@ -181,7 +181,7 @@ def test_what_comes_after_and_before_a_strip(saved, asleep, tmp_path):  # noqa: 
     assert joins.before(bpy.context).startswith("Say what it begins with")
     select(saved, first, second)  # the later one is active
     assert bpy.ops.shotpack.make_before() == {"FINISHED"}
-    meta = shot_strips(saved)[-1]
+    meta = metas_of(saved)[-1]
     assert (span(meta), meta.channel, meta.shotpack.hidden) == ((94, 109), 1, 0)
     asked = json.loads(asleep[-1].request)
     assert (asked["frames"], asked["boards"]) == (15, [[1, "board.png"], [16, "end.png"]])
@@ -198,7 +198,7 @@ def test_put_back_it_shows_what_it_showed(saved, asleep, tmp_path):  # noqa: F81
     timeline.remove(shot.id)
     saved.frame_set(200)
     assert bpy.ops.shotpack.put_back(shot=shot.id) == {"FINISHED"}
-    (meta,) = shot_strips(saved)
+    (meta,) = metas_of(saved)
     assert (span(meta), meta.shotpack.hidden) == ((200, 237), 1)
     assert part("operators.adoption").record(meta).hidden == 1
 
@@ -220,7 +220,7 @@ def test_the_panel_says_it(saved, asleep, tmp_path):  # noqa: F811
 
 def made(shot: str):
     def finished():
-        found = part("operators.timeline").find(shot)
+        found = part("operators.shot_strips").find(shot)
         followed = part("operators.runtime").shot_of(shot)
         job = part("operators.runtime").the_client().job(followed)
         assert job is None or job.failure is None, job.failure
@@ -234,7 +234,7 @@ def test_a_bridge_and_an_extension_by_a_real_engine(saved, tmp_path):
     """The bridge's frames fill the gap; a shot made forward grows and equals the one that was asked for as long."""
     pair(saved, tmp_path, between=11)
     assert bpy.ops.shotpack.bridge() == {"FINISHED"}
-    bridge = made(shot_strips(saved)[-1].shotpack.shot)
+    bridge = made(metas_of(saved)[-1].shotpack.shot)
     (strip,) = bridge.strips
     shown = frames_of(strip)
     assert (span(bridge), len(shown)) == ((9, 20), 12)
@@ -252,7 +252,7 @@ def test_a_bridge_and_an_extension_by_a_real_engine(saved, tmp_path):
     assert bpy.ops.shotpack.generate() == {"FINISHED"}
     board.shotpack_board.frames = 80
     assert bpy.ops.shotpack.generate() == {"FINISHED"}
-    short, whole = (made(meta.shotpack.shot) for meta in shot_strips(saved)[-2:])
+    short, whole = (made(meta.shotpack.shot) for meta in metas_of(saved)[-2:])
     before = [path.read_bytes() for path in frames_of(short.strips[0])]
     select(saved, short)
     saved.shotpack.more = 1.0
@@ -262,7 +262,7 @@ def test_a_bridge_and_an_extension_by_a_real_engine(saved, tmp_path):
     old = short.shotpack.shot
     bpy.ops.ed.undo_push(message="before")
     assert bpy.ops.shotpack.extend("EXEC_DEFAULT", True) == {"FINISHED"}
-    meta = shot_strips(saved)[-2]
+    meta = metas_of(saved)[-2]
     assert (span(meta), meta.shotpack.frames, meta.channel) == ((101, 181), 80, 2)
     assert [strip.shotpack.section for strip in of_role(meta, "section")] == [-1]  # shown meanwhile
     assert part("operators.runtime").shot_of(old) is None
@@ -276,5 +276,5 @@ def test_a_bridge_and_an_extension_by_a_real_engine(saved, tmp_path):
     assert [path.name for path in files if "-t02" in path.name] == [f"{n:04d}-t02.png" for n in range(41, 81)]
     bpy.ops.ed.undo()
     saved = bpy.context.scene
-    (back,) = part("operators.timeline").find(old)
+    (back,) = part("operators.shot_strips").find(old)
     assert (span(back), back.shotpack.state, len(frames_of(back.strips[0]))) == ((101, 151), "finished", 50)

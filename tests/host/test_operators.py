@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.studio import ADDON, add_board, bpy, configure, part, shot_strips, step_until
+from tests.host.studio import ADDON, add_board, bpy, configure, metas_of, part, step_until
 from tests.patience import PATIENCE
 from tests.prompt_path import MARK, listed, traced
 
@@ -18,12 +18,12 @@ def generate(scene) -> str:
     """Press Generate; returns the shot's id."""
     scene.shotpack.prompt = "w5 w2"
     assert bpy.ops.shotpack.generate() == {"FINISHED"}
-    return shot_strips(scene)[-1].shotpack.shot
+    return metas_of(scene)[-1].shotpack.shot
 
 
 def finished(shot: str):
     """The shot's meta strip once it is made."""
-    found = part("operators.timeline").find
+    found = part("operators.shot_strips").find
     return step_until(lambda: next((meta for meta in found(shot) if meta.shotpack.state == "finished"), None))
 
 
@@ -37,7 +37,7 @@ def problem(shot: str):
 def test_a_shot_taken_off_is_put_back_at_the_playhead(saved):
     add_board(saved, length=73)
     shot = generate(saved)
-    saved.sequence_editor.strips.remove(part("operators.timeline").find(shot)[0])
+    saved.sequence_editor.strips.remove(part("operators.shot_strips").find(shot)[0])
     step_until(lambda: part("operators.runtime").shot_of(shot).complete)
     saved.frame_current = 301
     assert bpy.ops.shotpack.put_back(shot=shot) == {"FINISHED"}
@@ -53,14 +53,14 @@ def test_an_engine_that_does_not_know_the_shot_any_more_is_asked_again(saved):
     shot = generate(saved)
     first = finished(shot).shotpack.job
     record = part("operators.runtime").shot_of(shot)
-    old = part("operators.timeline").pictures(part("operators.timeline").find(shot)[0])
+    old = part("operators.shot_strips").pictures(part("operators.shot_strips").find(shot)[0])
     record.fault = part("engine.errors").EngineError(part("engine.errors").Code.JOB_UNKNOWN, name=record.name)
     assert problem(shot).fix.operator == "shotpack.send_again"
     assert bpy.ops.shotpack.send_again(shot=shot) == {"FINISHED"}
-    (meta,) = part("operators.timeline").find(shot)
+    (meta,) = part("operators.shot_strips").find(shot)
     assert [strip.shotpack.role for strip in meta.strips] == ["placeholder"]
     step_until(lambda: meta.shotpack.job not in ("", first) and meta.shotpack.state == "finished")
-    new = part("operators.timeline").pictures(meta)
+    new = part("operators.shot_strips").pictures(meta)
     assert len(new) == 37
     assert all(path.is_file() for path in (*old, *new))
     assert not set(old) & set(new)
@@ -145,7 +145,7 @@ def test_a_file_of_an_earlier_version_keeps_its_loras(saved, monkeypatch):
     ]
     assert json.loads(part("operators.runtime").shot_of(shot).request)["speed"] == "balanced"
     assert "'ink 2' is not here" in problem(shot).sentence
-    before = part("operators.timeline").find(shot)[0].shotpack.key
+    before = part("operators.shot_strips").find(shot)[0].shotpack.key
     saved.shotpack.speed, saved.shotpack.loras = "exact", ""
     odd = part("operators.loras").in_words("ink nan, haze 1e999", ["ink"])
     assert odd == [("ink nan", 1.0), ("haze 1e999", 1.0)]  # neither is how much of anything

@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from tests.host.studio import add_board, bpy, part, shot_strips
+from tests.host.studio import add_board, bpy, metas_of, part
 from tests.host.test_tick import Drawn
 
 HARBOUR = "Slow pan to the left"
@@ -128,7 +128,7 @@ def test_prompts_of_this_files_shots_are_offered_and_used_again(taught):
     assert panel.chosen[-1].prompt == "one"
     assert bpy.ops.shotpack.set_prompt(prompt="one") == {"FINISHED"}
     assert taught.shotpack.prompt == "one"
-    assert len(shot_strips(taught)) == 5
+    assert len(metas_of(taught)) == 5
 
 
 def _menu(panel, *each):

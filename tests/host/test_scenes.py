@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from tests.host.studio import FIXTURES, bpy, part, shot_strips
+from tests.host.studio import FIXTURES, bpy, metas_of, part
 from tests.host.test_tick import Drawn
 from tests.host.test_trust import JOB, stamped, strip
 
@@ -48,7 +48,7 @@ def test_a_shot_that_is_in_two_scenes_is_selected_in_the_one_that_is_shown(saved
     bpy.ops.scene.new(type="FULL_COPY")
     for scene in list(bpy.data.scenes):
         bpy.context.window.scene = scene
-        (meta,) = shot_strips(scene)
+        (meta,) = metas_of(scene)
         meta.select, scene.sequence_editor.active_strip = False, None
         assert bpy.ops.shotpack.select(shot=shot) == {"FINISHED"}
         assert scene.sequence_editor.active_strip == meta
@@ -83,13 +83,13 @@ def test_strips_that_bear_a_copy_of_our_stamp_and_are_no_pictures_are_nobodys(sa
     inside = {role: meta.strips.new_meta(role, channel, 1) for channel, role in enumerate(("final", "section"), 5)}
     for role, each in inside.items():
         each.shotpack.role = role
-    assert shot_strips.pictures(meta) == []
+    assert part("operators.shot_strips").pictures(meta) == []
     shot = shot_type(name, "one", tmp_path / "shots" / "one", 2, complete=True)
     for frame in (1, 2):
         shot.pictures[frame] = f"000{frame}.png"
         (shot.folder / shot.pictures[frame]).write_bytes((FIXTURES / "board.png").read_bytes())
     while timeline.reconcile(shot, None):
         pass
-    assert [path.name for path in shot_strips.pictures(meta)] == ["0001.png", "0002.png"]
+    assert [path.name for path in part("operators.shot_strips").pictures(meta)] == ["0001.png", "0002.png"]
     timeline.begin_again(shot, shot.folder / "board.png")
     assert {each.name for each in meta.strips} >= set(inside)

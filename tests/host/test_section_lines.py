@@ -102,7 +102,7 @@ def shot_of_three(saved):
     board = add_board(saved, length=100)
     saved.shotpack.prompt = "w5 w2"
     assert bpy.ops.shotpack.generate() == {"FINISHED"}
-    [meta] = [meta for _, meta in part("operators.timeline").stamped()]
+    [meta] = [meta for _, meta in part("operators.shot_strips").stamped()]
     shot = runtime.shot_of(meta.shotpack.shot)
     step_until(lambda: (job := runtime.client.job(shot)) is not None and job.plan is not None)
     for strip in saved.sequence_editor.strips:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.host.studio import add_board, bpy, of_role, part, shot_strips, step_until
+from tests.host.studio import add_board, bpy, metas_of, of_role, part, step_until
 from tests.host.test_animate import asleep  # noqa: F401  a fixture
 from tests.host.test_panels import Panel
 
@@ -19,7 +19,7 @@ FRAMES = 73
 def try_seeds(scene, count: int = 3, seed: int = 5):
     scene.shotpack.prompt, scene.shotpack.seed, scene.shotpack.seed_count = "w5 w2", seed, count
     assert bpy.ops.shotpack.try_seeds("EXEC_DEFAULT", True) == {"FINISHED"}
-    return shot_strips(scene)
+    return metas_of(scene)
 
 
 def drawn():
@@ -68,10 +68,10 @@ def test_seeds_lie_stacked_and_muted_and_one_undo_takes_them_away(saved, asleep)
     assert drawn().buttons.count("shotpack.select") == 4
     assert "shotpack.go_on_with_seed" not in drawn().buttons  # there is nothing to choose yet
     bpy.ops.ed.undo()
-    assert shot_strips(bpy.context.scene) == []
+    assert metas_of(bpy.context.scene) == []
     assert part("operators.seed_groups").groups() == {}
     bpy.ops.ed.redo()
-    assert [meta.mute for meta in shot_strips(bpy.context.scene)] == [True] * 4
+    assert [meta.mute for meta in metas_of(bpy.context.scene)] == [True] * 4
 
 
 def test_the_sheet_has_a_place_for_every_seed_and_its_number(saved, asleep, monkeypatch):  # noqa: F811
@@ -82,7 +82,7 @@ def test_the_sheet_has_a_place_for_every_seed_and_its_number(saved, asleep, monk
     blank, layout, dot = sheet(batch), layouts.sheet_of(4, 192, 128), layouts.DOT
     assert blank.shape[:2] == (layout.height, layout.width)
     ink = {(left, top) for top, left in zip(*np.nonzero(blank[:, :, 0] > 200), strict=True)}
-    seeds = [each["seed"] for each in requests(shot_strips(saved))]
+    seeds = [each["seed"] for each in requests(metas_of(saved))]
     corners = [corner for row, seed in enumerate(seeds) for corner in layout.dots(row, f"{row + 1}: {seed}")]
     assert ink == {(left + x, top + y) for left, top in corners for x in range(dot) for y in range(dot)}
 
@@ -118,7 +118,7 @@ def test_one_is_gone_on_with_and_is_the_shot_made_at_once(saved):
     assert bpy.ops.shotpack.go_on_with_seed(shot=name) == {"FINISHED"}
     assert [meta.mute for meta in groups.group(batch)] == [True, False, True]
     assert [meta.shotpack.name for meta in batches_of_board(scene)] == [f"panel-1-seed-{seed}"]
-    (meta,) = step_until(lambda: [meta for meta in part("operators.timeline").find(name) if finished(meta)])
+    (meta,) = step_until(lambda: [meta for meta in part("operators.shot_strips").find(name) if finished(meta)])
     assert states(groups.group(batch)) == ["paused", "finished", "paused"]
     step_until(lambda: not part("operators.contact_sheets")._due)
     _assert_shown(batch)
@@ -126,17 +126,17 @@ def test_one_is_gone_on_with_and_is_the_shot_made_at_once(saved):
     # The same at once.
     scene.shotpack.seed = seed
     bpy.ops.shotpack.generate()
-    at_once = shot_strips(scene)[-1]
+    at_once = metas_of(scene)[-1]
     step_until(lambda: finished(at_once))
     assert pixels(at_once) == pixels(meta)
     # What nobody has gone on with goes, with its files and jobs.
     others = [each for each in groups.group(batch) if each.shotpack.trying]
-    folders = [part("operators.timeline").folder_of(each) for each in others]
+    folders = [part("operators.shot_strips").folder_of(each) for each in others]
     jobs = {each.shotpack.job for each in others}
     assert bpy.ops.shotpack.remove_seeds(batch=batch) == {"FINISHED"}
     assert not any(folder.exists() for folder in folders)
     assert groups.groups() == {}
-    assert {meta.shotpack.shot for meta in shot_strips(scene)} == {name, at_once.shotpack.shot}
+    assert {meta.shotpack.shot for meta in metas_of(scene)} == {name, at_once.shotpack.shot}
     connection = runtime.the_client()._connection()
     step_until(lambda: not jobs & {job["id"] for job in connection.jobs()})
 
@@ -150,7 +150,7 @@ def finished(meta):
 
 
 def pixels(meta):
-    return [Image.open(path).tobytes() for path in part("operators.timeline").pictures(meta)]
+    return [Image.open(path).tobytes() for path in part("operators.shot_strips").pictures(meta)]
 
 
 def _assert_shown(batch):

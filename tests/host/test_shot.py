@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.host.studio import add_board, bpy, of_role, part, shot_strips, step_until
+from tests.host.studio import add_board, bpy, metas_of, of_role, part, step_until
 
 
 def generate(scene, prompt: str = "w5 w2"):
     scene.shotpack.prompt = prompt
     assert bpy.ops.shotpack.generate() == {"FINISHED"}
-    return shot_strips(scene)[-1]
+    return metas_of(scene)[-1]
 
 
 def frames_of(strip) -> list[Path]:
@@ -47,7 +47,7 @@ def test_it_fills_section_by_section_and_ends_as_one_strip(streamed):
     seen = []
 
     def finished():
-        (meta,) = part("operators.timeline").find(shot)
+        (meta,) = part("operators.shot_strips").find(shot)
         seen.append(tuple(strip.shotpack.section for strip in of_role(meta, "section")))
         return meta.shotpack.state == "finished" and meta
 
@@ -73,7 +73,7 @@ def test_other_orders_fill_too(streamed, order):
     meta = generate(streamed)
     shot = meta.shotpack.shot
     meta = step_until(
-        lambda: next((m for m in part("operators.timeline").find(shot) if m.shotpack.state == "finished"), None)
+        lambda: next((m for m in part("operators.shot_strips").find(shot) if m.shotpack.state == "finished"), None)
     )
     (strip,) = meta.strips
     assert len(strip.elements) == 109
@@ -91,7 +91,7 @@ def test_moved_trimmed_and_cut_while_it_fills(streamed):
     right.frame_start += 300
 
     def finished():
-        found = part("operators.timeline").find(shot)
+        found = part("operators.shot_strips").find(shot)
         return all(each.shotpack.state == "finished" for each in found) and found
 
     left, right = sorted(step_until(finished), key=lambda each: each.frame_final_start)
@@ -125,7 +125,7 @@ def test_two_shots_at_once(streamed):
     add_board(streamed, start=1, length=37, channel=5, name="Panel 2")
     two = generate(streamed).shotpack.shot
     shot_strips = part("operators.shot_strips")
-    assert [strip.channel for strip in shot_strips(streamed)] == [2, 6]
+    assert [strip.channel for strip in metas_of(streamed)] == [2, 6]
     step_until(lambda: all(shot_strips.find(shot)[0].shotpack.state == "finished" for shot in (one, two)))
     folders = {Path(shot_strips.folder_of(shot_strips.find(shot)[0])).name for shot in (one, two)}
     assert folders == {"panel-1", "panel-2"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.host.studio import add_board, bpy, of_role, part, shot_strips, step_until
+from tests.host.studio import add_board, bpy, metas_of, of_role, part, step_until
 from tests.host.test_operators import finished, problem
 from tests.host.test_panels import Panel
 from tests.host.test_shot import frames_of
@@ -56,7 +56,7 @@ def generate(scene, source: str, *, seconds: float = 37 / 30):
     scene.shotpack.prompt, scene.shotpack.source = "w5 w2", source
     scene.shotpack.length, scene.shotpack.seconds = "SECONDS", seconds
     assert bpy.ops.shotpack.generate() == {"FINISHED"}
-    return shot_strips(scene)[-1]
+    return metas_of(scene)[-1]
 
 
 def record(meta):
@@ -177,12 +177,12 @@ def test_a_finished_shot_goes_on(saved, sent):
     add_board(saved, length=37)
     saved.shotpack.prompt = "w5 w2"
     bpy.ops.shotpack.generate()
-    first = finished(shot_strips(saved)[-1].shotpack.shot)
+    first = finished(metas_of(saved)[-1].shotpack.shot)
     part("operators.sequencer").select(saved, first)
     saved.frame_current = 1
     second = generate(saved, "CLIP")
     assert (second.frame_final_start, second.channel) == (first.frame_final_end, first.channel)
-    made = part("operators.timeline").pictures(first)
+    made = part("operators.shot_strips").pictures(first)
     names = json.loads(record(second).request)["clip"]
     assert [(record(second).folder / name).read_bytes() for name in names] == [path.read_bytes() for path in made]
 
@@ -242,7 +242,7 @@ def test_what_cannot_be_gone_on_from(saved, sent, tmp_path, movie):
     copied.unlink()
     with pytest.raises(RuntimeError, match="is not there"):
         bpy.ops.shotpack.generate()
-    assert not shot_strips(saved)
+    assert not metas_of(saved)
     assert len(bpy.data.scenes) == 1
 
 
@@ -393,7 +393,7 @@ def test_the_cameras_range(saved, sent):
     found = part("operators.generate").intent(bpy.context)
     assert (found.spot.start, found.spot.length) == (11, 37)
     assert bpy.ops.shotpack.generate() == {"FINISHED"}
-    shot = record(shot_strips(saved)[-1])
+    shot = record(metas_of(saved)[-1])
     assert json.loads(shot.request)["boards"] == [[1, "board.png"], [37, "end.png"]]
     assert grey(shot.folder / "board.png") < 100 < 150 < grey(shot.folder / "end.png")
     assert (saved.frame_current, saved.frame_start, saved.frame_end) == (20, 11, 47)
@@ -415,7 +415,7 @@ def test_a_shots_words_are_seen_and_used_again(saved, sent):
     board = add_board(saved, length=20)
     board.shotpack_board.prompt = "w5 w2"
     bpy.ops.shotpack.generate()
-    (meta,) = shot_strips(saved)
+    (meta,) = metas_of(saved)
     board.shotpack_board.prompt = "w1"
     chosen(saved, meta)
     assert "w5 w2" in drawn_shot().text
@@ -434,5 +434,5 @@ def test_text_strips_over_a_shot_are_its_prompts_in_time(saved, sent):
     later.text, later.select, saved.shotpack.prompt_channel = "w3", False, 4
     saved.shotpack.prompt = "w5"
     bpy.ops.shotpack.generate()
-    asked = json.loads(shot_strips(saved)[0].shotpack.request)
+    asked = json.loads(metas_of(saved)[0].shotpack.request)
     assert (asked["prompt"], asked["prompts"]) == ("w5", [{"frame": 41, "text": "w3"}, {"frame": 61, "text": "w5"}])

@@ -8,7 +8,7 @@ import types
 import pytest
 from PIL import Image
 
-from tests.host.studio import bpy, part, shot_strips, step_until
+from tests.host.studio import bpy, metas_of, part, step_until
 from tests.host.test_animate import asleep, made, panel, panels, told  # noqa: F401
 from tests.host.test_panels import DETAILS, Panel
 
@@ -42,7 +42,7 @@ def test_it_lies_above_all_boards_with_the_words_of_each(saved, through, tmp_pat
     assert "In the gap after Panel 3" in drawn()
     assert "45 frames (1.5 s)" in drawn()
     assert bpy.ops.shotpack.animate() == {"FINISHED"}
-    [meta] = shot_strips(saved)
+    [meta] = metas_of(saved)
     assert (meta.frame_final_start, meta.frame_final_end, meta.channel) == (1, 46, 4)
     [shot] = through
     said = asked(shot)
@@ -66,12 +66,12 @@ def test_a_board_that_is_missing_is_named_and_nothing_is_made(saved, through, tm
     assert "is not there" in told(saved)["Panel 2"]
     assert "4001 characters" in told(saved)["Panel 3"]
     assert set(told(saved)) == {"Panel 2", "Panel 3"}
-    assert (shot_strips(saved), through, list((tmp_path / "shots").glob("*"))) == ([], [], [])
+    assert (metas_of(saved), through, list((tmp_path / "shots").glob("*"))) == ([], [], [])
     Image.new("RGB", (48, 32)).save(tmp_path / "panel02.png")
     strips[2].shotpack_board.prompt = "w3"
     bpy.ops.shotpack.animate()  # what nobody knows before it is read is told as well
     assert "cannot read" in told(saved)["Panel 4"]
-    assert (shot_strips(saved), list((tmp_path / "shots").glob("*"))) == ([], [])
+    assert (metas_of(saved), list((tmp_path / "shots").glob("*"))) == ([], [])
 
 
 def test_one_board_a_step_and_esc_leaves_nothing_and_one_undo(saved, through, tmp_path):
@@ -79,14 +79,14 @@ def test_one_board_a_step_and_esc_leaves_nothing_and_one_undo(saved, through, tm
     run = part("operators.through").Passage(bpy.context, strips)
     for done in (1, 2, 3):
         assert run.step(bpy.context)
-        assert (run.done, run.of, run.capturing, shot_strips(saved)) == (done, 3, done < 3, [])
+        assert (run.done, run.of, run.capturing, metas_of(saved)) == (done, 3, done < 3, [])
     run.stop()
     assert not list((tmp_path / "shots").iterdir())
     bpy.ops.ed.undo_push(message="before")
     assert bpy.ops.shotpack.animate("EXEC_DEFAULT", True) == {"FINISHED"}
-    assert len(shot_strips(saved)) == 1
+    assert len(metas_of(saved)) == 1
     bpy.ops.ed.undo()
-    assert shot_strips(bpy.context.scene) == []
+    assert metas_of(bpy.context.scene) == []
 
 
 def test_again_it_makes_nothing_unless_something_changed(saved, through, tmp_path):
@@ -142,7 +142,7 @@ def test_an_edit_marks_the_sections_of_its_stretch_alone(saved, tmp_path):
     saved.sequence_editor.active_strip = strips[0]
     bpy.ops.shotpack.animate()
     runtime = part("operators.runtime")
-    [meta] = shot_strips(saved)
+    [meta] = metas_of(saved)
     shot = runtime.shot_of(meta.shotpack.shot)
     job = step_until(lambda: (found := runtime.client.job(shot)) is not None and found.plan is not None and found)
     assert [(each.first, each.prompt) for each in sorted(job.plan.sections, key=lambda each: each.section)] == [

@@ -214,7 +214,7 @@ def test_a_scene_of_another_file_is_that_files_to_change(saved, tmp_path):
     with bpy.data.libraries.load(str(tmp_path / "film.blend"), link=True) as (_, wanted):
         wanted.scenes = [name]
     assert any(scene.library for scene in bpy.data.scenes)
-    assert part("operators.timeline").find(shot) == []
+    assert part("operators.shot_strips").find(shot) == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.studio import FIXTURES, add_board, bpy, part, shot_strips, step_until
+from tests.host.studio import FIXTURES, add_board, bpy, metas_of, part, step_until
 from tests.host.test_shot import generate
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links need leave there")
@@ -25,7 +25,7 @@ def stamped(scene, folder: Path, *, job: str = "", name: str = "panel-1", reques
     asked |= {"boards": [[1, "board.png"]], **(request or {})}
     shot = shot_module.Shot(part("operators.runtime").new_id(), name, folder, 37, job, json.dumps(asked))
     shot.key = f"key-{name}"
-    channel = 2 + len(shot_strips(scene))
+    channel = 2 + len(metas_of(scene))
     meta = timeline.place(scene, shot, timeline.Spot(1, 37, channel), folder / "board.png")
     meta.shotpack.job = job
     meta.shotpack.state = "running" if job else "sending"
@@ -43,7 +43,7 @@ def reopened():
 
 
 def strip(shot: str):
-    return part("operators.timeline").find(shot)[0]
+    return part("operators.shot_strips").find(shot)[0]
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_a_folder_that_the_file_names_is_left_alone_until_it_is_agreed_to(saved,
     assert jobs(client) == before
     assert sorted(folder.iterdir()) == there
     problem = part("operators.problems").of_error(part("operators.adoption").left_alone[unsent])
-    assert str(part("operators.timeline").folder_of(strip(unsent))) in problem.sentence
+    assert str(part("operators.shot_strips").folder_of(strip(unsent))) in problem.sentence
     assert problem.fix.operator == "shotpack.use_folder"
     assert bpy.ops.shotpack.use_folder(shot=unsent) == {"FINISHED"}
     assert set(client.shots) == {sent}  # followed; what was never sent waits for a press of its own
@@ -152,7 +152,7 @@ def test_a_file_saved_elsewhere_keeps_its_shots_folders(saved, client, tmp_path)
     reopened()
     assert set(client.shots) == {shot}
     # Somebody else's file that names the same place is not trusted for that: it is this artist's who saved it there.
-    assert part("operators.timeline").folder_of(strip(shot)) == tmp_path / "shots" / "panel-1"
+    assert part("operators.shot_strips").folder_of(strip(shot)) == tmp_path / "shots" / "panel-1"
 
 
 @pytest.mark.parametrize(
