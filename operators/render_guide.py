@@ -46,6 +46,8 @@ class Wanted:
     """Picture beside the film, and the frame at which the scene's camera sees it."""
     frames: dict[str, float]
     """Name of each picture to make, and its frame."""
+    trusted: bool = False
+    """Whether the artist's session runs the file's scripts, and the Python in its drivers."""
 
 
 def wanted_of(scene: Any) -> Wanted:
@@ -59,7 +61,15 @@ def wanted_of(scene: Any) -> Wanted:
     for name, pattern in [(name, _PICTURE) for name, _ in boards] + [(name, _NAME) for name in frames]:
         if pattern.fullmatch(name) is None:
             raise ValueError(f"{name!r} is not the name of a guide's picture")
-    return Wanted((width, height), boards, frames)
+    return Wanted((width, height), boards, frames, trusted=said.get("trusted") is True)
+
+
+def command() -> tuple[str, ...]:
+    """The command that makes a guide's pictures of a film: this Blender once more, without a window."""
+    script = str(Path(__file__))
+    if bpy.app.binary_path:
+        return (bpy.app.binary_path, "--background", "--factory-startup", "--python", script, "--")
+    return (sys.executable, script, "--")  # Blender as a module
 
 
 class Surfaces:
@@ -141,14 +151,11 @@ def _beside(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def carry(film: str, folder: Path, *, trusted: bool) -> None:
-    """Make all pictures that the scene in the .blend `film` asks for, in `folder`.
-
-    Its scripts and the Python in its drivers run where it is `trusted`.
-    """
-    bpy.ops.wm.open_mainfile(filepath=film, use_scripts=trusted)
-    scene = next(each for each in bpy.data.scenes if each.get(WANTED))
-    wanted = wanted_of(scene)
+def carry(film: str, folder: Path) -> None:
+    """Make all pictures that the scene in the .blend `film` asks for, in `folder`."""
+    scene, wanted = _opened(film, use_scripts=False)
+    if wanted.trusted:
+        scene, wanted = _opened(film, use_scripts=True)
     guide = Guide(scene, wanted, Path(film).parent, folder)
     for number, (name, frame) in enumerate(wanted.frames.items(), start=1):
         colours, seen = guide.picture(frame)
@@ -159,6 +166,12 @@ def carry(film: str, folder: Path, *, trusted: bool) -> None:
         print(LEFT_OUT, left, flush=True)
 
 
+def _opened(film: str, *, use_scripts: bool) -> tuple[Any, Wanted]:
+    bpy.ops.wm.open_mainfile(filepath=film, use_scripts=use_scripts)
+    scene = next(each for each in bpy.data.scenes if each.get(WANTED))
+    return scene, wanted_of(scene)
+
+
 if __name__ == "__main__":
-    _words = sys.argv[sys.argv.index("--") + 1 :]
-    carry(_words[-2], Path(_words[-1]), trusted="--trusted" in _words)
+    _film, _folder = sys.argv[sys.argv.index("--") + 1 :]
+    carry(_film, Path(_folder))

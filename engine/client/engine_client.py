@@ -91,13 +91,12 @@ class EngineClient:
             return
         self._tracker.keep(shot)
         shot.fault = None
-        folder = shot.folder
         try:
             asked = read(shot.request)  # a file may hold anything
         except EngineError as fault:
             self.refuse(shot, fault)
             return
-        if films := films_to_take(folder, asked):
+        if films := films_to_take(folder := shot.folder, asked):
             self._filming.send(
                 lambda: self._film_renderer.take_all(folder, films),
                 lambda _: self._filmed(shot),
@@ -324,6 +323,7 @@ class EngineClient:
     def _filmed(self, shot: Shot) -> None:
         """Go on with sending, unless another file is open now; a shot whose folder has moved is filmed there again."""
         if self.shots.get(shot.id) is shot:
+            shot.filmed()
             self.send(shot)
 
     def _look_after_engine(self) -> None:

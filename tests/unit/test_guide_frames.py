@@ -1,0 +1,52 @@
+"""At which frames a model wants a guide, and what plays meanwhile."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from engine.client.guide_frames import guide_frames, mask_name, picture_name, playing_of
+
+SKETCH = {"native_fps": 30.0, "guide_frames": 4}
+
+
+def test_one_picture_a_latent_lies_at_every_fourth_native_frame():
+    assert guide_frames(SKETCH, 13, 30.0, conform=True) == [5.0, 9.0, 13.0]
+    assert guide_frames(SKETCH | {"guide_frames": 1}, 4, 30.0, conform=True) == [2.0, 3.0, 4.0]
+
+
+def test_at_another_rate_they_lie_between_frames():
+    """Native frame 4 of 30 a second is at 4/30 of a second: frame 1 + 3.2 at 24."""
+    assert guide_frames(SKETCH, 10, 24.0, conform=True) == [4.2, 7.4]
+    assert guide_frames(SKETCH, 10, 24.0, conform=False) == [5.0, 9.0]
+
+
+def test_no_more_than_a_request_holds():
+    frames = guide_frames(SKETCH | {"guide_frames": 1}, 5000, 30.0, conform=True)
+    assert len(frames) <= 1200
+    assert frames[0] == 6.0
+
+
+@pytest.mark.parametrize("details", [{}, {"guide_frames": 0, "native_fps": 24.0}])
+def test_who_takes_no_guide_wants_none(details):
+    assert guide_frames(details, 73, 24.0, conform=True) == []
+
+
+def test_names_are_those_of_the_command_line():
+    assert (picture_name(5.0), mask_name(4.2)) == ("0005.00.png", "0004.20-seen.png")
+
+
+def test_the_nearest_picture_plays():
+    led = [{"frame": frame, "image": picture_name(frame)} for frame in (4.2, 7.4)]
+    request = json.dumps({"boards": [[1, "board.png"]], "conditions": [{"kind": "guide", "frames": led}], "frames": 8})
+    shown = playing_of(request, 8)
+    assert shown == ("board.png",) * 2 + ("0004.20.png",) * 3 + ("0007.40.png",) * 3
+
+
+@pytest.mark.parametrize(
+    "request_",
+    ["", "7", '{"boards": []}', '{"boards": [[1, "a.png"]], "conditions": [{"frames": [{"image": "a.png"}]}]}'],
+)
+def test_a_file_may_hold_anything(request_):
+    assert playing_of(request_, 8) == ()
