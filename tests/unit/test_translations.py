@@ -28,7 +28,7 @@ def translated() -> dict[str, str]:
 
 SAID = {
     text
-    for folder in ("operators", "panels", "engine/models")
+    for folder in ("operators", "panels", "engine/client", "engine/models")
     for path in (ROOT / folder).glob("*.py")
     if path not in TABLES
     for text in texts(path)
