@@ -297,4 +297,15 @@ LABELS = {
     "Failed": "Gescheitert",
     "Cancelled": "Abgebrochen",
     "Paused": "Angehalten",
+    "Follow Camera": "Der Kamera folgen",
+    "This model follows no camera; choose one that does, or untick Follow Camera.": (
+        "Dieses Modell folgt keiner Kamera; wähle eines, das es kann, oder schalte Der Kamera folgen aus."
+    ),
+    "A panoramic camera cannot be followed.": "Einer Panoramakamera kann nicht gefolgt werden.",
+    "Stereo pictures cannot follow the camera; turn Stereoscopy off.": (
+        "Stereobilder können der Kamera nicht folgen; schalte die Stereoskopie aus."
+    ),
+    "The engine does not say what its models can; start it first.": (
+        "Das Rechenwerk sagt nicht, was seine Modelle können; starte es zuerst."
+    ),
 }
