@@ -1,7 +1,7 @@
 """True renders of a scene and what a guide makes of its first frame: `python -m tests.host.guide_truth SCENE FOLDER`.
 
-FOLDER gets `board.png`, `truth/0001.png` and on for every frame, `guide/` as `generate --guide` reads it (a picture for every
-fourth frame), and `geometry.json`: how many seconds of processor that took.
+FOLDER gets `board.png`, `truth/0001.png` and on, `guide/` as `generate --guide` reads it (a picture for every fourth
+frame), and `geometry.json`: how many seconds of processor that took.
 """
 
 from __future__ import annotations
