@@ -110,7 +110,7 @@ def _read(meta: Any, said: Any) -> Shot:
         raise EngineError(Code.FOLDER_UNTRUSTED, path=str(folder))
     shot = Shot(said.shot, stamp.name, usable, stamp.frames, said.job, said.request, said.key)
     shot.confirmed = not said.job
-    shot.hidden = min(stamp.hidden, stamp.frames - 1)
+    shot.hidden = max(0, min(stamp.hidden, stamp.frames - 1))
     if number != FIRST_TAKE:
         shot.take, shot.under = number, take_stamps.pictures(stamp, number)
     runtime.share_folder(shot)

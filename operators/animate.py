@@ -49,6 +49,8 @@ def prevented(scene: Any) -> str | None:
     """The sentence that says why there is nothing to animate. Cheap: panels ask at every drawing."""
     if running is not None:
         return "Boards are being taken; Esc stops that."
+    if engine.missing():
+        return "The engine that makes shots is not installed yet."
     strips = strips_of(scene) if scene is not None else []
     if not strips:
         return "Select the storyboard's strips, or one of its channel."

@@ -14,6 +14,8 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..engine.client.batch_progress import ENDED, BatchProgress, Standing, progress_of
+from ..engine.client.stored_request import plain, read
+from ..engine.errors import EngineError
 from . import adoption, generate, problems, runtime, sequencer, shot_strips, visible_strips
 
 _pace: dict[str, float] = {}
@@ -90,8 +92,8 @@ def note(scene: Any, batch: str, told: list[tuple[str, str]]) -> None:
 def told(scene: Any) -> list[tuple[str, str]]:
     """What the latest run had to say of strips; a file may hold anything."""
     try:
-        return [(str(name), str(sentence)) for name, sentence in json.loads(scene.shotpack.told or "[]")]
-    except (ValueError, TypeError, RecursionError):
+        return [(str(name), str(sentence)) for name, sentence in plain(scene.shotpack.told or "[]")]
+    except (ValueError, TypeError):
         return []
 
 
@@ -126,8 +128,8 @@ def of_board(scene: Any, board: str, through: str = "") -> list[Any]:
 def names_through(through: str) -> tuple[str, ...]:
     """The strips that a shot goes through, in time order; none where it goes through none. A file may hold anything."""
     try:
-        return tuple(str(name) for name in json.loads(through or "[]"))
-    except (ValueError, TypeError, RecursionError):
+        return tuple(str(name) for name in plain(through or "[]"))
+    except (ValueError, TypeError):
         return ()
 
 
@@ -147,7 +149,7 @@ def make_room(scene: Any, made: generate.Prepared) -> tuple[generate.Prepared, s
     Returns the new shot with its place, and what is to be said of it.
     """
     old = of_board(scene, made.board, made.through)[0]
-    why = _why(old.shotpack, made.digest)
+    why = _why(old.shotpack, made)
     if (touched := _touched(scene, old, made.spot.start)) is not None:
         return made, f"{why}; the new shot lies above the one before, which was {touched}."
     shot, channel = runtime.shot_of(old.shotpack.shot), old.channel
@@ -158,10 +160,22 @@ def make_room(scene: Any, made: generate.Prepared) -> tuple[generate.Prepared, s
     return made.at(free), f"{why}; the new shot is in the place of the one before."
 
 
-def _why(stamp: Any, digest: str) -> str:
-    if stamp.digest == digest:
+def _why(stamp: Any, made: generate.Prepared) -> str:
+    if stamp.digest == made.digest:
         return "It had come to nothing"
-    return "Its words or settings changed" if stamp.digest[:32] == digest[:32] else "Its picture changed"
+    if stamp.digest[:32] == made.digest[:32]:
+        return "Its words or settings changed"
+    ends, ended = len(made.asked.boards) > 1, _boards_of(stamp.request) > 1
+    if ends != ended and not made.through:
+        return "It ends on the next board now" if ends else "It does not end on the next board any more"
+    return "Its picture or the next board's changed" if ends else "Its picture changed"
+
+
+def _boards_of(request: str) -> int:
+    try:
+        return len(read(request).boards)
+    except EngineError:
+        return 0
 
 
 def _touched(scene: Any, meta: Any, start: int) -> str | None:
@@ -173,6 +187,8 @@ def _touched(scene: Any, meta: Any, start: int) -> str | None:
         return "moved"
     if len(meta.shotpack.takes):
         return "given other takes"
+    if meta.shotpack.tried[1]:
+        return "chosen among seeds"
     effects = any(meta in visible_strips.inputs(each) for each in sequencer.level_of(scene, meta).strips)
     if effects or len(meta.modifiers) or visible_strips.animated(scene, meta):
         return "changed by effects or keys"
@@ -221,4 +237,17 @@ class SHOTPACK_OT_advance(bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
-CLASSES = (SHOTPACK_OT_cancel_batch, SHOTPACK_OT_advance)
+class SHOTPACK_OT_dismiss(bpy.types.Operator):  # noqa: N801
+    """Take what the last run had to say off the panel"""
+
+    bl_idname = "shotpack.dismiss"
+    bl_label = "Dismiss"
+    bl_options = {"INTERNAL", "UNDO"}  # noqa: RUF012
+
+    def execute(self, context: Any) -> set[str]:
+        scene = sequencer.scene_of(context)
+        note(scene, scene.shotpack.batch, [])
+        return {"FINISHED"}
+
+
+CLASSES = (SHOTPACK_OT_cancel_batch, SHOTPACK_OT_advance, SHOTPACK_OT_dismiss)

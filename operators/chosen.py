@@ -13,17 +13,27 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ..engine.client import estimate
+from ..engine.client.longer_shots import FORWARD
+from ..engine.client.stored_request import asked_for
 from ..engine.protocol import ShotRequest
 from ..engine.serialization import to_json
 from . import loras, runtime, sequencer, settings
 
-_SEEDS = 2**31 - 1
+SEEDS = 2**31 - 1
+"""The highest seed that Blender's numbers hold."""
 _SIZE = re.compile(r"([0-9]{2,4})x([0-9]{2,4})")
+EARLIER = "The engine is of an earlier release, which cannot do this; update it."
+"""What greys a button that such an engine would refuse."""
 
 
 def about() -> Mapping[str, Any]:
     """What the engine said of itself last; empty before it was heard."""
     return runtime.client.about if runtime.client is not None else {}
+
+
+def is_earlier() -> bool:
+    """Whether the engine is of 0.1.0, which refuses takes, stops, and boards beyond a shot's end."""
+    return bool(about()) and not about().get("details")
 
 
 def details_of(model: str) -> Mapping[str, Any] | None:
@@ -104,6 +114,18 @@ def asked(wanted: Any) -> dict[str, Any]:
     }
 
 
+def order_toward_end(wanted: Any, order: str | None) -> str | None:
+    """The order of a shot that arrives at a picture, where `order` is asked for: forward no section would see it.
+
+    None: as the model is.
+    """
+    if order not in (None, FORWARD):
+        return order
+    details = details_of(model_in_use(wanted))
+    orders = details["orders"] if details is not None else ()
+    return next((each for each in orders if each != FORWARD), None)
+
+
 def put_into(request: str, wanted: Any) -> str:
     """A shot's request, as JSON, with all that is chosen now; words, pictures, length and rate stay its own.
 
@@ -114,7 +136,10 @@ def put_into(request: str, wanted: Any) -> str:
     except (ValueError, TypeError, RecursionError):
         return request
     usual = {each.name: each.default for each in fields(ShotRequest)}
-    for name, value in asked(wanted).items():
+    now, before = asked(wanted), asked_for(request)
+    if before is not None and any(board.frame > before.frames for board in before.boards):
+        now["order"] = order_toward_end(wanted, now["order"])
+    for name, value in now.items():
         was = old.pop(name, None)
         if value != usual[name] or (name in ("model", "seed") and was is not None):
             old[name] = [to_json(each) for each in value] if name == "loras" else value
@@ -182,7 +207,7 @@ class SHOTPACK_OT_roll_seed(_OnSettings, bpy.types.Operator):  # noqa: N801
     bl_label = "Roll Seed"
 
     def execute(self, context: Any) -> set[str]:
-        self.wanted(context).seed = random.SystemRandom().randint(1, _SEEDS)
+        self.wanted(context).seed = random.SystemRandom().randint(1, SEEDS)
         return {"FINISHED"}
 
 

@@ -110,7 +110,11 @@ def _bring_up(batch: str, metas: list[Any]) -> bool:
                     _put(kept, kept.sheet.frame(seed, frame), pixels)
                     kept.handed = False
                 return True
-    if kept.handed and image_of(batch) is not None:
+    image = image_of(batch)
+    if kept.handed and image is not None:
+        if image.is_dirty and image.users and not image.library:
+            image.pack()  # else saving the file stops to ask for it
+            return True
         return False
     _hand_over(batch, metas, kept)
     return True

@@ -41,6 +41,8 @@ def extension(scene: Any) -> Extension | str:
     stamp, by = meta.shotpack, joins.wanted_frames(scene)
     if stamp.state != "finished" or not stamp.job:
         return f"{meta.name} is not finished yet."
+    if chosen.is_earlier():
+        return chosen.EARLIER
     if stamp.frames + by > FRAMES_MAXIMUM:
         return f"{stamp.frames + by} frames are too many; {FRAMES_MAXIMUM} is the most."
     try:
@@ -98,10 +100,21 @@ what is new"""
         except EngineError as fault:
             self.report({"ERROR"}, fault.line)
             return {"CANCELLED"}
+        if len(meta.shotpack.takes):
+            return self._apart(scene, meta, shot)
         timeline.extend(meta, shot, shot.folder / shot_strips.pictures(meta)[-1].name)
         if runtime.client is not None and (shorter := runtime.shot_of(old)) is not None and not shot_strips.find(old):
             runtime.client.forget(shorter)  # an undo brings its strip back, and with it all that there is to know
         runtime.send(shot)
+        return {"FINISHED"}
+
+    def _apart(self, scene: Any, meta: Any, shot: Shot) -> set[str]:
+        """A shot with takes keeps its strip, which lists them: the longer one lies above it."""
+        start, length = sequencer.span(meta).start, shot.frames - shot.hidden
+        spot = timeline.Spot(start, length, sequencer.free_channel(scene, start, length, meta.channel))
+        timeline.place(scene, shot, spot, shot.folder / STILL)
+        runtime.send(shot)
+        self.report({"INFO"}, f"{meta.name} has other takes, so the longer shot lies above it.")
         return {"FINISHED"}
 
 

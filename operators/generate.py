@@ -14,7 +14,6 @@ from typing import Any
 import bpy
 
 from ..engine.client.film_render import CLIP, GUIDE
-from ..engine.client.longer_shots import FORWARD
 from ..engine.client.shot import Shot
 from ..engine.client.shot_words import prompts_through
 from ..engine.client.stored_request import write
@@ -201,8 +200,8 @@ def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before
     `boards` are (frame, file), `before` the frames that it goes on from.
     """
     asked = chosen.asked(wanted)
-    if found.arrives and asked["order"] in (None, FORWARD):
-        asked["order"] = _order_toward_end(wanted)
+    if found.arrives:
+        asked["order"] = chosen.order_toward_end(wanted, asked["order"])
     first = found.spot.start - found.hidden
     whole = (range(first, first + found.frames), found.words.text)
     return ShotRequest(
@@ -215,15 +214,6 @@ def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before
         conform=wanted.rate == "CONFORM",
         clip=tuple(before),
     )
-
-
-def _order_toward_end(wanted: Any) -> str | None:
-    """The order of a shot that ends on a picture, where none is asked for that could: forward none of its sections
-    would see it. None: as the model is.
-    """
-    details = chosen.details_of(chosen.model_in_use(wanted))
-    orders = details["orders"] if details is not None else ()
-    return next((order for order in orders if order != FORWARD), None)
 
 
 def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int, str]], list[str]]:

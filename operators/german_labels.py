@@ -292,6 +292,9 @@ LABELS = {
     "It was made with '{model}', which is not installed any more.": (
         "Sie wurde mit '{model}' erzeugt, das nicht mehr installiert ist."
     ),
+    "The engine is of an earlier release, which cannot do this; update it.": (
+        "Das Rechenwerk ist von einer früheren Version, die das nicht kann; aktualisiere es."
+    ),
     "On its way to the engine": "Unterwegs zum Rechenwerk",
     "Waits for its turn": "Wartet, bis er an der Reihe ist",
     "Failed": "Gescheitert",
@@ -308,4 +311,5 @@ LABELS = {
     "The engine does not say what its models can; start it first.": (
         "Das Rechenwerk sagt nicht, was seine Modelle können; starte es zuerst."
     ),
+    "{count} cancelled": "{count} abgebrochen",
 }

@@ -114,7 +114,7 @@ TOOLTIPS = {
         "Die Bilder dieser Zeitleiste zeigen, wie sie sind: sie sind für die Ansichtstransformation Standard gemacht"
     ),
     "Put the editor back as it was before Watch": "Den Editor wieder herstellen, wie er vor dem Zusehen war",
-    "Show this shot large in this window while it is being made; Back puts everything as it was": (
+    "Show this shot large in this window, also while it is being made; Back puts everything as it was": (
         "Diese Einstellung groß in diesem Fenster zeigen, während sie entsteht; Zurück stellt alles wieder her"
     ),
     "The LoRAs that the engine has": "Die LoRAs, die das Rechenwerk hat",

@@ -43,9 +43,7 @@ class OnShot:
                 if take_stamps.lists(meta.shotpack, self.shot)
             ]
             return min(found, key=lambda each: each[:2], default=(None, None, None))[2]
-        editor = scene.sequence_editor
-        active = editor.active_strip if editor else None
-        return active if active is not None and active.type == "META" and active.shotpack.shot else None
+        return shot_strips.active(scene)
 
     def record(self, context: Any) -> Shot | None:
         """The shot's record, followed from now on; None where it is not to be had, which is said then."""

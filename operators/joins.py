@@ -9,6 +9,7 @@ from typing import Any
 
 import bpy
 
+from ..engine.client.longer_shots import FORWARD
 from . import capture, chosen, engine, generate, loras, sequencer, shot_intent, start_sources
 from .shot_intent import Intent
 
@@ -122,7 +123,7 @@ def lands_not(wanted: Any) -> str | None:
     """The sentence where the model has no way to a picture that is still to come; none before the engine has spoken."""
     details = chosen.details_of(chosen.model_in_use(wanted))
     if details is None or _lands(details):
-        return None
+        return chosen.EARLIER if chosen.is_earlier() else None
     translated = bpy.app.translations.pgettext_iface
     able = [name for name, each in chosen.about().get("details", {}).items() if _lands(each)]
     if not able:
@@ -133,7 +134,7 @@ def lands_not(wanted: Any) -> str | None:
 
 def _lands(details: Any) -> bool:
     """Whether sections of a model can see what comes after a shot; an engine of before does not say of all."""
-    return bool(details.get("boards_within", True)) and any(order != generate.FORWARD for order in details["orders"])
+    return bool(details.get("boards_within", True)) and any(order != FORWARD for order in details["orders"])
 
 
 def _unready(scene: Any, *strips: Any) -> str | None:

@@ -9,9 +9,9 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 
 from ..engine.client import estimate, local_store, takes
 from ..engine.client.shot import Shot
-from ..engine.client.stored_request import read
+from ..engine.client.stored_request import asked_for, read
 from ..engine.client.takes import Change
-from ..engine.errors import EngineError
+from ..engine.errors import Code, EngineError
 from ..engine.protocol import GUIDANCE_MAXIMUM, PROMPT_MAXIMUM, Started
 from . import (
     adoption,
@@ -29,7 +29,6 @@ from . import (
 from .takes import gone_model, strip_of
 
 _DIALOG_WIDTH = 420
-_SEEDS = 2**31 - 1
 
 
 def source_of(stamp: Any) -> Any | None:
@@ -67,6 +66,8 @@ def prevented(strip: Any | None) -> str | None:
         return "A take is made of a finished shot; wait until this one is made."
     if not said.job:
         return "The engine has never made this shot; use Make Again."
+    if chosen.is_earlier():
+        return chosen.EARLIER
     return gone_model(said.request)
 
 
@@ -120,7 +121,9 @@ class SHOTPACK_OT_new_take(bpy.types.Operator):  # noqa: N801
     use_seed: BoolProperty(
         name="Own Seed", description="Choose the seed; else it is another one for each take", options={"SKIP_SAVE"}
     )  # type: ignore[valid-type]
-    seed: IntProperty(name="Seed", description="Another seed, another take", min=0, max=_SEEDS, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    seed: IntProperty(
+        name="Seed", description="Another seed, another take", min=0, max=chosen.SEEDS, options={"SKIP_SAVE"}
+    )  # type: ignore[valid-type]
     prompt: StringProperty(name="Prompt", description="What happens", options={"SKIP_SAVE"})  # type: ignore[valid-type]
     guidance: FloatProperty(
         name="Guidance",
@@ -225,10 +228,12 @@ def begin(strip: Any, said: Any, record: Shot, change: Change, own_seed: bool) -
 
     Raises OSError where its number cannot be kept in the shot's folder, and EngineError where the strip tells nonsense.
     """
-    read(said.request)  # a file may hold anything
+    if asked_for(said.request) is None:  # a file may hold anything, and no number is kept for that
+        raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it")
+    read(said.request)
     stamp = strip.shotpack
     parent, parent_number = said.shot, take_stamps.number_of(stamp, said)
-    shot = Shot(runtime.new_id(), stamp.name, record.folder, stamp.frames, key=runtime.new_id())
+    shot = Shot(runtime.new_id(), stamp.name, record.folder, stamp.frames, key=runtime.new_id(), hidden=stamp.hidden)
     shot.take = takes.keep_number(record.folder, _numbers(shot, parent), {"parent": parent_number, "shot": shot.id})
     if not own_seed:
         change = Change(change.section, takes.usual_seed(said.request, shot.take), change.prompt, change.guidance)

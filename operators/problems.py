@@ -12,7 +12,7 @@ from ..engine.client.engine_client import EngineState
 from ..engine.client.session import Job
 from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.errors import Code, EngineError, error_of
-from . import runtime, settings
+from . import chosen, runtime, settings
 
 
 @dataclass(frozen=True)
@@ -149,14 +149,15 @@ def of_error(error: EngineError, fix: Fix | None = None) -> Problem:
     if error.code is Code.ENGINE_START_FAILED and not error.params.get("log"):
         advice, named = _not_begun()
     if error.code is Code.REFUSED and error.params.get("status") == 422 and fix is _AGAIN:
-        advice = next((_FIELDS[field] for field in _refused(error)), _ONCE_MORE)
+        usual = chosen.EARLIER if chosen.is_earlier() else _ONCE_MORE
+        advice = next((_FIELDS[field] for field in _refused(error)), usual)
     return Problem(_sentence(error.sentence), advice, named or fix)
 
 
 def _not_begun() -> tuple[str, Fix | None]:
     """An engine that has written nothing has no log to look into: mostly, it was not there to be started."""
-    chosen = settings.preferences()
-    if chosen.python or chosen.engine_folder or chosen.home:
+    named = settings.preferences()
+    if named.python or named.engine_folder or named.home:
         return "Correct its path in the preferences, or leave it empty there: then it is Shotpack's own.", _START
     return "Install it anew.", _INSTALL
 

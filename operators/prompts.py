@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from typing import Any
 
@@ -10,6 +9,7 @@ import bpy
 from bpy.props import StringProperty
 
 from ..engine.client.prompt_words import Understood, understand, unread
+from ..engine.client.stored_request import plain
 from ..engine.protocol import PROMPT_MAXIMUM
 from ..engine.vocabulary import CAMERA, Vocabulary
 from . import models, runtime, sequencer, settings, shot_strips
@@ -136,8 +136,8 @@ def prompt_of(request: str) -> str:
 def asked_of(request: str) -> dict[str, Any]:
     """What a shot's stored request says, whoever wrote that; empty where it is none."""
     try:
-        asked = json.loads(request)
-    except (ValueError, RecursionError):
+        asked = plain(request)
+    except ValueError:
         return {}
     return asked if isinstance(asked, dict) else {}
 

@@ -41,9 +41,12 @@ def remove(name: str, strip: Any | None) -> str | None:
     shot = runtime.shot_of(name) or (adoption.record(strip) if strip is not None else None)
     folder = shot.folder if shot is not None else shot_strips.folder_of(strip)
     gone = {shot.id: shot} if shot is not None else {}
-    for take in strip.shotpack.takes if strip is not None else ():
-        record = runtime.shot_of(take.shot) or adoption.record(strip, take)
-        gone |= {record.id: record} if record is not None else {}
+    for meta in shot_strips.listing(name):
+        for take in meta.shotpack.takes:
+            record = runtime.shot_of(take.shot) or adoption.record(meta, take)
+            gone |= {record.id: record} if record is not None and record.folder == folder else {}
+    # An undo may have taken a take out of all lists that is being made still.
+    gone |= {each.id: each for each in runtime.beside(shot)} if shot is not None else {}
     timeline.remove(name)
     for each in gone.values():
         if each.job:

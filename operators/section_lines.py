@@ -6,9 +6,7 @@ It draws for the selected shots, and for the shot that Generate would make. What
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -18,7 +16,9 @@ from ..engine.client.section_borders import Sections, planned, sections_by, told
 from ..engine.client.section_marks import BORDER, Marks, marks
 from ..engine.client.session import Job
 from ..engine.client.shot_words import prompts_over, prompts_through
+from ..engine.client.stored_request import asked_for
 from ..engine.client.takes import plan_of
+from ..engine.protocol import ShotRequest
 from . import batches, generate, runtime, sequencer, settings, start_sources, text_strips, unexpected
 
 _handle: Any = None
@@ -32,18 +32,6 @@ class _Drawn(NamedTuple):
     name: str
     key: tuple[Any, ...]
     make: Any
-
-
-class _Asked(NamedTuple):
-    """What counts here of a shot's request."""
-
-    model: str
-    frames: int
-    fps: float
-    conform: bool
-    prompt: str
-    boards: tuple[int, ...]
-    """Frames of the shot, from 1, ascending."""
 
 
 def shown(context: Any) -> Iterator[Marks]:
@@ -99,7 +87,7 @@ def _unplanned(meta: Any, about: Any) -> Iterator[_Drawn]:
     """A shot that waits, or that was never sent: the engine has not planned it, and its model says how it will."""
     stamp = meta.shotpack
     asked = _asked(stamp.request) if stamp.state not in ("finished", "failed", "cancelled") else None
-    sections = sections_by(about, asked.model, asked.fps, conform=asked.conform) if asked is not None else None
+    sections = _sections(about, asked) if asked is not None else None
     if asked is None or sections is None:
         return
     start, visible, frames = sequencer.content_start(meta), sequencer.span(meta), asked.frames
@@ -140,21 +128,26 @@ def _words_now(scene: Any, meta: Any, about: Any, *, forward: bool) -> list[str]
     asked = _asked(meta.shotpack.request)
     if asked is None:
         return []
-    sections: Sections | None = sections_by(about, asked.model, asked.fps, conform=asked.conform)
-    if sections is None:
+    if (sections := _sections(about, asked)) is None:
         return []
     if names := batches.names_through(meta.shotpack.through):
         stretches = _stretches_now(scene, names, asked)
         if not stretches:
             return []
         changes = prompts_through(stretches, text_strips.timed_texts(scene))
-        return sections.words_through(asked.boards, asked.frames, stretches[0][1], changes, forward=forward)
+        boards = sorted(board.frame for board in asked.boards)
+        return sections.words_through(boards, asked.frames, stretches[0][1], changes, forward=forward)
     if len(asked.boards) > 1:
         return []
     start = sequencer.content_start(meta)
     frames = range(start, start + asked.frames)
     prompt = _prompt_now(scene, meta, frames) or asked.prompt
     return sections.words(asked.frames, prompt, prompts_over(frames, text_strips.timed_texts(scene), prompt))
+
+
+def _sections(about: Any, asked: ShotRequest) -> Sections | None:
+    """How a shot's sections lie by what the engine says of its model; None where it does not."""
+    return sections_by(about, asked.model, asked.fps or 0, conform=asked.conform)
 
 
 def _prompt_now(scene: Any, meta: Any, frames: range) -> str:
@@ -167,29 +160,23 @@ def _prompt_now(scene: Any, meta: Any, frames: range) -> str:
     return start_sources.words(scene, frames, board).text
 
 
-def _stretches_now(scene: Any, names: tuple[str, ...], asked: _Asked) -> list[tuple[range, str]]:
+def _stretches_now(scene: Any, names: tuple[str, ...], asked: ShotRequest) -> list[tuple[range, str]]:
     """The timeline's frames from each board to the next and the words there now; none where a strip was moved."""
     strips = [scene.sequence_editor.strips_all.get(name) for name in names]
     if None in strips or len(strips) != len(asked.boards):
         return []
     starts = [sequencer.span(strip).start for strip in strips]
-    if [start - starts[0] + 1 for start in starts] != list(asked.boards):
+    if [start - starts[0] + 1 for start in starts] != sorted(board.frame for board in asked.boards):
         return []
     frames = [range(*each) for each in pairwise([*starts, starts[0] + asked.frames])]
     said = start_sources.words_each(scene, zip(frames, strips, strict=True))
     return [(shown, words.text) for shown, words in zip(frames, said, strict=True)]
 
 
-@lru_cache(maxsize=256)
-def _asked(request: str) -> _Asked | None:
-    try:
-        said = json.loads(request)
-        return _Asked(
-            said.get("model") or "", int(said["frames"]), float(said["fps"]), bool(said.get("conform", True)),
-            str(said["prompt"]), tuple(sorted(int(frame) for frame, _ in said["boards"])),
-        )  # fmt: skip
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
+def _asked(request: str) -> ShotRequest | None:
+    """What a shot was asked for, as far as that says where its sections lie."""
+    asked = asked_for(request)
+    return asked if asked is not None and asked.fps is not None else None
 
 
 @unexpected.outlived(None)

@@ -5,11 +5,12 @@ A group is its shots' batch. It looks at strips alone, so a file that is opened 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from ..engine.client.board_files import is_picture
 from ..engine.client.contact_sheet import frames_of
+from ..engine.client.stored_request import asked_for
 from . import shot_strips, trust
 
 _STANDING = ("paused", "finished", "failed", "cancelled")
@@ -39,11 +40,8 @@ def group(batch: str) -> list[Any]:
 
 def seed_of(stamp: Any) -> int:
     """The seed that a shot was asked for with; a file may hold anything."""
-    try:
-        seed = json.loads(stamp.request).get("seed", 0)
-    except (ValueError, AttributeError, RecursionError):
-        return 0
-    return seed if isinstance(seed, int) else 0
+    asked = asked_for(stamp.request)
+    return 0 if asked is None else asked.seed
 
 
 def tried(meta: Any) -> range:
@@ -64,5 +62,6 @@ def pictures(meta: Any) -> tuple[Path, ...]:
     folder, shown = shot_strips.folder_of(meta), tried(meta)
     if folder is None or not trust.trusted(folder):
         return ()
-    paths = [shot_strips.picture_at(meta, frame) for frame in frames_of(shown)] if shown else []
-    return tuple(path for path in paths if path is not None) if None not in paths else ()
+    names = [shot_strips.picture_at(meta, frame) for frame in frames_of(shown)] if shown else []
+    # What a file calls a picture may lead anywhere.
+    return tuple(folder / name for name in names if name) if all(map(is_picture, names)) else ()

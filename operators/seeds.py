@@ -31,9 +31,6 @@ from . import (
 )
 from .jobs import OnShot
 
-_SEEDS = 2**31 - 1
-_EARLIER = "The engine is of an earlier release, which cannot stop after a section; update it to try seeds."
-
 
 class SHOTPACK_OT_try_seeds(bpy.types.Operator):  # noqa: N801
     """Make the section that comes first with several seeds, this one and others, and go on with the one you like"""
@@ -45,8 +42,7 @@ class SHOTPACK_OT_try_seeds(bpy.types.Operator):  # noqa: N801
     @classmethod
     def poll(cls, context: Any) -> bool:
         found = shot_intent.intent(context)
-        about = chosen.about()
-        said = found if isinstance(found, str) else _EARLIER if about and not about.get("details") else None
+        said = found if isinstance(found, str) else chosen.EARLIER if chosen.is_earlier() else None
         if said is not None:
             cls.poll_message_set(said)
         return said is None
@@ -97,7 +93,7 @@ def _drawn(first: int, count: int) -> list[int]:
     """So many seeds, each another one, `first` among them."""
     seeds, die = [first], random.SystemRandom()
     while len(seeds) < count:
-        if (seed := die.randint(1, _SEEDS)) not in seeds:
+        if (seed := die.randint(1, chosen.SEEDS)) not in seeds:
             seeds.append(seed)
     return seeds
 
@@ -126,6 +122,7 @@ class SHOTPACK_OT_go_on_with_seed(OnShot, bpy.types.Operator):  # noqa: N801
         for each in shot_strips.find(shot.id):
             each.mute, each.shotpack.trying, each.shotpack.request = False, False, shot.request
             each.shotpack.tried = (shown.start, shown.stop - 1) if shown else (0, 0)
+        _keep_seed(meta)
         if not shot.job:
             runtime.wake()
             runtime.the_client().retry(shot)
@@ -134,6 +131,13 @@ class SHOTPACK_OT_go_on_with_seed(OnShot, bpy.types.Operator):  # noqa: N801
             runtime.the_client().act(shot, "resume")
         runtime.redraw()
         return {"FINISHED"}
+
+
+def _keep_seed(meta: Any) -> None:
+    """Let the board's strip have the seed that was chosen: made of it again, the shot is that one."""
+    board = meta.id_data.sequence_editor.strips_all.get(meta.shotpack.board) if meta.shotpack.board else None
+    if board is not None and 0 <= (seed := seed_groups.seed_of(meta.shotpack)) <= chosen.SEEDS:
+        board.shotpack_board.use_seed, board.shotpack_board.seed = True, seed
 
 
 def _lay_aside(stamp: Any) -> None:

@@ -29,6 +29,13 @@ def stamped() -> Iterator[tuple[Any, Any]]:
                     yield scene, strip
 
 
+def active(scene: Any) -> Any | None:
+    """A timeline's active strip, where it is a shot's."""
+    editor = scene.sequence_editor if scene is not None else None
+    strip = editor.active_strip if editor is not None else None
+    return strip if strip is not None and strip.type == "META" and strip.shotpack.shot else None
+
+
 def find(shot: str) -> list[Any]:
     """The meta strips that show a shot, or a take of one."""
     return [meta for _, meta in stamped() if meta.shotpack.shot == shot]
@@ -76,12 +83,12 @@ def first_shown(meta: Any) -> range:
     return range(shown.start - zero, shown.stop - zero)
 
 
-def picture_at(meta: Any, frame: int) -> Path | None:
-    """The file that shows a frame (from 1) of a shot; None where only its board is to be seen."""
+def picture_at(meta: Any, frame: int) -> str | None:
+    """What the file that shows a frame (from 1) of a shot is called; None where only its board is to be seen."""
     for strip in of_role(meta, FINAL, SECTION):
         shown, at = content(strip), sequencer.content_start(meta) + frame - 1
         if at in shown:
-            return Path(bpy.path.abspath(strip.directory)) / strip.elements[at - shown.start].filename
+            return str(strip.elements[at - shown.start].filename)
     return None
 
 

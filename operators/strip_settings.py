@@ -42,7 +42,7 @@ class ShotStamp(bpy.types.PropertyGroup):
     take: IntProperty(default=1, options={"HIDDEN"})
     """The take that the strip shows: what is said above is that one's."""
     takes: CollectionProperty(type=TakeStamp, options={"HIDDEN"})
-    """All takes of the shot, the first among them; none where there is but that one."""
+    """All takes of the shot, the first among them; none where there is but that one. Of a longer shot, those since."""
     board: StringProperty(options={"HIDDEN"})
     """The strip that it was made of, by its name."""
     through: StringProperty(options={"HIDDEN"})

@@ -56,7 +56,7 @@ def unfinished(stamp: Any) -> Iterator[Any]:
 
 
 def begin_list(stamp: Any) -> None:
-    """List the shot's first take, which is made, where no take is listed yet."""
+    """List the take that a strip shows, where none is listed yet: the first, or what was put back or made longer."""
     if not len(stamp.takes):
         first = stamp.takes.add()
         first.number = stamp.take
@@ -124,5 +124,5 @@ def made(stamp: Any, take: Any, folder: Path) -> Shot:
     """The record of a listed take that is made: what its strips show is known without the engine."""
     names = pictures(stamp, take.number)
     shot = Shot(take.shot, stamp.name, folder, stamp.frames, take.job, take.request, take.key, confirmed=not take.job)
-    shot.take, shot.pictures, shot.finals, shot.complete = take.number, names, set(names), len(names) == stamp.frames
+    shot.take, shot.pictures, shot.finals, shot.complete = take.number, names, set(names), bool(names)
     return shot

@@ -11,7 +11,7 @@ from bpy.props import IntProperty
 from ..engine.client import takes
 from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.client.stored_request import read
-from ..engine.errors import EngineError
+from ..engine.errors import Code, EngineError
 from . import (
     adoption,
     chosen,
@@ -31,10 +31,7 @@ from .shot_folders import STILL
 
 def strip_of(context: Any) -> Any | None:
     """The active strip, where it is a shot's: what takes are about."""
-    scene = sequencer.scene_of(context)
-    editor = scene.sequence_editor if scene is not None else None
-    active = editor.active_strip if editor is not None else None
-    return active if active is not None and active.type == "META" and active.shotpack.shot else None
+    return shot_strips.active(sequencer.scene_of(context))
 
 
 def gone_model(request: str) -> str | None:
@@ -97,6 +94,11 @@ class SHOTPACK_OT_show_take(_OnTake, bpy.types.Operator):  # noqa: N801
     def execute(self, context: Any) -> set[str]:
         strip, take = self.found(context)
         if strip is None:
+            return {"CANCELLED"}
+        folder = shot_strips.folder_of(strip)
+        if folder is not None and not trust.trusted(folder):
+            problem = problems.of_error(EngineError(Code.FOLDER_UNTRUSTED, path=str(folder)))
+            self.report({"ERROR"}, f"{problem.sentence} {problem.advice}")
             return {"CANCELLED"}
         show(strip, take)
         return {"FINISHED"}
@@ -228,10 +230,11 @@ class SHOTPACK_OT_make_again(OnShot, bpy.types.Operator):  # noqa: N801
             return {"CANCELLED"}
         request = takes.without_take(request, name)
         shot = Shot(runtime.new_id(), name, folder, old.frames, request=request, key=runtime.new_id())
-        start = sequencer.content_start(strip)
-        channel = sequencer.free_channel(scene, start, shot.frames, strip.channel)
-        meta = timeline.place(scene, shot, timeline.Spot(start, shot.frames, channel), folder / STILL)
-        meta.shotpack.board = strip.shotpack.board
+        shot.hidden = old.hidden
+        start, length = sequencer.content_start(strip) + shot.hidden, shot.frames - shot.hidden
+        channel = sequencer.free_channel(scene, start, length, strip.channel)
+        meta = timeline.place(scene, shot, timeline.Spot(start, length, channel), folder / STILL)
+        meta.shotpack.board, meta.shotpack.through = strip.shotpack.board, strip.shotpack.through
         runtime.send(shot)
         return {"FINISHED"}
 

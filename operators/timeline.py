@@ -93,9 +93,13 @@ def extend(meta: Any, shot: Shot, still: Path) -> None:
         strip.directory = f"{_blender_path(shot.folder)}/"
         strip.shotpack.role, strip.shotpack.section = SECTION, _KEPT
         strip.channel = _KEPT_CHANNEL
+    if meta.name == stamp.name:
+        meta.name = shot.name
     stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
     stamp.job, stamp.key, stamp.state, stamp.plan = "", shot.key, "sending", ""
     stamp.takes.clear()  # those of the shorter one are its own
+    if stamp.trying:  # a seed of one section alone: who wants more of it goes on with it
+        stamp.trying, meta.mute = False, False
     stamp.take = shot.take
     take_stamps.begin_list(stamp)
     _place_board(meta, shot, still)

@@ -39,7 +39,7 @@ def going_on() -> bool:
 
 
 class SHOTPACK_OT_watch(OnShot, bpy.types.Operator):  # noqa: N801
-    """Show this shot large in this window while it is being made; Back puts everything as it was"""
+    """Show this shot large in this window, also while it is being made; Back puts everything as it was"""
 
     bl_idname = "shotpack.watch"
     bl_label = "Watch"
@@ -65,8 +65,9 @@ class SHOTPACK_OT_watch(OnShot, bpy.types.Operator):  # noqa: N801
         if view == "" and hasattr(space.preview_overlay, "show_metadata"):
             space.preview_overlay.show_metadata = False  # below the picture it is a page of JSON
         space.show_region_ui = True
-        watched = strip.shotpack.shot
-        scene.frame_set(_newest(strip))
+        bpy.app.timers.register(lambda: _open_tab(area), first_interval=0.2)  # its sidebar is there once it is drawn
+        watched = self.shot or strip.shotpack.shot
+        scene.frame_set(_newest(strip, watched))
         if _handler is None:
             _handler = bpy.types.SpaceSequenceEditor.draw_handler_add(_draw, (), "PREVIEW", "POST_PIXEL")
         area.tag_redraw()
@@ -85,9 +86,19 @@ class SHOTPACK_OT_watch_no_more(bpy.types.Operator):  # noqa: N801
         return {"FINISHED"}
 
 
-def _newest(strip: Any) -> int:
+def _open_tab(area: Any) -> None:
+    """Show Shotpack's tab in an editor's sidebar: there is the way back."""
+    try:
+        sidebar = next((region for region in area.regions if region.type == "UI"), None)
+        if sidebar is not None:
+            sidebar.active_panel_category = "Shotpack"
+    except (ReferenceError, TypeError, AttributeError):  # it was closed meanwhile, or has no such tab in this Blender
+        return
+
+
+def _newest(strip: Any, name: str) -> int:
     """The scene's frame where a shot changes now: the middle of its open section, the shot's beginning without one."""
-    shot, shown = runtime.shot_of(strip.shotpack.shot), sequencer.span(strip)
+    shot, shown = runtime.shot_of(name), sequencer.span(strip)
     job = runtime.client.job(shot) if runtime.client is not None and shot is not None else None
     if job is None or job.plan is None or job.step is None:
         return shown.start
@@ -140,7 +151,7 @@ def _draw() -> None:
     if preview is None or shot is None or job is None or job.plan is None:
         return
     planned = next((plan for plan in job.plan.sections if plan.section == preview.section), None)
-    metas = shot_strips.find(shot.id)
+    metas = shot_strips.listing(shot.id)
     if planned is None or not metas or preview.section in job.sections:
         return
     at = sequencer.scene_of(context).frame_current - sequencer.content_start(metas[0]) + 1

@@ -83,12 +83,13 @@ class SHOTPACK_MT_shot(bpy.types.Menu):  # noqa: N801
     def draw(self, context: Any) -> None:
         name = context.shotpack_shot.shot
         layout = self.layout
+        layout.operator("shotpack.watch", icon="HIDE_OFF").shot = name
         layout.operator("shotpack.select", icon="RESTRICT_SELECT_OFF").shot = name
         layout.operator("shotpack.reveal", icon="FILE_FOLDER").shot = name
         layout.separator()
         layout.operator("shotpack.use_again", icon="TEXT").shot = name
         layout.operator("shotpack.make_again", icon="DUPLICATE").shot = name
-        if not any(len(meta.shotpack.takes) for meta in shot_strips.find(name)):  # takes go on from it where it is
+        if not any(len(meta.shotpack.takes) for meta in shot_strips.listing(name)):  # takes go on from it where it is
             layout.operator("shotpack.send_again", icon="FILE_REFRESH").shot = name
             anew = layout.operator("shotpack.send_again", text="Send Again as Chosen Now", icon="OPTIONS")
             anew.shot, anew.chosen_now = name, True

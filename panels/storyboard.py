@@ -29,7 +29,7 @@ class _Storyboard(Sidebar):
 
 def _draw_animate(layout: Any, scene: Any) -> None:
     strips, translated = animate.strips_of(scene), bpy.app.translations.pgettext_iface
-    layout.row().prop(scene.shotpack, "storyboard_shots", expand=True)
+    layout.prop(scene.shotpack, "storyboard_shots", text="")
     one = animate.is_through(scene)
     if not one:
         layout.prop(scene.shotpack, "to_next")
@@ -56,18 +56,25 @@ def _draw_batch(layout: Any, scene: Any) -> None:
         said = translated("{made} of {shots} made").format(made=found.made, shots=found.shots)
         if found.failed:
             said += f", {translated('{count} failed').format(count=found.failed)}"
+        if found.cancelled:
+            said += f", {translated('{count} cancelled').format(count=found.cancelled)}"
         if not found.ended and found.seconds_left is not None:
             said += f", {translated('{time} left').format(time=time_of(found.seconds_left))}"
         if found.ended:
-            layout.label(text=said, icon="ERROR" if found.failed else "CHECKMARK", translate=False)
+            icon = "ERROR" if found.failed else "CANCEL" if found.cancelled else "CHECKMARK"
+            layout.label(text=said, icon=icon, translate=False)
         else:
             row = layout.row(align=True)
             row.progress(factor=found.done, text=said, translate=False)
             row.operator("shotpack.cancel_batch", text="", icon="CANCEL")
             _draw_order(layout, scene)
-    for name, sentence in (*batches.told(scene), *batches.failures(scene)):
+    told = batches.told(scene)
+    for number, (name, sentence) in enumerate((*told, *batches.failures(scene))):
         box = layout.box()
-        box.label(text=name, icon="SEQUENCE", translate=False)
+        row = box.row()
+        row.label(text=name, icon="SEQUENCE", translate=False)
+        if told and not number:  # all that was told goes with one press; what failed stays
+            row.operator("shotpack.dismiss", text="", icon="X", emboss=False)
         draw_text(box, sentence)
 
 

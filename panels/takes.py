@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
 
-from ..operators import new_take, previews, runtime, shot_strips, takes
+from ..operators import new_take, previews, runtime, shot_strips, takes, trust
 from .choices import time_of
 from .shot import Sidebar
 from .text import draw_text, letters
@@ -41,16 +42,18 @@ class _Takes(Sidebar):
         layout, strip = self.layout, takes.strip_of(context)
         stamp = strip.shotpack
         layout.label(text=stamp.name, icon="SEQ_STRIP_META", translate=False)
+        folder = shot_strips.folder_of(strip) if len(stamp.takes) else None
+        folder = folder if folder is not None and trust.trusted(folder) else None
         for take in stamp.takes:
-            _draw_take(layout.box(), strip, take)
+            _draw_take(layout.box(), stamp, take, folder)
         _draw_new(layout, strip)
 
 
-def _draw_take(box: Any, strip: Any, take: Any) -> None:
-    """One take: its picture, what differs in it, and what can be done with it."""
-    stamp, translated = strip.shotpack, bpy.app.translations.pgettext_iface
+def _draw_take(box: Any, stamp: Any, take: Any, folder: Path | None) -> None:
+    """One take: its picture, what differs in it, and what can be done with it; `folder` may be looked at."""
+    translated = bpy.app.translations.pgettext_iface
     row = box.row()
-    picture = _picture(strip, take)
+    picture = _picture(stamp, take, folder)
     if picture:
         row.template_icon(picture, scale=_SCALE)
     column = row.column(align=True)
@@ -69,9 +72,9 @@ def _draw_take(box: Any, strip: Any, take: Any) -> None:
     _draw_state(column, take)
 
 
-def _picture(strip: Any, take: Any) -> int:
+def _picture(stamp: Any, take: Any, folder: Path | None) -> int:
     """The icon of a frame that only this take shows, or of what is being made of it."""
-    folder, name = shot_strips.folder_of(strip), takes.telling_picture(strip.shotpack, take)
+    name = takes.telling_picture(stamp, take)
     if folder is None or not name:
         return previews.icon(take.shot)
     return previews.of_file(folder / name)

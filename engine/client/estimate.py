@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from ..picture_sizes import fitting_size
+from .section_borders import sections_in
 
 _BYTES_PER_PIXEL = 4
 """Of a frame: a PNG takes at most 2 in practice, and it is kept here and by the engine."""
@@ -35,11 +35,7 @@ def size_for(details: Mapping[str, Any], shape: tuple[int, int] | None) -> tuple
 
 def sections_of(details: Mapping[str, Any], frames: int, fps: float, *, conform: bool) -> int:
     """How many sections a shot of `frames` frames takes."""
-    native = frames
-    if conform:
-        ratio = Fraction(details["native_fps"]).limit_denominator(1001) / Fraction(fps).limit_denominator(1001)
-        native = int((2 * (frames - 1) * ratio + 1) // 2) + 1
-    return max(1, -(-(native - int(details["first_frames"])) // int(details["section_frames"])))
+    return sections_in(details, fps, conform=conform).count(frames)
 
 
 def section_seconds(speeds: Sequence[Mapping[str, Any]], devices: Sequence[str], **kind: Any) -> float | None:

@@ -10,7 +10,7 @@ from ..errors import Code, EngineError
 from ..protocol import TAKE_MAXIMUM, PromptAt
 from ..serialization import to_json
 from .section_borders import sections_by
-from .stored_request import read
+from .stored_request import asked_for, read, without_stop
 
 FORWARD = "forward"
 """The order in which a shot grows: no section has seen what lies after it."""
@@ -59,19 +59,17 @@ def longer(
     on: earlier ones would have sections made again. `about` is what the engine says of itself. Raises EngineError
     `bad_request` where `request` is none, or asks for as many frames already.
     """
-    was = read(request)
-    rest = dict(was.rest)
-    said = rest.get("take") or {}
-    parent = said.get("number", 1) if isinstance(said, Mapping) else 1
-    before = rest.get("frames")
-    if type(before) is not int or type(parent) is not int or not 1 <= parent < TAKE_MAXIMUM or before >= frames:
+    was, asked = read(without_stop(request)), asked_for(request)
+    parent = 1 if asked is None or asked.take is None else asked.take.number
+    if asked is None or not 1 <= parent < TAKE_MAXIMUM or asked.frames >= frames:
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it")
-    sections = sections_by(
-        about, rest.get("model") or "", float(rest.get("fps") or 0), conform=rest.get("conform", True)
-    )
+    rest, before = dict(was.rest), asked.frames
+    sections = sections_by(about, asked.model, asked.fps or 0, conform=asked.conform)
     if sections is not None:
-        new = sections.ranges(frames)[sections.count(before) :]
-        first = new[0].start if new else frames + 1
+        # Through boards it is the last stretch that grows, which has a clock of its own.
+        start = max((frame for frame, _ in was.boards if frame <= before and sections.first_frames), default=1)
+        new = sections.ranges(frames - start + 1)[sections.count(before - start + 1) :]
+        first = start - 1 + new[0].start if new else frames + 1
         words: dict[int, PromptAt] = {}
         for change in changes:
             if before < change.frame:
@@ -80,5 +78,5 @@ def longer(
         if new and words:
             rest["prompts"] = [*rest.get("prompts", ()), *(to_json(words[at]) for at in sorted(words) if at <= frames)]
     take = {"number": parent + 1, "job": job, "parent": parent}
-    asked = {**rest, "name": name, "frames": frames, "take": take, "boards": was.boards}
-    return json.dumps(asked | ({"clip": was.clip} if was.clip else {}))
+    wanted = {**rest, "name": name, "frames": frames, "take": take, "boards": was.boards}
+    return json.dumps(wanted | ({"clip": was.clip} if was.clip else {}))

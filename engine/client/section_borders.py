@@ -143,6 +143,11 @@ def sections_by(about: Mapping[str, Any], model: str, fps: float, *, conform: bo
     details = about.get("details", {}).get(name)
     if details is None or fps <= 0:
         return None
+    return sections_in(details, fps, conform=conform)
+
+
+def sections_in(details: Mapping[str, Any], fps: float, *, conform: bool) -> Sections:
+    """The same by the model's own `details`."""
     ratio = Fraction(1)
     if conform:
         ratio = Fraction(details["native_fps"]).limit_denominator(1001) / Fraction(fps).limit_denominator(1001)

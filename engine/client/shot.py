@@ -279,12 +279,17 @@ def remote_frame(path: str) -> RemoteFrame:
     return RemoteFrame(int(frame), path, name)
 
 
+def mark_of(take: int) -> str:
+    """How the names of a take's own frames end."""
+    return "" if take == FIRST_TAKE else f"-t{take:02d}"
+
+
 def remove_drafts(folder: Path, take: int = FIRST_TAKE) -> None:
     """Remove a take's provisional frames, and what a Blender that was killed left of frames in the folder long ago.
 
     What is younger may be another Blender's that has the same file open.
     """
-    mark = "" if take == FIRST_TAKE else f"-t{take:02d}"
+    mark = mark_of(take)
     for path in folder.glob("*.p*"):
         draft = _DRAFT_NAME.fullmatch(path.name)
         if (draft and draft[1] == mark) or (_PART_NAME.fullmatch(path.name) and _is_old(path)):

@@ -6,13 +6,15 @@ Anybody may have written it: everything that is used of it here is looked at fir
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import ShotRequest
-from ..serialization import to_json, without_defaults
+from ..protocol import FPS_MAXIMUM, FRAMES_MAXIMUM, ShotRequest
+from ..serialization import from_json, to_json, without_defaults
 from .board_files import is_picture
 
 _SAME = ("frames", "seed", "fps")
@@ -80,6 +82,38 @@ def write(request: ShotRequest, name: str, stop_after: int = 0) -> str:
     if stop_after:
         asked[_STOP] = stop_after
     return json.dumps(asked)
+
+
+@lru_cache(maxsize=512)
+def asked_for(request: str) -> ShotRequest | None:
+    """What `request` asks for, its pictures by their names, for whoever only shows it; None where it makes no sense."""
+    try:
+        said = plain(request)
+        boards = [{"frame": frame, "image": name} for frame, name in said.get("boards", ())]
+        found = from_json(ShotRequest, {**said, "boards": boards})
+    except (ValueError, TypeError, AttributeError, EngineError):
+        return None
+    within = 1 <= found.frames <= FRAMES_MAXIMUM and (found.fps is None or 1 <= found.fps <= FPS_MAXIMUM)
+    return found if within else None
+
+
+def plain(text: str) -> Any:
+    """What is said in JSON in a file that anybody may have written: finite numbers, and text that can be shown.
+
+    Raises ValueError for all else.
+    """
+    try:
+        said = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        json.dumps(said, ensure_ascii=False).encode()  # halves of a letter are no text
+    except RecursionError as fault:
+        raise ValueError("it is too deep") from fault
+    return said
+
+
+def _finite(number: str) -> float:
+    if not math.isfinite(found := float(number)):
+        raise ValueError(f"{number} is no number")
+    return found
 
 
 def without_stop(request: str) -> str:

@@ -15,12 +15,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..errors import EngineError
-from ..protocol import TAKE_MAXIMUM, SectionPlan, Started, event_from_json
+from ..errors import Code, EngineError
+from ..protocol import FRAMES_MAXIMUM, TAKE_MAXIMUM, SectionChange, SectionPlan, ShotRequest, Started, event_from_json
 from ..serialization import to_json_text
 from .estimate import devices_of, section_seconds
 from .section_borders import sections_by
-from .shot import FIRST_TAKE
+from .shot import FIRST_TAKE, mark_of
+from .stored_request import asked_for, plain, without_stop
 
 _NOTE = re.compile(r"take-([0-9]{2,4})\.json")
 _FRAME = re.compile(r"[0-9]+(?:-t([0-9]{2,4}))?\.png")
@@ -47,9 +48,12 @@ class Change:
 def take_request(parent: str, change: Change, *, number: int, job: str, parent_number: int) -> str:
     """The request of take `number`, which continues take `parent_number` that `job` has and `parent` asked for.
 
-    A whole shot's other seed is that of all its sections, also of those that had one of their own.
+    A whole shot's other seed is that of all its sections, also of those that had one of their own. It is made to its
+    end, also where the shot was to stop before. Raises EngineError `bad_request` where `parent` makes no sense.
     """
-    asked = dict(json.loads(parent))
+    if asked_for(parent) is None:
+        raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it")
+    asked = dict(json.loads(without_stop(parent)))
     given = {name: value for name in ("seed", "prompt", "guidance") if (value := getattr(change, name)) is not None}
     own = {int(each["section"]): dict(each) for each in asked.pop("sections", ())}
     take: dict[str, Any] = {"number": number, "job": job, "parent": parent_number}
@@ -65,65 +69,54 @@ def take_request(parent: str, change: Change, *, number: int, job: str, parent_n
 
 
 def without_take(request: str, name: str = "") -> str:
-    """The request of a shot of its own that is as the take; `name` is what it is to be called."""
-    asked = dict(json.loads(request))
+    """The request of a shot of its own that is as the take, made to its end; `name` is what it is to be called."""
+    asked = dict(json.loads(without_stop(request)))
     asked.pop("take", None)
     return json.dumps(asked | ({"name": name} if name else {}))
 
 
-@lru_cache(maxsize=512)
 def change_of(request: str) -> Change | None:
     """What a take's request says that it changes; None for a first take, or where it says nothing of use."""
-    try:
-        asked = json.loads(request)
-        take = asked["take"]
-        again = take.get("again") or ()
-        section = int(again[0]) if again else None
-        own = _own(asked, section) if section is not None else asked
-        return Change(section, *(own.get(name) for name in ("seed", "prompt", "guidance")))
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    asked = asked_for(request)
+    if asked is None or asked.take is None:
         return None
+    section = next(iter(asked.take.again), None)
+    own = asked if section is None else _own(asked, section)
+    return Change(section, own.seed, own.prompt, own.guidance)
 
 
 def parent_of(request: str) -> int:
     """The number of the take that a take continues; 0 for a first one."""
-    try:
-        parent = json.loads(request)["take"]["parent"]
-        return parent if type(parent) is int else 0
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return 0
+    asked = asked_for(request)
+    return 0 if asked is None or asked.take is None else asked.take.parent
 
 
 def value_of(request: str, section: int | None, name: str) -> Any:
     """What a request says of `name` (seed, prompt, guidance) for a section, from 1, or for the shot; None: nothing."""
-    try:
-        asked = json.loads(request)
-        return _own(asked, section).get(name, asked.get(name))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    asked = asked_for(request)
+    if asked is None:
         return None
+    own = getattr(_own(asked, section), name, None) if section is not None else None
+    return getattr(asked, name) if own is None else own
 
 
 def is_same(parent: str, change: Change) -> bool:
     """Whether a take with `change` would be the same as the one that asked for `parent`."""
-    try:
-        asked = json.loads(parent)
-        own = asked if change.section is None else _own(asked, change.section)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    asked = asked_for(parent)
+    if asked is None:
         return False
-    return (change.prompt, change.guidance) == (None, None) and change.seed in (None, own.get("seed"))
+    own = asked if change.section is None else _own(asked, change.section)
+    return (change.prompt, change.guidance) == (None, None) and change.seed in (None, own.seed)
 
 
 def usual_seed(request: str, number: int) -> int:
     """The seed of take `number` where none is given: the shot's, one higher for each take."""
-    said = value_of(request, None, "seed")
-    seed = said if type(said) is int and said >= 0 else 0
-    return (seed + number - 1) % _SEEDS
+    return (max(0, value_of(request, None, "seed") or 0) + number - 1) % _SEEDS
 
 
-def _own(asked: Mapping[str, Any], section: int | None) -> Mapping[str, Any]:
+def _own(asked: ShotRequest, section: int) -> SectionChange:
     """What a section of a request has for itself."""
-    found: Mapping[str, Any] = next((each for each in asked.get("sections", ()) if each["section"] == section), {})
-    return found
+    return next((each for each in asked.sections if each.section == section), SectionChange(section))
 
 
 # Which sections are made again.
@@ -138,10 +131,22 @@ def plan_text(plan: Started) -> str:
 def plan_of(kept: str) -> Started | None:
     """What a strip keeps of a plan; None where that makes no sense."""
     try:
-        plan = event_from_json(json.loads(kept))
-    except (ValueError, TypeError, AttributeError, RecursionError, EngineError):
+        plan = event_from_json(plain(kept))
+    except (ValueError, TypeError, AttributeError, EngineError):
         return None
-    return plan if isinstance(plan, Started) and plan.sections else None
+    return plan if isinstance(plan, Started) and _is_plan(plan) else None
+
+
+def _is_plan(plan: Started) -> bool:
+    """Whether its sections are those of a shot, each once."""
+    places = sorted(each.section for each in plan.sections)
+    within = range(FRAMES_MAXIMUM + 2)  # a short section may end before it begins, at either end of the shot
+    return (
+        0 < plan.frames < within.stop
+        and 0 < len(places) < within.stop
+        and places == [*range(len(places))]
+        and all(each.first in within and each.last in within for each in plan.sections)
+    )
 
 
 def expected_plan(request: str, about: Mapping[str, Any], size: tuple[int, int]) -> Started | None:
@@ -149,25 +154,21 @@ def expected_plan(request: str, about: Mapping[str, Any], size: tuple[int, int])
 
     A shot through boards is planned in stretches that nothing here tells of.
     """
-    try:
-        asked = json.loads(request)
-        frames, fps = int(asked["frames"]), float(asked["fps"])
-        boards = [int(frame) for frame, _ in asked["boards"]]
-        model = str(asked.get("model") or next(iter(about.get("models", ())), ""))
-        details = about["details"][model]
-        sections = sections_by(about, model, fps, conform=bool(asked.get("conform", True)))
-        order = str(asked.get("order") or details["orders"][0])
-        steps = int(asked.get("steps") or details["steps"])
-        prompt = str(asked.get("prompt", ""))
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    asked = asked_for(request)
+    if asked is None or asked.fps is None:
         return None
-    if sections is None or frames < 1 or any(1 < board < frames for board in boards):
+    model, frames = asked.model or next(iter(about.get("models", ())), ""), asked.frames
+    details = about.get("details", {}).get(model)
+    sections = sections_by(about, model, asked.fps, conform=asked.conform)
+    if details is None or sections is None or any(1 < board.frame < frames for board in asked.boards):
         return None
+    order = asked.order or str(details["orders"][0])
     timed = [
-        SectionPlan(place, shown.start, shown.stop - 1, prompt) for place, shown in enumerate(sections.ranges(frames))
+        SectionPlan(place, shown.start, shown.stop - 1, asked.prompt)
+        for place, shown in enumerate(sections.ranges(frames))
     ]
-    width, height = (asked.get("width") or size[0], asked.get("height") or size[1])
-    return Started(order, tuple(_made(timed, order)), frames, int(width), int(height), fps, steps, 0)
+    width, height, steps = asked.width or size[0], asked.height or size[1], asked.steps or int(details["steps"])
+    return Started(order, tuple(_made(timed, order)), frames, width, height, asked.fps, steps, 0)
 
 
 def section_at(plan: Started, frame: int) -> int:
@@ -207,10 +208,8 @@ def made_again(plan: Started, section: int, boards: Iterable[int] = ()) -> list[
 
 def boards_of(request: str) -> list[int]:
     """The frames at which a shot has boards."""
-    try:
-        return [int(frame) for frame, _ in json.loads(request)["boards"]]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return []
+    asked = asked_for(request)
+    return [] if asked is None else [board.frame for board in asked.boards]
 
 
 def seconds_for(plan: Started, sections: int, request: str, about: Mapping[str, Any]) -> float | None:
@@ -235,11 +234,6 @@ def _made(timed: Sequence[SectionPlan], order: str) -> list[SectionPlan]:
 # Whose files show it.
 
 
-def mark_of(take: int) -> str:
-    """How the names of a take's own frames end."""
-    return "" if take == FIRST_TAKE else f"-t{take:02d}"
-
-
 def runs_of(names: Sequence[str]) -> str:
     """Which take's file shows each frame, by the files' names in order, such as "1-36:1 37-72:2"; empty: not all do."""
     found = [_FRAME.fullmatch(name) for name in names]
@@ -247,12 +241,16 @@ def runs_of(names: Sequence[str]) -> str:
         return ""
     marks = enumerate((int(each[1] or FIRST_TAKE) for each in found if each), 1)
     runs = [(take, [frame for frame, _ in run]) for take, run in groupby(marks, key=lambda each: each[1])]
-    return " ".join(f"{frames[0]}-{frames[-1]}:{take}" for take, frames in runs)
+    said = " ".join(f"{frames[0]}-{frames[-1]}:{take}" for take, frames in runs)
+    # A shot of five digits that goes on from one of four has names of both.
+    return said if names_of(said, len(names)) == [*names] else ""
 
 
 def names_of(runs: str, frames: int) -> list[str]:
     """The files that `runs_of` tells of, of a shot of so many frames; none where it makes no sense."""
     digits, names = max(4, len(str(frames))), list[str]()
+    if frames > FRAMES_MAXIMUM:
+        return []
     for run in runs.split():
         said = _RUN.fullmatch(run)
         if said is None:

@@ -143,6 +143,7 @@ def create_app(service: Service) -> FastAPI:
             sent = service.sent_before(job, key)
             if sent is None:
                 faults = [*_picture_faults(job, service.uploads), *_prompt_faults(job.prompts, job.frames)]
+                faults += job.section_faults()
                 faults += [*service.model_faults(job), *service.lora_faults(job), *service.take_faults(job)]
                 if faults:
                     raise Refused(422, "bad_request", "The request cannot be done", faults)

@@ -27,6 +27,13 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class Fault(BaseModel):
+    """One thing that is wrong with a request, and where."""
+
+    where: str
+    what: str
+
+
 @checked(frozen=True, config=_WHOLE)
 class NewJob(ShotRequest):
     """A shot to make. What is left out is as the model recommends."""
@@ -41,6 +48,15 @@ class NewJob(ShotRequest):
     def request(self) -> ShotRequest:
         """The same without what only the job has."""
         return ShotRequest(**{field.name: getattr(self, field.name) for field in fields(ShotRequest)})
+
+    def section_faults(self) -> list[Fault]:
+        """Which sections are named more than once; how many there are only the model's plan tells."""
+        numbers = [change.section for change in self.sections]
+        return [
+            Fault(where=f"body.sections.{place}.section", what=f"section {section} is changed twice")
+            for place, section in enumerate(numbers)
+            if section in numbers[:place]
+        ]
 
     def digest(self) -> str:
         """SHA-256 of all that is asked for, wherever it is to stop; fields that a later engine adds change nothing."""
@@ -205,13 +221,6 @@ class EngineOut(BaseModel):
     newest: int = Field(description="number of the newest event")
     keeps: KeepsOut
     disk: DiskOut | None = Field(description="none: not looked over yet, which takes some seconds after the start")
-
-
-class Fault(BaseModel):
-    """One thing that is wrong with a request, and where."""
-
-    where: str
-    what: str
 
 
 class Problem(BaseModel):

@@ -136,8 +136,15 @@ class Service:
         return [Fault(where=f"body.take.{field}", what=what) for field, what in faults]
 
     def sent_before(self, job: NewJob, key: str | None) -> JobRecord | None:
-        """The job that was made of this under the same key. Raises KeyTakenError where it was something else."""
-        return self.scheduler.sent_before(key, job.digest())
+        """The job that was made of this under the same key, which goes on where it is now to be made to its end.
+
+        Raises KeyTakenError where it was something else.
+        """
+        sent = self.scheduler.sent_before(key, job.digest())
+        if sent is not None and sent.stop_after and not job.stop_after:
+            with contextlib.suppress(StoreError):  # it has ended, or is being cancelled
+                return self.scheduler.go_on(sent.id)
+        return sent
 
     def submit(self, job: NewJob, key: str | None) -> tuple[JobRecord, bool]:
         """Queue a shot; returns its job and whether that is new. Raises KeyTakenError.

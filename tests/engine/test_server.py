@@ -132,7 +132,7 @@ def test_every_fault_of_a_request_is_named(engine):
         "body.size",
     }
     unknown = {
-        "boards": [{"frame": 2, "image": "0" * 64}] * 2,
+        "boards": [{"frame": 3, "image": "0" * 64}] * 2,
         "frames": 1,
         "model": "/etc",
         "loras": [{"name": "../ink"}],

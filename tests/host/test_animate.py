@@ -9,7 +9,7 @@ import types
 import pytest
 from PIL import Image
 
-from tests.host.studio import bpy, metas_of, part, step_until
+from tests.host.studio import add_board, bpy, metas_of, part, step_until
 from tests.host.test_panels import Panel
 
 COUNT = 20
@@ -198,3 +198,21 @@ def test_what_is_cancelled_before_it_is_sent_is_not_sent(saved, tmp_path):
     step_until(lambda: {batches.state_of(meta.shotpack) for meta in made(saved)} <= {"failed", "cancelled"})
     new = [job for job in client._connection().jobs() if job["id"] not in before]
     assert all(job["state"] == "cancelled" for job in new)
+
+
+def test_a_run_takes_no_shot_away_that_was_chosen_among_seeds(saved):
+    boards = [add_board(saved, length=5), add_board(saved, start=6, length=5, name="Panel 2")]
+    for each in boards:
+        each.shotpack_board.prompt = "w5"
+    assert bpy.ops.shotpack.animate() == {"FINISHED"}
+    chosen = metas_of(saved)[0]
+    chosen.shotpack.tried = (1, 5)
+    saved.shotpack.to_next = True
+    assert bpy.ops.shotpack.animate() == {"FINISHED"}
+    said = dict(part("operators.batches").told(saved))
+    assert said["Panel 1"] == (
+        "It ends on the next board now; the new shot lies above the one before, which was chosen among seeds."
+    )
+    assert len([meta for meta in metas_of(saved) if meta.shotpack.board == "Panel 1"]) == 2
+    assert bpy.ops.shotpack.dismiss() == {"FINISHED"}
+    assert part("operators.batches").told(saved) == []

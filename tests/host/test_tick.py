@@ -182,7 +182,7 @@ def test_a_render_that_holds_others_ends_with_the_outermost(followed, monkeypatc
 
 def test_no_handler_ends_with_a_fault_of_ours(followed, monkeypatch, tmp_path):
     handlers = part("operators.handlers")
-    for module, name in (("shot_folders", "move_beside"), ("timeline", "stamped")):
+    for module, name in (("shot_folders", "move_beside"), ("shot_strips", "stamped")):
         monkeypatch.setattr(part(f"operators.{module}"), name, no_room)
     handlers.will_save(str(tmp_path / "again.blend"))
     handlers.opened("")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from engine.client.longer_shots import longer, order_of, why_not_longer
 from engine.errors import EngineError
+from engine.framepack.packing import Order
+from engine.generation.resolve import resolve
+from engine.inference.hunyuan.spec import RELEASED
 from engine.protocol import PromptAt, ShotRequest, Take
 from engine.serialization import from_json
 
@@ -74,6 +78,23 @@ def test_it_continues_its_job_and_changes_nothing_else() -> None:
     for frames in (50, 49):
         with pytest.raises(EngineError):
             longer(request(), "shorter", frames, "0" * 16, ABOUT)
+
+
+@pytest.mark.parametrize("board", [10, 30, 45])
+def test_words_of_a_shot_through_boards_change_in_its_new_sections_alone(board: int) -> None:
+    """Its last stretch has a clock of its own: words of a section that is there would have that made again."""
+    boards = [[1, "board.png"], [board, "second.png"]]
+    changes = [PromptAt(frame, f"then {frame}") for frame in range(51, 140, 4)]
+    spec, size = replace(RELEASED, order=Order.FORWARD), (256, 144)
+    before = resolve(asked(request(boards=boards, order="forward")), spec, size).prompts
+    grown = longer(request(boards=boards, order="forward"), "longer", 140, "0" * 16, ABOUT, changes)
+    after = resolve(asked(grown), spec, size).prompts
+    assert after[: len(before)] == before
+    assert len(set(after[len(before) :])) == len(after) - len(before) > 1
+
+
+def test_a_seed_on_trial_grows_to_its_end() -> None:
+    assert "stop_after" not in json.loads(longer(request(stop_after=1), "longer", 80, "0" * 16, ABOUT))
 
 
 def test_words_that_change_hold_from_the_first_new_section_on() -> None:

@@ -23,7 +23,7 @@ from engine.server.jobs.job_folders import JobFolders
 from engine.server.schemas import JobChange, NewJob
 from engine.server.service import Service
 from engine.server.storage.store import StoreError
-from engine.server.workers.worker_messages import Happened
+from engine.server.workers.worker_messages import Happened, Resume
 from tests.patience import PATIENCE
 from tests.unit.scripted_pool import ScriptedPool
 
@@ -277,6 +277,29 @@ def test_what_cannot_be_continued_is_refused_and_says_why(service):
     service.scheduler.remove(job)
     with pytest.raises(StoreError):
         service.submit(new_take(job), None)
+
+
+def test_sent_again_without_a_stop_a_job_is_made_to_its_end(service):
+    """Whoever sent it with one may never have heard that it was taken in."""
+    job = NewJob(prompt="pan left", frames=37, stop_after=1)
+    record, _ = service.submit(job, "key")
+    assert service.store.job(record.id).stop_after == 1
+    assert service.sent_before(job, "key").stop_after == 1
+    assert service.sent_before(NewJob(prompt="pan left", frames=37), "key").id == record.id
+    assert service.store.job(record.id).stop_after == 0
+    assert (Resume(record.id)) in [order for _, order in service.pool.orders]
+    service.pool.listener.heard("cpu", Happened(record.id, to_json(Finished(37, 1.0, "shot.mp4"))))
+    assert service.sent_before(NewJob(prompt="pan left", frames=37), "key").state == "finished"
+
+
+def test_a_section_is_changed_once(service):
+    service.uploads._folder.joinpath("a" * 64).touch()
+    sections = [{"section": 1, "seed": 1}, {"section": 2, "seed": 1}, {"section": 1, "seed": 2}]
+    shot = {"model": "sketch", "frames": 37, "boards": [{"frame": 1, "image": "a" * 64}], "sections": sections}
+    with TestClient(create_app(service)) as client:
+        answer = client.post("/v1/jobs", json=shot)
+        assert answer.status_code == 422
+        assert answer.json()["faults"] == [{"where": "body.sections.2.section", "what": "section 1 is changed twice"}]
 
 
 def test_a_takes_frames_are_served_by_its_own_names(service):

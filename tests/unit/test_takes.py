@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from pathlib import Path
@@ -11,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.client.frame_files import FixedFolder, Source, bring
+from engine.client.longer_shots import longer
 from engine.client.session import Job
 from engine.client.shot import RemoteFrame, Shot, remove_drafts
 from engine.client.takes import (
     Change,
+    boards_of,
     change_of,
     expected_plan,
     is_same,
@@ -32,8 +35,10 @@ from engine.client.takes import (
     take_request,
     telling_picture,
     usual_seed,
+    value_of,
     without_take,
 )
+from engine.errors import EngineError
 from engine.framepack.continuation import continuation
 from engine.framepack.packing import parse
 from engine.framepack.plan import ShotPlan, plan_shot, plan_stretches
@@ -48,7 +53,14 @@ PARENT = json.dumps({**REQUEST, "boards": [[1, "board.png"]]})
 ABOUT = {
     "models": ["a"],
     "details": {
-        "a": {"native_fps": 30, "first_frames": 1, "section_frames": 36, "orders": ["inverted"], "steps": 8},
+        "a": {
+            "native_fps": 30,
+            "first_frames": 1,
+            "section_frames": 36,
+            "latent_frames": 4,
+            "orders": ["inverted"],
+            "steps": 8,
+        },
     },
     "speeds": [
         {
@@ -180,6 +192,59 @@ def test_whose_file_shows_a_frame(marks: list[int]) -> None:
 @pytest.mark.parametrize("runs", ["1-4:1 6-9:1", "2-9:1", "1-9:0", "1-9:1 x", "../../a", "9-1:1", "1-8:1"])
 def test_what_a_file_says_of_files_is_read_with_care(runs: str) -> None:
     assert names_of(runs, 9) == []
+
+
+def test_no_file_has_more_names_than_a_shot_can_have() -> None:
+    assert names_of("1-999999999:1", 2**31 - 1) == []
+
+
+def test_names_of_four_digits_in_a_shot_of_five_are_not_taken_for_others() -> None:
+    names = [f"{frame:04d}.png" for frame in range(1, 9991)] + [f"{frame:05d}-t02.png" for frame in range(9991, 10081)]
+    assert runs_of(names) == ""
+
+
+def test_a_take_of_a_seed_on_trial_is_made_to_its_end() -> None:
+    trial = json.dumps({**json.loads(PARENT), "stop_after": 1})
+    take = take_request(trial, Change(seed=9), number=2, job="0" * 16, parent_number=1)
+    assert "stop_after" not in json.loads(take)
+    assert "stop_after" not in json.loads(without_take(trial))
+
+
+@pytest.mark.parametrize("name", ["seed", "prompt", "guidance", "model", "speed", "frames", "fps", "boards", "sections",
+                                  "take", "order", "steps", "width", "prompts", "conform"])  # fmt: skip
+@pytest.mark.parametrize(
+    "value", ["1e999", "NaN", "1e-300", "1000000000000", "-5", '"x"', '"\\ud800"', "[[1e999, 2]]", "[1]", "{}", "true"]
+)
+def test_a_request_in_a_file_may_say_anything(name: str, value: str) -> None:
+    """What panels ask of it at every drawing."""
+    whole = take_request(PARENT, Change(2, seed=5), number=3, job="0" * 16, parent_number=1)
+    request = json.dumps({**json.loads(whole), name: "HERE"}).replace('"HERE"', value)
+    change, plan = change_of(request), expected_plan(request, ABOUT, (64, 64))
+    for section in (None, 2):
+        said = value_of(request, section, "guidance"), value_of(request, section, "prompt")
+        assert isinstance(said[0], float | None)
+        (said[1] or "").encode()
+        hash(value_of(request, section, "model"))
+    if change is not None:
+        f"{change.guidance or 0:g} {change.prompt or ''}".encode()
+    if plan is not None:
+        assert plan.frames <= 36_000
+        section_at(plan, 5)
+    assert 0 <= usual_seed(request, 2) < 2**31
+    made_again(plan or plan_of(plan_text(told(plan_shot(109, grid=GRID, schedule=parse(SCHEDULES["forward"]))))), 1,
+               boards_of(request))  # fmt: skip
+    with contextlib.suppress(EngineError):
+        longer(request, "longer", 300, "0" * 16, ABOUT)
+    with contextlib.suppress(EngineError):
+        take_request(request, Change(seed=1), number=4, job="0" * 16, parent_number=3)
+
+
+@pytest.mark.parametrize("name", ["frames", "fps", "sections", "order", "width", "steps"])
+@pytest.mark.parametrize("value", ["1e999", "99999999999999", "-7", "[]", '[{"section": 9, "first": 1, "last": 2}]'])
+def test_a_plan_in_a_file_may_say_anything(name: str, value: str) -> None:
+    plan = json.loads(plan_text(told(plan_shot(109, grid=GRID, schedule=parse(SCHEDULES["forward"])))))
+    found = plan_of(json.dumps({**plan, name: "HERE"}).replace('"HERE"', value))
+    assert found is None or (found.frames <= 36_000 and len(found.sections) == 3)
 
 
 def test_a_number_is_used_once(tmp_path: Path) -> None:

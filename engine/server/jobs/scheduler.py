@@ -145,6 +145,11 @@ class Scheduler:
             record = self._store.job(job)
             if record.state in (State.FAILED, State.CANCELLED):
                 return self._continue(record)
+            return self.go_on(job)
+
+    def go_on(self, job: str) -> JobRecord:
+        """The same for a job that has not ended. Raises StoreError where it has, or is to."""
+        with self._lock:
             record = self._alive(job)
             worker = self._assignments.worker_of(job)
             if worker is not None:
