@@ -312,4 +312,9 @@ LABELS = {
         "Das Rechenwerk sagt nicht, was seine Modelle können; starte es zuerst."
     ),
     "{count} cancelled": "{count} abgebrochen",
+    "Following the camera: {made} of {of} pictures": "Der Kamera nach: {made} von {of} Bildern",
+    "The board shows {share} % of the last frame: a second board there would help.": (
+        "Das Bild zeigt {share} % des letzten Bilds: ein zweites dort würde helfen."
+    ),
+    "Not followed, for they are no surfaces: {names}.": "Nicht gefolgt wird, weil es keine Flächen sind: {names}.",
 }

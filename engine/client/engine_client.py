@@ -98,7 +98,7 @@ class EngineClient:
             return
         if films := films_to_take(folder := shot.folder, asked):
             self._filming.send(
-                lambda: self._film_renderer.take_all(folder, films),
+                lambda: self._film_renderer.take_all(folder, films, shot.guide.hear),
                 lambda _: self._filmed(shot),
                 lambda fault: self.refuse(shot, fault),
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +14,30 @@ from ..protocol import CLIP_MAXIMUM
 from .stored_request import read
 
 _MOST_DENOMINATOR = 1001
+_PROGRESS = "shotpack-guide"
+_LEFT_OUT = "shotpack-left-out"
+_MOST_LEFT_OUT = 20
+
+
+@dataclass
+class GuideProgress:
+    """What the program that makes a guide's pictures has told so far."""
+
+    made: int = 0
+    of: int = 0
+    seen: float = 1.0
+    """The share of the latest picture, 0 to 1, that a board shows."""
+    left_out: tuple[str, ...] = ()
+    """Objects whose surfaces cannot be followed, by name and kind."""
+
+    def hear(self, line: str) -> None:
+        """Take in a line of the program's; any other line is passed over."""
+        words = line.split()
+        if len(words) == 4 and words[0] == _PROGRESS:
+            with suppress(ValueError):
+                self.made, self.of, self.seen = int(words[1]), int(words[2]), float(words[3])
+        elif len(words) > 1 and words[0] == _LEFT_OUT and len(self.left_out) < _MOST_LEFT_OUT:
+            self.left_out += (line.partition(" ")[2],)
 
 
 def guide_frames(details: Mapping[str, Any], frames: int, fps: float, *, conform: bool) -> list[float]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import Section, Started
-from .guide_frames import playing_of
+from .guide_frames import GuideProgress, playing_of
 from .session import Job
 from .stored_request import agrees
 
@@ -82,6 +82,8 @@ class Shot:
     confirmed: bool = True
     """Whether `job` is known to be this shot's: a file may claim anything, and no frame comes before the engine says so
     (`made_by`)."""
+    guide: GuideProgress = field(default_factory=GuideProgress)
+    """How far the pictures are that are to lead it."""
     playing: tuple[str, ...] = ()
     """Where pictures lead it and these are here: the one to show at each frame until a section shows it."""
     hidden: int = 0

@@ -63,6 +63,8 @@ def test_the_shot_is_led_by_what_the_camera_sees(room):
     asked = [frame[part_] for frame in guide["frames"] for part_ in ("image", "seen")]
     assert all((folder / name).is_file() for name in asked)
     assert not list(folder.glob("*.exr"))
+    assert (shot.guide.made, shot.guide.of) == (FRAMES - 1, FRAMES - 1)
+    assert 0 < shot.guide.seen < 1
     assert len(part("operators.shot_strips").pictures(meta)) == FRAMES
     (job,) = [job for job in part("operators.runtime").the_client().shots.values() if job.id == shot.id]
     assert job.complete

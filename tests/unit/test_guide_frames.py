@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from pathlib import Path
 
 import pytest
 
-from engine.client.guide_frames import guide_frames, mask_name, picture_name, playing_of
+from engine.client import guide_frames as guide_frames_module
+from engine.client.guide_frames import GuideProgress, guide_frames, mask_name, picture_name, playing_of
+
+PROGRAM = Path(__file__).resolve().parents[2] / "operators" / "render_guide.py"
 
 SKETCH = {"native_fps": 30.0, "guide_frames": 4}
 
@@ -50,3 +55,16 @@ def test_the_nearest_picture_plays():
 )
 def test_a_file_may_hold_anything(request_):
     assert playing_of(request_, 8) == ()
+
+
+def test_what_the_program_says_is_heard():
+    heard = GuideProgress()
+    for line in ("shotpack-guide 1 2 0.8750", "Saved: 'x'", "shotpack-guide x 2 0.1", "shotpack-guide 2 2 0.4100"):
+        heard.hear(line)
+    heard.hear("shotpack-left-out locks (Curves)")
+    assert heard == GuideProgress(2, 2, 0.41, ("locks (Curves)",))
+
+
+def test_the_program_says_it_in_these_words():
+    said = {node.value for node in ast.walk(ast.parse(PROGRAM.read_text())) if isinstance(node, ast.Constant)}
+    assert {guide_frames_module._PROGRESS, guide_frames_module._LEFT_OUT} <= said
