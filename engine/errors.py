@@ -39,6 +39,7 @@ class Code(StrEnum):
     SCHEDULE_UNSUPPORTED = "schedule_unsupported"
     START_UNSUPPORTED = "start_unsupported"
     CONDITION_UNSUPPORTED = "condition_unsupported"
+    GUIDE_INVALID = "guide_invalid"
     CACHE_UNSUPPORTED = "cache_unsupported"
     FOLDER_TAKEN = "folder_taken"
     FOLDER_BUSY = "folder_busy"
@@ -130,6 +131,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.CONDITION_UNSUPPORTED: Explanation(
         2, "This model cannot be led by a {kind}", "leave it out, or use a model that can"
     ),
+    Code.GUIDE_INVALID: Explanation(2, "The guide cannot be used: {detail}", "{advice}"),
     Code.CACHE_UNSUPPORTED: Explanation(2, "The step cache '{cache}' cannot be used: {detail}", "{advice}"),
     Code.FOLDER_TAKEN: Explanation(
         2, "{path} already holds a shot", "pass --resume to go on with it, or choose another folder"

@@ -34,6 +34,8 @@ PROMPT_MAXIMUM = 4_000
 """Characters."""
 LORA_WEIGHT_MAXIMUM = 10
 WINDOW_MAXIMUM = 33
+GUIDE = "guide"
+"""The kind of condition whose pictures lead a shot (`Condition`)."""
 TAKE_MAXIMUM = 9_999
 
 Text = Annotated[str, Limits(longest=PROMPT_MAXIMUM)]
@@ -91,7 +93,7 @@ class ConditionFrame:
 class Condition:
     """What a shot is made by besides boards and prompts; which kinds a model takes its family says."""
 
-    kind: Annotated[str, Limits(among=("guide",))]
+    kind: Annotated[str, Limits(among=(GUIDE,))]
     frames: Annotated[tuple[ConditionFrame, ...], Limits(shortest=1, longest=CLIP_MAXIMUM)]
     strength: Annotated[float, Limits(0, 1)] = 1.0
     until: Annotated[float, Limits(0, 1, about="a share of the steps")] = 1.0

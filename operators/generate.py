@@ -13,15 +13,16 @@ from typing import Any
 
 import bpy
 
-from ..engine.client.clip_render import FILM
+from ..engine.client.film_render import CLIP, GUIDE
 from ..engine.client.shot import Shot
 from ..engine.client.shot_words import prompts_through
 from ..engine.client.stored_request import write
-from ..engine.protocol import Board, ShotRequest
+from ..engine.protocol import Board, Condition, ShotRequest
 from . import (
     capture,
     chosen,
     engine,
+    guide_film,
     handlers,
     lead_clip,
     loras,
@@ -91,9 +92,11 @@ def prepare(context: Any, found: Intent, name: str = "") -> Prepared:
     name, folder = new_folder(found.frames, name or name_of(found))
     try:
         boards, before = _pictures(context, found, folder)
-        if (folder / FILM).is_file():
-            trust.clip_renderer().note(folder / FILM)  # or it would not be taken: others come with files
-        return prepared(found, name, folder, boards, before)
+        conditions = _followed(context.scene, found, boards, folder)
+        for film in (folder / CLIP, folder / GUIDE):
+            if film.is_file():
+                trust.film_renderer().note(film)  # or it would not be taken: others come with files
+        return prepared(found, name, folder, boards, before, conditions)
     except (RuntimeError, OSError, capture.CaptureError) as fault:
         shutil.rmtree(folder, ignore_errors=True)
         raise capture.CaptureError(said(fault)) from fault
@@ -109,9 +112,16 @@ def new_folder(length: int, wish: str) -> tuple[str, Path]:
         raise capture.CaptureError(f"The shot's folder cannot be made: {fault.strerror or fault}.") from fault
 
 
-def prepared(found: Intent, name: str, folder: Path, boards: list[tuple[int, str]], before: list[str]) -> Prepared:
-    """A shot whose pictures lie in its folder: its boards as (frame, file), and what it goes on from."""
-    asked = request_of(found.scene.shotpack, found, boards, before)
+def prepared(
+    found: Intent,
+    name: str,
+    folder: Path,
+    boards: list[tuple[int, str]],
+    before: list[str],
+    conditions: tuple[Condition, ...] = (),
+) -> Prepared:
+    """A shot whose pictures lie in its folder: its boards as (frame, file), what it goes on from, what leads it."""
+    asked = replace(request_of(found.scene.shotpack, found, boards, before), conditions=conditions)
     digest = f"{_sha256(*((folder / file).read_bytes() for _, file in boards))}-{_sha256(write(asked, '').encode())}"
     through = json.dumps([strip.name for strip, _ in found.pictures]) if found.stretches else ""
     board = found.strip.name if found.boards is not None and found.strip else ""
@@ -234,6 +244,16 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
             capture.at_frame(scene, *found.pictures[-1], folder / _END)
             boards.append((last + found.arrives, _END))
     return boards, []
+
+
+def _followed(scene: Any, found: Intent, boards: list[tuple[int, str]], folder: Path) -> tuple[Condition, ...]:
+    """What leads a shot that follows the camera; nothing where that is not asked for."""
+    wanted = found.scene.shotpack
+    if found.source != "CAMERA" or not wanted.follow_camera:
+        return ()
+    shown = found.filmed or range(scene.frame_current, scene.frame_current + 1)
+    seen = [(file, float(shown[0] if frame == 1 else shown[-1])) for frame, file in boards]
+    return guide_film.take(scene, wanted, seen, found.frames, found.fps, folder)
 
 
 def said(fault: Exception) -> str:

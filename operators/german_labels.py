@@ -300,5 +300,21 @@ LABELS = {
     "Failed": "Gescheitert",
     "Cancelled": "Abgebrochen",
     "Paused": "Angehalten",
+    "Follow Camera": "Der Kamera folgen",
+    "This model follows no camera; choose one that does, or untick Follow Camera.": (
+        "Dieses Modell folgt keiner Kamera; wähle eines, das es kann, oder schalte Der Kamera folgen aus."
+    ),
+    "A panoramic camera cannot be followed.": "Einer Panoramakamera kann nicht gefolgt werden.",
+    "Stereo pictures cannot follow the camera; turn Stereoscopy off.": (
+        "Stereobilder können der Kamera nicht folgen; schalte die Stereoskopie aus."
+    ),
+    "The engine does not say what its models can; start it first.": (
+        "Das Rechenwerk sagt nicht, was seine Modelle können; starte es zuerst."
+    ),
     "{count} cancelled": "{count} abgebrochen",
+    "Following the camera: {made} of {of} pictures": "Der Kamera nach: {made} von {of} Bildern",
+    "The board shows {share} % of the last frame: a second board there would help.": (
+        "Das Bild zeigt {share} % des letzten Bilds: ein zweites dort würde helfen."
+    ),
+    "Not followed, for they are no surfaces: {names}.": "Nicht gefolgt wird, weil es keine Flächen sind: {names}.",
 }

@@ -15,7 +15,7 @@ from typing import Any
 
 import bpy
 
-from ..engine.client.clip_render import FILM
+from ..engine.client.film_render import CLIP
 from ..engine.protocol import CLIP_MAXIMUM
 from . import sequencer, strip_scene, visible_strips
 
@@ -42,7 +42,7 @@ def take(scene: Any, strip: Any, start: int, folder: Path, *, conform: bool) -> 
     files = _as_they_are(scene, strip, number)
     if files is None:
         names = {frame: f"clip-{index:04d}.jpg" for frame, index in number.items()}
-        _write_film(scene, strip, names, folder / FILM)
+        _write_film(scene, strip, names, folder / CLIP)
     else:
         names = {frame: f"clip-{index:04d}{_SENT[files[frame].suffix.lower()]}" for frame, index in number.items()}
         for frame, file in files.items():

@@ -56,7 +56,7 @@ def the_client() -> EngineClient:
     """The client, made on first use."""
     global client
     if client is None:
-        client = EngineClient(trust.clip_renderer())
+        client = EngineClient(trust.film_renderer())
     return client
 
 

@@ -175,6 +175,11 @@ class ShotpackSettings(bpy.types.PropertyGroup):
         description="The shot begins with what the camera sees at the scene's first frame, ends with what it sees at "
         "the last, and is as long as the scene",
     )
+    follow_camera: BoolProperty(
+        name="Follow Camera",
+        description="The picture moves exactly as the scene's camera and objects do: for each frame Blender says where "
+        "what the board shows has gone. For a camera that moves; where only the drawing is to move, leave it off",
+    )
     batch: StringProperty(options={"HIDDEN"})
     """The latest run of Animate Storyboard."""
     told: StringProperty(options={"HIDDEN"})

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine.client.shot_words import Words, fault_of
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import engine, missing_pictures, sequencer, start_sources, timeline
+from . import engine, guide_film, missing_pictures, sequencer, start_sources, timeline
 
 __all__ = ["Intent", "intent", "of_boards", "of_join"]
 
@@ -77,10 +77,22 @@ def intent(context: Any) -> Intent | str:
     if filmed is not None and scene == context.scene:
         start = filmed.start
     length = len(filmed) if filmed is not None else _wanted_length(scene, start, len(_range(context.scene)))
+    if wanted.source == "CAMERA" and wanted.follow_camera and not isinstance(length, str):
+        seen = filmed or camera_frames(context.scene, scene, length)
+        if (why := guide_film.prevented(context.scene, wanted, seen)) is not None:
+            return why
     pictures = ((strip, start - 1),) if strip is not None else ()
     # A shot lies above its board, but beside what it goes on from.
     below = strip.channel - 1 if strip is not None else 0
     return _checked(scene, wanted.source, strip, None, pictures, start, length, below, filmed)
+
+
+def camera_frames(filmed: Any, timeline_scene: Any, length: int) -> range:
+    """The frames of a camera's scene that a shot of `length` frames of a timeline shows, from the present one on."""
+    paces = (each.render.fps / each.render.fps_base for each in (filmed, timeline_scene))
+    pace = next(paces) / next(paces)
+    first = int(filmed.frame_current)
+    return range(first, first + max(1, round((length - 1) * pace) + 1))
 
 
 def of_boards(

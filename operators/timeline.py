@@ -28,6 +28,7 @@ from .shot_strips import FINAL, PLACEHOLDER, SECTION, content, find, listing, of
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
 _WAITING_COLOUR = "COLOR_06"
 _PLACEHOLDER_CHANNEL, _SECTION_CHANNEL, _FINAL_CHANNEL, _KEPT_CHANNEL = 1, 2, 3, 4
+_CHANNELS = {PLACEHOLDER: _PLACEHOLDER_CHANNEL, SECTION: _SECTION_CHANNEL, FINAL: _FINAL_CHANNEL}
 _KEPT = -1
 """No section's place: all that a shot showed before it was extended."""
 
@@ -144,6 +145,7 @@ def reconcile(shot: Shot, job: Job | None, metas: list[Any] | None = None) -> bo
         if state is None:
             continue
         changed |= _stamp(meta, shot, state, plan)
+        changed |= _play_guide(meta, shot)
         if job is not None and final is None:
             for section, frames in shot.visible(job).items():
                 changed |= _show_section(meta, shot, section, frames)
@@ -245,6 +247,17 @@ def _show_section(meta: Any, shot: Shot, section: int, frames: range) -> bool:
     return True
 
 
+def _play_guide(meta: Any, shot: Shot) -> bool:
+    """Where a shot is led by pictures, let them play in the board's place until its sections come."""
+    boards = of_role(meta, PLACEHOLDER)
+    if not shot.playing or len(boards) != 1 or len(boards[0].elements) > 1:
+        return False
+    board = boards[0]
+    _sequence(meta, f"{board.name} guide", shot, 1, list(shot.playing), PLACEHOLDER)
+    meta.strips.remove(board)
+    return True
+
+
 def _on_timeline(meta: Any, frames: range) -> range:
     return range(sequencer.content_start(meta) + frames.start - 1, sequencer.content_start(meta) + frames.stop - 1)
 
@@ -283,7 +296,7 @@ def _finish(meta: Any, shot: Shot) -> bool:
 
 
 def _sequence(meta: Any, name: str, shot: Shot, first: int, names: list[str], role: str) -> Any:
-    channel = _FINAL_CHANNEL if role == FINAL else _SECTION_CHANNEL
+    channel = _CHANNELS[role]
     strip = _new_image(meta, name, shot.folder / names[0], channel, first, role)
     for picture in names[1:]:
         strip.elements.append(picture)

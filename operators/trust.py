@@ -14,9 +14,9 @@ from pathlib import Path
 
 import bpy
 
-from ..engine.client.clip_render import ClipRenderer
+from ..engine.client.film_render import CLIP, GUIDE, FilmRenderer
 from ..engine.client.safe_names import is_link, plain_name
-from . import lead_clip, settings
+from . import lead_clip, render_guide, settings
 
 SHOTS = "shots"
 """The folder of all shots, beside a file and in the user folder."""
@@ -53,9 +53,9 @@ def remember(folder: Path) -> None:
         notes.write("".join(f"{line}\n" for line in lines).encode())
 
 
-def clip_renderer() -> ClipRenderer:
+def film_renderer() -> FilmRenderer:
     """What takes the films that this artist's Blenders have made, which are noted outside of any file, too."""
-    return ClipRenderer(lead_clip.filming(), settings.user_folder() / _FILMS)
+    return FilmRenderer({CLIP: lead_clip.filming(), GUIDE: render_guide.command()}, settings.user_folder() / _FILMS)
 
 
 def plainly(path: Path | str) -> Path:

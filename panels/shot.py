@@ -6,7 +6,17 @@ from typing import Any
 
 import bpy
 
-from ..operators import generate, previews, prompts, sequencer, settings, start_sources, view_transform
+from ..operators import (
+    generate,
+    guide_film,
+    previews,
+    prompts,
+    sequencer,
+    settings,
+    shot_intent,
+    start_sources,
+    view_transform,
+)
 from .choices import draw_estimate, draw_missing_engine, title_of_start
 from .prompt import draw_prompt
 from .text import draw_text
@@ -39,6 +49,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
         _draw_board(layout.box(), scene, strip)
     if wanted.source == "CAMERA":
         layout.prop(wanted, "camera_range")
+        _draw_follow(layout, context, wanted, found)
     _draw_words(layout, scene, boards.place if boards is not None else None, found)
     _draw_length(layout, wanted, boards, found)
     row = layout.column()
@@ -60,6 +71,18 @@ def _draw_shot(layout: Any, context: Any) -> None:
         box = layout.box()
         draw_text(box, f"{view} changes the colours of boards and shots.", "ERROR")
         box.operator("shotpack.standard_view")
+
+
+def _draw_follow(layout: Any, context: Any, wanted: Any, found: generate.Intent | str) -> None:
+    """The tick to follow the camera; where that cannot be, grey, with the reason."""
+    length = 1 if isinstance(found, str) else found.spot.length
+    seen = shot_intent.camera_frames(context.scene, sequencer.scene_of(context), length)
+    why = guide_film.prevented(context.scene, wanted, seen)
+    row = layout.row()
+    row.active = why is None
+    row.prop(wanted, "follow_camera")
+    if why is not None and not wanted.follow_camera:
+        draw_text(layout, why, "INFO")
 
 
 def _draw_source(layout: Any, wanted: Any) -> None:

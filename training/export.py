@@ -26,6 +26,8 @@ _FIT_PICTURES = 128
 _NATIVE_FPS = 30
 _STEPS = 8
 _GUIDANCE = 10.0
+_GUIDE = {"pictures": "latent", "seen": 0.25, "hidden": 1.0, "guidance": 3.0}
+"""Measured (docs/measurements.md): a higher threshold loses what is seen, and what is not it cannot invent yet."""
 _ORIGIN = {"_name_or_path", "is_local", "local_files_only"}
 
 
@@ -99,6 +101,7 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
         "far_shift": FAR_SHIFT,
         "order": str(Order.FORWARD),
         "trained_orders": [str(order) for order in Order],
+        "guide": _GUIDE,
         "preview": fit_preview(vae),
         "vocabulary": to_json(known_words()),
     }

@@ -14,12 +14,12 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from .background_calls import BackgroundCalls
-from .clip_render import ClipRenderer, to_take
 from .connection import Connection
 from .engine_info import starts, understood
 from .engine_location import EngineLocation
 from .engine_location import engine_at as _engine
 from .engine_state import EngineState
+from .film_render import FilmRenderer, films_to_take
 from .frame_files import Source
 from .job_keeping import JobKeeping
 from .launcher import Engine
@@ -39,8 +39,8 @@ _NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFF
 class EngineClient:
     """One engine and the shots that it makes for us."""
 
-    def __init__(self, clip_renderer: ClipRenderer | None = None) -> None:
-        """`clip_renderer` takes a film's frames."""
+    def __init__(self, film_renderer: FilmRenderer | None = None) -> None:
+        """`film_renderer` takes films' pictures."""
         self.state = EngineState.OFF
         self.fault: EngineError | None = None
         self.about: dict[str, Any] = {}
@@ -68,7 +68,7 @@ class EngineClient:
         self._calls = BackgroundCalls()
         self._filming = BackgroundCalls()
         """Apart from the others: a film takes seconds, and a shot that is made may be cancelled meanwhile."""
-        self._clip_renderer = clip_renderer or ClipRenderer()
+        self._film_renderer = film_renderer or FilmRenderer()
         self._lease = ParkLease(self.client)
         self.keeping = JobKeeping(self._calls, self._connection)
 
@@ -91,15 +91,14 @@ class EngineClient:
             return
         self._tracker.keep(shot)
         shot.fault = None
-        folder = shot.folder
         try:
-            names = read(shot.request).clip  # a file may hold anything
+            asked = read(shot.request)  # a file may hold anything
         except EngineError as fault:
             self.refuse(shot, fault)
             return
-        if to_take(folder, names):
+        if films := films_to_take(folder := shot.folder, asked):
             self._filming.send(
-                lambda: self._clip_renderer.take(folder, names),
+                lambda: self._film_renderer.take_all(folder, films, shot.guide.hear),
                 lambda _: self._filmed(shot),
                 lambda fault: self.refuse(shot, fault),
             )
@@ -230,7 +229,7 @@ class EngineClient:
         self.state = EngineState.OFF
         self._lease.close()
         self._calls.close()
-        self._clip_renderer.close()
+        self._film_renderer.close()
         self._filming.close()
         self._tracker.close()
         if session is not None:
@@ -324,6 +323,7 @@ class EngineClient:
     def _filmed(self, shot: Shot) -> None:
         """Go on with sending, unless another file is open now; a shot whose folder has moved is filmed there again."""
         if self.shots.get(shot.id) is shot:
+            shot.filmed()
             self.send(shot)
 
     def _look_after_engine(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..protocol import Section, Started
+from .guide_frames import GuideProgress, playing_of
 from .session import Job
 from .stored_request import agrees
 
@@ -81,6 +82,10 @@ class Shot:
     confirmed: bool = True
     """Whether `job` is known to be this shot's: a file may claim anything, and no frame comes before the engine says so
     (`made_by`)."""
+    guide: GuideProgress = field(default_factory=GuideProgress)
+    """How far the pictures are that are to lead it."""
+    playing: tuple[str, ...] = ()
+    """Where pictures lead it and these are here: the one to show at each frame until a section shows it."""
     hidden: int = 0
     """How many of its first frames its strip does not show: the board, where the strip before it shows that already."""
     trusted: bool = True
@@ -162,6 +167,11 @@ class Shot:
         if key := job.get("key"):
             return key in (self.key, self.id)
         return agrees(self.request, job)
+
+    def filmed(self) -> None:
+        """The pictures that were taken of its films are in its folder: those that lead it play until it is made."""
+        self.playing = playing_of(self.request, self.frames)
+        self.revision += 1
 
     def stands(self, state: str) -> None:
         """The engine says how the shot's job stands: an order may be carried out with that."""

@@ -19,6 +19,8 @@ from .board_files import is_picture
 
 _SAME = ("frames", "seed", "fps")
 """What nobody changes of a job once it is there."""
+_PICTURES = ("image", "seen")
+"""What of a condition's frame is a picture."""
 _DEFAULTS = {"seed": 0, "fps": None}
 _STOP = "stop_after"
 
@@ -31,12 +33,38 @@ class StoredRequest:
     """Frames, from 1, and the pictures that the shot shows there."""
     clip: tuple[str, ...]
     """The frames that it goes on from, in time order; a name may come more than once."""
+    conditions: tuple[Mapping[str, Any], ...]
+    """What it is made by besides, each as on the wire, but with its frames' pictures and masks by name."""
     rest: Mapping[str, Any]
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every picture's name, each once."""
-        return tuple(dict.fromkeys([*(name for _, name in self.boards), *self.clip]))
+        return tuple(dict.fromkeys([*(name for _, name in self.boards), *self.clip, *self.guide]))
+
+    @property
+    def guide(self) -> tuple[str, ...]:
+        """The names of the conditions' pictures and masks, each once."""
+        held = [frame for condition in self.conditions for frame in condition["frames"]]
+        return tuple(dict.fromkeys(frame[part] for frame in held for part in _PICTURES if frame.get(part) is not None))
+
+    def body(self, sent: Mapping[str, str]) -> dict[str, Any]:
+        """The job's body, its pictures by what the engine knows those of each name by."""
+        body = {**self.rest, "boards": [{"frame": frame, "image": sent[name]} for frame, name in self.boards]}
+        if self.clip:
+            body["clip"] = [sent[name] for name in self.clip]
+        if self.conditions:
+            body["conditions"] = [
+                {
+                    **condition,
+                    "frames": [
+                        {**frame, **{part: sent[frame[part]] for part in _PICTURES if frame.get(part) is not None}}
+                        for frame in condition["frames"]
+                    ],
+                }
+                for condition in self.conditions
+            ]
+        return body
 
 
 def write(request: ShotRequest, name: str, stop_after: int = 0) -> str:
@@ -107,13 +135,16 @@ def read(request: str) -> StoredRequest:
         rest = json.loads(request)
         boards = tuple((int(frame), name) for frame, name in rest.pop("boards"))
         clip = tuple(rest.pop("clip", ()))
-        if rest.get("conditions"):
-            raise ValueError("their pictures are not sent yet")
-        json.dumps(rest, allow_nan=False, ensure_ascii=False).encode()  # what cannot be sent is no request
+        conditions = tuple(rest.pop("conditions", ()))
+        if any(not isinstance(frame["image"], str) for condition in conditions for frame in condition["frames"]):
+            raise ValueError("a condition's picture has no name")
+        json.dumps(
+            [rest, conditions], allow_nan=False, ensure_ascii=False
+        ).encode()  # what cannot be sent is no request
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as fault:
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it") from fault
-    asked = StoredRequest(boards, clip, rest)
-    for name in (*(name for _, name in boards), *clip):
+    asked = StoredRequest(boards, clip, conditions, rest)
+    for name in (*(name for _, name in boards), *clip, *asked.guide):
         if not is_picture(name):
             raise EngineError(Code.BAD_REQUEST, detail=f"{name!r} is not a picture's plain file name")
     return asked

@@ -27,10 +27,7 @@ def queue(connection: Connection, shot: Shot) -> dict[str, Any]:
     if missing is not None:
         raise EngineError(Code.IMAGE_MISSING, path=str(shot.folder / missing))
     sent = {name: connection.add_image(board_files.read(shot.folder, name)) for name in asked.names}
-    job = {**asked.rest, "boards": [{"frame": frame, "image": sent[name]} for frame, name in asked.boards]}
-    if asked.clip:
-        job["clip"] = [sent[name] for name in asked.clip]
-    return connection.add_job(json.dumps(job), shot.key or shot.id)
+    return connection.add_job(json.dumps(asked.body(sent)), shot.key or shot.id)
 
 
 def move_up(connection: Connection, job: str, *, first: bool) -> None:

@@ -55,6 +55,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="FRAME=TEXT",
         help="what happens from there on",
     )
+    parser.add_argument(
+        "--guide",
+        type=Path,
+        metavar="DIR",
+        help="pictures to follow, where the model can: 0005.png or 0005.50.png by the shot's frame, counted from 1, and"
+        " 0005-seen.png white where one is true",
+    )
+    parser.add_argument("--guide-strength", type=float, metavar="S", help="how closely, 0 to 1 (default: 1)")
+    parser.add_argument(
+        "--guide-until", type=float, metavar="U", help="for which share of the steps, 0 to 1 (default: 1)"
+    )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--frames", type=int, metavar="N", help="exactly so many frames")
     length.add_argument("--seconds", type=float, metavar="S", help="length in seconds (default: 5)")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..console import readable
 from ..errors import Code, EngineError
-from ..protocol import FPS_MAXIMUM, Board, PromptAt, ShotRequest
+from ..protocol import CLIP_MAXIMUM, FPS_MAXIMUM, GUIDE, Board, Condition, ConditionFrame, PromptAt, ShotRequest
 from ..serialization import to_json
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ def new_shot(args: argparse.Namespace, model: ModelFolder) -> Asked:
     frames = _frames_of(_SECONDS, args.fps or model.native_fps) if frames is None else frames
     boards = _boards(args, frames)
     clip = _clip(args, args.fps or model.native_fps, args.size or ())
-    given = _given(args) | {"boards": _placed(boards), "clip": _named(clip)}
+    conditions, guide = _guide(args)
+    given = _given(args) | {"boards": _placed(boards), "clip": _named(clip), "conditions": conditions}
     blank = ShotRequest(_model_name(args.model, model), frames=frames)
-    return Asked(replace(blank, **given), [*boards.values(), *clip])
+    return Asked(replace(blank, **given), [*boards.values(), *clip, *guide])
 
 
 def stored_shot(
@@ -71,13 +72,15 @@ def stored_shot(
     given["boards"] = _among(_placed(boards), begun.boards)
     clip = _clip_again(args, args.fps or fps, begun)
     given["clip"] = _named(clip) or begun.clip
+    conditions, guide = _guide(args)
+    given["conditions"] = conditions or begun.conditions
     given["prompts"] = _among(given.get("prompts", ()), begun.prompts)
     given["loras"] = _among(given.get("loras", ()), begun.loras)
     request = replace(begun, **given)
     was = to_json(begun)
     # In the sequence of a request's fields: what a person set comes before what follows from it.
     folder.require_same(was, {name: now for name, now in to_json(request).items() if name not in BY_MODEL})
-    here = {picture.sha256: picture for picture in (*boards.values(), *clip)}
+    here = {picture.sha256: picture for picture in (*boards.values(), *clip, *guide)}
     return Asked(request, [here.get(sha256) or open_board(folder.boards / sha256) for sha256 in begun.pictures])
 
 
@@ -135,6 +138,27 @@ def _clip_again(args: argparse.Namespace, fps: float, begun: ShotRequest) -> lis
     """The clip as the shot's own command may have read it: its size may have been given then or not."""
     clip = _clip(args, fps, args.size or ())
     return clip if _named(clip) == begun.clip else _clip(args, fps, (begun.width or 0, begun.height or 0))
+
+
+def _guide(args: argparse.Namespace) -> tuple[tuple[Condition, ...], list[BoardPicture]]:
+    """The guide that is given, as a condition, and its pictures."""
+    from ..media.guide_files import read_guide
+
+    shares = {"--guide-strength": args.guide_strength, "--guide-until": args.guide_until}
+    for name, share in shares.items():
+        if share is not None and not 0 <= share <= 1:
+            raise EngineError(Code.NUMBER_INVALID, name=name, value=share, allowed="a number from 0 to 1")
+        if share is not None and args.guide is None:
+            raise EngineError(Code.BAD_REQUEST, detail=f"{name} says how a guide is followed, and there is no --guide")
+    if args.guide is None:
+        return (), []
+    pictures = read_guide(args.guide, CLIP_MAXIMUM)
+    frames = tuple(
+        ConditionFrame(each.frame, each.image.sha256, each.seen.sha256 if each.seen else None) for each in pictures
+    )
+    strength, until = (1.0 if share is None else share for share in shares.values())
+    held = [each.image for each in pictures] + [each.seen for each in pictures if each.seen]
+    return (Condition(GUIDE, frames, strength, until),), held
 
 
 def _named(clip: Sequence[BoardPicture]) -> tuple[str, ...]:

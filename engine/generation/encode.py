@@ -18,6 +18,7 @@ from ..inference.prompt_length import told
 from ..media.boards import decode_board
 from ..media.images import fit
 from ..protocol import NOT_ALL, Event, Progress
+from .encode_guides import GuideEncoder
 from .encoding_cache import EncodingCache
 from .resolve import ResolvedRequest
 from .shot_folder import ShotFolder
@@ -59,6 +60,7 @@ class Encoder:
         self._model = model
         self._clock = clock
         self._cache = cache
+        self.guides = GuideEncoder(resolved, family, folder, self._picture, self._key)
         self._looked_at: set[str] = set()
         """The prompts whose length has been looked at."""
 

@@ -74,6 +74,11 @@ class ShownFrames:
         stretch = bisect_right(self.starts, frame) - 1
         return self.made[stretch] + self.clock(stretch).native_of(frame - self.starts[stretch])
 
+    def made_at(self, frame: Fraction) -> Fraction:
+        """The time, in made frames, of a moment `frame` of the shot, which may lie between two frames."""
+        stretch = bisect_right(self.starts, frame) - 1
+        return self.made[stretch] + (frame - self.starts[stretch]) * self.conform.native / self.conform.fps
+
     def frames_of(self, made: range) -> range:
         """The shot's frames that show one of the made frames `made` (contiguous)."""
         return range(self._first(made.start), self._first(made.stop))

@@ -25,9 +25,11 @@ from ..inference.speed.kernels import ONEDNN, TORCH_CHOICE
 from ..inference.speed.step_cache_choice import CacheChoice, parse_cache
 from ..media.boards import BoardPicture
 from ..media.files import make_folder, require_space
+from ..media.guide_files import require_same_size
 from ..media.lock import folder_lock
 from ..models.checksums import fingerprint, require_intact
 from ..models.folder import ModelFolder
+from ..models.guide_use import GuidePictures
 from ..models.lora_files import LoraFile, find_loras
 from ..models.paths import cache_home
 from ..models.spec import ModelSpec, Speed
@@ -94,6 +96,9 @@ def prepare(
     or disk.
     """
     spec = spec_of(model)
+    for held in [held for condition in request.conditions for held in condition.frames]:
+        if held.seen is not None:
+            require_same_size(pictures[held.image], pictures[held.seen], held.frame)
     take = request.take
     folder = ShotFolder(out) if take is None else ShotFolder(out, take.number)
     stored = folder.stored_request()
@@ -141,7 +146,7 @@ def run(
     base_memory()  # what the process holds before any network is loaded
     yield Progress("checking the model")
     require_intact(job.model)
-    model = {"weights": fingerprint(job.model), "settings": _digest(job.spec)}
+    model = {"weights": fingerprint(job.model), "settings": _digest(job.spec, resolved.request)}
     if job.loras:
         model["loras"] = json.dumps({lora.name: lora.sha256 for lora in job.loras}, sort_keys=True)
     if job.spec.trained_orders and resolved.plan.order not in job.spec.trained_orders:
@@ -162,6 +167,8 @@ def run(
     def attempt(retry: int) -> Generator[Event]:
         speed = Speed(resolved.request.speed)
         extent = extent_of(resolved.plan.made, job.spec, resolved.plan.grid.window, (resolved.width, resolved.height))
+        if resolved.guides and job.spec.guide.pictures is GuidePictures.EVERY:
+            extent = dataclasses.replace(extent, encoded=1 + resolved.plan.grid.compression * resolved.plan.grid.window)
         placed = place_model(
             job.model, job.spec, extent, job.device, limit=memory.limit, retry=retry, int8_weights=speed is Speed.FAST
         )
@@ -267,11 +274,13 @@ def _told(placed: Placed, device: torch.device, limit: int | None) -> str:
     return f"{about} on {device}: {placed.placement.words}" if placed.placement.words else ""
 
 
-def _digest(spec: ModelSpec) -> str:
-    """A digest of everything a `shotpack.json` may change about how a shot is made, as 0.1.0 made it."""
+def _digest(spec: ModelSpec, request: ShotRequest) -> str:
+    """A digest of everything a `shotpack.json` may change about how `request` is made, as 0.1.0 made it."""
     described = dataclasses.asdict(spec) | {"title": "", "licence": ""}
     described = {_STORED_NAMES.get(name, name): value for name, value in described.items()}
     del described["conditions"]  # what a model can take is not how a shot is made: its request says what it took
+    if not request.conditions:
+        del described["guide"]
     if (times := described.pop("first_section_steps")) in (1, 2):
         described["first_twice"] = times == 2
     else:

@@ -19,6 +19,7 @@ from ..protocol import (
     FPS_MAXIMUM,
     FRAMES_MAXIMUM,
     GUIDANCE_MAXIMUM,
+    GUIDE,
     SEED_MAXIMUM,
     STEPS_MAXIMUM,
     WINDOW_MAXIMUM,
@@ -27,6 +28,7 @@ from ..protocol import (
     ShotRequest,
 )
 from .frame_rates import Conform, ShownFrames, rate
+from .guides import LatentGuide, guides_by_latent
 from .section_settings import SectionSettings, changes_by_section
 from .start_frames import lead_in, lead_pictures
 from .stretches import boards_in_time, plan_through, sections_of_changes
@@ -57,6 +59,8 @@ class ResolvedRequest:
     """SHA-256 of the pictures behind `plan.lead`, in time order: the start board, or a clip at the model's own rate."""
     sections: tuple[SectionSettings, ...]
     """How every section is made, by its place in time."""
+    guides: tuple[LatentGuide, ...]
+    """What leads the shot's latents, besides boards."""
     negative: str | None
     """What is to be avoided; None where guidance is not classifier-free or does nothing."""
 
@@ -131,7 +135,7 @@ def resolve(
     )
     steps = spec.whole_steps(request.steps or spec.steps)
     speed = Speed(choice("speed", request.speed, [*Speed]))
-    guidance = spec.guidance if request.guidance is None else request.guidance
+    guidance = _guidance(request, spec)
     again = () if request.take is None else request.take.again
     changes = changes_by_section(request.sections, again, plan.sections)
     sections = tuple(
@@ -165,8 +169,17 @@ def resolve(
         board_images={latent: boards[n].image for latent, n in zip(plan.boards, plan.pictures, strict=True)},
         start_images=pictures,
         sections=sections,
+        guides=guides_by_latent(request.conditions, plan, shown, spec.guide.pictures),
         negative=complete.negative if (most if spec.classifier_free else request.cfg) > 1 else None,
     )
+
+
+def _guidance(request: ShotRequest, spec: ModelSpec) -> float:
+    """The guidance of the shot: as asked for, else as the model's guided or other shots are made best."""
+    if request.guidance is not None:
+        return request.guidance
+    guided = any(condition.kind == GUIDE for condition in request.conditions)
+    return spec.guide.guidance if guided and spec.guide.guidance is not None else spec.guidance
 
 
 def _settings(shot: SectionSettings, own: SectionChange | None, spec: ModelSpec) -> SectionSettings:

@@ -90,6 +90,8 @@ class Shot:
             yield self._publisher.replay_section(planned, newest=planned.number == done - 1)
         with memory_faults(self._family.device, "encoding the prompt and boards"):
             encodings = yield from self._encoder.encode()
+            with self.clock.measure("encode"):
+                yield from self._encoder.guides.encode(plan.made[done:])
         yield Progress("loading the transformer")
         generator = torch.Generator("cpu").manual_seed(self._resolved.request.seed)
         boards = self._boards(encodings, generator)
@@ -275,6 +277,7 @@ class Shot:
             solver=resolved.solver,
             steps=made.steps,
             pins={latent - first: encodings.latents[resolved.board_images[latent]] for latent in planned.pins},
+            guides=self._encoder.guides.of_section(planned),
         )
         with memory_faults(family.device, "loading the transformer"):
             steps = family.denoise(denoising, noise, drawing)

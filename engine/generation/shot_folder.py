@@ -36,6 +36,10 @@ if TYPE_CHECKING:  # whether a folder is taken is asked before torch is there, w
     import torch
 
 _VERSION = 1
+_SAID = {"conditions": "guide"}
+"""What fields of a request are called for people, where that is another word."""
+_MOST_SAID = 100
+"""Characters of a value; a guide's is a list of hundreds of digests."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +134,8 @@ class ShotFolder:
         """Raise EngineError `resume_mismatch` for the first of `now` that `was`, what was begun with, has otherwise."""
         for name, value in now.items():
             if was[name] != value:
-                raise EngineError(
-                    Code.RESUME_MISMATCH, path=str(self.root), name=name, was=str(was[name]), now=str(value)
-                )
+                told = {"was": _short(was[name]), "now": _short(value)}
+                raise EngineError(Code.RESUME_MISMATCH, path=str(self.root), name=_SAID.get(name, name), **told)
 
     def sweep(self) -> None:
         """Remove what a killed process left half-written."""
@@ -268,3 +271,8 @@ class ShotFolder:
 
     def _seams(self) -> list[Path]:
         return list(self._checkpoint.glob("seam-*.safetensors"))
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}…"

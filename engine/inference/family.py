@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ..framepack.solvers.base import Denoised, Solver
+from ..framepack.solvers.guide import Guide
 from ..models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Denoising:
     steps: int = 1
     pins: Mapping[int, torch.Tensor] = field(default_factory=dict)
     """Boards inside the section: place in it to (1, C, 1, H, W)."""
+    guides: Sequence[Guide] = ()
+    """What else is known of the section's pictures; for families that take guides (`ModelSpec.conditions`)."""
 
 
 class Family(Protocol):
@@ -71,6 +74,10 @@ class Family(Protocol):
 
     def encode_latent(self, picture: torch.Tensor) -> torch.Tensor:
         """Encode a picture (1, 3, H, W) in [-1, 1] to its posterior mean, VAE-scaled: (1, C, 1, H/s, W/s) float32."""
+        ...
+
+    def encode_video(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Encode 1 + T x r pictures, each as for `encode_latent`, as one video: (1, C, 1 + T, H/s, W/s)."""
         ...
 
     def encode_start(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:

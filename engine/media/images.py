@@ -18,10 +18,15 @@ def fit(picture: Image.Image, width: int, height: int) -> torch.Tensor:
 
     Source: released recipe (`resize_and_center_crop`). A picture of that very size comes through untouched.
     """
-    if picture.size != (width, height):
-        picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
-    pixels = torch.from_numpy(np.asarray(picture, dtype=np.float32).copy())
+    pixels = torch.from_numpy(np.asarray(cover(picture, width, height), dtype=np.float32).copy())
     return (pixels / 127.5 - 1).permute(2, 0, 1).unsqueeze(0)
+
+
+def cover(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """The same scaled and cropped so, as a picture."""
+    if picture.size == (width, height):
+        return picture
+    return ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
 
 
 def to_bytes(pixels: torch.Tensor) -> np.ndarray:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..framepack.packing import Order
-from ..protocol import Start
+from ..protocol import GUIDE, Start
 from .catalog import SKETCH, find_model
 from .folder import ModelFolder
+from .guide_use import AS_A_VIDEO, GuidePictures
 
 
 class Card(NamedTuple):
@@ -82,6 +83,8 @@ class Abilities:
     """Frames that are made in one go at the least: two boards are as far apart."""
     boards_within: bool
     """Whether boards may lie anywhere in a shot, or only at its start."""
+    guide_frames: int
+    """Frames at `native_fps` from one picture of a guide to the next that it uses; 0: it takes no guide."""
 
 
 def abilities(model: ModelFolder) -> Abilities:
@@ -107,7 +110,15 @@ def abilities(model: ModelFolder) -> Abilities:
         section_frames=released.grid.stride,
         latent_frames=released.grid.compression,
         boards_within=released.boards_within,
+        guide_frames=_guide_frames(model),
     )
+
+
+def _guide_frames(model: ModelFolder) -> int:
+    if GUIDE not in model.conditions:
+        return 0
+    use = model.facts.guide or AS_A_VIDEO
+    return model.released.grid.compression if use.pictures is GuidePictures.LATENT else 1
 
 
 def abilities_of(name: str) -> Abilities:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import Start
+from ..protocol import GUIDE, Start
 from .manifest import FactsError, ModelFacts, is_inside, parse_facts
 from .paths import PARTS, models_home
 from .released import Released, released
@@ -65,7 +65,8 @@ _LAYOUTS: Mapping[str, _Layout] = {
             "image_encoder": _WEIGHTS,
             "feature_extractor": ("preprocessor_config.json",),
             "scheduler": ("scheduler_config.json",),
-        }
+        },
+        conditions=(GUIDE,),
     ),
     "HeliosPipeline": _HELIOS,
     "HeliosPyramidPipeline": _HELIOS,

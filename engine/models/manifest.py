@@ -15,6 +15,7 @@ from ..errors import EngineError
 from ..framepack.packing import Order
 from ..framepack.sigmas import FlowShift
 from ..vocabulary import Vocabulary, read_vocabulary
+from .guide_use import GuidePictures, GuideUse
 from .spec import Preview, Speed
 
 _MOST_TEXT = 10_000
@@ -58,6 +59,8 @@ class ModelFacts:
     caches: Mapping[Speed, str] | None = None
     """The step cache behind each speed but exact."""
     mag_ratios: tuple[float, ...] | None = None
+    guide: GuideUse | None = None
+    """How it uses a guide; what is not said is as the family has it."""
     vocabulary: Vocabulary | None = None
     """The words it was taught, of a model that knows no others. No part of how a shot is made: a shot that was begun
     goes on whatever is said here."""
@@ -201,6 +204,18 @@ def _caches(name: str, value: Any) -> Mapping[Speed, str]:
     return {speed: _text(name, value[speed]) for speed in named}
 
 
+def _guide(name: str, value: Any) -> GuideUse:
+    if not isinstance(value, dict) or not value or not value.keys() <= _GUIDE.keys():
+        _refuse(name, f"an object with some of {', '.join(repr(each) for each in sorted(_GUIDE))}")
+    return GuideUse(**{key: _GUIDE[key](f"{name}'s {key}", each) for key, each in value.items()})
+
+
+def _guide_pictures(name: str, value: Any) -> GuidePictures:
+    if value not in list(GuidePictures):
+        _refuse(name, f"one of {', '.join(GuidePictures)}")
+    return GuidePictures(value)
+
+
 def _vocabulary(name: str, value: Any) -> Vocabulary:
     try:
         return read_vocabulary(value)
@@ -234,6 +249,14 @@ def _files(name: str, value: Any) -> Mapping[str, str]:
     return mapping
 
 
+_GUIDE: Mapping[str, Callable[[str, Any], Any]] = {
+    "pictures": _guide_pictures,
+    "seen": _number(0, 1),
+    "hidden": _number(0, 1),
+    "guidance": _number(0, 1000),
+}
+assert _GUIDE.keys() == {each.name for each in fields(GuideUse)}
+
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "family": _text,
     "title": _text,
@@ -253,6 +276,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "preview": _preview,
     "caches": _caches,
     "mag_ratios": _ratios,
+    "guide": _guide,
     "vocabulary": _vocabulary,
     "revisions": _mapping,
     "components": _components,

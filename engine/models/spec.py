@@ -16,6 +16,7 @@ from ..framepack.packing import Order
 from ..framepack.sigmas import FlowShift
 from ..framepack.solvers.base import Solver
 from ..protocol import Start
+from .guide_use import AS_A_VIDEO, GuideUse
 
 START_WORDS = {Start.BOARD: "a board", Start.TEXT: "words alone", Start.CLIP: "frames that precede it"}
 """What a shot starts from, for people."""
@@ -117,6 +118,8 @@ class ModelSpec:
     """Whether an image encoder looks at the boards."""
     conditions: tuple[str, ...] = ()
     """Kinds of conditions (`protocol.Condition`) that a shot may be made by besides boards and prompts."""
+    guide: GuideUse = AS_A_VIDEO
+    """How it uses one of kind `guide`."""
     classifier_free: bool = False
     """`guidance` is classifier-free: away from the negative prompt, at twice the time where it is above 1. Else it is
     distilled into the weights, and `cfg` stands beside it."""

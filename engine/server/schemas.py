@@ -182,6 +182,9 @@ class ModelOut(BaseModel):
     section_frames: int = Field(description="frames at `native_fps` that one section adds")
     latent_frames: int = Field(description="frames at `native_fps` that two boards are apart at the least")
     boards_within: bool = Field(description="whether boards may lie anywhere in a shot, or only at its start")
+    guide_frames: int = Field(
+        description="frames at `native_fps` from one picture of a guide to the next that it uses; 0: it takes no guide"
+    )
 
 
 class SpeedOut(BaseModel):

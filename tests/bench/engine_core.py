@@ -224,10 +224,18 @@ def helios_true_size(folder: Path, quick: bool) -> list[Row]:
     return helios.frames_a_second(folder / "helios-true", quick)
 
 
+def guides(folder: Path, quick: bool) -> list[Row]:
+    """Camera-true shots on blocked-out scenes; wants Blender's module for the truth."""
+    from tests.bench.guides import guided
+
+    return guided(folder / "guides", quick)
+
+
 TRUE_SIZE = "true-size"
 THROUGH = "through"
 BRIDGE = "bridge"
 STORYBOARD = "storyboard"
+GUIDES = "guides"
 HELIOS_TRUE_SIZE = "helios-true-size"
 FAULTS = "faults"
 KILLS = 300
@@ -248,6 +256,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     STORYBOARD: storyboards,
     "takes": take_seams,
     BRIDGE: bridges,
+    GUIDES: guides,
     FAULTS: kills,
     SOAK: soaked,
     TRUE_SIZE: true_size,

@@ -15,7 +15,7 @@ from engine.inference.helios.family import Helios
 from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
-from engine.protocol import Board, Event, PromptAt, ShotRequest
+from engine.protocol import Board, Condition, ConditionFrame, Event, PromptAt, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY, make_checkpoint
 from tests.engine.warm_engine import WarmEngine
 
@@ -97,7 +97,8 @@ def latents_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_shot(tmp_path: Path) -> MakeShot:
     """Make a shot through the path that command line and server share; boards are {frame: picture file}.
 
-    Without a `start` it comes out of the prompt, or goes on from the pictures of `clip`.
+    `guide` is {frame: (picture, mask)}, `led` its strength and until. Without a `start` it comes out of the prompt, or
+    goes on from the pictures of `clip`.
     """
     count = iter(range(1000))
 
@@ -110,11 +111,20 @@ def make_shot(tmp_path: Path) -> MakeShot:
         clip: Sequence[Path] = (),
         prompt: str = "w5 w2 w81",
         prompts: tuple[PromptAt, ...] = (),
+        guide: dict[float, tuple[Path, Path | None]] | None = None,
+        led: tuple[float, float] = (1.0, 1.0),
         size: tuple[int, int] = (64, 64),
         steps: int | None = 3,
         **settings: object,
     ) -> MadeShot:
         folder = tmp_path / f"shot{next(count)}"
+        held = {
+            frame: [open_board(path) if path is not None else None for path in paths]
+            for frame, paths in (guide or {}).items()
+        }
+        frames_held = tuple(
+            ConditionFrame(frame, *(each and each.sha256 for each in pair)) for frame, pair in held.items()
+        )
         given = {1: start, **(boards or {})}
         pictures = {frame: open_board(path) for frame, path in given.items() if path is not None}
         before = [open_board(path) for path in clip]
@@ -128,9 +138,11 @@ def make_shot(tmp_path: Path) -> MakeShot:
             steps=steps,
             prompts=prompts,
             clip=tuple(picture.sha256 for picture in before),
+            conditions=(Condition("guide", frames_held, *led),) if frames_held else (),
             **settings,  # type: ignore[arg-type]
         )
-        by_hash = {picture.sha256: picture for picture in (*pictures.values(), *before)}
+        leading = [picture for pair in held.values() for picture in pair if picture is not None]
+        by_hash = {picture.sha256: picture for picture in (*pictures.values(), *before, *leading)}
         job = prepare(request, by_hash, open_folder(model), "cpu", folder)
         return MadeShot(folder, list(run(job, by_hash, resume=False, save_latents=folder / "latents.safetensors")))
 

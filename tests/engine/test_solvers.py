@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import pytest
 import torch
 
 from engine.framepack.sigmas import shifted_sigmas
 from engine.framepack.solvers.base import Denoised, Solver
+from engine.framepack.solvers.guide import Guide, steered
 from engine.framepack.solvers.pins import pinned
 from engine.framepack.solvers.registry import solver_named
 from engine.framepack.solvers.unipc import _corrector_weights, _moments, _predictor_weights
@@ -146,3 +148,54 @@ def test_pinned_frames_become_their_board(solver: Solver) -> None:
     sigma = sigmas[4] if solver is Solver.EULER else sigmas[3]
     expected = (1 - sigma) * board + sigma * noise[:, :, 3:4]
     assert (middle.latents[:, :, 3:4] - expected).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("solver", [Solver.EULER, Solver.UNIPC])
+def test_a_guided_section_becomes_its_picture_where_it_is_led(solver: Solver) -> None:
+    generator = torch.Generator().manual_seed(0)
+    noise, picture = (torch.randn((1, 2, 5, 4, 4), generator=generator) for _ in range(2))
+    seen = torch.zeros(1, 1, 5, 4, 4)
+    seen[..., :2] = 1
+
+    def velocity(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        return torch.sin(3 * x) + sigma
+
+    sigmas = shifted_sigmas(8, 1.5)
+    free = list(solver_named(solver)(velocity, noise, sigmas))[-1].latents
+    guide = Guide(picture, seen, 1 - seen, until=1.0, hidden_until=0.0)
+    held = list(solver_named(solver)(steered(velocity, [guide], sigmas), noise, sigmas))
+    assert (held[-1].latents - picture)[..., :2].abs().max() < 1e-4
+    assert (held[-1].latents - free)[..., 2:].abs().max() < 1e-4, "this model looks at no neighbour"
+    # Midway it is the picture at that noise level, as a pin is.
+    sigma = sigmas[4] if solver is Solver.EULER else sigmas[3]
+    expected = (1 - sigma) * picture + sigma * noise
+    assert (held[3].latents - expected)[..., :2].abs().max() < 1e-4
+
+
+def test_a_guide_holds_for_its_share_of_the_steps_and_by_its_strength() -> None:
+    """Against Euler's steps in closed form: D' = D + w (picture - D), x' = x + (sigma' - sigma) (x - D') / sigma."""
+    generator = torch.Generator().manual_seed(1)
+    noise, picture = (torch.randn((1, 2, 3, 2, 2), generator=generator, dtype=torch.float64) for _ in range(2))
+    seen = torch.full((1, 1, 3, 2, 2), 0.75, dtype=torch.float64)
+    seen[..., 0] = 0
+    hidden = torch.where(seen == 0, 0.5, 0.0).double()
+
+    def velocity(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        return torch.sin(3 * x) + sigma
+
+    sigmas = shifted_sigmas(8, 1.5)
+    guide = Guide(picture, seen, hidden, until=0.5, hidden_until=0.3)
+    x = noise
+    for step, (sigma, following) in enumerate(pairwise(sigmas)):
+        weight = (seen if step < 4 else 0) + (hidden if step < 3 else 0)
+        estimate = x - sigma * velocity(x, sigma)
+        x = x + (following - sigma) * (x - (estimate + weight * (picture - estimate))) / sigma
+    made = list(solver_named(Solver.EULER)(steered(velocity, [guide], sigmas), noise, sigmas))[-1].latents
+    assert (made - x).abs().max() < 1e-9
+
+
+def test_without_a_guide_nothing_is_touched() -> None:
+    def velocity(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        return x
+
+    assert steered(velocity, [], [1.0, 0.0]) is velocity

@@ -22,7 +22,9 @@ from engine.inference.registry import spec_of
 from engine.inference.speed.kernels import TORCH_CHOICE
 from engine.media.boards import BoardPicture, open_board
 from engine.models.folder import ModelFolder, open_folder
-from engine.protocol import Finished, Section
+from engine.models.guide_use import GuideUse
+from engine.protocol import Condition, ConditionFrame, Finished, Section, ShotRequest
+from engine.serialization import from_json
 from engine.server.home import jobs_folder, picture_file
 from engine.server.storage.states import State
 from engine.server.storage.store import JobRecord, JobStore
@@ -81,12 +83,16 @@ def test_a_shots_folder_names_the_same_model_settings(
 ) -> None:
     """By the names that `ModelSpec`'s fields had: by others every shot begun before would be refused."""
     begun = json.loads((jobs_folder(home) / jobs[State.PAUSED].id / "checkpoint" / "request.json").read_text())
-    assert _digest(spec_of(model)) == begun["model"]["settings"]
-    assert _digest(replace(spec_of(model), conditions=("guide",))) == begun["model"]["settings"]
+    settings, asked = begun["model"]["settings"], from_json(ShotRequest, begun["request"])
+    spec = spec_of(model)
+    assert _digest(spec, asked) == settings
+    assert _digest(replace(spec, conditions=(), guide=GuideUse(seen=0.9)), asked) == settings
     taught = replace(model, facts=replace(model.facts, vocabulary=open_folder(SKETCH).facts.vocabulary))
     assert taught.facts.vocabulary is not None
-    assert _digest(spec_of(taught)) == begun["model"]["settings"], "what a model understands is not how a shot is made"
-    assert _digest(replace(spec_of(model), first_section_steps=3)) != begun["model"]["settings"]
+    assert _digest(spec_of(taught), asked) == settings, "what a model understands is not how a shot is made"
+    assert _digest(replace(spec, first_section_steps=3), asked) != settings
+    guided = replace(asked, conditions=(Condition("guide", (ConditionFrame(5, "a" * 64),)),))
+    assert _digest(replace(spec, guide=GuideUse(seen=0.9)), guided) != _digest(spec, guided)
 
 
 def test_a_shot_that_0_1_0_had_begun_goes_on_to_the_bit(

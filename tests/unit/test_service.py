@@ -15,6 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.errors import Code, EngineError
+from engine.models.folder import ModelFolder
 from engine.protocol import Board, Failed, Finished, ShotRequest, Take
 from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
@@ -179,7 +180,8 @@ def test_what_nobody_can_miss_goes_by_itself_and_what_is_left_is_told(tmp_path):
     service.stop()
 
 
-def test_a_condition_is_refused_before_it_is_queued(service):
+def test_a_condition_is_refused_before_it_is_queued(service, monkeypatch):
+    monkeypatch.setattr(ModelFolder, "conditions", ())
     for name in ("a", "d"):
         service.uploads._folder.joinpath(name * 64).touch()
     guide = {"kind": "guide", "frames": [{"frame": 5.5, "image": "d" * 64}, {"frame": 38, "image": "e" * 64}]}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.client import clip_render
+from engine.client import film_render
 from engine.client.shot import Shot
 from engine.client.stored_request import read, without_stop, write
 from engine.client.submit import queue
@@ -168,24 +168,24 @@ def filming(*names: str) -> list[str]:
 
 @pytest.fixture
 def folder(shot) -> Path:
-    (shot.folder / clip_render.FILM).write_bytes(b"BLENDER")
+    (shot.folder / film_render.CLIP).write_bytes(b"BLENDER")
     return shot.folder
 
 
 @pytest.mark.parametrize("name", ["../moved.png", "clip.blend", "sub/clip-0001.jpg", "notes.txt"])
 def test_a_film_puts_nothing_but_pictures_into_the_shots_folder(folder, name):
     with pytest.raises(EngineError) as refused:
-        clip_render.take(filming(name), folder, [name, "missing.jpg"])
+        film_render.take(filming(name), folder, film_render.CLIP, [name, "missing.jpg"])
     assert refused.value.code is Code.BAD_REQUEST
     assert sorted(path.name for path in folder.parent.rglob("*")) == ["board.png", "clip.blend", "panel"]
-    assert (folder / clip_render.FILM).read_bytes() == b"BLENDER"
+    assert (folder / film_render.CLIP).read_bytes() == b"BLENDER"
 
 
 def test_a_film_overwrites_nothing(folder):
-    clip_render.take(filming("board.png", "clip-0001.jpg"), folder, ["board.png", "clip-0001.jpg"])
+    film_render.take(filming("board.png", "clip-0001.jpg"), folder, film_render.CLIP, ["board.png", "clip-0001.jpg"])
     assert (folder / "board.png").read_bytes() == PNG
     assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
-    assert not clip_render.to_take(folder, ["board.png", "clip-0001.jpg"])
+    assert not film_render.to_take(folder, film_render.CLIP, ["board.png", "clip-0001.jpg"])
 
 
 def test_what_a_film_is_taken_into_by_another_blender_stays(folder):
@@ -193,44 +193,53 @@ def test_what_a_film_is_taken_into_by_another_blender_stays(folder):
     beside.mkdir()
     stale.mkdir()
     os.utime(stale, (0, 0))
-    clip_render.take(filming("clip-0001.jpg"), folder, ["clip-0001.jpg"])
+    film_render.take(filming("clip-0001.jpg"), folder, film_render.CLIP, ["clip-0001.jpg"])
     assert beside.is_dir()
     assert not stale.exists()
 
 
 def test_only_films_that_we_have_made_are_taken_as_long_as_they_are_as_we_made_them(folder, tmp_path):
-    clip_renderer = clip_render.ClipRenderer(filming("clip-0001.jpg"), tmp_path / "own-films.txt")
+    film_renderer = film_render.FilmRenderer({film_render.CLIP: filming("clip-0001.jpg")}, tmp_path / "own-films.txt")
     for note in (lambda: None, lambda: (tmp_path / "own-films.txt").write_bytes(b"\xff\n\n")):
         note()
         with pytest.raises(EngineError) as refused:
-            clip_renderer.take(folder, ["clip-0001.jpg"])
+            film_renderer.take(folder, film_render.CLIP, ["clip-0001.jpg"])
         assert refused.value.code is Code.BAD_REQUEST
     (tmp_path / "own-films.txt").unlink()
-    clip_renderer.note(folder / clip_render.FILM)
-    (folder / clip_render.FILM).write_bytes(b"BLENDER of somebody else")
+    film_renderer.note(folder / film_render.CLIP)
+    (folder / film_render.CLIP).write_bytes(b"BLENDER of somebody else")
     with pytest.raises(EngineError):
-        clip_render.ClipRenderer(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
+        film_render.FilmRenderer({film_render.CLIP: filming("clip-0001.jpg")}, tmp_path / "own-films.txt").take(
+            folder, film_render.CLIP, ["clip-0001.jpg"]
+        )
     assert not (folder / "clip-0001.jpg").exists()
-    (folder / clip_render.FILM).write_bytes(b"BLENDER")
-    clip_render.ClipRenderer(filming("clip-0001.jpg"), tmp_path / "own-films.txt").take(folder, ["clip-0001.jpg"])
+    (folder / film_render.CLIP).write_bytes(b"BLENDER")
+    film_render.FilmRenderer({film_render.CLIP: filming("clip-0001.jpg")}, tmp_path / "own-films.txt").take(
+        folder, film_render.CLIP, ["clip-0001.jpg"]
+    )
     assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
-    (folder / clip_render.FILM).unlink()
-    clip_renderer.take(folder, ["clip-0001.jpg"])  # nothing is to be taken
+    (folder / film_render.CLIP).unlink()
+    film_renderer.take(folder, film_render.CLIP, ["clip-0001.jpg"])  # nothing is to be taken
 
 
 def test_a_film_that_nobody_waits_for_any_more_is_not_taken_to_its_end(folder, tmp_path):
-    clip_renderer = clip_render.ClipRenderer([sys.executable, "-c", "import time; time.sleep(3600)"], tmp_path / "own")
-    clip_renderer.note(folder / clip_render.FILM)
-    clip_renderer.close()
+    film_renderer = film_render.FilmRenderer(
+        {film_render.CLIP: [sys.executable, "-c", "import time; time.sleep(3600)"]}, tmp_path / "own"
+    )
+    film_renderer.note(folder / film_render.CLIP)
+    film_renderer.close()
     with pytest.raises(EngineError, match="nobody waits"):
-        clip_renderer.take(folder, ["clip-0001.jpg"])
+        film_renderer.take(folder, film_render.CLIP, ["clip-0001.jpg"])
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
 def test_nothing_in_the_shots_folder_becomes_part_of_the_filming_program(folder):
     (folder / "json.py").write_text("raise SystemExit('planted')")
-    clip_render.take(
-        [sys.executable, "-c", f"import json\n{_FILMING.format(names=('clip-0001.jpg',))}"], folder, ["clip-0001.jpg"]
+    film_render.take(
+        [sys.executable, "-c", f"import json\n{_FILMING.format(names=('clip-0001.jpg',))}"],
+        folder,
+        film_render.CLIP,
+        ["clip-0001.jpg"],
     )
     assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
 
@@ -239,11 +248,11 @@ def test_nothing_in_the_shots_folder_becomes_part_of_the_filming_program(folder)
 def test_a_film_is_no_link_and_neither_are_its_pictures(folder, tmp_path):
     program = f"import os, sys; os.symlink({str(tmp_path / 'secret.png')!r}, sys.argv[2] + '/clip-0001.png')"
     with pytest.raises(EngineError) as refused:
-        clip_render.take([sys.executable, "-c", program], folder, ["clip-0001.png"])
+        film_render.take([sys.executable, "-c", program], folder, film_render.CLIP, ["clip-0001.png"])
     assert refused.value.code is Code.IMAGE_UNREADABLE
-    (folder / clip_render.FILM).rename(tmp_path / "elsewhere.blend")
-    (folder / clip_render.FILM).symlink_to(tmp_path / "elsewhere.blend")
-    assert not clip_render.to_take(folder, ["clip-0001.png"])
+    (folder / film_render.CLIP).rename(tmp_path / "elsewhere.blend")
+    (folder / film_render.CLIP).symlink_to(tmp_path / "elsewhere.blend")
+    assert not film_render.to_take(folder, film_render.CLIP, ["clip-0001.png"])
 
 
 def test_the_store_is_asked_for_jobs_without_an_engine(tmp_path):
@@ -283,3 +292,33 @@ def test_a_request_says_where_it_stops_until_it_is_to_go_on() -> None:
     assert without_stop(stopping) == without_stop(without_stop(stopping)) == write(asked, "panel")
     for nonsense in ("[", "[1]", "7", '"x"'):
         without_stop(nonsense)
+
+
+def test_a_guides_pictures_and_masks_are_sent_with_it(shot):
+    for name in ("0005.00.png", "0005.00-seen.png"):
+        (shot.folder / name).write_bytes(PNG + name.encode())
+    guide = {
+        "kind": "guide",
+        "frames": [{"frame": 5.0, "image": "0005.00.png", "seen": "0005.00-seen.png"}],
+        "until": 0.5,
+    }
+    line = Line()
+    queue(line, asks(shot, boards=[[1, "board.png"]], conditions=[guide]))
+    sent = [f"{number:064x}" for number in (1, 2, 3)]
+    held = {"frame": 5.0, "image": sent[1], "seen": sent[2]}
+    assert line.jobs[0]["conditions"] == [{"kind": "guide", "frames": [held], "until": 0.5}]
+
+
+@pytest.mark.parametrize("name", [*ELSEWHERE, "notes.txt"])
+@pytest.mark.parametrize("part", ["image", "seen"])
+def test_no_guide_leads_elsewhere(shot, part, name):
+    (shot.folder / "0005.00.png").write_bytes(PNG)
+    frame = {"frame": 5.0, "image": "0005.00.png"} | {part: name}
+    assert refusal(asks(shot, conditions=[{"kind": "guide", "frames": [frame]}])).code is Code.BAD_REQUEST
+
+
+@pytest.mark.parametrize(
+    "conditions", [7, [7], [{}], [{"frames": 7}], [{"frames": [{}]}], [{"frames": [{"image": 7}]}]]
+)
+def test_a_guide_may_be_anything_in_a_file(shot, conditions):
+    assert refusal(asks(shot, conditions=conditions)).code is Code.BAD_REQUEST

@@ -95,6 +95,11 @@ class Helios(NetworkFamily):
         return self._encode(picture.unsqueeze(2))
 
     @torch.inference_mode()
+    def encode_video(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Posterior means of 1 + 4T pictures as one clip."""
+        return self._encode(torch.stack(list(pictures), dim=2))
+
+    @torch.inference_mode()
     def encode_start(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
         """The first frame's latent and the history's: (1, 16, T, H/8, W/8) float32, posterior means.
 

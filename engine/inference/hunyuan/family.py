@@ -21,6 +21,7 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, Llama
 
 from ...framepack.sigmas import shift_mu, shifted_sigmas
 from ...framepack.solvers.base import Denoised, Solver, Velocity
+from ...framepack.solvers.guide import steered
 from ...framepack.solvers.pins import pinned
 from ...framepack.solvers.registry import solver_named
 from ...models.spec import ModelSpec
@@ -95,11 +96,15 @@ class HunyuanFramePack(NetworkFamily):
             visions.append(encoder(pixel_values=pixels).last_hidden_state.float().cpu())
         return visions
 
-    @torch.inference_mode()
     def encode_latent(self, picture: torch.Tensor) -> torch.Tensor:
         """Posterior mean of a picture (1, 3, H, W) in [-1, 1], scaled: (1, 16, 1, H/8, W/8) float32."""
+        return self.encode_video([picture])
+
+    @torch.inference_mode()
+    def encode_video(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The same of 1 + 4T pictures as one clip, whose latents hold four frames but for the first one's one."""
         vae = self._vae()
-        pixels = picture.unsqueeze(2).to(self.device, self._other_dtype)
+        pixels = torch.stack(list(pictures), dim=2).to(self.device, self._other_dtype)
         latent: torch.Tensor = vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
         return latent.float().cpu()
 
@@ -116,7 +121,8 @@ class HunyuanFramePack(NetworkFamily):
         velocity = self.begin(denoising)
         pins = {place: latent.to(self.device) for place, latent in denoising.pins.items()}
         sigmas = self.sigmas(denoising, self.spec.tokens(noise.shape))
-        return solver_named(denoising.solver)(pinned(velocity, pins), noise.to(self.device), sigmas)
+        led = steered(velocity, [guide.to(self.device) for guide in denoising.guides], sigmas)
+        return solver_named(denoising.solver)(pinned(led, pins), noise.to(self.device), sigmas)
 
     def sigmas(self, denoising: Denoising, tokens: int) -> list[float]:
         """The noise levels of a section of `tokens` noisy tokens: `steps` + 1 numbers from 1 down to 0.

@@ -26,6 +26,8 @@ _CLIP_COPIES = 5.2
 """How often a decoded clip is in main memory, in float32, while it is blended with its neighbours and written."""
 _DECODED_TOGETHER = 5
 """Latents that diffusers decodes at once; longer clips go in overlapping pieces."""
+_ENCODED_TOGETHER = 17
+"""Pixel frames that diffusers encodes at once."""
 _TEMPLATE_TOKENS = 100
 
 
@@ -59,7 +61,7 @@ def hunyuan_demand(
     work = round(tokens * width * transformer_bytes * _BLOCK_UNITS[transformer_bytes])
     channels = config_of(components["vae"])["block_out_channels"][0]
     map_bytes = channels * other_bytes
-    encode = round(extent.width * extent.height * map_bytes * _ENCODE_UNITS)
+    encode = round(min(extent.encoded, _ENCODED_TOGETHER) * extent.width * extent.height * map_bytes * _ENCODE_UNITS)
     units = _CPU_UNITS if device == "cpu" else _DECODE_UNITS
     decode = {tile: _decode(extent, tile, units * map_bytes, other_bytes) for tile in (0, TILE, SMALL_TILE)}
     clip = (4 * extent.latents - 3) * extent.width * extent.height * 3 * 4

@@ -44,6 +44,8 @@ class Extent:
     """Tokens of the section and its packed context together, without the prompt's."""
     latents: int
     """Latent frames decoded together at most."""
+    encoded: int = 1
+    """Pixel frames encoded together at most."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The frames of a strip that lies in a shot's folder as a film: a program takes them, and all are there or none is.
+"""Pictures that lie in a shot's folder as a film: a program takes them, and all are there or none is.
 
 What the program is, and what a film is made of, Blender's side knows.
 """
@@ -13,30 +13,34 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from ..errors import Code, EngineError
 from . import subprocesses
 from .board_files import is_file, is_picture
+from .stored_request import StoredRequest
 
-FILM = "clip.blend"
-"""The film's name in the shot's folder."""
+CLIP, GUIDE = "clip.blend", "guide.blend"
+"""Films by their names in the shot's folder: of a strip that is gone on from, and of a scene that is followed."""
+Heard = Callable[[str], None]
+"""Is told each line that the program prints."""
 _PLACE = ".filming-"
 _STALE_SECONDS = 24 * 3600.0
 """A film takes seconds: what is older is a closed Blender's, what is younger may be of one that films beside us."""
 _LAST_LINES = 3
 
 
-class ClipRenderer:
-    """Takes the frames of films that this artist's Blenders have made, known by what is in them, and of no others.
+class FilmRenderer:
+    """Takes the pictures of films that this artist's Blenders have made, known by what is in them, and of no others.
 
     A film that comes with somebody's file may show any picture of this machine's disk.
     """
 
-    def __init__(self, command: Sequence[str] = (), notes: Path | None = None) -> None:
-        """`command` is the program, as `take` wants it; `notes` is a file, outside of any that is given away."""
-        self._command = tuple(command)
+    def __init__(self, commands: Mapping[str, Sequence[str]] = MappingProxyType({}), notes: Path | None = None) -> None:
+        """`commands` are the programs by film, as `take` wants them; `notes` is a file, outside of any given away."""
+        self._commands = commands
         self._notes = notes
         self._closed = threading.Event()
 
@@ -47,12 +51,17 @@ class ClipRenderer:
             with self._notes.open("ab") as notes:
                 notes.write(f"{_digest(film)}\n".encode())
 
-    def take(self, folder: Path, names: Sequence[str]) -> None:
+    def take(self, folder: Path, film: str, names: Sequence[str], heard: Heard = lambda _: None) -> None:
         """As `take` does; `bad_request` for a film that we have not made."""
-        if to_take(folder, names) and not self._is_ours(folder / FILM):
-            detail = f"{FILM} was not made by this Blender, and may show anything on this machine"
+        if to_take(folder, film, names) and not self._is_ours(folder / film):
+            detail = f"{film} was not made by this Blender, and may show anything on this machine"
             raise EngineError(Code.BAD_REQUEST, detail=detail)
-        take(self._command, folder, names, self._closed)
+        take(self._commands.get(film, ()), folder, film, names, self._closed, heard)
+
+    def take_all(self, folder: Path, films: Mapping[str, Sequence[str]], heard: Heard = lambda _: None) -> None:
+        """`take` each of `films`, which are by name the pictures to take."""
+        for film, names in films.items():
+            self.take(folder, film, names, heard)
 
     def close(self) -> None:
         """Take nothing more; a program that runs is killed."""
@@ -65,13 +74,26 @@ class ClipRenderer:
             return False
 
 
-def to_take(folder: Path, names: Iterable[str]) -> bool:
-    """Whether pictures of these names are missing in `folder` that can be taken from its film."""
-    return is_file(folder / FILM) and not all(os.path.lexists(folder / name) for name in names)
+def films_to_take(folder: Path, asked: StoredRequest) -> dict[str, tuple[str, ...]]:
+    """The films in a shot's folder that pictures of its request are still to be taken from, with these pictures."""
+    films = {CLIP: asked.clip, GUIDE: asked.guide}
+    return {film: names for film, names in films.items() if to_take(folder, film, names)}
 
 
-def take(command: Sequence[str], folder: Path, names: Sequence[str], closed: threading.Event | None = None) -> None:
-    """Have `command` take the pictures of the film in `folder`; waits for it. What is there already is left as it is.
+def to_take(folder: Path, film: str, names: Iterable[str]) -> bool:
+    """Whether pictures of these names are missing in `folder` that can be taken from the film of that name in it."""
+    return is_file(folder / film) and not all(os.path.lexists(folder / name) for name in names)
+
+
+def take(
+    command: Sequence[str],
+    folder: Path,
+    film: str,
+    names: Sequence[str],
+    closed: threading.Event | None = None,
+    heard: Heard = lambda _: None,
+) -> None:
+    """Have `command` take the pictures of a film in `folder`; waits for it. What is there already is left as it is.
 
     The program is told the film and a folder for what it makes, after what `command` says already. Raises EngineError:
     `bad_request` for names of anything but pictures beside each other, `image_unreadable` for the rest; once `closed`
@@ -80,21 +102,22 @@ def take(command: Sequence[str], folder: Path, names: Sequence[str], closed: thr
     odd = next((name for name in names if not is_picture(name)), None)
     if odd is not None:
         raise EngineError(Code.BAD_REQUEST, detail=f"{odd!r} is not a picture's plain file name")
-    if not to_take(folder, names):
+    if not to_take(folder, film, names):
         return
     _sweep(folder)
-    film, said = folder / FILM, deque[str](maxlen=_LAST_LINES)
+    place_of_film, said = folder / film, deque[str](maxlen=_LAST_LINES)
 
     def hear(line: str | None) -> None:
         if closed is not None and closed.is_set():
-            raise EngineError(Code.IMAGE_UNREADABLE, path=str(film), detail="nobody waits for it any more")
+            raise EngineError(Code.IMAGE_UNREADABLE, path=str(place_of_film), detail="nobody waits for it any more")
         if line:
             said.append(line.strip())
+            heard(line.strip())
 
     try:
         with tempfile.TemporaryDirectory(prefix=_PLACE, dir=folder) as place:
             code = subprocesses.run(
-                [*command, str(film), place],
+                [*command, str(place_of_film), place],
                 subprocesses.environ(),
                 Path(place),  # empty: nothing that lies in the shot's folder is taken for a part of the program
                 hear,
@@ -102,12 +125,12 @@ def take(command: Sequence[str], folder: Path, names: Sequence[str], closed: thr
             made = [Path(place) / name for name in dict.fromkeys(names)]
             if code or not all(is_file(picture) for picture in made):
                 detail = " ".join(said) or f"Blender ended with exit code {code}"
-                raise EngineError(Code.IMAGE_UNREADABLE, path=str(film), detail=detail)
+                raise EngineError(Code.IMAGE_UNREADABLE, path=str(place_of_film), detail=detail)
             for picture in made:
                 _put(picture, folder / picture.name)
     except OSError as fault:
         raise EngineError(
-            Code.IMAGE_UNREADABLE, path=str(film), detail=fault.strerror or type(fault).__name__
+            Code.IMAGE_UNREADABLE, path=str(place_of_film), detail=fault.strerror or type(fault).__name__
         ) from fault
 
 

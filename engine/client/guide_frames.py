@@ -1,0 +1,91 @@
+"""At which of a shot's frames a model wants a guide's pictures, what they are called, and how they play meanwhile."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from ..errors import EngineError
+from ..protocol import CLIP_MAXIMUM
+from .stored_request import read
+
+_MOST_DENOMINATOR = 1001
+_PROGRESS = "shotpack-guide"
+_LEFT_OUT = "shotpack-left-out"
+_MOST_LEFT_OUT = 20
+
+
+@dataclass
+class GuideProgress:
+    """What the program that makes a guide's pictures has told so far."""
+
+    made: int = 0
+    of: int = 0
+    seen: float = 1.0
+    """The share of the latest picture, 0 to 1, that a board shows."""
+    left_out: tuple[str, ...] = ()
+    """Objects whose surfaces cannot be followed, by name and kind."""
+
+    def hear(self, line: str) -> None:
+        """Take in a line of the program's; any other line is passed over."""
+        words = line.split()
+        if len(words) == 4 and words[0] == _PROGRESS:
+            with suppress(ValueError):
+                self.made, self.of, self.seen = int(words[1]), int(words[2]), float(words[3])
+        elif len(words) > 1 and words[0] == _LEFT_OUT and len(self.left_out) < _MOST_LEFT_OUT:
+            self.left_out += (line.partition(" ")[2],)
+
+
+def guide_frames(details: Mapping[str, Any], frames: int, fps: float, *, conform: bool) -> list[float]:
+    """The frames (from 1, hundredths) of a shot of `frames` frames that a model (`details` of the engine) wants led.
+
+    Each `guide_frames` native frames one, the board's own left out; where a request would hold too many, as many native
+    frames apart as it takes. Empty for a model that takes no guide, or for an engine that says nothing of it.
+    """
+    every = int(details.get("guide_frames", 0))
+    if not every:
+        return []
+    ratio = Fraction(1)
+    if conform:
+        ratio = Fraction(fps).limit_denominator(_MOST_DENOMINATOR) / Fraction(details["native_fps"]).limit_denominator(
+            _MOST_DENOMINATOR
+        )
+    last = int((frames - 1) / ratio)
+    every *= max(1, -(-last // (every * CLIP_MAXIMUM)))
+    return [round(float(1 + native * ratio), 2) for native in range(every, last + 1, every)]
+
+
+def picture_name(frame: float) -> str:
+    """What the picture for a frame is called, as the engine's command line has it."""
+    return f"{frame:07.2f}.png"
+
+
+def mask_name(frame: float) -> str:
+    """What the mask for a frame is called: white where its picture is true."""
+    return f"{frame:07.2f}-seen.png"
+
+
+def playing_of(request: str, frames: int) -> tuple[str, ...]:
+    """The picture to show at each frame of a shot while it is not made: the nearest in time of board and guide.
+
+    Empty where its request (`stored_request`) has no guide.
+    """
+    try:
+        asked = read(request)
+        led = [(float(frame["frame"]), str(frame["image"])) for each in asked.conditions for frame in each["frames"]]
+    except (EngineError, LookupError, TypeError, ValueError):  # a file may hold anything
+        return ()
+    if not led or not asked.boards:
+        return ()
+    held = sorted([*((float(frame), name) for frame, name in asked.boards), *led])
+    times = [time for time, _ in held]
+    shown = []
+    for frame in range(1, frames + 1):
+        after = bisect_right(times, frame)
+        near = held[max(0, after - 1) : after + 1]
+        shown.append(min(near, key=lambda each: abs(each[0] - frame))[1])
+    return tuple(shown)

@@ -1,0 +1,64 @@
+"""A guide inside a section: a velocity whose estimate is led to pictures that are known in part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from .base import Velocity
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What is known of a section's latents. Shares and strengths are 0 to 1."""
+
+    pictures: torch.Tensor
+    """(1, C, T, H, W) float32; what lies where `seen` and `hidden` are 0 counts for nothing."""
+    seen: torch.Tensor
+    """(1, 1, T, H, W) float32: how strongly each latent pixel is led where the picture is true."""
+    hidden: torch.Tensor
+    """The same where the picture is only a guess at what cannot be seen."""
+    until: float
+    """For which share of the steps, from the first on, `seen` holds."""
+    hidden_until: float
+    """The same of `hidden`; at most `until`."""
+
+    def weight(self, step: int, steps: int) -> torch.Tensor | None:
+        """How strongly each latent pixel is led in step `step` (from 0) of `steps`: (1, 1, T, H, W); None: at none."""
+        holds = step < math.ceil(self.until * steps), step < math.ceil(self.hidden_until * steps)
+        parts = [part for part, held in zip((self.seen, self.hidden), holds, strict=True) if held]
+        return sum(parts[1:], parts[0]) if parts else None
+
+    def to(self, device: torch.device) -> Guide:
+        """The same on another device."""
+        pictures, seen, hidden = (each.to(device) for each in (self.pictures, self.seen, self.hidden))
+        return replace(self, pictures=pictures, seen=seen, hidden=hidden)
+
+
+def steered(velocity: Velocity, guides: Sequence[Guide], sigmas: Sequence[float]) -> Velocity:
+    """A velocity whose estimate of the clean section is mixed with the guides' pictures by their weights, in turn.
+
+    Not in the paper: it is how a shot follows what is known of its scene. With x = (1 - sigma) picture + sigma noise
+    the model's estimate is D = x - sigma v; led to D' = D + w (picture - D) the velocity is (x - D') / sigma. So w = 1
+    is a pin (`pins.py`), and the other pixels see the guided ones at their own noise level. `sigmas` are the solver's
+    noise levels, by which a step is told.
+    """
+    if not guides:
+        return velocity
+    steps = len(sigmas) - 1
+    place: Mapping[float, int] = {sigma: step for step, sigma in enumerate(sigmas[:-1])}
+
+    def led(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        v = velocity(x, sigma)
+        estimate = x - sigma * v
+        found = False
+        for guide in guides:
+            if (weight := guide.weight(place[sigma], steps)) is not None:
+                estimate = torch.lerp(estimate, guide.pictures, weight.expand_as(estimate))
+                found = True
+        return (x - estimate) / sigma if found else v
+
+    return led

@@ -1,0 +1,128 @@
+"""A shot's guides as its sections need them: pictures encoded once and kept in its folder, masks by latent pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..framepack.plan import PlannedSection
+from ..framepack.solvers.guide import Guide
+from ..inference.family import Family
+from ..media.boards import decode_board
+from ..media.images import cover
+from ..models.guide_use import GuidePictures
+from ..protocol import ConditionFrame, Progress
+from .guides import LatentGuide
+from .resolve import ResolvedRequest
+from .shot_folder import ShotFolder
+
+
+class GuideEncoder:
+    """Encodes what leads a shot, as far as its folder does not hold it yet."""
+
+    def __init__(
+        self,
+        resolved: ResolvedRequest,
+        family: Family,
+        folder: ShotFolder,
+        picture: Callable[[str], torch.Tensor],
+        key: Callable[..., str],
+    ) -> None:
+        """`picture` gives a stored picture as the model sees it, `key` the name that an encoding is kept under."""
+        self._resolved = resolved
+        self._family = family
+        self._folder = folder
+        self._picture = picture
+        self._key = key
+
+    def encode(self, sections: Sequence[PlannedSection]) -> Iterator[Progress]:
+        """Encode what leads these sections, one after the other; says so before each that is not encoded yet."""
+        missing = [
+            (guide, run)
+            for planned in sections
+            for guide in self._resolved.guides
+            for run in _runs(guide, planned.own)
+            if not self._folder.has_encoding(self._run_key(guide, run))
+        ]
+        for number, (guide, run) in enumerate(missing, start=1):
+            yield Progress(f"encoding the guide, part {number} of {len(missing)}")
+            self._folder.keep_encoding(self._run_key(guide, run), {"latents": self._encoded(guide, run)})
+
+    def of_section(self, planned: PlannedSection) -> tuple[Guide, ...]:
+        """What leads a section; what is encoded for it must be there (`encode`)."""
+        return tuple(
+            self._guide(guide, planned.own) for guide in self._resolved.guides if any(_runs(guide, planned.own))
+        )
+
+    def _guide(self, guide: LatentGuide, own: range) -> Guide:
+        resolved, spec = self._resolved, self._family.spec
+        shape = spec.latent_shape(len(own), resolved.height, resolved.width)
+        pictures, share, there = torch.zeros(shape), torch.zeros(1, 1, *shape[2:]), torch.zeros(1, 1, *shape[2:])
+        for run in _runs(guide, own):
+            at = slice(run.start - own.start, run.stop - own.start)
+            pictures[:, :, at] = self._folder.encoding(self._run_key(guide, run))["latents"]
+            there[:, :, at] = 1
+            for latent in run:
+                share[0, 0, latent - own.start] = self._share(guide.latents[latent])
+        seen = there * (share > spec.guide.seen)
+        return Guide(
+            pictures=pictures,
+            seen=seen * guide.strength,
+            hidden=(there - seen) * guide.strength,
+            until=guide.until,
+            hidden_until=min(guide.until, spec.guide.hidden),
+        )
+
+    def _encoded(self, guide: LatentGuide, run: range) -> torch.Tensor:
+        if self._family.spec.guide.pictures is GuidePictures.LATENT:
+            return torch.cat(
+                [self._family.encode_latent(self._seen(guide.latents[latent][0])) for latent in run], dim=2
+            )
+        frames = [self._seen(held) for latent in run for held in guide.latents[latent]]
+        return self._family.encode_video([self._before(guide, run), *frames])[:, :, 1:]
+
+    def _before(self, guide: LatentGuide, run: range) -> torch.Tensor:
+        """The picture right before a run, with which a causal encoder begins: guide's or board's, else the first."""
+        if (earlier := guide.latents.get(run.start - 1)) is not None:
+            return self._seen(earlier[-1])
+        if (board := self._resolved.board_images.get(run.start - 1)) is not None:
+            return self._picture(board)
+        return self._seen(guide.latents[run.start][0])
+
+    def _seen(self, held: ConditionFrame) -> torch.Tensor:
+        return self._picture(held.image)
+
+    def _share(self, frames: Sequence[ConditionFrame]) -> torch.Tensor:
+        """The share of each latent pixel's pixels, in all of its frames, that is seen: (H/s, W/s) float32."""
+        resolved, spatial = self._resolved, self._family.spec.spatial_compression
+        rows, columns = resolved.height // spatial, resolved.width // spatial
+        shares = []
+        for held in frames:
+            if held.seen is None:
+                shares.append(torch.ones(rows, columns))
+                continue
+            data = (self._folder.boards / held.seen).read_bytes()
+            mask = cover(decode_board(data, f"mask {held.seen[:8]}").convert("L"), resolved.width, resolved.height)
+            small = mask.resize((columns, rows), Image.Resampling.BOX)
+            shares.append(torch.from_numpy(np.asarray(small, dtype=np.float32) / 255))
+        return torch.stack(shares).mean(0)
+
+    def _run_key(self, guide: LatentGuide, run: range) -> str:
+        pictures = [held.image for latent in run for held in guide.latents[latent]]
+        before = ""
+        if self._family.spec.guide.pictures is GuidePictures.EVERY:
+            earlier = guide.latents.get(run.start - 1)
+            before = earlier[-1].image if earlier else self._resolved.board_images.get(run.start - 1, "")
+        size = (str(self._resolved.width), str(self._resolved.height))
+        return self._key("guide", self._family.spec.guide.pictures, before, *pictures, *size)
+
+
+def _runs(guide: LatentGuide, own: range) -> list[range]:
+    """The latents in `own` that a guide leads, as runs without gaps."""
+    led = [latent for latent in own if latent in guide.latents]
+    starts = [latent for latent in led if latent - 1 not in led]
+    stops = [latent + 1 for latent in led if latent + 1 not in led]
+    return [range(start, stop) for start, stop in zip(starts, stops, strict=True)]

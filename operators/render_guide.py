@@ -1,0 +1,177 @@
+"""Carries boards along a scene's surfaces: a program for a Blender without a window.
+
+`blender --background --factory-startup --python render_guide.py -- FILM FOLDER` opens the .blend FILM, whose scene says
+in its property `shotpack_guide` what is wanted (`Wanted`), and writes for each frame a picture into FOLDER, as
+`0005.00.png`, and where it is true, as `0005.00-seen.png`. It imports nothing of the extension.
+
+At a board's frame every vertex's place in the world is kept. At a later frame the same surfaces shine with these
+places: so each pixel says where its surface point was at the board, also of what moves or bends meanwhile, and the
+board's camera says where in the board that is, and whether it was in sight there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import bpy
+import numpy as np
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+WANTED = "shotpack_guide"
+"""The property of the scene that is to be followed."""
+PROGRESS = "shotpack-guide"
+"""How a line begins that says: picture, of, and the share of its pixels that a board shows."""
+LEFT_OUT = "shotpack-left-out"
+"""How a line begins that names an object whose surface cannot be followed."""
+_PICTURE = re.compile(r"[\w-]{1,40}\.png")
+_NAME = re.compile(r"[0-9]{4,6}\.[0-9]{2}")
+_SURFACES = {"MESH", "CURVE", "SURFACE", "FONT", "META"}
+_UNSEEN = {"CAMERA", "LIGHT", "LIGHT_PROBE", "EMPTY", "LATTICE", "ARMATURE", "SPEAKER"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for: sizes in pixels, frames of the scene, which may lie between two."""
+
+    size: tuple[int, int]
+    boards: tuple[tuple[str, float], ...]
+    """Picture beside the film, and the frame at which the scene's camera sees it."""
+    frames: dict[str, float]
+    """Name of each picture to make, and its frame."""
+    trusted: bool = False
+    """Whether the artist's session runs the file's scripts, and the Python in its drivers."""
+
+
+def wanted_of(scene: Any) -> Wanted:
+    """Read and check the scene's property: the film may come with somebody's file. Raises ValueError."""
+    said = json.loads(scene[WANTED])
+    width, height = (int(side) for side in said["size"])
+    boards = tuple((str(name), float(frame)) for name, frame in said["boards"])
+    frames = {str(name): float(frame) for name, frame in said["frames"].items()}
+    if not (8 <= width <= 4096 and 8 <= height <= 4096 and boards):
+        raise ValueError(f"{width}x{height} with {len(boards)} boards is no guide")
+    for name, pattern in [(name, _PICTURE) for name, _ in boards] + [(name, _NAME) for name in frames]:
+        if pattern.fullmatch(name) is None:
+            raise ValueError(f"{name!r} is not the name of a guide's picture")
+    return Wanted((width, height), boards, frames, trusted=said.get("trusted") is True)
+
+
+def command() -> tuple[str, ...]:
+    """The command that makes a guide's pictures of a film: this Blender once more, without a window."""
+    script = str(Path(__file__))
+    if bpy.app.binary_path:
+        return (bpy.app.binary_path, "--background", "--factory-startup", "--python", script, "--")
+    return (sys.executable, script, "--")  # Blender as a module
+
+
+class Surfaces:
+    """The scene's surfaces, frame by frame, as a film shows them."""
+
+    def __init__(self, scene: Any) -> None:
+        self.scene = scene
+        self.layer = scene.view_layers[0]
+        self.left_out: set[str] = set()
+        for each in scene.objects:  # ours to change: the dependency graph shows what would render
+            each.hide_viewport = each.hide_render
+            for modifier in each.modifiers:
+                modifier.show_viewport = modifier.show_render
+
+    def at(self, frame: float) -> None:
+        """Go to a frame."""
+        self.scene.frame_set(int(frame // 1), subframe=frame % 1)
+
+    def each(self) -> Iterator[tuple[Any, Any, Array, Array]]:
+        """What is there now: a lasting key, the evaluated object, its vertices (N, 3), its matrix (4, 4)."""
+        for instance in self.layer.depsgraph.object_instances:
+            source = instance.object
+            if not instance.show_self or source.type in _UNSEEN:
+                continue
+            if source.type not in _SURFACES:
+                self.left_out.add(f"{source.name} ({source.type.replace('_', ' ').capitalize()})")
+                continue
+            mesh = source.data if source.type == "MESH" else source.to_mesh()
+            places = np.empty(len(mesh.vertices) * 3, np.float32)
+            mesh.vertices.foreach_get("co", places)
+            parent = instance.parent.name_full if instance.is_instance else ""
+            number = tuple(instance.persistent_id) if instance.is_instance else ()
+            yield (parent, source.name_full, number), source, places.reshape(-1, 3), np.array(instance.matrix_world)
+
+    def places(self) -> dict[Any, Array]:
+        """Where every vertex is in the world now."""
+        return {key: places @ matrix[:3, :3].T + matrix[:3, 3] for key, _, places, matrix in self.each()}
+
+
+class Guide:
+    """The boards of a scene, and what of them is seen at other frames."""
+
+    def __init__(self, scene: Any, wanted: Wanted, pictures: Path, folder: Path) -> None:
+        """`pictures` holds the boards; `folder` is for what is rendered on the way."""
+        self.wanted = wanted
+        self.write = _beside("guide_stage").write
+        self.surfaces = Surfaces(scene)
+        self._views, self._stage = _beside("guide_views"), _beside("guide_stage")
+        self._looks: list[tuple[Any, dict[Any, Array]]] = []
+        self.boards = []
+        for picture, frame in wanted.boards:
+            self.surfaces.at(frame)
+            self._looks.append((self._stage.Stage(wanted.size, scene, folder), self.surfaces.places()))
+            self.boards.append(
+                self._views.Board(self._stage.read(pictures / picture)[..., :3], self._view(*self._looks[-1]))
+            )
+
+    def at(self, frame: float) -> list[Any]:
+        """What the scene's camera sees at a frame, by each board (`guide_views.View`)."""
+        self.surfaces.at(frame)
+        return [self._view(*look) for look in self._looks]
+
+    def picture(self, frame: float) -> tuple[Array, Array]:
+        """The boards as that frame shows them: colours (H, W, 3) 0 to 1, and where they are true (H, W)."""
+        nearest = sorted(range(len(self.boards)), key=lambda board: abs(self.wanted.boards[board][1] - frame))
+        joined: tuple[Array, Array] = self._views.joined(self.boards, self.at(frame), nearest)
+        return joined
+
+    def _view(self, stage: Any, home: dict[Any, Array]) -> Any:
+        eye = self._views.Eye(*stage.look(self.surfaces), self.wanted.size)
+        return self._views.View(eye, *stage.carried(self.surfaces, home))
+
+
+def _beside(name: str) -> Any:
+    """A module beside this one; a program of its own is no part of a package."""
+    folder = str(Path(__file__).parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return importlib.import_module(name)
+
+
+def carry(film: str, folder: Path) -> None:
+    """Make all pictures that the scene in the .blend `film` asks for, in `folder`."""
+    scene, wanted = _opened(film, use_scripts=False)
+    if wanted.trusted:
+        scene, wanted = _opened(film, use_scripts=True)
+    guide = Guide(scene, wanted, Path(film).parent, folder)
+    for number, (name, frame) in enumerate(wanted.frames.items(), start=1):
+        colours, seen = guide.picture(frame)
+        guide.write(folder / f"{name}.png", colours)
+        guide.write(folder / f"{name}-seen.png", np.dstack([seen] * 3))
+        print(PROGRESS, number, len(wanted.frames), f"{seen.mean():.4f}", flush=True)
+    for left in sorted(guide.surfaces.left_out):
+        print(LEFT_OUT, left, flush=True)
+
+
+def _opened(film: str, *, use_scripts: bool) -> tuple[Any, Wanted]:
+    bpy.ops.wm.open_mainfile(filepath=film, use_scripts=use_scripts)
+    scene = next(each for each in bpy.data.scenes if each.get(WANTED))
+    return scene, wanted_of(scene)
+
+
+if __name__ == "__main__":
+    _film, _folder = sys.argv[sys.argv.index("--") + 1 :]
+    carry(_film, Path(_folder))

@@ -1,0 +1,118 @@
+"""Follow Camera: a shot whose pictures go where the scene's camera sees them, from the press to the engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.host.studio import bpy, metas_of, of_role, part, step_until
+
+FRAMES = 13
+
+
+@pytest.fixture
+def room(saved):
+    """A floor and a box before a camera that slides past them, in the timeline's own scene."""
+    saved.render.engine, saved.cycles.samples, saved.cycles.use_denoising = "CYCLES", 1, False
+    saved.render.resolution_x, saved.render.resolution_y = 96, 64
+    bpy.ops.mesh.primitive_plane_add(size=40)
+    bpy.ops.mesh.primitive_cube_add(size=1, location=(0, 6, 0.5))
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    saved.collection.objects.link(camera)
+    saved.camera = camera
+    camera.rotation_euler.x = 1.45
+    for frame, x in ((1, -1.0), (FRAMES, 1.0)):
+        camera.location = (x, 0, 1.5)
+        camera.keyframe_insert("location", frame=frame)
+    saved.frame_start, saved.frame_end, saved.frame_current = 1, FRAMES, 1
+    wanted = saved.shotpack
+    wanted.source, wanted.length, wanted.frames = "CAMERA", "FRAMES", FRAMES
+    wanted.prompt, wanted.follow_camera = "w5", True
+    return saved
+
+
+def intent():
+    return part("operators.shot_intent").intent(bpy.context)
+
+
+def heard_engine():
+    runtime = part("operators.runtime")
+    runtime.wake()
+    step_until(lambda: runtime.the_client().about.get("details"))
+
+
+def generate(scene):
+    assert bpy.ops.shotpack.generate() == {"FINISHED"}
+    return metas_of(scene)[-1]
+
+
+def test_the_shot_is_led_by_what_the_camera_sees(room):
+    heard_engine()
+    before = {scene.name: sorted(scene.keys()) for scene in bpy.data.scenes}
+    meta = generate(room)
+    assert {scene.name: sorted(scene.keys()) for scene in bpy.data.scenes} == before, "nothing of the file is changed"
+    (guide,) = json.loads(meta.shotpack.request)["conditions"]
+    assert [frame["frame"] for frame in guide["frames"]] == [float(frame) for frame in range(2, FRAMES + 1)]
+    shot = part("operators.runtime").shot_of(meta.shotpack.shot)
+    step_until(lambda: shot.playing)
+    step_until(lambda: len(of_role(meta, "placeholder")[0].elements) > 1 or meta.shotpack.state == "finished")
+    step_until(lambda: meta.shotpack.state == "finished")
+    folder = Path(part("operators.shot_strips").folder_of(meta))
+    asked = [frame[part_] for frame in guide["frames"] for part_ in ("image", "seen")]
+    assert all((folder / name).is_file() for name in asked)
+    assert not list(folder.glob("*.exr"))
+    assert (shot.guide.made, shot.guide.of) == (FRAMES - 1, FRAMES - 1)
+    assert 0 < shot.guide.seen < 1
+    assert len(part("operators.shot_strips").pictures(meta)) == FRAMES
+    (job,) = [job for job in part("operators.runtime").the_client().shots.values() if job.id == shot.id]
+    assert job.complete
+
+
+def test_the_guide_plays_until_the_sections_come(room):
+    heard_engine()
+    meta = generate(room)
+    timeline, runtime = part("operators.timeline"), part("operators.runtime")
+    shot = runtime.shot_of(meta.shotpack.shot)
+    still = of_role(meta, "placeholder")[0].elements[0].filename
+    shot.playing = (still, *(f"{frame:07.2f}.png" for frame in range(2, FRAMES + 1)))
+    timeline.reconcile(shot, None)
+    (board,) = of_role(meta, "placeholder")
+    assert tuple(element.filename for element in board.elements) == shot.playing
+    assert (board.frame_final_start, board.frame_final_duration) == (1, FRAMES)
+    timeline.reconcile(shot, None)
+    assert len(of_role(meta, "placeholder")) == 1
+
+
+def test_what_cannot_be_followed_is_said_before_the_press(room):
+    heard_engine()
+    other = bpy.data.objects.new("other", bpy.data.cameras.new("other"))
+    room.collection.objects.link(other)
+    for frame, camera in ((1, room.camera), (7, other)):
+        room.timeline_markers.new(camera.name, frame=frame).camera = camera
+    assert intent() == "The scene's camera changes at frame 7; end the shot before it, or untick Follow Camera."
+    room.shotpack.frames = 6
+    assert not isinstance(intent(), str), "it ends before the cut"
+    room.timeline_markers.clear()
+    room.camera.data.type = "PANO"
+    assert intent() == "A panoramic camera cannot be followed."
+    room.camera.data.type = "PERSP"
+    room.render.use_multiview = True
+    assert intent() == "Stereo pictures cannot follow the camera; turn Stereoscopy off."
+    room.render.use_multiview = False
+    details = part("operators.runtime").the_client().about["details"]["tiny"]
+    details["guide_frames"], wanted = 0, details["guide_frames"]
+    assert intent() == "This model follows no camera; choose one that does, or untick Follow Camera."
+    details["guide_frames"] = wanted
+    room.shotpack.follow_camera = False
+    room.camera.data.type = "PANO"
+    assert not isinstance(intent(), str)
+
+
+def test_the_camera_s_scene_may_run_at_another_rate(room):
+    """A second of the timeline is a second of it."""
+    film = part("operators.shot_intent").camera_frames
+    other = bpy.data.scenes.new("timeline")
+    other.render.fps = 60
+    assert film(room, other, 61) == range(1, 32)
