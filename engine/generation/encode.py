@@ -18,7 +18,6 @@ from ..inference.prompt_length import told
 from ..media.boards import decode_board
 from ..media.images import fit
 from ..protocol import NOT_ALL, Event, Progress
-from .encode_guides import GuideEncoder
 from .encoding_cache import EncodingCache
 from .resolve import ResolvedRequest
 from .shot_folder import ShotFolder
@@ -60,7 +59,6 @@ class Encoder:
         self._model = model
         self._clock = clock
         self._cache = cache
-        self.guides = GuideEncoder(resolved, family, folder, self._picture, self._key)
         self._looked_at: set[str] = set()
         """The prompts whose length has been looked at."""
 
@@ -78,21 +76,21 @@ class Encoder:
                     self._cache.keep(condition.tensors, "text", text)
         images = list(dict.fromkeys(resolved.board_images.values()))
         seen = images if self._family.spec.uses_image_encoder else []
-        unseen = [image for image in seen if not self._known(self._key(*self._seen(image)), *self._seen(image))]
+        unseen = [image for image in seen if not self._known(self.key(*self._seen(image)), *self._seen(image))]
         keys = [self._latent_key(image) for image in self._boards()] + [self._start_key()] * bool(resolved.start_images)
         if unseen or not all(map(self._folder.has_encoding, keys)):
             yield Progress("encoding the frames before it" if resolved.request.clip else "encoding the boards")
         with self._clock.measure("encode"):
             if unseen:
-                pictures = [self._picture(image) for image in unseen]
+                pictures = [self.picture(image) for image in unseen]
                 for image, vision in zip(unseen, self._family.encode_visions(pictures), strict=True):
-                    self._folder.keep_encoding(self._key(*self._seen(image)), {"vision": vision})
+                    self._folder.keep_encoding(self.key(*self._seen(image)), {"vision": vision})
                     self._cache.keep({"vision": vision}, *self._seen(image))
             latents = {image: self.latent(image) for image in self._boards()}
             start = self.start()
         return Encodings(
             {text: TextCondition(self._folder.encoding(self._text_key(text))) for text in wanted},
-            {image: self._folder.encoding(self._key(*self._seen(image)))["vision"] for image in seen},
+            {image: self._folder.encoding(self.key(*self._seen(image)))["vision"] for image in seen},
             latents,
             start,
         )
@@ -120,7 +118,7 @@ class Encoder:
             return None
         key = self._start_key()
         if not self._folder.has_encoding(key):
-            pictures = {image: self._picture(image) for image in self.resolved.start_images}
+            pictures = {image: self.picture(image) for image in self.resolved.start_images}
             start = self._family.encode_start([pictures[image] for image in self.resolved.start_images])
             self._folder.keep_encoding(key, {"latent": start})
         return self._folder.encoding(key)["latent"]
@@ -134,7 +132,7 @@ class Encoder:
         """The latent of the board whose picture has the SHA-256 `image`: (1, C, 1, H, W) float32."""
         key = self._latent_key(image)
         if not self._folder.has_encoding(key):
-            self._folder.keep_encoding(key, {"latent": self._family.encode_latent(self._picture(image))})
+            self._folder.keep_encoding(key, {"latent": self._family.encode_latent(self.picture(image))})
         return self._folder.encoding(key)["latent"]
 
     def _known(self, key: str, *content: str) -> bool:
@@ -146,28 +144,29 @@ class Encoder:
         self._folder.keep_encoding(key, kept)
         return True
 
-    def _picture(self, image: str) -> torch.Tensor:
-        """A board as the model sees it: (1, 3, H, W) in [-1, 1]."""
+    def picture(self, image: str) -> torch.Tensor:
+        """A stored picture as the model sees it: (1, 3, H, W) in [-1, 1]."""
         data = (self._folder.boards / image).read_bytes()
         return fit(decode_board(data, f"board {image[:8]}"), self.resolved.width, self.resolved.height)
 
     def _text_key(self, text: str) -> str:
-        return self._key("text", text)
+        return self.key("text", text)
 
     def _seen(self, image: str) -> tuple[str, ...]:
         """What decides how the image encoder sees a board."""
         return ("vision", image, str(self.resolved.width), str(self.resolved.height))
 
     def _latent_key(self, image: str) -> str:
-        return self._key("latent", image, str(self.resolved.width), str(self.resolved.height))
+        return self.key("latent", image, str(self.resolved.width), str(self.resolved.height))
 
     def _start_key(self) -> str:
         """A start board keeps the key of a board: a shot begun by an earlier version goes on with its latent."""
         images = self.resolved.start_images
         if len(images) == 1 and not self._family.spec.separate_first_latent:
             return self._latent_key(images[0])
-        return self._key("start", *images, str(self.resolved.width), str(self.resolved.height))
+        return self.key("start", *images, str(self.resolved.width), str(self.resolved.height))
 
-    def _key(self, *content: str) -> str:
+    def key(self, *content: str) -> str:
+        """The name that an encoding of `content` by this model is kept under."""
         described = json.dumps([self._model, self._family.device.type, *content])
         return hashlib.sha256(described.encode()).hexdigest()[:32]

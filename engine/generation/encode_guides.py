@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ from ..media.boards import decode_board
 from ..media.images import cover
 from ..models.guide_use import GuidePictures
 from ..protocol import ConditionFrame, Progress
+from .encode import Encoder
 from .guides import LatentGuide
-from .resolve import ResolvedRequest
 from .shot_folder import ShotFolder
 
 
@@ -25,25 +25,26 @@ class GuideEncoder:
 
     def __init__(
         self,
-        resolved: ResolvedRequest,
+        guides: Sequence[LatentGuide],
+        boards: Mapping[int, str],
+        size: tuple[int, int],
         family: Family,
         folder: ShotFolder,
-        picture: Callable[[str], torch.Tensor],
-        key: Callable[..., str],
+        encoder: Encoder,
     ) -> None:
-        """`picture` gives a stored picture as the model sees it, `key` the name that an encoding is kept under."""
-        self._resolved = resolved
+        """`boards` are the shot's by latent, `size` its (width, height)."""
+        self._guides, self._boards = guides, boards
+        self._width, self._height = size
         self._family = family
         self._folder = folder
-        self._picture = picture
-        self._key = key
+        self._encoder = encoder
 
     def encode(self, sections: Sequence[PlannedSection]) -> Iterator[Progress]:
         """Encode what leads these sections, one after the other; says so before each that is not encoded yet."""
         missing = [
             (guide, run)
             for planned in sections
-            for guide in self._resolved.guides
+            for guide in self._guides
             for run in _runs(guide, planned.own)
             if not self._folder.has_encoding(self._run_key(guide, run))
         ]
@@ -53,13 +54,11 @@ class GuideEncoder:
 
     def of_section(self, planned: PlannedSection) -> tuple[Guide, ...]:
         """What leads a section; what is encoded for it must be there (`encode`)."""
-        return tuple(
-            self._guide(guide, planned.own) for guide in self._resolved.guides if any(_runs(guide, planned.own))
-        )
+        return tuple(self._guide(guide, planned.own) for guide in self._guides if any(_runs(guide, planned.own)))
 
     def _guide(self, guide: LatentGuide, own: range) -> Guide:
-        resolved, spec = self._resolved, self._family.spec
-        shape = spec.latent_shape(len(own), resolved.height, resolved.width)
+        spec = self._family.spec
+        shape = spec.latent_shape(len(own), self._height, self._width)
         pictures, share, there = torch.zeros(shape), torch.zeros(1, 1, *shape[2:]), torch.zeros(1, 1, *shape[2:])
         for run in _runs(guide, own):
             at = slice(run.start - own.start, run.stop - own.start)
@@ -88,24 +87,24 @@ class GuideEncoder:
         """The picture right before a run, with which a causal encoder begins: guide's or board's, else the first."""
         if (earlier := guide.latents.get(run.start - 1)) is not None:
             return self._seen(earlier[-1])
-        if (board := self._resolved.board_images.get(run.start - 1)) is not None:
-            return self._picture(board)
+        if (board := self._boards.get(run.start - 1)) is not None:
+            return self._encoder.picture(board)
         return self._seen(guide.latents[run.start][0])
 
     def _seen(self, held: ConditionFrame) -> torch.Tensor:
-        return self._picture(held.image)
+        return self._encoder.picture(held.image)
 
     def _share(self, frames: Sequence[ConditionFrame]) -> torch.Tensor:
         """The share of each latent pixel's pixels, in all of its frames, that is seen: (H/s, W/s) float32."""
-        resolved, spatial = self._resolved, self._family.spec.spatial_compression
-        rows, columns = resolved.height // spatial, resolved.width // spatial
+        spatial = self._family.spec.spatial_compression
+        rows, columns = self._height // spatial, self._width // spatial
         shares = []
         for held in frames:
             if held.seen is None:
                 shares.append(torch.ones(rows, columns))
                 continue
             data = (self._folder.boards / held.seen).read_bytes()
-            mask = cover(decode_board(data, f"mask {held.seen[:8]}").convert("L"), resolved.width, resolved.height)
+            mask = cover(decode_board(data, f"mask {held.seen[:8]}").convert("L"), self._width, self._height)
             small = mask.resize((columns, rows), Image.Resampling.BOX)
             shares.append(torch.from_numpy(np.asarray(small, dtype=np.float32) / 255))
         return torch.stack(shares).mean(0)
@@ -115,9 +114,9 @@ class GuideEncoder:
         before = ""
         if self._family.spec.guide.pictures is GuidePictures.EVERY:
             earlier = guide.latents.get(run.start - 1)
-            before = earlier[-1].image if earlier else self._resolved.board_images.get(run.start - 1, "")
-        size = (str(self._resolved.width), str(self._resolved.height))
-        return self._key("guide", self._family.spec.guide.pictures, before, *pictures, *size)
+            before = earlier[-1].image if earlier else self._boards.get(run.start - 1, "")
+        size = (str(self._width), str(self._height))
+        return self._encoder.key("guide", self._family.spec.guide.pictures, before, *pictures, *size)
 
 
 def _runs(guide: LatentGuide, own: range) -> list[range]:

@@ -23,6 +23,7 @@ from ..inference.family import Denoising, Family
 from ..inference.memory.out_of_memory import memory_faults
 from ..protocol import Event, Finished, Preview, Progress, Started, Step
 from .encode import Encoder, Encodings
+from .encode_guides import GuideEncoder
 from .encoding_cache import EncodingCache
 from .preview import section_jpeg
 from .publish import Publisher
@@ -74,6 +75,8 @@ class Shot:
         """The section that is decoded while the next one is sampled."""
         self.clock = Clock()
         self._encoder = Encoder(resolved, family, folder, model, self.clock, cache)
+        size = resolved.width, resolved.height
+        self._guides = GuideEncoder(resolved.guides, resolved.board_images, size, family, folder, self._encoder)
         self._publisher = Publisher(resolved, family, folder, model, self.clock, provisional=watched)
 
     @torch.inference_mode()
@@ -91,7 +94,7 @@ class Shot:
         with memory_faults(self._family.device, "encoding the prompt and boards"):
             encodings = yield from self._encoder.encode()
             with self.clock.measure("encode"):
-                yield from self._encoder.guides.encode(plan.made[done:])
+                yield from self._guides.encode(plan.made[done:])
         yield Progress("loading the transformer")
         generator = torch.Generator("cpu").manual_seed(self._resolved.request.seed)
         boards = self._boards(encodings, generator)
@@ -277,7 +280,7 @@ class Shot:
             solver=resolved.solver,
             steps=made.steps,
             pins={latent - first: encodings.latents[resolved.board_images[latent]] for latent in planned.pins},
-            guides=self._encoder.guides.of_section(planned),
+            guides=self._guides.of_section(planned),
         )
         with memory_faults(family.device, "loading the transformer"):
             steps = family.denoise(denoising, noise, drawing)
