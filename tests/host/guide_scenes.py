@@ -74,7 +74,7 @@ def _keys(target: Any, path: str, keys: dict[int, Any]) -> None:
 
 def _room() -> Any:
     """An empty scene, a floor, a wall, boxes in a row; returns its camera, which looks along +y."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)  # which leaves extensions as they are
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, FRAMES
     scene.render.fps = 30
