@@ -96,7 +96,7 @@ class EngineClient:
         except EngineError as fault:
             self.refuse(shot, fault)
             return
-        if films := films_to_take(folder := shot.folder, asked):
+        if films := films_to_take(folder := shot.folder, asked.clip, asked.guide):
             self._filming.send(
                 lambda: self._film_renderer.take_all(folder, films, shot.guide.hear),
                 lambda _: self._filmed(shot),

@@ -20,7 +20,6 @@ from types import MappingProxyType
 from ..errors import Code, EngineError
 from . import subprocesses
 from .board_files import is_file, is_picture
-from .stored_request import StoredRequest
 
 CLIP, GUIDE = "clip.blend", "guide.blend"
 """Films by their names in the shot's folder: of a strip that is gone on from, and of a scene that is followed."""
@@ -74,9 +73,9 @@ class FilmRenderer:
             return False
 
 
-def films_to_take(folder: Path, asked: StoredRequest) -> dict[str, tuple[str, ...]]:
-    """The films in a shot's folder that pictures of its request are still to be taken from, with these pictures."""
-    films = {CLIP: asked.clip, GUIDE: asked.guide}
+def films_to_take(folder: Path, clip: tuple[str, ...], guide: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The films in a shot's folder that its clip's or its guide's pictures are still to be taken from, with these."""
+    films = {CLIP: clip, GUIDE: guide}
     return {film: names for film, names in films.items() if to_take(folder, film, names)}
 
 
