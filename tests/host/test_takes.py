@@ -149,7 +149,8 @@ def test_a_copy_shows_its_own_take_and_lists_all(scene, tmp_path):
     for strip in (shown, other):
         assert {take.state for take in strip.shotpack.takes} == {"finished"}  # also those that are not shown
         assert all(path.is_file() and path.parent.parent == tmp_path / "shots" for path in frames_of(strip.strips[0]))
-    assert [path.name for path in (tmp_path / "shots").iterdir()] == ["panel-1"]
+    (folder,) = (tmp_path / "shots").iterdir()  # by whichever name was free in the user folder
+    assert folder.name.startswith("panel-1")
     assert (shown.shotpack.take, other.shotpack.take) == (2, 3)
     assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
     assert names_of(other) == first != names_of(shown)
