@@ -9,7 +9,6 @@ meanwhile.
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +60,6 @@ def frames_before(start: int, there: int, fps: float, *, conform: bool) -> list[
     last = [start - 1 - before // step * step for before in reversed(range(back))]
     first = start - there
     return [first, *(last[1:] if back == there else last)]
-
-
-def filming() -> tuple[str, ...]:
-    """The command that takes the frames of a film: this Blender once more, without a window."""
-    script = str(Path(__file__).with_name("render_clip.py"))
-    if bpy.app.binary_path:
-        return (bpy.app.binary_path, "--background", "--factory-startup", "--python", script, "--")
-    return (sys.executable, script, "--")  # Blender as a module
 
 
 def _as_they_are(scene: Any, strip: Any, frames: dict[int, int]) -> dict[int, Path] | None:

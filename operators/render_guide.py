@@ -64,14 +64,6 @@ def wanted_of(scene: Any) -> Wanted:
     return Wanted((width, height), boards, frames, trusted=said.get("trusted") is True)
 
 
-def command() -> tuple[str, ...]:
-    """The command that makes a guide's pictures of a film: this Blender once more, without a window."""
-    script = str(Path(__file__))
-    if bpy.app.binary_path:
-        return (bpy.app.binary_path, "--background", "--factory-startup", "--python", script, "--")
-    return (sys.executable, script, "--")  # Blender as a module
-
-
 class Surfaces:
     """The scene's surfaces, frame by frame, as a film shows them."""
 

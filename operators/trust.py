@@ -16,12 +16,15 @@ import bpy
 
 from ..engine.client.film_render import CLIP, GUIDE, FilmRenderer
 from ..engine.client.safe_names import is_link, plain_name
-from . import lead_clip, render_guide, settings
+from . import settings
+from .background_program import background_program
 
 SHOTS = "shots"
 """The folder of all shots, beside a file and in the user folder."""
 _NOTES = "trusted-folders.jsonl"
 _FILMS = "own-films.txt"
+_PROGRAMS = {CLIP: "render_clip.py", GUIDE: "render_guide.py"}
+"""The programs that take a film's pictures, by the film."""
 
 
 def trusted(folder: Path, beside: str | None = None) -> bool:
@@ -55,7 +58,9 @@ def remember(folder: Path) -> None:
 
 def film_renderer() -> FilmRenderer:
     """What takes the films that this artist's Blenders have made, which are noted outside of any file, too."""
-    return FilmRenderer({CLIP: lead_clip.filming(), GUIDE: render_guide.command()}, settings.user_folder() / _FILMS)
+    beside = Path(__file__).with_name
+    commands = {film: background_program(beside(script)) for film, script in _PROGRAMS.items()}
+    return FilmRenderer(commands, settings.user_folder() / _FILMS)
 
 
 def plainly(path: Path | str) -> Path:

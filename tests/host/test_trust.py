@@ -226,8 +226,9 @@ def test_a_film_that_comes_with_a_file_writes_nowhere_else(saved, tmp_path, name
     saved.timeline_markers.new("clip-0001.png", frame=1)
     saved.timeline_markers.new(str(mine) if name == "mine.png" else name, frame=2)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "clip.blend"), copy=True)
-    command = [*part("operators.lead_clip").filming(), str(tmp_path / "clip.blend"), str(into)]
-    ran = subprocess.run(command, cwd=into, capture_output=True, text=True, check=False)
+    program = Path(part("operators.lead_clip").__file__).with_name("render_clip.py")
+    command = [*part("operators.background_program").background_program(program), str(tmp_path / "clip.blend")]
+    ran = subprocess.run([*command, str(into)], cwd=into, capture_output=True, text=True, check=False)
     assert ran.returncode
     assert "is not the name of a film's picture" in ran.stderr
     assert mine.read_bytes() == b"mine"
