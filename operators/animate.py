@@ -16,13 +16,13 @@ from . import (
     capture,
     engine,
     generate,
-    loras,
     runtime,
     sequencer,
     shot_intent,
     start_sources,
     through,
 )
+from .board_run import BoardRun, strip_named
 
 running: Run | through.Passage | None = None
 """The run that captures boards now: panels show how far it is."""
@@ -63,49 +63,26 @@ def is_through(scene: Any) -> bool:
     return bool(scene.shotpack.storyboard_shots == "THROUGH")
 
 
-class Run:
-    """One run over the strips of a timeline. `step` does one thing and returns whether there is more to do.
+class Run(BoardRun):
+    """A shot of each strip: of one of which none can be made, the others go on.
 
-    Strips are kept by their names: nothing of Blender's outlives a step.
+    `step` does one thing and returns whether there is more to do.
     """
 
     def __init__(self, context: Any, strips: list[Any]) -> None:
-        scene = sequencer.scene_of(context)
-        self.batch = runtime.new_id()
-        self.told: list[tuple[str, str]] = []
-        """What there is to say of strips, by their names."""
+        super().__init__(context, strips)
         self.kept: list[str] = []
         """Shots that are as they would be made now."""
         self.placed = 0
-        self.refused = False
-        """Whether nothing could be made at all: of a strip of which no shot can be made, the others go on."""
-        self._scene = scene.name
-        self._names = [strip.name for strip in strips]
-        self._next = dict(zip(self._names, self._names[1:], strict=False)) if scene.shotpack.to_next else {}
+        to_next = sequencer.scene_of(context).shotpack.to_next
+        self._next = dict(zip(self._names, self._names[1:], strict=False)) if to_next else {}
         self._below = max(strip.channel for strip in strips)
-        self._to_capture = list(self._names)
         self._made: list[generate.Prepared] = []
         self._to_keep: list[str] | None = None
-        loras.take_over(scene.shotpack)
-
-    @property
-    def done(self) -> int:
-        """How many boards have been looked at."""
-        return len(self._names) - len(self._to_capture)
-
-    @property
-    def of(self) -> int:
-        """How many there are."""
-        return len(self._names)
-
-    @property
-    def capturing(self) -> bool:
-        """Whether nothing is changed yet."""
-        return bool(self._to_capture)
 
     def step(self, context: Any) -> bool:
         """One strip's boards, one shot's place, or one that stays. Raises nothing but what Blender's own end brings."""
-        scene = bpy.data.scenes.get(self._scene)
+        scene = self._scene_or_none()
         if scene is None:
             self.stop()
             return False
@@ -143,9 +120,7 @@ class Run:
         return f"{', '.join(parts)}."
 
     def _capture(self, context: Any, scene: Any, name: str) -> None:
-        strip = scene.sequence_editor.strips_all.get(name) if scene.sequence_editor else None
-        if strip is None:
-            raise capture.CaptureError(f"{name} is not on the timeline any more.")
+        strip = strip_named(scene, name)
         after = self._next.get(name)
         end = scene.sequence_editor.strips_all.get(after) if after else None
         boards = start_sources.Boards(strip, strip, end)

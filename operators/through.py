@@ -22,14 +22,13 @@ from . import (
     chosen,
     generate,
     handlers,
-    loras,
     missing_pictures,
-    runtime,
     sequencer,
     shot_intent,
     start_sources,
     timeline,
 )
+from .board_run import BoardRun
 from .shot_folders import STILL
 
 _ONLY_START = "This model takes a board at a shot's start only; choose another model, or One Shot a Strip."
@@ -122,48 +121,21 @@ def _fault_of(scene: Any, strip: Any, frame: int, words: Words) -> str | None:
     return missing_pictures.trouble(scene, strip, (frame,)) or fault_of(words)
 
 
-class Passage:
-    """One run, as `animate.Run`: `step` does one thing and returns whether there is more to do.
-
-    Strips are kept by their names: nothing of Blender's outlives a step.
-    """
+class Passage(BoardRun):
+    """One shot through all strips: `step` does one thing and returns whether there is more to do."""
 
     def __init__(self, context: Any, strips: list[Any]) -> None:
-        scene = sequencer.scene_of(context)
-        self.batch = runtime.new_id()
-        self.told: list[tuple[str, str]] = []
-        """What there is to say of strips, by their names."""
-        self.refused = False
-        """Whether a board cannot be had, so that no shot is made."""
+        super().__init__(context, strips)
         self.summary = ""
         """What has become of it, in a sentence."""
-        self._scene = scene.name
-        self._names = [strip.name for strip in strips]
-        self._to_capture = list(self._names)
         self._boards: list[tuple[int, str]] = []
         """The boards that are captured: their frames, from 1, and files."""
         self._name = ""
         self._folder: Path | None = None
-        loras.take_over(scene.shotpack)
-
-    @property
-    def done(self) -> int:
-        """How many boards have been looked at."""
-        return len(self._names) - len(self._to_capture)
-
-    @property
-    def of(self) -> int:
-        """How many there are."""
-        return len(self._names)
-
-    @property
-    def capturing(self) -> bool:
-        """Whether nothing is changed yet."""
-        return bool(self._to_capture)
 
     def step(self, _context: Any) -> bool:
         """One board, or the shot's place. Raises nothing but what Blender's own end brings."""
-        scene = bpy.data.scenes.get(self._scene)
+        scene = self._scene_or_none()
         if scene is None:
             self.stop()
             return False
