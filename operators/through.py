@@ -14,7 +14,7 @@ from typing import Any
 import bpy
 
 from ..engine.client.section_borders import sections_by
-from ..engine.client.shot_words import Words, fault_of
+from ..engine.client.shot_words import fault_of
 from ..engine.protocol import BOARDS_MAXIMUM, FRAMES_MAXIMUM
 from . import (
     batches,
@@ -28,7 +28,7 @@ from . import (
     start_sources,
     timeline,
 )
-from .board_run import BoardRun
+from .board_run import BoardRun, strip_named
 from .shot_folders import STILL
 
 _ONLY_START = "This model takes a board at a shot's start only; choose another model, or One Shot a Strip."
@@ -83,24 +83,20 @@ def prevented(scene: Any, strips: list[Any]) -> str | None:
     return None
 
 
-def intent(scene: Any, names: list[str]) -> shot_intent.Intent | list[tuple[str, str]]:
-    """The shot through the boards of these strips, or what there is to say of those for which there is none."""
-    strips, told = [], list[tuple[str, str]]()
-    for name in names:
-        strip = scene.sequence_editor.strips_all.get(name) if scene.sequence_editor else None
-        if strip is None:
-            told.append((name, f"{name} is not on the timeline any more."))
-        else:
-            strips.append(strip)
-    if told:
-        return told
+def faults(scene: Any, strips: list[Any]) -> list[tuple[str, str]]:
+    """What there is to say of those of these strips for which there is no shot, by their names."""
+    frames, told = stretches_of(strips), list[tuple[str, str]]()
+    words = start_sources.words_each(scene, zip(frames, strips, strict=True))
+    for strip, shown, said in zip(strips, frames, words, strict=True):
+        if (fault := missing_pictures.trouble(scene, strip, (shown.start,)) or fault_of(said)) is not None:
+            told.append((strip.name, fault))
+    return told
+
+
+def intent(scene: Any, strips: list[Any]) -> shot_intent.Intent:
+    """The shot through the boards of these strips, of which `faults` says nothing."""
     frames = stretches_of(strips)
     words = list(start_sources.words_each(scene, zip(frames, strips, strict=True)))
-    for strip, shown, said in zip(strips, frames, words, strict=True):
-        if (fault := _fault_of(scene, strip, shown.start, said)) is not None:
-            told.append((strip.name, fault))
-    if told:
-        return told
     whole, first = frames_of(strips), strips[0]
     channel = sequencer.free_channel(scene, whole.start, len(whole), max(strip.channel for strip in strips))
     return shot_intent.Intent(
@@ -117,10 +113,6 @@ def intent(scene: Any, names: list[str]) -> shot_intent.Intent | list[tuple[str,
     )
 
 
-def _fault_of(scene: Any, strip: Any, frame: int, words: Words) -> str | None:
-    return missing_pictures.trouble(scene, strip, (frame,)) or fault_of(words)
-
-
 class Passage(BoardRun):
     """One shot through all strips: `step` does one thing and returns whether there is more to do."""
 
@@ -130,24 +122,31 @@ class Passage(BoardRun):
         """What has become of it, in a sentence."""
         self._boards: list[tuple[int, str]] = []
         """The boards that are captured: their frames, from 1, and files."""
+        self._start = 0
+        """The timeline's frame at which the shot begins."""
         self._name = ""
         self._folder: Path | None = None
 
     def step(self, _context: Any) -> bool:
-        """One board, or the shot's place. Raises nothing but what Blender's own end brings."""
+        """One board, or the shot's place. Raises nothing but what Blender's own end brings.
+
+        All strips are looked at first and last; in between only the one whose board is taken.
+        """
         scene = self._scene_or_none()
         if scene is None:
             self.stop()
             return False
-        found = intent(scene, self._names)
-        if isinstance(found, list):
-            return self._refuse(scene, found)
         try:
             if self._folder is None:
-                wish = f"{self._names[0]} to {self._names[-1]}"
-                self._name, self._folder = generate.new_folder(found.spot.length, wish)
+                strips = [strip_named(scene, name) for name in self._names]
+                if told := faults(scene, strips):
+                    return self._refuse(scene, told)
+                whole, wish = frames_of(strips), f"{self._names[0]} to {self._names[-1]}"
+                self._start = whole.start
+                self._name, self._folder = generate.new_folder(len(whole), wish)
             if self._to_capture:
-                return self._capture(scene, found, self._to_capture.pop(0), self._folder)
+                return self._capture(scene, self._to_capture.pop(0), self._folder)
+            found = intent(scene, [strip_named(scene, name) for name in self._names])
             self._place(scene, generate.prepared(found, self._name, self._folder, self._boards, []))
         except (OSError, capture.CaptureError) as fault:
             return self._refuse(scene, [(self._names[0], generate.said(fault))])
@@ -159,12 +158,13 @@ class Passage(BoardRun):
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _capture(self, scene: Any, found: shot_intent.Intent, name: str, folder: Path) -> bool:
+    def _capture(self, scene: Any, name: str, folder: Path) -> bool:
         """Take one board; after the last one, all that could not be had are told."""
-        strip, frame = next(each for each in found.pictures if each[0].name == name)
-        at = frame - found.spot.start + 1
-        file = f"board-{at:05d}.png" if self._boards else STILL
         try:
+            strip = strip_named(scene, name)
+            frame = sequencer.span(strip).start
+            at = frame - self._start + 1
+            file = f"board-{at:05d}.png" if self._boards else STILL
             with handlers.OwnRender():
                 capture.at_frame(scene, strip, frame, folder / file)
             self._boards.append((at, file))

@@ -89,6 +89,25 @@ def test_one_board_a_step_and_esc_leaves_nothing_and_one_undo(saved, through, tm
     assert metas_of(bpy.context.scene) == []
 
 
+def test_a_step_looks_at_its_own_board_and_one_that_goes_meanwhile_is_told(saved, through, tmp_path, monkeypatch):
+    strips, missing, looked = panels(saved, tmp_path, 4), part("operators.missing_pictures"), []
+    trouble = missing.trouble
+    monkeypatch.setattr(missing, "trouble", lambda *asked: looked.append(asked[1].name) or trouble(*asked))
+    run = part("operators.through").Passage(bpy.context, strips)
+    assert run.step(bpy.context)
+    assert looked == ["Panel 1", "Panel 2", "Panel 3", "Panel 4", "Panel 1"]
+    del looked[:]
+    saved.sequence_editor.strips.remove(strips[2])
+    (tmp_path / "panel04.png").unlink()
+    while run.step(bpy.context):
+        pass
+    assert looked == ["Panel 2", "Panel 4"]
+    assert told(saved)["Panel 3"] == "Panel 3 is not on the timeline any more."
+    assert "is not there" in told(saved)["Panel 4"]
+    assert (run.refused, set(told(saved)), metas_of(saved)) == (True, {"Panel 3", "Panel 4"}, [])
+    assert not list((tmp_path / "shots").iterdir())
+
+
 def test_again_it_makes_nothing_unless_something_changed(saved, through, tmp_path):
     strips = panels(saved, tmp_path, 3)
     bpy.ops.shotpack.animate()
