@@ -50,7 +50,7 @@ def prevented(scene: Any) -> str | None:
     if running is not None:
         return "Boards are being taken; Esc stops that."
     if engine.missing():
-        return "The engine that makes shots is not installed yet."
+        return engine.MISSING
     strips = strips_of(scene) if scene is not None else []
     if not strips:
         return "Select the storyboard's strips, or one of its channel."
@@ -201,7 +201,7 @@ class SHOTPACK_OT_animate(bpy.types.Operator):  # noqa: N801
     def _begin(self, context: Any) -> bool:
         global running
         if engine.needs_install():
-            self.report({"ERROR"}, "The engine is not installed yet; press Install Engine below.")
+            self.report({"ERROR"}, engine.INSTALL_FIRST)
             return False
         scene = sequencer.scene_of(context)
         kind = through.Passage if is_through(scene) else Run

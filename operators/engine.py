@@ -20,6 +20,10 @@ installation: Installation | None = None
 _absent = False
 """Whether the installed environment was not there or out of date when `needs_install` looked last."""
 _TICK = 0.25
+MISSING = "The engine that makes shots is not installed yet."
+"""What a grey button says where `missing`."""
+INSTALL_FIRST = "The engine is not installed yet; press Install Engine."
+"""What a press is answered where it `needs_install`."""
 
 
 def needs_install() -> bool:
@@ -127,7 +131,7 @@ class SHOTPACK_OT_start_engine(bpy.types.Operator):  # noqa: N801
 
     def execute(self, _context: Any) -> set[str]:
         if needs_install():
-            self.report({"ERROR"}, "The engine is not installed yet; press Install Engine.")
+            self.report({"ERROR"}, INSTALL_FIRST)
             return {"CANCELLED"}
         client = runtime.the_client()
         if client.state is EngineState.AWAY:

@@ -73,14 +73,14 @@ what is new"""
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        found = joins.MISSING if engine.missing() else extension(sequencer.scene_of(context))
+        found = engine.MISSING if engine.missing() else extension(sequencer.scene_of(context))
         if isinstance(found, str):
             cls.poll_message_set(found)
         return not isinstance(found, str)
 
     def execute(self, context: Any) -> set[str]:
         scene = sequencer.scene_of(context)
-        found = joins.MISSING if engine.needs_install() else extension(scene)
+        found = engine.MISSING if engine.needs_install() else extension(scene)
         if isinstance(found, str):
             self.report({"ERROR"}, found)
             return {"CANCELLED"}

@@ -147,42 +147,53 @@ def _sha256(*data: bytes) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in data)).hexdigest()[:32]
 
 
-class SHOTPACK_OT_generate(bpy.types.Operator):  # noqa: N801
+class MakesShots:
+    """An operator that makes what `found` says: by itself, one shot as the settings have it."""
+
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @staticmethod
+    def found(context: Any) -> Intent | str:
+        """The shot that it would make now, or the sentence that says why it cannot. Cheap: asked at every drawing."""
+        return intent(context)
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Whether there is such a shot; else the button is grey and says why."""
+        found = engine.MISSING if engine.missing() else cls.found(context)
+        if isinstance(found, str):
+            cls.poll_message_set(found)  # type: ignore[attr-defined]
+        return not isinstance(found, str)
+
+    def execute(self, context: Any) -> set[str]:
+        """Make it; or say why not, and change nothing."""
+        found = engine.INSTALL_FIRST if engine.needs_install() else self.found(context)
+        if not isinstance(found, str):
+            loras.take_over(found.scene.shotpack)
+            try:
+                self.make(context, found)
+                return {"FINISHED"}
+            except capture.CaptureError as fault:
+                found = str(fault)
+        self.report({"ERROR"}, found)  # type: ignore[attr-defined]
+        return {"CANCELLED"}
+
+    def make(self, context: Any, found: Intent) -> None:
+        """Take its pictures, put it on the timeline and send it. Raises CaptureError; then there is nothing of it."""
+        with busy(context):
+            made = prepare(context, found)
+        put(found.scene, made)
+
+
+class SHOTPACK_OT_generate(MakesShots, bpy.types.Operator):  # noqa: N801
     """Make a shot: it takes its place on the timeline at once and fills while you go on"""
 
     bl_idname = "shotpack.generate"
     bl_label = "Generate Shot"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        found = intent(context)
-        if isinstance(found, str):
-            cls.poll_message_set(found)
-            return False
-        return True
-
-    def execute(self, context: Any) -> set[str]:
-        found = intent(context)
-        if isinstance(found, str):
-            self.report({"ERROR"}, found)
-            return {"CANCELLED"}
-        if engine.needs_install():
-            self.report({"ERROR"}, "The engine is not installed yet; press Install Engine below.")
-            return {"CANCELLED"}
-        loras.take_over(found.scene.shotpack)
-        try:
-            with _busy(context):
-                made = prepare(context, found)
-        except capture.CaptureError as fault:
-            self.report({"ERROR"}, str(fault))
-            return {"CANCELLED"}
-        put(found.scene, made)
-        return {"FINISHED"}
 
 
 @contextlib.contextmanager
-def _busy(context: Any) -> Iterator[None]:
+def busy(context: Any) -> Iterator[None]:
     """The cursor says that a picture is taken: a render of the camera's may take seconds."""
     window = None if bpy.app.background else context.window
     if window is not None:

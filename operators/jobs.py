@@ -149,7 +149,7 @@ class SHOTPACK_OT_send_unsent(OnShot, bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         if engine.needs_install():
-            self.report({"ERROR"}, "The engine is not installed yet; press Install Engine.")
+            self.report({"ERROR"}, engine.INSTALL_FIRST)
             return {"CANCELLED"}
         waiting = adoption.unsent(sequencer.scene_of(context))
         if self.shot:

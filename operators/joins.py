@@ -10,10 +10,10 @@ from typing import Any
 import bpy
 
 from ..engine.client.longer_shots import FORWARD
-from . import capture, chosen, engine, generate, loras, sequencer, shot_intent, start_sources
+from . import chosen, sequencer, shot_intent, start_sources
+from .generate import MakesShots
 from .shot_intent import Intent
 
-MISSING = "The engine that makes shots is not installed yet."
 _FORWARD_ALONE = "This model sees no picture that is still to come. Under Advanced, choose one that can: {models}."
 _NO_END = "This model cannot end on a picture. Under Advanced, choose one that can: {models}."
 _NONE_ENDS = "No model here can end on a picture; get one that can."
@@ -146,41 +146,7 @@ def _unready(scene: Any, *strips: Any) -> str | None:
     return start_sources.unfit(scene.shotpack, "STRIP")
 
 
-class _Join:
-    """An operator that makes one of these shots."""
-
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
-
-    @staticmethod
-    def found(context: Any) -> Intent | str:
-        """The shot that it would make."""
-        raise NotImplementedError
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Whether there is such a shot; else the button is grey and says why."""
-        found = MISSING if engine.missing() else cls.found(context)
-        if isinstance(found, str):
-            cls.poll_message_set(found)  # type: ignore[attr-defined]
-        return not isinstance(found, str)
-
-    def execute(self, context: Any) -> set[str]:
-        """Take its pictures, put it on the timeline and send it."""
-        found = MISSING if engine.needs_install() else self.found(context)
-        if isinstance(found, str):
-            self.report({"ERROR"}, found)  # type: ignore[attr-defined]
-            return {"CANCELLED"}
-        loras.take_over(found.scene.shotpack)
-        try:
-            made = generate.prepare(context, found)
-        except capture.CaptureError as fault:
-            self.report({"ERROR"}, str(fault))  # type: ignore[attr-defined]
-            return {"CANCELLED"}
-        generate.put(found.scene, made)
-        return {"FINISHED"}
-
-
-class SHOTPACK_OT_bridge(_Join, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_bridge(MakesShots, bpy.types.Operator):  # noqa: N801
     """Make exactly the frames that are missing between two strips, from the last picture of one to the first of the \
 other"""
 
@@ -193,7 +159,7 @@ other"""
         return bridge(sequencer.scene_of(context))
 
 
-class SHOTPACK_OT_make_after(_Join, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_make_after(MakesShots, bpy.types.Operator):  # noqa: N801
     """Make a shot that goes on from the strip's last picture, right after it; that picture is not shown twice"""
 
     bl_idname = "shotpack.make_after"
@@ -205,7 +171,7 @@ class SHOTPACK_OT_make_after(_Join, bpy.types.Operator):  # noqa: N801
         return after(sequencer.scene_of(context))
 
 
-class SHOTPACK_OT_make_before(_Join, bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_make_before(MakesShots, bpy.types.Operator):  # noqa: N801
     """Make a shot that arrives at the strip's first picture, right before it; it begins as Start From says"""
 
     bl_idname = "shotpack.make_before"

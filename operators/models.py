@@ -58,7 +58,7 @@ class SHOTPACK_OT_look_for_models(bpy.types.Operator):  # noqa: N801
 
     def execute(self, _context: Any) -> set[str]:
         if engine.needs_install():
-            self.report({"ERROR"}, "The engine is not installed yet; press Install Engine.")
+            self.report({"ERROR"}, engine.INSTALL_FIRST)
             return {"CANCELLED"}
         _look()
         return {"FINISHED"}

@@ -60,7 +60,7 @@ def prevented(strip: Any | None) -> str | None:
     if strip is None:
         return "Select a shot's strip."
     if engine.missing():
-        return "The engine that makes shots is not installed yet."
+        return engine.MISSING
     stamp = strip.shotpack
     if (said := source_of(stamp)) is None:
         return "A take is made of a finished shot; wait until this one is made."

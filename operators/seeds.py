@@ -19,9 +19,7 @@ from . import (
     capture,
     chosen,
     contact_sheets,
-    engine,
     generate,
-    loras,
     removal,
     runtime,
     seed_groups,
@@ -32,35 +30,22 @@ from . import (
 from .jobs import OnShot
 
 
-class SHOTPACK_OT_try_seeds(bpy.types.Operator):  # noqa: N801
+class SHOTPACK_OT_try_seeds(generate.MakesShots, bpy.types.Operator):  # noqa: N801
     """Make the section that comes first with several seeds, this one and others, and go on with the one you like"""
 
     bl_idname = "shotpack.try_seeds"
     bl_label = "Try Seeds"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
+    @staticmethod
+    def found(context: Any) -> shot_intent.Intent | str:
+        """The shot of the seed that is set."""
         found = shot_intent.intent(context)
-        said = found if isinstance(found, str) else chosen.EARLIER if chosen.is_earlier() else None
-        if said is not None:
-            cls.poll_message_set(said)
-        return said is None
+        return chosen.EARLIER if not isinstance(found, str) and chosen.is_earlier() else found
 
-    def execute(self, context: Any) -> set[str]:
-        found = shot_intent.intent(context)
-        if isinstance(found, str):
-            self.report({"ERROR"}, found)
-            return {"CANCELLED"}
-        if engine.needs_install():
-            self.report({"ERROR"}, "The engine is not installed yet; press Install Engine below.")
-            return {"CANCELLED"}
-        loras.take_over(found.scene.shotpack)
-        try:
+    def make(self, context: Any, found: shot_intent.Intent) -> None:
+        """All of them, muted and each on a channel of its own, and their sheet."""
+        with generate.busy(context):
             prepared = _prepared(context, found)
-        except capture.CaptureError as fault:
-            self.report({"ERROR"}, str(fault))
-            return {"CANCELLED"}
         batch, channel = runtime.new_id(), found.spot.channel - 1
         for row, made in enumerate(prepared, 1):
             channel = sequencer.free_channel(found.scene, made.spot.start, made.spot.length, channel)
@@ -72,10 +57,9 @@ class SHOTPACK_OT_try_seeds(bpy.types.Operator):  # noqa: N801
         area = _image_editor(context)
         if area is not None and image is not None:
             contact_sheets.show(area, image)
-        return {"FINISHED"}
 
 
-def _prepared(context: Any, found: Any) -> list[generate.Prepared]:
+def _prepared(context: Any, found: shot_intent.Intent) -> list[generate.Prepared]:
     """The same shot by each seed, its board captured once; all or, with CaptureError, none."""
     name = generate.name_of(found)
     seeds = _drawn(found.seed, found.scene.shotpack.seed_count)

@@ -57,7 +57,7 @@ def intent(context: Any) -> Intent | str:
     if scene is None:
         return "There is no scene to put a shot into."
     if engine.missing():
-        return "The engine that makes shots is not installed yet."
+        return engine.MISSING
     wanted = scene.shotpack
     if (unfit := start_sources.unfit(wanted, wanted.source)) is not None:
         return unfit

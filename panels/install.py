@@ -28,7 +28,7 @@ def draw_install(layout: Any) -> None:
         else:
             layout.operator("shotpack.copy_report", icon="COPYDOWN")
     elif engine.missing():
-        draw_text(layout, "The engine that makes shots is not installed yet.", "INFO")
+        draw_text(layout, engine.MISSING, "INFO")
         if not bpy.app.online_access:
             layout.operator("shotpack.allow_online", icon="INTERNET")
     layout.operator("shotpack.install_engine", icon="IMPORT")
