@@ -51,8 +51,13 @@ class FilmRenderer:
                 notes.write(f"{_digest(film)}\n".encode())
 
     def take(self, folder: Path, film: str, names: Sequence[str], heard: Heard = lambda _: None) -> None:
-        """As `take` does; `bad_request` for a film that we have not made."""
-        if to_take(folder, film, names) and not self._is_ours(folder / film):
+        """As `take` does; `bad_request` for a film that we have not made.
+
+        Nothing where the folder has moved since this was asked for, or all is there by now.
+        """
+        if not to_take(folder, film, names):
+            return
+        if not self._is_ours(folder / film):
             detail = f"{film} was not made by this Blender, and may show anything on this machine"
             raise EngineError(Code.BAD_REQUEST, detail=detail)
         take(self._commands.get(film, ()), folder, film, names, self._closed, heard)
@@ -101,8 +106,6 @@ def take(
     odd = next((name for name in names if not is_picture(name)), None)
     if odd is not None:
         raise EngineError(Code.BAD_REQUEST, detail=f"{odd!r} is not a picture's plain file name")
-    if not to_take(folder, film, names):
-        return
     _sweep(folder)
     place_of_film, said = folder / film, deque[str](maxlen=_LAST_LINES)
 
