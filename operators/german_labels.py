@@ -13,6 +13,7 @@ LABELS = {
     "Words: text strip '{name}'": "Worte: Textstreifen '{name}'",
     "Words: marker '{name}'": "Worte: Marker '{name}'",
     "Words: the scene's": "Worte: die der Szene",
+    "Words from Text Strip '{name}'": "Worte vom Textstreifen '{name}'",
     "What happens in the shot": "Was in der Einstellung geschieht",
     "What happens in this strip's shot": "Was in der Einstellung dieses Streifens geschieht",
     "In all shots without words of their own": "In allen Einstellungen ohne eigene Worte",
@@ -63,6 +64,11 @@ LABELS = {
         "Wähle die Streifen des Storyboards aus oder einen auf seinem Kanal."
     ),
     "Extend and Bridge": "Verlängern und überbrücken",
+    "Empty words and all other settings: as in the panel Shot.": (
+        "Leere Worte und alles Übrige: wie im Feld Einstellung."
+    ),
+    "It keeps the shot's own words and settings.": "Worte und Werte der Einstellung bleiben.",
+    "What it takes is known once the engine runs.": "Der Aufwand ist bekannt, sobald das Rechenwerk läuft.",
     "What Comes After": "Was danach kommt",
     "What Comes Before": "Was davor kommt",
     "What happens there": "Was dort geschieht",

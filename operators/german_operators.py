@@ -8,6 +8,7 @@ OPERATORS = {
     "Swap": "Tauschen",
     "Bridge Gap": "Lücke überbrücken",
     "Extend Shot": "Einstellung verlängern",
+    "Words from Text Strips": "Worte von Textstreifen",
     "Make What Comes After": "Erzeugen, was danach kommt",
     "Make What Comes Before": "Erzeugen, was davor kommt",
     "Bridge {frames} Frames ({seconds} s)": "{frames} Bilder überbrücken ({seconds} s)",

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 TOOLTIPS = {
     # Operators and menus.
+    "Let the text strips on this channel say what happens in the shots below them; under Advanced it can be undone": (
+        "Die Textstreifen dieses Kanals sagen lassen, was in den Einstellungen darunter geschieht; unter Erweitert "
+        "lässt es sich zurücknehmen"
+    ),
     "Let the engine make this shot earlier": "Das Rechenwerk diese Einstellung früher erzeugen lassen",
     "Stop all shots of the storyboard that are being made or wait; what is finished of them stays": (
         "Alle Einstellungen des Storyboards anhalten, die erzeugt werden oder warten; was fertig ist, bleibt"
@@ -188,9 +192,6 @@ TOOLTIPS = {
     "What it does": "Was es tut",
     "Who or what is seen": "Wer oder was zu sehen ist",
     # Reports, and why a button is grey.
-    "The engine is not installed yet; press Install Engine below.": (
-        "Das Rechenwerk ist noch nicht installiert; drücke unten auf Rechenwerk installieren."
-    ),
     "The engine is not installed yet; press Install Engine.": (
         "Das Rechenwerk ist noch nicht installiert; drücke auf Rechenwerk installieren."
     ),

@@ -24,6 +24,7 @@ class _Joins(Sidebar):
     def draw(self, context: Any) -> None:
         scene, layout = sequencer.scene_of(context), self.layout
         layout.use_property_split, layout.use_property_decorate = True, False
+        draw_text(layout, "Empty words and all other settings: as in the panel Shot.", "INFO")
         two = len(sequencer.chosen(scene)) == 2
         if two:
             _draw_bridge(layout, scene)
@@ -65,8 +66,7 @@ def _draw_extend(layout: Any, scene: Any) -> None:
             frames=found.by, seconds=f"{found.by * scene.render.fps_base / scene.render.fps:.1f}"
         )
     layout.operator("shotpack.extend", icon="TRACKING_FORWARDS_SINGLE", text=text)
-    if isinstance(found, str):
-        draw_text(layout, found, "INFO")
+    draw_text(layout, found if isinstance(found, str) else "It keeps the shot's own words and settings.", "INFO")
 
 
 def _draw_words(layout: Any, strip: Any, name: str, label: str, found: joins.Intent | str) -> None:

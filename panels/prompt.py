@@ -22,8 +22,11 @@ def draw_prompt(layout: Any, scene: Any, words: str, strip: Any | None = None) -
     column = layout.column(align=True)
     if len(words) > letters():
         draw_text(column.box(), words, translate=False)
-    for text, icon in prompts.said_of(words, scene.shotpack):
+    told = prompts.said_of(words, scene.shotpack)
+    for text, icon in told:
         draw_text(column, text, icon, translate=False)
+    if not told:
+        column.label(text="")  # its room: what comes once there is something to say moves no button
     name = strip.name if strip is not None else ""
     row = layout.row(align=True)
     row.operator("shotpack.prompt_helper", icon="GREASEPENCIL").strip = name

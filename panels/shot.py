@@ -9,12 +9,15 @@ import bpy
 from ..operators import (
     generate,
     guide_film,
+    new_take,
     previews,
     prompts,
     sequencer,
     settings,
     shot_intent,
+    shot_strips,
     start_sources,
+    text_strips,
     view_transform,
 )
 from .choices import draw_estimate, draw_missing_engine, title_of_start
@@ -52,9 +55,12 @@ def _draw_shot(layout: Any, context: Any) -> None:
         _draw_follow(layout, context, wanted, found)
     _draw_words(layout, scene, boards.place if boards is not None else None, found)
     _draw_length(layout, wanted, boards, found)
-    row = layout.column()
-    row.scale_y = 1.4
-    row.operator("shotpack.generate", icon="RENDER_ANIMATION", text=_button(found))
+    column = layout.column(align=True)
+    column.scale_y = 1.4
+    column.operator("shotpack.generate", icon="RENDER_ANIMATION", text=_button(found))
+    if boards is not None and (shot := shot_strips.active(scene)) == boards.place and new_take.source_of(shot.shotpack):
+        # Whoever selects a shot that is made may want it otherwise, and not another one that begins like it.
+        column.operator("shotpack.new_take", text="New Take of the Shot …", icon="ADD").of = "SHOT"
     missing = draw_missing_engine(layout)
     if isinstance(found, str) and not missing:
         draw_text(layout, found, "INFO")
@@ -163,6 +169,14 @@ def _draw_words(layout: Any, scene: Any, strip: Any | None, found: generate.Inte
     ):
         said = bpy.app.translations.pgettext_iface(_WORDS_FROM[words.source]).format(name=words.name)
         draw_text(column, said, "INFO")
+    if (
+        strip is not None
+        and not strip.shotpack_board.prompt
+        and (text := text_strips.unheard(scene, strip)) is not None
+    ):
+        said = bpy.app.translations.pgettext_iface("Words from Text Strip '{name}'").format(name=text.name)
+        button = column.operator("shotpack.use_text_strips", text=said, icon="TEXT", translate=False)
+        button.channel = text.channel
     draw_prompt(column, scene, words.text if words is not None else scene.shotpack.prompt, strip)
 
 

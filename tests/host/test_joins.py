@@ -210,6 +210,7 @@ def test_the_panel_says_it(saved, asleep, tmp_path):  # noqa: F811
     drawn = Panel()
     part("panels.joins")._Joins.draw(types.SimpleNamespace(layout=drawn), bpy.context)
     assert "shotpack.bridge" in [button[0] if isinstance(button, tuple) else button for button in drawn.buttons]
+    assert "as in the panel Shot" in drawn.text
     second.frame_start -= 37
     assert "touch" in draw()
 

@@ -13,6 +13,7 @@ from tests.host.studio import add_board, bpy, metas_of, of_role, part, step_unti
 from tests.host.test_operators import finished, problem
 from tests.host.test_panels import Panel
 from tests.host.test_shot import frames_of
+from tests.host.test_trust import stamped
 
 
 @pytest.fixture
@@ -332,6 +333,58 @@ def drawn_shot():
     panel = Panel()
     part("panels.shot")._draw_shot(panel, bpy.context)
     return panel
+
+
+def test_a_text_strip_over_the_board_is_offered_for_its_words_until_a_channel_is_named(saved):
+    strips, board = saved.sequence_editor.strips, add_board(saved, length=30)
+    end = {"length": 10} if "length" in strips.bl_rna.functions["new_effect"].parameters else {"frame_end": 21}
+    text = strips.new_effect("what she does", "TEXT", 4, 11, **end)
+    text.text = "w5"
+    chosen(saved, board)
+    for unheard in ({"text": " "}, {"frame_start": 31}):
+        was = {name: getattr(text, name) for name in unheard}
+        for name in unheard:
+            setattr(text, name, unheard[name])
+        assert "shotpack.use_text_strips" not in drawn_shot().buttons
+        for name in was:
+            setattr(text, name, was[name])
+    panel = drawn_shot()
+    assert panel.buttons.index("shotpack.use_text_strips") < panel.buttons.index("shotpack.generate")
+    assert bpy.ops.shotpack.use_text_strips(channel=text.channel) == {"FINISHED"}
+    assert part("operators.generate").intent(bpy.context).words.text == "w5"
+    assert "shotpack.use_text_strips" not in drawn_shot().buttons
+    saved.shotpack.prompt_channel = 0
+    board.shotpack_board.prompt = "w6"  # it has words of its own, and the text may be a title
+    assert "shotpack.use_text_strips" not in drawn_shot().buttons
+
+
+def test_a_shot_that_is_made_offers_a_new_take_beside_generate(saved):
+    board = add_board(saved, length=30)
+    board.shotpack_board.prompt = "w5"
+    chosen(saved, board)
+    assert "shotpack.new_take" not in drawn_shot().buttons
+    stamped(saved, Path(bpy.data.filepath).parent / "shots" / "panel-1")
+    [meta] = metas_of(saved)
+    chosen(saved, meta)
+    for state, offered in (("running", False), ("finished", True)):
+        meta.shotpack.state = state
+        assert ("shotpack.new_take" in drawn_shot().buttons) is offered
+
+
+def test_what_is_told_later_moves_no_button(saved, monkeypatch):
+    """There are as many lines before the engine has told what its model understands as after."""
+    board = add_board(saved, length=30)
+    chosen(saved, board)
+    board.shotpack_board.prompt = "w5"
+    prompts = part("operators.prompts")
+    monkeypatch.setattr(part("operators.chosen"), "about", dict)
+    monkeypatch.setattr(prompts, "said_of", lambda *_: [])
+    before = drawn_shot()
+    assert "known once the engine runs" in before.text
+    monkeypatch.setattr(prompts, "said_of", lambda *_: [("Understood: pan left", "CHECKMARK")])
+    after = drawn_shot()
+    assert "Understood" in after.text
+    assert len(after.said) == len(before.said)
 
 
 def test_cards_are_boards_and_what_is_no_picture_is_said(saved, tmp_path):
