@@ -5,8 +5,6 @@ much of the main thread's own time each step of the run took, each board's rende
 drawing since, and what is on the timeline. A run that Esc has stopped is begun once more.
 """
 
-import contextlib
-import importlib
 import json
 import sys
 import time
@@ -15,9 +13,10 @@ from typing import Any
 
 import bpy
 
+sys.path.append(str(Path(__file__).parent))
+import inside
+
 STATUS, PYTHON, MODEL, *more = sys.argv[sys.argv.index("--") + 1 :]
-ADDON = "bl_ext.user_default.shotpack"
-PANELS = Path(__file__).resolve().parents[2] / "samples" / "panels"
 BOARDS = int(more[0]) if more else 6
 steps: list[tuple[float, float]] = []
 renders: list[tuple[float, float]] = []
@@ -34,10 +33,9 @@ def begin() -> None:
 
 
 def prepare() -> None:
-    preferences = bpy.context.preferences.addons[ADDON].preferences
-    preferences.python, preferences.device, preferences.model = PYTHON, "cpu", MODEL
-    scene = edit()
-    files = sorted(PANELS.glob("*.png"))
+    inside.use_engine(PYTHON, MODEL)
+    scene = inside.edit()
+    files = sorted(inside.PANELS.glob("*.png"))
     for strip in list(scene.sequence_editor.strips):
         scene.sequence_editor.strips.remove(strip)
     for number in range(BOARDS):
@@ -50,13 +48,13 @@ def prepare() -> None:
     scene.sequence_editor.active_strip = scene.sequence_editor.strips["Panel 1"]
     for strip in scene.sequence_editor.strips:
         strip.select = strip.name in ("Panel 1", "Panel 2")
-    area = viewport()
+    area = inside.viewport()
     area.spaces.active.show_region_ui = True
     bpy.app.timers.register(show, first_interval=1.0)
 
 
 def show() -> None:
-    region_of(viewport(), "UI").active_panel_category = "Shotpack"
+    inside.region_of(inside.viewport(), "UI").active_panel_category = "Shotpack"
     bpy.app.timers.register(lambda: tell(pair=True) and None, first_interval=2.0)
     bpy.app.timers.register(animate, first_interval=6.0)
 
@@ -66,21 +64,21 @@ def animate() -> None:
         measure()
     for spent in (steps, renders):
         spent.clear()
-    for strip in edit().sequence_editor.strips:
+    for strip in inside.edit().sequence_editor.strips:
         strip.select = True
-    area = viewport()
-    with bpy.context.temp_override(window=window(), area=area, region=region_of(area, "WINDOW")):
+    area = inside.viewport()
+    with inside.override(area):
         bpy.ops.shotpack.animate("INVOKE_DEFAULT", True)
     bpy.app.timers.register(lambda: tell(), first_interval=0.1)
 
 
 def measure() -> None:
     """Time what holds the main thread from now on."""
-    timed(part("operators.animate").Run, "step", steps)
-    timed(part("operators.capture"), "at_frame", renders)
-    timed(part("operators.runtime"), "step", ticks)
+    timed(inside.part("operators.animate").Run, "step", steps)
+    timed(inside.part("operators.capture"), "at_frame", renders)
+    timed(inside.part("operators.runtime"), "step", ticks)
     for module, name in (("shot", "_Shot"), ("storyboard", "_Storyboard"), ("shots", "_Shots"), ("engine", "_Engine")):
-        measure_panel(getattr(part(f"panels.{module}"), name), drawn.setdefault(module, []))
+        measure_panel(getattr(inside.part(f"panels.{module}"), name), drawn.setdefault(module, []))
 
 
 def measure_panel(panel: Any, spent: list[tuple[float, float]]) -> None:
@@ -108,12 +106,8 @@ def timed(owner: object, name: str, spent: list[tuple[float, float]]) -> None:
     setattr(owner, name, noted)
 
 
-def part(name: str) -> Any:
-    return importlib.import_module(f"{ADDON}.{name}")
-
-
 def tell(*, pair: bool = False) -> float:
-    shot_strips, running = part("operators.shot_strips"), part("operators.animate").running
+    shot_strips, running = inside.part("operators.shot_strips"), inside.part("operators.animate").running
     shots = [
         {
             "board": meta.shotpack.board,
@@ -125,39 +119,20 @@ def tell(*, pair: bool = False) -> float:
         }
         for _, meta in shot_strips.stamped()
     ]
-    viewport().tag_redraw()
-    passing = Path(f"{STATUS}.part")
+    inside.viewport().tag_redraw()
     said = {"pair": pair, "shots": shots, "steps": steps, "renders": renders, "ticks": ticks, "drawn": drawn}
-    passing.write_text(json.dumps(said | {"stopped": stopped, "folders": folders()}), encoding="utf-8")
+    inside.tell(STATUS, said | {"stopped": stopped, "folders": folders()})
     if steps and running is None and not shots:
         stopped.append(len(steps))
         steps.clear()
         bpy.app.timers.register(animate, first_interval=1.0)
-    with contextlib.suppress(OSError):
-        passing.replace(STATUS)
     return 0.2
 
 
 def folders() -> list[str]:
     """What there is of shots on the disk; the file has no place yet."""
-    place = part("operators.settings").user_folder() / "shots"
+    place = inside.part("operators.settings").user_folder() / "shots"
     return sorted(each.name for each in place.iterdir()) if place.is_dir() else []
-
-
-def window() -> bpy.types.Window:
-    return bpy.context.window_manager.windows[0]
-
-
-def edit() -> bpy.types.Scene:
-    return window().workspace.sequencer_scene
-
-
-def viewport() -> bpy.types.Area:
-    return max((area for area in window().screen.areas if area.type == "VIEW_3D"), key=lambda area: area.width)
-
-
-def region_of(area: bpy.types.Area, kind: str) -> bpy.types.Region:
-    return next(region for region in area.regions if region.type == kind)
 
 
 bpy.app.timers.register(begin, first_interval=1.0)

@@ -5,8 +5,6 @@ the model's own). Each way is one press of Animate Storyboard once the strips ar
 of it is made.
 """
 
-import contextlib
-import importlib
 import json
 import math
 import sys
@@ -14,8 +12,10 @@ from pathlib import Path
 
 import bpy
 
+sys.path.append(str(Path(__file__).parent))
+import inside
+
 STATUS, PYTHON, MODEL, FRAMES, STEPS = sys.argv[sys.argv.index("--") + 1 :]
-ADDON = "bl_ext.user_default.shotpack"
 TEMPLATE, WIDE, HIGH = "Shot.000", 4.32, 2.43
 WAYS = ["STRIPS", "THROUGH"]
 _INK, _GREY, _PALE, _PAPER = 0.02, 0.2, 0.55, 1.0
@@ -97,10 +97,9 @@ def begin() -> None:
 
 
 def prepare() -> None:
-    preferences = bpy.context.preferences.addons[ADDON].preferences
-    preferences.python, preferences.device, preferences.model = PYTHON, "cpu", MODEL
+    inside.use_engine(PYTHON, MODEL)
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(STATUS).with_name("film.blend")))
-    scene, length = edit(), int(FRAMES)
+    scene, length = inside.edit(), int(FRAMES)
     for strip in list(scene.sequence_editor.strips):
         scene.sequence_editor.strips.remove(strip)
     for number, (words, shapes) in enumerate(PANELS):
@@ -111,14 +110,14 @@ def prepare() -> None:
         strip.shotpack_board.prompt = words
     scene.frame_end = length * len(PANELS)
     scene.shotpack.steps = int(STEPS)
-    area = viewport()
+    area = inside.viewport()
     area.spaces.active.show_region_ui = True
     bpy.app.timers.register(show, first_interval=1.0)
 
 
 def panel_of(name: str, shapes: list[tuple[list[tuple[float, float]], float]]) -> bpy.types.Scene:
     """A scene of the template's own kind, with these shapes drawn into its Grease Pencil object."""
-    with bpy.context.temp_override(window=window(), scene=bpy.data.scenes[TEMPLATE]):
+    with bpy.context.temp_override(window=inside.window(), scene=bpy.data.scenes[TEMPLATE]):
         before = set(bpy.data.scenes)
         bpy.ops.scene.new(type="FULL_COPY")
         [panel] = set(bpy.data.scenes) - before
@@ -149,36 +148,33 @@ def fill_of(pencil: bpy.types.ID, grey: float) -> int:
 
 
 def show() -> None:
-    region_of(viewport(), "UI").active_panel_category = "Shotpack"
+    inside.region_of(inside.viewport(), "UI").active_panel_category = "Shotpack"
     bpy.app.timers.register(press, first_interval=2.0)
 
 
 def press() -> None:
-    scene = edit()
+    scene = inside.edit()
     scene.shotpack.storyboard_shots = WAYS[len(made)]
     strips = list(scene.sequence_editor.strips)
     for strip in strips:
         strip.select = strip.type == "SCENE"
     scene.sequence_editor.active_strip = strips[0]
-    area = viewport()
-    with bpy.context.temp_override(window=window(), area=area, region=region_of(area, "WINDOW")):
+    area = inside.viewport()
+    with inside.override(area):
         bpy.ops.shotpack.animate("INVOKE_DEFAULT", True)
     bpy.app.timers.register(follow, first_interval=0.2)
 
 
 def follow() -> float | None:
     """Tell how far it is; once all shots of a way are made, go on with the next."""
-    shots = [told(meta) for meta in part("batches").shots(edit())]
-    animating = part("animate").running is not None
+    shots = [told(meta) for meta in inside.part("operators.batches").shots(inside.edit())]
+    animating = inside.part("operators.animate").running is not None
     way = WAYS[len(made)]
     ended = bool(shots) and not animating and {shot["state"] for shot in shots} == {"finished"}
     if ended:
         made[way] = shots
-    passing = Path(f"{STATUS}.part")
-    said = part("batches").told(edit())
-    passing.write_text(json.dumps({"made": made, "way": way, "shots": shots, "told": said}), encoding="utf-8")
-    with contextlib.suppress(OSError):
-        passing.replace(STATUS)
+    said = inside.part("operators.batches").told(inside.edit())
+    inside.tell(STATUS, {"made": made, "way": way, "shots": shots, "told": said})
     if ended:
         if len(made) < len(WAYS):
             bpy.app.timers.register(press, first_interval=1.0)
@@ -187,7 +183,7 @@ def follow() -> float | None:
 
 
 def told(meta: bpy.types.Strip) -> dict[str, object]:
-    shot_strips, request = part("shot_strips"), json.loads(meta.shotpack.request)
+    shot_strips, request = inside.part("operators.shot_strips"), json.loads(meta.shotpack.request)
     folder = shot_strips.folder_of(meta)
     return {
         "state": meta.shotpack.state,
@@ -198,26 +194,6 @@ def told(meta: bpy.types.Strip) -> dict[str, object]:
         "boards": [[frame, str(folder / name)] for frame, name in request["boards"]],
         "frames": [str(path) for path in shot_strips.pictures(meta)],
     }
-
-
-def part(name: str) -> object:
-    return importlib.import_module(f"{ADDON}.operators.{name}")
-
-
-def window() -> bpy.types.Window:
-    return bpy.context.window_manager.windows[0]
-
-
-def edit() -> bpy.types.Scene:
-    return window().workspace.sequencer_scene
-
-
-def viewport() -> bpy.types.Area:
-    return max((area for area in window().screen.areas if area.type == "VIEW_3D"), key=lambda area: area.width)
-
-
-def region_of(area: bpy.types.Area, kind: str) -> bpy.types.Region:
-    return next(region for region in area.regions if region.type == kind)
 
 
 bpy.app.timers.register(begin, first_interval=1.0)

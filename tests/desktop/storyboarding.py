@@ -4,17 +4,16 @@ Arguments after `--`: the status file, the engine's interpreter, the model. The 
 an ellipse of three units' width in a picture of 8.64.
 """
 
-import contextlib
-import importlib
-import json
 import math
 import sys
 from pathlib import Path
 
 import bpy
 
+sys.path.append(str(Path(__file__).parent))
+import inside
+
 STATUS, PYTHON, MODEL = sys.argv[sys.argv.index("--") + 1 :]
-ADDON = "bl_ext.user_default.shotpack"
 PANEL, DRAWING = "Shot.001", "Stroke.001"
 
 
@@ -33,26 +32,25 @@ def draw() -> None:
         point.position = (1.5 * math.cos(angle), 0, math.sin(angle))
         point.radius, point.opacity = 0.03, 1.0
     pencil.update_tag()
-    preferences = bpy.context.preferences.addons[ADDON].preferences
-    preferences.python, preferences.device, preferences.model = PYTHON, "cpu", MODEL
-    area = viewport()
+    inside.use_engine(PYTHON, MODEL)
+    area = inside.viewport()
     area.spaces.active.show_region_ui = True
-    edit().shotpack.prompt = "w5 w2"
+    inside.edit().shotpack.prompt = "w5 w2"
     bpy.app.timers.register(generate, first_interval=2.0)
 
 
 def generate() -> None:
-    area = viewport()
-    region_of(area, "UI").active_panel_category = "Shotpack"
-    with bpy.context.temp_override(area=area, region=region_of(area, "WINDOW")):
-        capture = importlib.import_module(f"{ADDON}.operators.capture")
+    area = inside.viewport()
+    inside.region_of(area, "UI").active_panel_category = "Shotpack"
+    with inside.override(area):
+        capture = inside.part("operators.capture")
         capture.from_viewport(bpy.context, Path(STATUS).with_name("viewport.png"))
         bpy.ops.shotpack.generate()
     bpy.app.timers.register(tell, first_interval=0.1)
 
 
 def tell() -> float:
-    shot_strips = importlib.import_module(f"{ADDON}.operators.shot_strips")
+    shot_strips = inside.part("operators.shot_strips")
     shots = [
         {
             "scene": scene.name,
@@ -64,25 +62,9 @@ def tell() -> float:
         }
         for scene, meta in shot_strips.stamped()
     ]
-    viewport().tag_redraw()
-    passing = Path(f"{STATUS}.part")
-    passing.write_text(json.dumps({"shots": shots}), encoding="utf-8")
-    with contextlib.suppress(OSError):
-        passing.replace(STATUS)
+    inside.viewport().tag_redraw()
+    inside.tell(STATUS, {"shots": shots})
     return 0.2
-
-
-def edit() -> bpy.types.Scene:
-    return bpy.context.window_manager.windows[0].workspace.sequencer_scene
-
-
-def viewport() -> bpy.types.Area:
-    screen = bpy.context.window_manager.windows[0].screen
-    return next(area for area in screen.areas if area.type == "VIEW_3D")
-
-
-def region_of(area: bpy.types.Area, kind: str) -> bpy.types.Region:
-    return next(each for each in area.regions if each.type == kind)
 
 
 bpy.app.timers.register(begin, first_interval=0.5)

@@ -1,20 +1,18 @@
 """Runs inside Blender's window: a shot of three sections, two takes of it, and the dialog of a third.
 
-Arguments after `--`: the status file, the engine's interpreter, the model.
+Arguments after `--`: the status file, the engine's interpreter, the model, and steps a section (0: the model's own).
 """
 
-import contextlib
-import importlib
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import bpy
 
-STATUS, PYTHON, MODEL = sys.argv[sys.argv.index("--") + 1 :]
-ADDON = "bl_ext.user_default.shotpack"
-PANEL = next((Path(__file__).resolve().parents[2] / "samples" / "panels").glob("*.png"))
+sys.path.append(str(Path(__file__).parent))
+import inside
+
+STATUS, PYTHON, MODEL, STEPS = sys.argv[sys.argv.index("--") + 1 :]
 FRAMES = 109
 
 
@@ -25,18 +23,20 @@ def begin() -> None:
 
 
 def prepare() -> None:
-    preferences = bpy.context.preferences.addons[ADDON].preferences
-    preferences.python, preferences.device, preferences.model = PYTHON, "cpu", MODEL
-    scene = edit()
+    inside.use_engine(PYTHON, MODEL)
+    scene = inside.edit()
     scene.render.fps = 30
     for strip in list(scene.sequence_editor.strips):
         scene.sequence_editor.strips.remove(strip)
-    strip = scene.sequence_editor.strips.new_image("Panel 1", str(PANEL), 1, 1, fit_method="FIT")
+    strip = scene.sequence_editor.strips.new_image(
+        "Panel 1", str(sorted(inside.PANELS.glob("*.png"))[0]), 1, 1, fit_method="FIT"
+    )
     strip.right_handle = 1 + FRAMES
     scene.sequence_editor.active_strip = strip
     scene.shotpack.prompt = "the camera pans left slowly"
+    scene.shotpack.steps = int(STEPS)
     scene.frame_current = 50
-    area = viewport()
+    area = inside.viewport()
     area.spaces.active.show_region_ui = True
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(STATUS).with_name("film.blend")))
     bpy.app.timers.register(lambda: run("generate") and None, first_interval=1.0)
@@ -60,8 +60,8 @@ def after(takes: int, then: Callable[[], None]) -> Callable[[], float | None]:
 
 
 def first_take() -> None:
-    importlib.import_module(f"{ADDON}.operators.sequencer").select(edit(), shots()[0])
-    region_of(viewport(), "UI").active_panel_category = "Shotpack"
+    inside.part("operators.sequencer").select(inside.edit(), shots()[0])
+    inside.region_of(inside.viewport(), "UI").active_panel_category = "Shotpack"
     run("new_take", of="SECTION", section=2)
     bpy.app.timers.register(after(2, second_take), first_interval=1.0)
 
@@ -80,8 +80,8 @@ def compare() -> None:
 
 
 def dialog() -> None:
-    area = viewport()
-    with bpy.context.temp_override(window=window(), area=area, region=region_of(area, "WINDOW")):
+    area = inside.viewport()
+    with inside.override(area):
         bpy.ops.shotpack.new_take("INVOKE_DEFAULT", of="SECTION", section=2)
     global asked
     asked = True
@@ -91,8 +91,8 @@ listed = asked = False
 
 
 def run(operator: str, **how: object) -> set[str]:
-    area = viewport()
-    with bpy.context.temp_override(window=window(), area=area, region=region_of(area, "WINDOW")):
+    area = inside.viewport()
+    with inside.override(area):
         return set(getattr(bpy.ops.shotpack, operator)(**how))
 
 
@@ -102,32 +102,13 @@ def tell() -> float:
     if metas:
         stamp = metas[0].shotpack
         said |= {"take": stamp.take, "state": stamp.state, "takes": [take.state for take in stamp.takes]}
-    viewport().tag_redraw()
-    passing = Path(f"{STATUS}.part")
-    passing.write_text(json.dumps(said), encoding="utf-8")
-    with contextlib.suppress(OSError):
-        passing.replace(STATUS)
-    return 0.2
+    inside.viewport().tag_redraw()
+    inside.tell(STATUS, said)
+    return 0.5  # a window is drawn by software
 
 
 def shots() -> list[bpy.types.Strip]:
-    return [meta for _, meta in importlib.import_module(f"{ADDON}.operators.shot_strips").stamped()]
-
-
-def window() -> bpy.types.Window:
-    return bpy.context.window_manager.windows[0]
-
-
-def edit() -> bpy.types.Scene:
-    return window().workspace.sequencer_scene
-
-
-def viewport() -> bpy.types.Area:
-    return max((area for area in window().screen.areas if area.type == "VIEW_3D"), key=lambda area: area.width)
-
-
-def region_of(area: bpy.types.Area, kind: str) -> bpy.types.Region:
-    return next(region for region in area.regions if region.type == kind)
+    return [meta for _, meta in inside.part("operators.shot_strips").stamped()]
 
 
 bpy.app.timers.register(begin, first_interval=1.0)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender wi
 
 
 def test_takes_are_listed_with_their_pictures(tmp_path: Path) -> None:
-    window = ShotpackWindow(tmp_path, Path(__file__).with_name("takes.py"))
+    window = ShotpackWindow(tmp_path, Path(__file__).with_name("takes.py"), 0)
     try:
         window.wait_for(lambda status: len(status.get("takes", ())) == 3 and status["take"] == 3)
         window.screenshot("12-take-begun.png")

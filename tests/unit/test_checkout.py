@@ -19,6 +19,7 @@ OURS = {
     "dev",
     "engine",
     "environments",
+    "inside",
     "operators",
     "panels",
     "release",
@@ -50,6 +51,7 @@ RUNS_WITH = {
             *("*.py", "operators/*.py", "panels/*.py", "engine/client/**/*.py", "tests/*.py"),
             *(
                 "tests/host/*.py",
+                "tests/desktop/inside.py",
                 "tests/desktop/storyboarding.py",
                 "tests/desktop/updating.py",
                 "tests/desktop/sample.py",
