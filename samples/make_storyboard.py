@@ -149,17 +149,22 @@ def main() -> None:
     editor = scene.sequence_editor_create()
     bpy.ops.wm.save_as_mainfile(filepath=str(HERE / "storyboard.blend"))
     for number, (panel, prompt) in enumerate(zip((harbour(), lighthouse(), waiting()), PROMPTS, strict=True)):
-        path = HERE / "panels" / f"{number + 1:02d}.png"
-        panel.save(path)
-        start = 1 + number * SECONDS * FPS
-        strip = editor.strips.new_image(f"Panel {number + 1}", f"//panels/{path.name}", 1, start, fit_method="FIT")
+        panel.save(HERE / "panels" / f"{number + 1:02d}.png")
+        scene.timeline_markers.new(prompt, frame=1 + number * SECONDS * FPS)
+    _lay(editor)
+    bpy.ops.wm.save_mainfile(compress=True)
+    (HERE / "storyboard.blend1").unlink(missing_ok=True)
+
+
+def _lay(editor: bpy.types.SequenceEditor) -> None:
+    """The panels as strips, one after the other, the first of them chosen."""
+    for number in range(len(PROMPTS)):
+        start, file = 1 + number * SECONDS * FPS, f"//panels/{number + 1:02d}.png"
+        strip = editor.strips.new_image(f"Panel {number + 1}", file, 1, start, fit_method="FIT")
         strip.frame_final_duration = SECONDS * FPS
-        scene.timeline_markers.new(prompt, frame=start)
     for strip in editor.strips:
         strip.select = strip == editor.strips[0]
     editor.active_strip = editor.strips[0]
-    bpy.ops.wm.save_mainfile(compress=True)
-    (HERE / "storyboard.blend1").unlink(missing_ok=True)
 
 
 def _tidy(scene: bpy.types.Scene) -> None:
@@ -181,6 +186,11 @@ def _tidy(scene: bpy.types.Scene) -> None:
 def save_again() -> None:
     """Write the .blend, which a newer Blender has arranged, as this one's."""
     bpy.ops.wm.open_mainfile(filepath=str(HERE / "storyboard.blend"))
+    bpy.context.scene.render.engine = "BLENDER_EEVEE_NEXT"  # the newer one's has another name here
+    editor = bpy.context.scene.sequence_editor
+    for strip in list(editor.strips):
+        editor.strips.remove(strip)
+    _lay(editor)  # a strip that a newer Blender has saved is freed once too often here, which an older one complains of
     bpy.ops.wm.save_mainfile(compress=True)
     (HERE / "storyboard.blend1").unlink(missing_ok=True)
 

@@ -26,3 +26,11 @@ def test_the_sample_holds_its_panels_their_words_and_a_workspace(extension):
     scene.shotpack.prompt = starts[1]
     found = part("operators.generate").intent(bpy.context)
     assert (found.strip.name, found.spot.start, found.spot.length, found.spot.channel) == ("Panel 1", 1, 120, 2)
+
+
+def test_it_opens_and_is_copied_without_a_complaint(extension, capfd):
+    """One that a newer Blender has saved names an engine that older ones lack, and they free its strips twice."""
+    bpy.ops.wm.open_mainfile(filepath=str(SAMPLE), load_ui=False)
+    bpy.data.scenes.remove(bpy.data.scenes["Storyboard"].copy())
+    printed = capfd.readouterr()
+    assert "rror" not in printed.out + printed.err
