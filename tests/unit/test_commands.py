@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import types
@@ -391,3 +392,12 @@ def test_what_does_not_go_together_is_refused(
     assert status == 2
     assert said in line
     assert not job.asked
+
+
+def test_every_option_of_generate_is_told_in_the_readme(capsys):
+    with pytest.raises(SystemExit):
+        main(["generate", "--help"])
+    options = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE)) - {"--traceback"}
+    assert "--prompt" in options
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    assert [option for option in sorted(options) if not re.search(rf"`{option}\b", readme)] == []
