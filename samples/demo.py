@@ -79,11 +79,10 @@ def _film(out: Path) -> int:
     shot_strips = importlib.import_module(f"{ADDON}.operators.shot_strips")
     (meta,) = shot_strips.find(shot)
     frames = shot_strips.pictures(meta)
-    record = runtime.shot_of(shot)
-    (out / "shot.mp4").write_bytes(runtime.client.movie(record))
+    engine = runtime.client._engine
+    (out / "shot.mp4").write_bytes(engine.connection.movie(runtime.shot_of(shot).job))
     bpy.ops.wm.save_mainfile()
     contact_sheet(frames, out / "contact-sheet.png")
-    engine = runtime.client._engine
     bpy.ops.preferences.addon_disable(module=ADDON)
     engine.process.wait(30)
     say(f"made {len(frames)} frames in {time.monotonic() - begun:.0f} s; they take Panel 1's place on channel 2")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import subprocess
+import sys
 
-from tests.host.studio import bpy, part
+from tests.host.studio import ENGINE_PYTHON, ROOT, bpy, part
 
-SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "storyboard.blend"
+SAMPLE = ROOT / "samples" / "storyboard.blend"
 
 
 def test_the_sample_holds_its_panels_their_words_and_a_workspace(extension):
@@ -34,3 +35,13 @@ def test_it_opens_and_is_copied_without_a_complaint(extension, capfd):
     bpy.data.scenes.remove(bpy.data.scenes["Storyboard"].copy())
     printed = capfd.readouterr()
     assert "rror" not in printed.out + printed.err
+
+
+def test_the_demo_comes_to_its_end(extension, tmp_path):
+    """As `dev.py demo` runs it, with the tiny checkpoint instead of Sketch."""
+    command = [sys.executable, "-m", "samples.demo", ENGINE_PYTHON, str(tmp_path / "out"), "--model", "tiny"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "made 120 frames" in ran.stderr
+    assert (tmp_path / "out" / "shot.mp4").read_bytes()[4:8] == b"ftyp"
+    assert len(list((tmp_path / "out" / "shots").glob("*/0*.png"))) >= 120
