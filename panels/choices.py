@@ -37,7 +37,7 @@ def draw_estimate(layout: Any, scene: Any, frames: int, fps: float) -> None:
     found = chosen.estimate_of(scene, frames, fps)
     if found is None:
         if not chosen.about():
-            draw_text(layout, "What it takes is known once the engine runs.", "TIME")
+            draw_text(layout, "Size, sections, time and disk: known once the engine runs.", "TIME")
         return
     translated = bpy.app.translations.pgettext_iface
     sections = translated("1 section") if found.sections == 1 else translated("{count} sections")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.desktop.window import BLENDER, ROOT, ShotpackWindow
 
-BUTTON_BELOW_TOP = 310
+BUTTON_BELOW_TOP = 330
 """Pixels from the top of the sidebar to the middle of Generate, with one board strip and the words of a marker."""
 
 pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender with a window")
