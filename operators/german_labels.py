@@ -68,9 +68,6 @@ LABELS = {
         "Leere Worte und alles Übrige: wie im Feld Einstellung."
     ),
     "It keeps the shot's own words and settings.": "Worte und Werte der Einstellung bleiben.",
-    "Size, sections, time and disk: known once the engine runs.": (
-        "Größe, Abschnitte, Zeit, Platz: bekannt, sobald das Rechenwerk läuft."
-    ),
     "What Comes After": "Was danach kommt",
     "What Comes Before": "Was davor kommt",
     "What happens there": "Was dort geschieht",

@@ -33,11 +33,9 @@ def draw_model(layout: Any, wanted: Any) -> None:
 
 
 def draw_estimate(layout: Any, scene: Any, frames: int, fps: float) -> None:
-    """What the next shot takes, in a line; nothing where the engine has told, but not what this model can."""
+    """What the next shot takes, in a line; nothing where the engine has not told what its model can."""
     found = chosen.estimate_of(scene, frames, fps)
     if found is None:
-        if not chosen.about():
-            draw_text(layout, "Size, sections, time and disk: known once the engine runs.", "TIME")
         return
     translated = bpy.app.translations.pgettext_iface
     sections = translated("1 section") if found.sections == 1 else translated("{count} sections")

@@ -380,7 +380,6 @@ def test_what_is_told_later_moves_no_button(saved, monkeypatch):
     monkeypatch.setattr(part("operators.chosen"), "about", dict)
     monkeypatch.setattr(prompts, "said_of", lambda *_: [])
     before = drawn_shot()
-    assert "known once the engine runs" in before.text
     monkeypatch.setattr(prompts, "said_of", lambda *_: [("Understood: pan left", "CHECKMARK")])
     after = drawn_shot()
     assert "Understood" in after.text
