@@ -7,6 +7,7 @@ from . import (
     animate,
     batches,
     chosen,
+    early_start,
     engine,
     extend,
     generate,
@@ -58,7 +59,19 @@ CLASSES: tuple[type, ...] = (
     *takes.CLASSES,
 )
 
-ATTACHED = (translations, settings, handlers, runtime, adoption, engine, models, section_lines, prompt_text, watch)
+ATTACHED = (
+    translations,
+    settings,
+    handlers,
+    runtime,
+    adoption,
+    engine,
+    early_start,
+    models,
+    section_lines,
+    prompt_text,
+    watch,
+)
 """Modules with `attach`, called in this order once all classes are registered, and `detach`."""
 
 

@@ -13,11 +13,21 @@ from typing import Any
 import bpy
 
 from ..engine.client import estimate
+from ..engine.client.engine_client import EngineState
 from ..engine.client.film_render import GUIDE as GUIDE_FILM
 from ..engine.client.guide_frames import guide_frames, mask_name, picture_name
 from ..engine.protocol import GUIDE, Condition, ConditionFrame
-from . import chosen, render_guide
+from . import chosen, render_guide, runtime
 from .strip_scene import CaptureError
+
+
+def unheard(wanted: Any) -> str | None:
+    """The sentence that says that nobody knows yet whether the model can follow a camera; `early_start` sees to it."""
+    if chosen.details_of(chosen.model_in_use(wanted)) is not None:
+        return None
+    if runtime.client is not None and runtime.client.state is EngineState.STARTING:
+        return "The engine is starting; in a moment it says whether this model can follow the camera."
+    return "Start the engine: it knows whether this model can follow the camera."
 
 
 def prevented(scene: Any, wanted: Any, filmed: range) -> str | None:

@@ -79,7 +79,7 @@ def intent(context: Any) -> Intent | str:
     length = len(filmed) if filmed is not None else _wanted_length(scene, start, len(_range(context.scene)))
     if wanted.source == "CAMERA" and wanted.follow_camera and not isinstance(length, str):
         seen = filmed or camera_frames(context.scene, scene, length)
-        if (why := guide_film.prevented(context.scene, wanted, seen)) is not None:
+        if (why := guide_film.unheard(wanted) or guide_film.prevented(context.scene, wanted, seen)) is not None:
             return why
     pictures = ((strip, start - 1),) if strip is not None else ()
     # A shot lies above its board, but beside what it goes on from.

@@ -16,13 +16,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import windowed
-from .show import contact_sheet, draw_bar, say
+from . import previs, shots, windowed
+from .show import contact_sheet, say
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-ADDON = "bl_ext.user_default.shotpack"
-LIMIT_SECONDS = 1200
 
 
 def main() -> int:
@@ -32,16 +30,19 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", default="", help="an installed model or a model folder; without it Sketch")
     parser.add_argument("--ui", action="store_true", help="in a real Blender window: BLENDER, or blender on the PATH")
+    parser.add_argument("--previs", action="store_true", help="a shot that follows a blocked-out scene's camera")
     args = parser.parse_args()
+    if args.ui and args.previs:
+        parser.error("--previs runs without a window; open demo-output/previs.blend in one when it is done")
     args.engine_python = args.engine_python.absolute()  # not resolved: a link leads out of its environment
     shutil.rmtree(args.out, ignore_errors=True)
     args.out.mkdir(parents=True)
     if args.ui:
-        return windowed.film(args.out.resolve(), args.engine_python, args.model, LIMIT_SECONDS)
+        return windowed.film(args.out.resolve(), args.engine_python, args.model, shots.LIMIT_SECONDS)
     with tempfile.TemporaryDirectory(prefix="shotpack-demo-") as place:
         os.environ["BLENDER_USER_RESOURCES"] = place  # before Blender's module is loaded
         _install(Path(place), args.engine_python, args.model)
-        return _film(args.out.resolve())
+        return (previs.film if args.previs else _film)(args.out.resolve())
 
 
 def _install(place: Path, engine_python: Path, model: str) -> None:
@@ -54,7 +55,7 @@ def _install(place: Path, engine_python: Path, model: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
     package = next(place.glob("shotpack-*.zip"))
     bpy.ops.extensions.package_install_files(filepath=str(package), repo="user_default", enable_on_install=True)
-    preferences = bpy.context.preferences.addons[ADDON].preferences
+    preferences = bpy.context.preferences.addons[shots.ADDON].preferences
     preferences.python, preferences.device, preferences.model = str(engine_python), "cpu", model
 
 
@@ -70,21 +71,14 @@ def _film(out: Path) -> int:
     board = scene.sequence_editor.active_strip
     say(f'{board.name}, {board.frame_final_duration} frames: "{wanted.prompt}"')
     begun = time.monotonic()
-    bpy.ops.shotpack.generate()
-    meta = next(strip for strip in scene.sequence_editor.strips if strip.type == "META")
-    shot = meta.shotpack.shot
-    if not _follow(shot, begun):
+    meta = shots.make(scene)
+    if meta is None:
         return 1
-    runtime = importlib.import_module(f"{ADDON}.operators.runtime")
-    shot_strips = importlib.import_module(f"{ADDON}.operators.shot_strips")
-    (meta,) = shot_strips.find(shot)
-    frames = shot_strips.pictures(meta)
-    engine = runtime.client._engine
-    (out / "shot.mp4").write_bytes(engine.connection.movie(runtime.shot_of(shot).job))
+    frames = shots.frames_of(meta)
+    (out / "shot.mp4").write_bytes(shots.movie(meta))
     bpy.ops.wm.save_mainfile()
     contact_sheet(frames, out / "contact-sheet.png")
-    bpy.ops.preferences.addon_disable(module=ADDON)
-    engine.process.wait(30)
+    shots.close()
     say(f"made {len(frames)} frames in {time.monotonic() - begun:.0f} s; they take Panel 1's place on channel 2")
     say(f"  {out / 'storyboard.blend'}   open it in Blender's Video Editing workspace and press play")
     say(f"  {out / 'shot.mp4'}   the shot as a movie")
@@ -92,36 +86,6 @@ def _film(out: Path) -> int:
     say(f"  {frames[0].parent}   its frames as PNG")
     missing = [path for path in frames if not path.is_file()]
     return int(bool(missing) or len(frames) != board.frame_final_duration)
-
-
-def _follow(shot: str, begun: float) -> bool:
-    """Tick as Blender's timer would, and draw a bar, until the shot has ended; returns whether it is made."""
-    runtime = importlib.import_module(f"{ADDON}.operators.runtime")
-    problems = importlib.import_module(f"{ADDON}.operators.problems")
-    shown = ""
-    while time.monotonic() - begun < LIMIT_SECONDS:
-        runtime.step()
-        record = runtime.shot_of(shot)
-        job = runtime.client.job(record)
-        if record.complete:
-            draw_bar(1.0, "done", last=True)
-            return True
-        problem = problems.of_shot(record, job) or problems.of_engine()
-        if problem is not None:
-            say(f"\n{problem.sentence} {problem.advice}")
-            return False
-        words = (
-            (job.stage or f"section {min(len(job.sections) + 1, len(job.plan.sections))} of {len(job.plan.sections)}")
-            if job and job.plan
-            else ""
-        )
-        state = f"{job.done if job else 0:.2f} {words or 'starting the engine'}"
-        if state != shown:
-            draw_bar(job.done if job else 0.0, words or "starting the engine")
-            shown = state
-        time.sleep(0.05)
-    say("\nIt took too long; look at the engine's log.")
-    return False
 
 
 if __name__ == "__main__":

@@ -70,6 +70,26 @@ def test_the_shot_is_led_by_what_the_camera_sees(room):
     assert job.complete
 
 
+def test_the_engine_is_started_before_the_first_press(room, monkeypatch):
+    runtime, early_start, woken = part("operators.runtime"), part("operators.early_start"), []
+    heard_engine()
+    client = runtime.client
+    with monkeypatch.context() as patched:
+        patched.setattr(runtime, "client", None)
+        patched.setattr(runtime, "wake", lambda: woken.append(runtime.client))
+        assert intent() == "Start the engine: it knows whether this model can follow the camera."
+        room.shotpack.follow_camera = False
+        early_start.look()
+        assert not woken, "nothing asks for it"
+        room.shotpack.follow_camera = True
+        early_start.look()
+        assert len(woken) == 1
+        patched.setattr(runtime, "client", client)  # there is one: nobody starts what an artist has stopped
+        early_start.look()
+        assert len(woken) == 1
+    assert not isinstance(intent(), str)
+
+
 def test_the_guide_plays_until_the_sections_come(room):
     heard_engine()
     meta = generate(room)
