@@ -140,12 +140,8 @@ def words(scene: Any, frames: range, strip: Any | None = None, own: str = "") ->
 def words_each(scene: Any, shots: Iterable[tuple[range, Any | None]], own: str = "") -> Iterator[Words]:
     """The same for many, and one look at the timeline; `own` are the words of those that are made of no strip."""
     texts = [(each.name, sequencer.span(each), each.text) for each in sequencer.word_strips(scene)]
-    # Blender calls a marker that switches cameras after the camera; what the artist calls it is words.
-    markers = [
-        (marker.frame, marker.name)
-        for marker in scene.timeline_markers
-        if marker.camera is None or marker.name != marker.camera.name
-    ]
+    # A marker that switches cameras is called after one.
+    markers = [(marker.frame, marker.name) for marker in scene.timeline_markers if marker.camera is None]
     for frames, strip in shots:
         yield words_of(
             frames,

@@ -9,6 +9,8 @@ import sys
 import bpy
 
 [SAMPLE] = sys.argv[sys.argv.index("--") + 1 :]
+_VIEW_WIDTH = 0.36
+"""Of the window: what the camera sees."""
 _SIDEBAR_HEIGHT = 0.66
 """Of the window: the picture and the panels beside it; the timeline has the rest."""
 
@@ -20,12 +22,21 @@ def begin() -> None:
 
 
 def arrange() -> None:
-    """The picture with the panels beside it above, the timeline below it, and nothing else."""
+    """The picture with the panels beside it above, the timeline below it, what the camera sees beside it if there is
+    one, and nothing else.
+    """
     window = bpy.context.window_manager.windows[0]
+    if window.scene.camera is not None:
+        show_camera(next(area for area in window.screen.areas if area.type == "FILE_BROWSER"))
     for kind in ("FILE_BROWSER", "PROPERTIES", "DOPESHEET_EDITOR"):
         for area in [each for each in window.screen.areas if each.type == kind]:
             with bpy.context.temp_override(window=window, area=area, region=area.regions[0]):
                 bpy.ops.screen.area_close()
+    if window.scene.camera is not None:
+        view = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+        wider = round(window.width * _VIEW_WIDTH) - view.width
+        with bpy.context.temp_override(window=window):
+            bpy.ops.screen.area_move(x=view.x + view.width + 1, y=view.y + view.height // 2, delta=wider)
     preview = sequencer("PREVIEW")
     down = preview.height - round(window.height * _SIDEBAR_HEIGHT)
     with bpy.context.temp_override(window=window):
@@ -33,13 +44,26 @@ def arrange() -> None:
     bpy.app.timers.register(open_tab, first_interval=2.0)
 
 
-def open_tab() -> None:
+def show_camera(area: bpy.types.Area) -> None:
+    """The blocked-out scene, by its camera."""
+    area.type = "VIEW_3D"
+    area.spaces.active.region_3d.view_perspective = "CAMERA"
+    area.spaces.active.overlay.show_overlays = False
+    area.spaces.active.shading.color_type = "MATERIAL"
+    area.spaces.active.show_region_toolbar = False
+
+
+def open_tab() -> float | None:
     """The sidebar shows Shotpack's tab, and the whole storyboard is in sight."""
-    region_of(sequencer("PREVIEW"), "UI").active_panel_category = "Shotpack"
+    sidebar = region_of(sequencer("PREVIEW"), "UI")
+    if sidebar.active_panel_category == "UNSUPPORTED":
+        return 0.5  # it has no tabs before it was drawn
+    sidebar.active_panel_category = "Shotpack"
     area = sequencer("SEQUENCER")
     with bpy.context.temp_override(area=area, region=region_of(area, "WINDOW")):
         bpy.ops.sequencer.view_all()
     bpy.app.timers.register(save, first_interval=2.0)
+    return None
 
 
 def save() -> None:

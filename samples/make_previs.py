@@ -14,11 +14,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
+import template
 from mathutils import Vector
 
 HERE = Path(__file__).resolve().parent
 FILM = HERE / "previs.blend"
 SIZE, FPS, SECONDS = (1280, 720), 24, 3
+WORDS = 4
+"""The channel of the strips with words."""
+CAMERA, TO_NEXT = 2, 3
+"""Of what a shot may start from, and of how long it may be (`operators/settings.py`)."""
 Point = tuple[float, float, float]
 
 WATER, STONE, WOOD, WHITE, RED, DARK, HILL = (
@@ -43,7 +48,7 @@ SHOTS = (
     ("The lighthouse", "Slow zoom in on the lighthouse.", (3, -9, 1.6), (8, 1, 4.5), (14, 12, 5), (14, 12, 7.5)),
     ("On the pier", "The camera moves forward.", (1.0, 3.0, 3.4), (1.9, 9.0, 2.6), (2.4, 16, 1.6), (2.2, 20, 2.2)),
 )
-"""Marker, what it says, where its camera begins and ends, and what it looks at then."""
+"""Camera, words, where its camera begins and ends, and what it looks at then."""
 
 
 def solid(
@@ -212,8 +217,8 @@ def key(moved: bpy.types.Object, keys: dict[int, tuple[Point, Point]]) -> None:
 
 
 def cameras(scene: bpy.types.Scene) -> None:
-    """One for each shot, bound to a marker that bears the shot's prompt."""
-    for number, (name, prompt, start, end, first_look, last_look) in enumerate(SHOTS):
+    """One for each shot, bound to a marker."""
+    for number, (name, _, start, end, first_look, last_look) in enumerate(SHOTS):
         camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
         camera.data.lens = 30
         scene.collection.objects.link(camera)
@@ -223,8 +228,7 @@ def cameras(scene: bpy.types.Scene) -> None:
             for place, look in ((start, first_look), (end, last_look))
         ]
         key(camera, {first: (start, tuple(turns[0])), first + SECONDS * FPS - 1: (end, tuple(turns[1]))})
-        marker = scene.timeline_markers.new(prompt, frame=first)
-        marker.camera = camera
+        scene.timeline_markers.new(name, frame=first).camera = camera
     scene.camera = scene.timeline_markers[0].camera
 
 
@@ -240,16 +244,19 @@ def light(scene: bpy.types.Scene) -> None:
     sky.inputs[0].default_value, sky.inputs[1].default_value = (0.62, 0.74, 0.86, 1), 0.8
 
 
+def lay(scene: bpy.types.Scene) -> None:
+    """A strip of words for each shot, and what the artist would choose in Shotpack's panel, as Blender keeps it."""
+    for number, (name, prompt, *_) in enumerate(SHOTS):
+        first = 1 + number * SECONDS * FPS
+        words = scene.sequence_editor.strips.new_effect(name, "TEXT", WORDS, first, frame_end=first + SECONDS * FPS)
+        words.text, words.select = prompt, False
+        words.mute = True  # it is read, not shown
+    scene["shotpack"] = {"prompt_channel": WORDS, "source": CAMERA, "length": TO_NEXT, "follow_camera": True}
+
+
 def main() -> None:
     """Build the harbour and write the .blend."""
-    bpy.ops.wm.read_homefile(use_factory_startup=True, app_template="Video_Editing")
-    for workspace in list(bpy.data.workspaces):
-        if workspace != bpy.context.workspace:
-            bpy.data.batch_remove([workspace])
-    bpy.ops.outliner.orphans_purge(do_recursive=True)
-    scene = bpy.context.scene
-    for thing in [*bpy.data.objects, *bpy.data.lights, *bpy.data.cameras]:
-        bpy.data.batch_remove([thing])
+    scene = template.opened()
     scene.name = "Harbour"
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising = 32, False
@@ -258,24 +265,19 @@ def main() -> None:
     scene.render.image_settings.file_format = "PNG"  # the template's is a movie, which no still can be written as
     scene.view_settings.view_transform = "Standard"
     scene.frame_end = len(SHOTS) * SECONDS * FPS
-    scene.sequence_editor_clear()
-    scene.sequence_editor_create()
     harbour()
     lighthouse()
     boat()
     light(scene)
     cameras(scene)
-    bpy.ops.wm.save_as_mainfile(filepath=str(FILM), compress=True)
-    FILM.with_suffix(".blend1").unlink(missing_ok=True)
-
-
-def save_again() -> None:
-    """Write the .blend, which a newer Blender has arranged, as this one's."""
-    bpy.ops.wm.open_mainfile(filepath=str(FILM))
-    bpy.ops.wm.save_mainfile(compress=True)
-    FILM.with_suffix(".blend1").unlink(missing_ok=True)
+    scene.sequence_editor_create()
+    lay(scene)
+    template.save(FILM)
 
 
 if __name__ == "__main__":
-    save_again() if sys.argv[1:] == ["again"] else main()
+    if sys.argv[1:] == ["again"]:
+        template.save_again(FILM, lay)
+    else:
+        main()
     os._exit(0)  # Blender's module does not come to an end by itself once it has had a template with a file browser

@@ -14,9 +14,11 @@ import sys
 from pathlib import Path
 
 import bpy
+import template
 from PIL import Image, ImageDraw
 
 HERE = Path(__file__).resolve().parent
+FILM = HERE / "storyboard.blend"
 SIZE = (1280, 720)
 SECONDS, FPS = 5, 24
 PROMPTS = (
@@ -138,22 +140,19 @@ def waiting() -> Panel:
 def main() -> None:
     """Draw the panels and write the .blend."""
     (HERE / "panels").mkdir(exist_ok=True)
-    bpy.ops.wm.read_homefile(use_factory_startup=True, app_template="Video_Editing")
-    scene = bpy.context.scene
-    _tidy(scene)
+    scene = template.opened()
     scene.name = "Storyboard"
     scene.render.resolution_x, scene.render.resolution_y = SIZE
     scene.render.fps = FPS
     scene.view_settings.view_transform = "Standard"
     scene.frame_end = 3 * SECONDS * FPS
     editor = scene.sequence_editor_create()
-    bpy.ops.wm.save_as_mainfile(filepath=str(HERE / "storyboard.blend"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(FILM))
     for number, (panel, prompt) in enumerate(zip((harbour(), lighthouse(), waiting()), PROMPTS, strict=True)):
         panel.save(HERE / "panels" / f"{number + 1:02d}.png")
         scene.timeline_markers.new(prompt, frame=1 + number * SECONDS * FPS)
     _lay(editor)
-    bpy.ops.wm.save_mainfile(compress=True)
-    (HERE / "storyboard.blend1").unlink(missing_ok=True)
+    template.save(FILM)
 
 
 def _lay(editor: bpy.types.SequenceEditor) -> None:
@@ -167,34 +166,12 @@ def _lay(editor: bpy.types.SequenceEditor) -> None:
     editor.active_strip = editor.strips[0]
 
 
-def _tidy(scene: bpy.types.Scene) -> None:
-    """Leave of the Video Editing template its workspace: the picture with the sidebar above, the timeline below."""
-    for workspace in list(bpy.data.workspaces):
-        if workspace != bpy.context.workspace:
-            bpy.data.batch_remove([workspace])
-    for area in bpy.context.screen.areas:
-        if area.type == "SEQUENCE_EDITOR":
-            # The timeline's own sidebar would be too low for the panel.
-            area.spaces.active.show_region_ui = area.spaces.active.view_type == "PREVIEW"
-            area.spaces.active.show_region_toolbar = False
-    scene.sequence_editor_clear()
-    for thing in [*bpy.data.objects, *bpy.data.lights, *bpy.data.cameras, *bpy.data.worlds]:
-        if thing.users == 0:
-            bpy.data.batch_remove([thing])
-
-
-def save_again() -> None:
-    """Write the .blend, which a newer Blender has arranged, as this one's."""
-    bpy.ops.wm.open_mainfile(filepath=str(HERE / "storyboard.blend"))
-    bpy.context.scene.render.engine = "BLENDER_EEVEE_NEXT"  # the newer one's has another name here
-    editor = bpy.context.scene.sequence_editor
-    for strip in list(editor.strips):
-        editor.strips.remove(strip)
-    _lay(editor)  # a strip that a newer Blender has saved is freed once too often here, which an older one complains of
-    bpy.ops.wm.save_mainfile(compress=True)
-    (HERE / "storyboard.blend1").unlink(missing_ok=True)
+def lay_again(scene: bpy.types.Scene) -> None:
+    """What a newer Blender has written and this one does not understand."""
+    scene.render.engine = "BLENDER_EEVEE_NEXT"  # the newer one's has another name here
+    _lay(scene.sequence_editor)
 
 
 if __name__ == "__main__":
-    save_again() if sys.argv[1:] == ["again"] else main()
+    template.save_again(FILM, lay_again) if sys.argv[1:] == ["again"] else main()
     os._exit(0)  # Blender's module does not come to an end by itself once it has had a template with a file browser

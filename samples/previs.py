@@ -36,7 +36,7 @@ def film(out: Path) -> int:
     made = {}
     for name, follow in (("guided by the scene", True), ("the same without", False)):
         wanted.follow_camera = follow
-        say(f'{scene.camera.name}, {_FRAMES} frames, {name}: "{scene.timeline_markers[0].name}"')
+        say(f"{scene.camera.name}, {_FRAMES} frames, {name}")
         meta = shots.make(scene)
         if meta is None:
             return 1
