@@ -103,6 +103,15 @@ SEEDS_AT_ONCE = 16
 _LENGTH_NAMES = [item[0] for item in LENGTHS]
 
 
+# No lambdas beside their property: annotations are text, and newer Pythons evaluate it where a lambda sees no module.
+def _number_of_length(wanted: ShotpackSettings) -> int:
+    return max(1, _LENGTH_NAMES.index(wanted.length))
+
+
+def _set_length(wanted: ShotpackSettings, number: int) -> None:
+    wanted.length = _LENGTH_NAMES[number]
+
+
 class LoraChoice(bpy.types.PropertyGroup):
     """A LoRA that the next shots are made with."""
 
@@ -137,8 +146,8 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     other_length: EnumProperty(
         name="Length",
         items=OTHER_LENGTHS,
-        get=lambda wanted: max(1, _LENGTH_NAMES.index(wanted.length)),
-        set=lambda wanted, number: setattr(wanted, "length", _LENGTH_NAMES[number]),
+        get=_number_of_length,
+        set=_set_length,
     )
     """The same where there is no strip to be as long as; in its place, a length in seconds."""
     seconds: FloatProperty(
