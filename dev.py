@@ -208,7 +208,7 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     tests = commands.add_parser("test", help="run the tests that can run here; after '--', arguments for pytest")
     tests.add_argument("tiers", nargs="*", metavar="tier", help=f"{', '.join(TIERS)}; without any, all but gpu")
     tests.add_argument("--gpu", action="store_true", help="run the gpu tier too")
-    commands.add_parser("demo", help="make a shot of the sample storyboard, headless or with --ui; see demo-output/")
+    commands.add_parser("demo", help="make a shot of a sample, with --ui or --previs another way; see demo-output/")
     commands.add_parser("check", help="locks, format, lint and types")
     commands.add_parser("lock", help="lock what requirements/*.in ask for; all arguments go to uv", add_help=False)
     commands.add_parser("bench", help="print the benchmark table; all arguments go to tests.bench", add_help=False)

@@ -52,7 +52,7 @@ def frames_of(meta: Any) -> list[Path]:
 def movie(meta: Any) -> bytes:
     """The shot as the engine's movie."""
     runtime = part("runtime")
-    return bytes(runtime.client.movie(runtime.shot_of(meta.shotpack.shot)))
+    return bytes(runtime.client._engine.connection.movie(runtime.shot_of(meta.shotpack.shot).job))
 
 
 def close() -> None:

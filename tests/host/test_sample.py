@@ -1,13 +1,15 @@
-"""The sample as it opens: three panels under markers with their words, in a workspace for cutting."""
+"""The samples as they open: panels under markers with their words; a blocked-out scene with cameras on markers."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
+import pytest
+
 from tests.host.studio import ENGINE_PYTHON, ROOT, bpy, part
 
-SAMPLE = ROOT / "samples" / "storyboard.blend"
+SAMPLE, PREVIS = (ROOT / "samples" / f"{name}.blend" for name in ("storyboard", "previs"))
 
 
 def test_the_sample_holds_its_panels_their_words_and_a_workspace(extension):
@@ -29,12 +31,33 @@ def test_the_sample_holds_its_panels_their_words_and_a_workspace(extension):
     assert (found.strip.name, found.spot.start, found.spot.length, found.spot.channel) == ("Panel 1", 1, 120, 2)
 
 
-def test_it_opens_and_is_copied_without_a_complaint(extension, capfd):
+@pytest.mark.parametrize(("sample", "name"), [(SAMPLE, "Storyboard"), (PREVIS, "Harbour")])
+def test_it_opens_and_is_copied_without_a_complaint(extension, capfd, sample, name):
     """One that a newer Blender has saved names an engine that older ones lack, and they free its strips twice."""
-    bpy.ops.wm.open_mainfile(filepath=str(SAMPLE), load_ui=False)
-    bpy.data.scenes.remove(bpy.data.scenes["Storyboard"].copy())
+    bpy.ops.wm.open_mainfile(filepath=str(sample), load_ui=False)
+    bpy.data.scenes.remove(bpy.data.scenes[name].copy())
     printed = capfd.readouterr()
     assert "rror" not in printed.out + printed.err
+
+
+def test_the_previs_sample_is_one_press_a_shot(extension):
+    """Each of its cameras can be followed to the next one's marker, in words of a strip over it."""
+    bpy.ops.wm.open_mainfile(filepath=str(PREVIS), load_ui=False)
+    scene = bpy.context.scene
+    wanted = scene.shotpack
+    assert (wanted.source, wanted.length, wanted.other_length, wanted.follow_camera) == ("CAMERA", "NEXT", "NEXT", True)
+    shot_intent = part("operators.shot_intent")
+    wanted.follow_camera = False  # no engine is there to say whether it can
+    markers = sorted(scene.timeline_markers, key=lambda marker: marker.frame)
+    for marker, words in zip(markers[:-1], ("moves right", "zoom in"), strict=True):
+        scene.frame_set(marker.frame)
+        assert scene.camera == marker.camera
+        found = shot_intent.intent(bpy.context)
+        assert (found.spot.start, found.spot.length) == (marker.frame, 72)
+        assert words in found.words.text
+        shown = shot_intent.camera_frames(scene, scene, found.spot.length)
+        assert (shown.start, shown.stop) == (marker.frame, marker.frame + 72)
+    assert all(strip.mute for strip in scene.sequence_editor.strips), "words are not shown"
 
 
 def test_the_demo_comes_to_its_end(extension, tmp_path):
