@@ -1,7 +1,7 @@
 """Runs inside a Blender window with Shotpack: arranges the sample's workspace, so that animating it is one press.
 
 Blender's module has no window to do that in. Argument after `--`: the sample, which is saved in its place; then
-`make_storyboard.py again` saves it as the older Blender's, which all that Shotpack runs in open without a warning.
+`make_storyboard again` saves it as the older Blender's, which all that Shotpack runs in open without a warning.
 """
 
 import sys

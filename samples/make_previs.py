@@ -1,6 +1,6 @@
 """How the previs sample was made: a blocked-out harbour with three cameras, each bound to a marker, as a .blend.
 
-Run it with the Python of a Blender environment, `.venvs/blender-4.5/bin/python samples/make_previs.py`; then in a
+Run it with the Python of a Blender environment, `.venvs/blender-4.5/bin/python -m samples.make_previs`; then in a
 window with Shotpack, `blender --python samples/arrange.py -- samples/previs.blend`; then here `… again`.
 """
 
@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
-import template
 from mathutils import Vector
+
+from . import template
 
 HERE = Path(__file__).resolve().parent
 FILM = HERE / "previs.blend"

@@ -1,6 +1,6 @@
 """How the sample was made: three panels drawn with Pillow, and a .blend whose timeline holds them.
 
-Run it with the Python of a Blender environment, `.venvs/blender-4.5/bin/python samples/make_storyboard.py`; then in a
+Run it with the Python of a Blender environment, `.venvs/blender-4.5/bin/python -m samples.make_storyboard`; then in a
 window with Shotpack, `blender --python samples/arrange.py -- samples/storyboard.blend`; then here `… again`.
 """
 
@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 
 import bpy
-import template
 from PIL import Image, ImageDraw
+
+from . import template
 
 HERE = Path(__file__).resolve().parent
 FILM = HERE / "storyboard.blend"
