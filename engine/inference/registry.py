@@ -60,7 +60,7 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
         try:
             given["guide"] = _SPECS[family].guide.told(facts.guide)
         except ValueError as fault:
-            raise folder.damage(f"its {FACTS} is wrong: {fault}", f"correct {FACTS}") from fault
+            raise folder.damage(f"its {FACTS} is wrong: {fault}", "correct it") from fault
     if family == HELIOS_MID.family and "is_cfg_zero_star" not in folder.flags:
         given["variant"] = ()
     return replace(

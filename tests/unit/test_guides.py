@@ -13,7 +13,7 @@ from PIL import Image
 
 from engine.errors import Code, EngineError
 from engine.generation.resolve import ResolvedRequest, resolve
-from engine.inference.helios.spec import HELIOS_BASE, HELIOS_DISTILLED
+from engine.inference.helios.spec import HELIOS_DISTILLED
 from engine.inference.hunyuan.spec import RELEASED
 from engine.media.boards import open_board
 from engine.media.guide_files import read_guide, require_same_size
