@@ -79,5 +79,5 @@ def _guided_tokens(spec: ModelSpec, extent: Extent) -> int:
     side = spec.spatial_compression * spec.patch[1]
     a_frame = (extent.width // side) * (extent.height // side)
     own = extent.latents * a_frame
-    coarsest = own // 4 ** (spec.pyramid_stages - 1)
+    coarsest: int = own // 4 ** (spec.pyramid_stages - 1)
     return extent.tokens - own + coarsest + extent.led * a_frame
