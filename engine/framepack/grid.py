@@ -52,11 +52,24 @@ class Grid:
         return range(0 if section == 0 else self.frames(section), self.frames(section + 1))
 
     def latent_of(self, frame: int) -> int:
-        """The latent that pixel frame `frame` (from 0) is decoded from; frame 0 is the start board's latent 0."""
-        if self.seam is Seam.BLEND or frame == 0:
+        """The latent that a board at pixel frame `frame` (from 0) lies at; frame 0 is the start board's latent 0."""
+        return self.made_by(frame) if frame else 0
+
+    def made_by(self, frame: int) -> int:
+        """The latent that pixel frame `frame` (from 0) is decoded from: 1 makes frame 0 where sections are cut."""
+        if self.seam is Seam.BLEND:
             return -(-frame // self.compression)
         section, rest = divmod(frame, self.stride)
         return section * self.window + 1 - (-rest // self.compression)
+
+    def frames_of(self, latent: int) -> range:
+        """The pixel frames (from 0) that latent `latent` is decoded to: one where it begins a clip, else r."""
+        section, place = divmod(latent - 1, self.window)
+        last = (
+            latent * self.compression if self.seam is Seam.BLEND else section * self.stride + place * self.compression
+        )
+        begins = latent == 0 if self.seam is Seam.BLEND else place == 0
+        return range(last if begins else last - self.compression + 1, last + 1)
 
     def block(self, section: int) -> range:
         """The pixel frames of section `section` that its neighbours blend, or all of them where sections are cut.

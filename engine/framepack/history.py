@@ -19,6 +19,8 @@ class PackedFrames:
     kernel: Kernel
     latents: torch.Tensor
     indices: torch.Tensor
+    filled: torch.Tensor
+    """(T,) bool: which of them are latents of the shot; the others are zeros."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class PackedContext:
             Kernel(*kernel),
             torch.cat([block.latents for block in chosen], dim=2),
             torch.cat([block.indices for block in chosen]),
+            torch.cat([block.filled for block in chosen]),
         )
 
 
@@ -81,7 +84,8 @@ class History:
     def _packed(self, block: PackedBlock) -> PackedFrames:
         frames = [self._blank if slot.latent is None else self._latent(slot.latent) for slot in block.slots]
         indices = torch.tensor([slot.index for slot in block.slots], dtype=torch.int64)
-        return PackedFrames(block.kernel, torch.cat(frames, dim=2), indices)
+        filled = torch.tensor([slot.latent is not None for slot in block.slots])
+        return PackedFrames(block.kernel, torch.cat(frames, dim=2), indices, filled)
 
     def _latent(self, number: int) -> torch.Tensor:
         made = self._made.get(number)

@@ -66,13 +66,14 @@ class GuideEncoder:
             there[:, :, at] = 1
             for latent in run:
                 share[0, 0, latent - own.start] = self._share(guide.latents[latent])
-        seen = there * (share > spec.guide.seen)
+        seen = there * (share if spec.guide.as_history else share > spec.guide.seen)
         return Guide(
             pictures=pictures,
             seen=seen * guide.strength,
             hidden=(there - seen) * guide.strength,
             until=guide.until,
             hidden_until=min(guide.until, spec.guide.hidden),
+            board=None if guide.board is None or guide.board not in own else own.index(guide.board),
         )
 
     def _encoded(self, guide: LatentGuide, run: range) -> torch.Tensor:
@@ -81,21 +82,28 @@ class GuideEncoder:
                 [self._family.encode_latent(self._seen(guide.latents[latent][0])) for latent in run], dim=2
             )
         frames = [self._seen(held) for latent in run for held in guide.latents[latent]]
-        return self._family.encode_video([self._before(guide, run), *frames])[:, :, 1:]
+        if _begins_a_clip(guide, run):
+            return self._family.encode_video(frames)
+        before = self._before(guide, run)
+        return self._family.encode_video([self._encoder.picture(before) if before else frames[0], *frames])[:, :, 1:]
 
-    def _before(self, guide: LatentGuide, run: range) -> torch.Tensor:
-        """The picture right before a run, with which a causal encoder begins: guide's or board's, else the first."""
-        if (earlier := guide.latents.get(run.start - 1)) is not None:
-            return self._seen(earlier[-1])
-        if (board := self._boards.get(run.start - 1)) is not None:
-            return self._encoder.picture(board)
-        return self._seen(guide.latents[run.start][0])
+    def _before(self, guide: LatentGuide, run: range) -> str:
+        """The picture right before a run, with which a causal encoder begins: guide's or board's; none: the first."""
+        if _begins_a_clip(guide, run):
+            return ""
+        earlier = guide.latents.get(run.start - 1)
+        return earlier[-1].image if earlier else self._boards.get(run.start - 1, "")
 
     def _seen(self, held: ConditionFrame) -> torch.Tensor:
         return self._encoder.picture(held.image)
 
     def _share(self, frames: Sequence[ConditionFrame]) -> torch.Tensor:
-        """The share of each latent pixel's pixels, in all of its frames, that is seen: (H/s, W/s) float32."""
+        """The share of each latent pixel's pixels that is seen: (H/s, W/s) float32.
+
+        Of all its frames, or of its last one where history is made of them, as Warp-as-History has it.
+        """
+        if self._family.spec.guide.as_history:
+            frames = frames[-1:]
         spatial = self._family.spec.spatial_compression
         rows, columns = self._height // spatial, self._width // spatial
         shares = []
@@ -111,12 +119,18 @@ class GuideEncoder:
 
     def _run_key(self, guide: LatentGuide, run: range) -> str:
         pictures = [held.image for latent in run for held in guide.latents[latent]]
-        before = ""
-        if self._family.spec.guide.pictures is GuidePictures.EVERY:
-            earlier = guide.latents.get(run.start - 1)
-            before = earlier[-1].image if earlier else self._boards.get(run.start - 1, "")
+        every = self._family.spec.guide.pictures is GuidePictures.EVERY
+        before = self._before(guide, run) if every else ""
         size = (str(self._width), str(self._height))
         return self._encoder.key("guide", self._family.spec.guide.pictures, before, *pictures, *size)
+
+
+def _begins_a_clip(guide: LatentGuide, run: range) -> bool:
+    """Whether a run is decoded from its first frame on, as sections that are cut are: a first latent shows one frame.
+
+    Of latents with a picture for each of their frames.
+    """
+    return len(guide.latents[run.start]) == 1
 
 
 def _runs(guide: LatentGuide, own: range) -> list[range]:

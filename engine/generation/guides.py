@@ -1,18 +1,21 @@
 """Guides by latents: which of a guide's pictures each latent of the plan is led by. Numbers only; no picture is read.
 
 A picture at the shot's frame f (from 1, fractions allowed) lies at the native time (f - 1) x native / fps, counted in
-each stretch from its start board. Latent k of compression r shows the native frames r(k - 1) + 1 .. rk.
+each stretch from its start board. Which native frames a latent shows `Grid.frames_of` says.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ..errors import Code, EngineError
+from ..framepack.grid import Grid, Seam
 from ..framepack.plan import ShotPlan
-from ..models.guide_use import GuidePictures
+from ..models.guide_use import GuidePictures, GuideUse
 from ..protocol import GUIDE, Condition, ConditionFrame
 from .frame_rates import ShownFrames
 
@@ -27,49 +30,98 @@ class LatentGuide:
     """For each latent that is led, ascending: its one picture, or one for each of its native frames in time order."""
     strength: float
     until: float
+    board: int | None = None
+    """The latent among them whose one picture is a board."""
+
+
+def require_followable(conditions: tuple[Condition, ...], use: GuideUse) -> None:
+    """Raise EngineError `guide_invalid` for what a model that sees guides as history cannot follow."""
+    guides = [condition for condition in conditions if condition.kind == GUIDE]
+    if use.as_history and len(guides) > 1:
+        detail, advice = "this model follows one at a time", "put all pictures in one"
+        raise EngineError(Code.GUIDE_INVALID, detail=detail, advice=advice)
+    if use.as_history and any(guide.strength != 1 for guide in guides):
+        detail = "this model sees what it shows or does not, at no strength between"
+        raise EngineError(Code.GUIDE_INVALID, detail=detail, advice="leave its strength at 1")
 
 
 def guides_by_latent(
-    conditions: tuple[Condition, ...], plan: ShotPlan, shown: ShownFrames, pictures: GuidePictures
+    conditions: tuple[Condition, ...],
+    plan: ShotPlan,
+    shown: ShownFrames,
+    pictures: GuidePictures,
+    start: str | None = None,
 ) -> tuple[LatentGuide, ...]:
-    """The guides among `conditions` by latents.
+    """The guides among `conditions` by latents; `start` is the board that the shot starts from, if any.
 
     Of several pictures for one latent, or one native frame, the nearest in time counts, the later of two as near. A
     native frame without a picture shows the nearest that its latent has; a latent without any is not led. Boards win
-    over guides: their latents are not led either.
+    over guides: their latents are not led either. Where sections are cut the model makes the first frame as well, and
+    a guide that leads the section shows the board there.
     """
     return tuple(
-        LatentGuide(
-            dict(sorted(_by_latent(condition, plan, shown, pictures).items())), condition.strength, condition.until
-        )
-        for condition in conditions
-        if condition.kind == GUIDE
+        _of_condition(condition, plan, shown, pictures, start) for condition in conditions if condition.kind == GUIDE
     )
+
+
+def guide_extent(guides: Sequence[LatentGuide], plan: ShotPlan, use: GuideUse) -> dict[str, int]:
+    """What guides add to the largest work on a section, as fields of `Extent`."""
+    if not guides:
+        return {}
+    led = max(sum(latent in guide.latents for latent in planned.own) for guide in guides for planned in plan.made)
+    encoded = 1 if use.pictures is GuidePictures.LATENT else plan.grid.lead + plan.grid.stride
+    return {"encoded": encoded, "led": led if use.as_history else 0}
+
+
+def _of_condition(
+    guide: Condition, plan: ShotPlan, shown: ShownFrames, pictures: GuidePictures, start: str | None
+) -> LatentGuide:
+    by_latent = _by_latent(guide, plan, shown, pictures)
+    board = None
+    if (
+        start is not None
+        and plan.grid.seam is Seam.CUT
+        and any(latent in by_latent for latent in plan.by_section[0].own)
+    ):
+        board = plan.by_section[0].own.start
+        by_latent[board] = (ConditionFrame(1.0, start),)
+    return LatentGuide(dict(sorted(by_latent.items())), guide.strength, guide.until, board)
 
 
 def _by_latent(
     guide: Condition, plan: ShotPlan, shown: ShownFrames, pictures: GuidePictures
 ) -> dict[int, tuple[ConditionFrame, ...]]:
-    compression = plan.grid.compression
-    step = compression if pictures is GuidePictures.LATENT else 1
+    grid = plan.grid
     nearest: dict[int, tuple[Fraction, ConditionFrame]] = {}
     for held, made, led in _made_at(guide, plan, shown):
-        frame = int((made / step + _HALF) // 1) * step  # halves go up, as where frames are shown
+        frame = _native(made, grid, pictures)
         away = abs(made - frame)
-        if -(-frame // compression) in led and (frame not in nearest or away <= nearest[frame][0]):
+        if grid.made_by(frame) in led and (frame not in nearest or away <= nearest[frame][0]):
             nearest[frame] = (away, held)
     by_latent: dict[int, tuple[ConditionFrame, ...]] = {}
     for frame in nearest:
-        latent = -(-frame // compression)
+        latent = grid.made_by(frame)
         if latent in plan.boards or latent in by_latent:
             continue
         if pictures is GuidePictures.LATENT:
             by_latent[latent] = (nearest[frame][1],)
             continue
-        own = range(compression * (latent - 1) + 1, compression * latent + 1)
+        own = grid.frames_of(latent)
         here = [native for native in own if native in nearest]
         by_latent[latent] = tuple(nearest[min(here, key=lambda at: (abs(at - native), -at))][1] for native in own)
     return by_latent
+
+
+def _native(made: Fraction, grid: Grid, pictures: GuidePictures) -> int:
+    """The native frame, or of those that latents end on the one, that lies nearest to `made`.
+
+    Halves go up, as where frames are shown.
+    """
+    if pictures is GuidePictures.EVERY:
+        return int((made + _HALF) // 1)
+    latent = grid.frames_of(grid.made_by(math.ceil(made)))
+    later, earlier = latent[-1], latent.start - 1
+    return later if later - made <= made - earlier else earlier
 
 
 def _made_at(guide: Condition, plan: ShotPlan, shown: ShownFrames) -> Iterator[tuple[ConditionFrame, Fraction, range]]:

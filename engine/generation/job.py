@@ -29,7 +29,6 @@ from ..media.guide_files import require_same_size
 from ..media.lock import folder_lock
 from ..models.checksums import fingerprint, require_intact
 from ..models.folder import ModelFolder
-from ..models.guide_use import GuidePictures
 from ..models.lora_files import LoraFile, find_loras
 from ..models.paths import cache_home
 from ..models.spec import ModelSpec, Speed
@@ -37,6 +36,7 @@ from ..picture_sizes import fitting_size
 from ..protocol import Event, Finished, Progress, ShotRequest
 from ..serialization import to_json
 from .encoding_cache import EncodingCache
+from .guides import guide_extent
 from .resolve import AMENDABLE, ResolvedRequest, resolve
 from .sampling_loop import Shot
 from .shot_folder import ShotFolder
@@ -167,8 +167,7 @@ def run(
     def attempt(retry: int) -> Generator[Event]:
         speed = Speed(resolved.request.speed)
         extent = extent_of(resolved.plan.made, job.spec, resolved.plan.grid.window, (resolved.width, resolved.height))
-        if resolved.guides and job.spec.guide.pictures is GuidePictures.EVERY:
-            extent = dataclasses.replace(extent, encoded=1 + resolved.plan.grid.compression * resolved.plan.grid.window)
+        extent = dataclasses.replace(extent, **guide_extent(resolved.guides, resolved.plan, job.spec.guide))
         placed = place_model(
             job.model, job.spec, extent, job.device, limit=memory.limit, retry=retry, int8_weights=speed is Speed.FAST
         )
@@ -281,6 +280,8 @@ def _digest(spec: ModelSpec, request: ShotRequest) -> str:
     del described["conditions"]  # what a model can take is not how a shot is made: its request says what it took
     if not request.conditions:
         del described["guide"]
+    elif described["guide"]["noise"] is None:
+        del described["guide"]["noise"]  # shots that are steered were begun before there was any
     if (times := described.pop("first_section_steps")) in (1, 2):
         described["first_twice"] = times == 2
     else:

@@ -28,7 +28,7 @@ from ..protocol import (
     ShotRequest,
 )
 from .frame_rates import Conform, ShownFrames, rate
-from .guides import LatentGuide, guides_by_latent
+from .guides import LatentGuide, guides_by_latent, require_followable
 from .section_settings import SectionSettings, changes_by_section
 from .start_frames import lead_in, lead_pictures
 from .stretches import boards_in_time, plan_through, sections_of_changes
@@ -169,7 +169,9 @@ def resolve(
         board_images={latent: boards[n].image for latent, n in zip(plan.boards, plan.pictures, strict=True)},
         start_images=pictures,
         sections=sections,
-        guides=guides_by_latent(request.conditions, plan, shown, spec.guide.pictures),
+        guides=guides_by_latent(
+            request.conditions, plan, shown, spec.guide.pictures, boards[0].image if boards else None
+        ),
         negative=complete.negative if (most if spec.classifier_free else request.cfg) > 1 else None,
     )
 
@@ -276,6 +278,7 @@ def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
                 raise EngineError(
                     Code.NUMBER_INVALID, name=f"a frame of the {condition.kind}", value=held.frame, allowed=allowed
                 )
+    require_followable(request.conditions, spec.guide)
     if spec.classifier_free and request.cfg > 1:
         allowed = "1, since this model's guidance is classifier-free already: set guidance instead"
         raise EngineError(Code.NUMBER_INVALID, name="cfg", value=request.cfg, allowed=allowed)

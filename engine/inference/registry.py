@@ -11,7 +11,7 @@ import torch
 
 from ..errors import Code, EngineError
 from ..models.checksums import fingerprint
-from ..models.folder import ModelFolder
+from ..models.folder import FACTS, ModelFolder
 from ..models.lora_files import LoraFile
 from ..models.safetensors_headers import WeightsError
 from ..models.spec import ModelSpec, Speed
@@ -32,7 +32,7 @@ _PIPELINES = {"HeliosPipeline": HELIOS_BASE.family, "HeliosPyramidPipeline": HEL
 # What a folder's `shotpack.json` may say of its model, under the names that spec and facts share.
 _OVERRIDES = (
     *("licence", "prompt_template", "prompt_crop", "prompt_tokens", "native_fps", "sizes", "side_limits"),
-    *("steps", "guidance", "shift", "far_shift", "order", "trained_orders", "preview", "caches", "mag_ratios", "guide"),
+    *("steps", "guidance", "shift", "far_shift", "order", "trained_orders", "preview", "caches", "mag_ratios"),
 )
 
 _FAMILIES: dict[str, Any] = {
@@ -56,6 +56,11 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
     given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if facts.order:
         given.setdefault("trained_orders", (facts.order,))
+    if facts.guide is not None:
+        try:
+            given["guide"] = _SPECS[family].guide.told(facts.guide)
+        except ValueError as fault:
+            raise folder.damage(f"its {FACTS} is wrong: {fault}", "correct it") from fault
     if family == HELIOS_MID.family and "is_cfg_zero_star" not in folder.flags:
         given["variant"] = ()
     return replace(
@@ -144,7 +149,11 @@ def kernels_for(
 
     Raises OSError, LookupError and ValueError for a folder that `place_model` would not have passed.
     """
-    return choose_kernels(_FAMILIES[spec.family].attention(folder.components, spec, extent, device), speed, placement)
+    kernels = choose_kernels(
+        _FAMILIES[spec.family].attention(folder.components, spec, extent, device), speed, placement
+    )
+    # How many tokens of a guide are left differs from section to section: blocks would be compiled anew for each.
+    return replace(kernels, compiled=kernels.compiled and not extent.led)
 
 
 def choose_device(name: str) -> torch.device:

@@ -9,7 +9,7 @@ from ..framepack.packing import Order
 from ..protocol import GUIDE, Start
 from .catalog import SKETCH, find_model
 from .folder import ModelFolder
-from .guide_use import AS_A_VIDEO, GuidePictures
+from .guide_use import GuidePictures
 
 
 class Card(NamedTuple):
@@ -117,8 +117,8 @@ def abilities(model: ModelFolder) -> Abilities:
 def _guide_frames(model: ModelFolder) -> int:
     if GUIDE not in model.conditions:
         return 0
-    use = model.facts.guide or AS_A_VIDEO
-    return model.released.grid.compression if use.pictures is GuidePictures.LATENT else 1
+    pictures = (model.facts.guide or {}).get("pictures", GuidePictures.EVERY)
+    return model.released.grid.compression if pictures is GuidePictures.LATENT else 1
 
 
 def abilities_of(name: str) -> Abilities:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -51,6 +51,8 @@ _HELIOS = _Layout(
     (Start.BOARD, Start.TEXT, Start.CLIP),
     prompt_tokens=512,
 )
+_PYRAMID = replace(_HELIOS, conditions=(GUIDE,))
+"""Led in the coarsest of their stages. Base, which has one, takes no guide: nobody has tried what follows one there."""
 # For each pipeline class: its components, each with the files of which one must be there. Those with weights (the ones
 # that have a config.json) need safetensors too. A new family with another layout adds its line here.
 _LAYOUTS: Mapping[str, _Layout] = {
@@ -69,7 +71,7 @@ _LAYOUTS: Mapping[str, _Layout] = {
         conditions=(GUIDE,),
     ),
     "HeliosPipeline": _HELIOS,
-    "HeliosPyramidPipeline": _HELIOS,
+    "HeliosPyramidPipeline": _PYRAMID,
 }
 _DEFAULT_LAYOUT = "HunyuanVideoFramepackPipeline"
 """The layout of a folder without a `model_index.json`."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 
 class GuidePictures(StrEnum):
@@ -19,16 +21,35 @@ class GuidePictures(StrEnum):
 
 @dataclass(frozen=True)
 class GuideUse:
-    """How a section is steered toward the pictures that a guide has for it."""
+    """How a section follows the pictures that a guide has for it.
+
+    Either it is steered toward them, or the model sees them as history: as if it had made them (`noise`).
+    """
 
     pictures: GuidePictures = GuidePictures.EVERY
     seen: float = 0.25
-    """The share of a latent pixel's pixels, 0 to 1, above which it counts as seen and is steered."""
+    """The share of pixels, 0 to 1, by which a place counts as seen: a latent pixel that is steered shows more than it,
+    a token of history at least as much, or it is left out."""
     hidden: float = 0.0
-    """For which share of the steps, from the first on, the rest is steered too, toward what the guide fills it with."""
+    """For which share of the steps, from the first on, what is not seen is steered too, toward what the guide fills it
+    with; history leaves it out."""
     guidance: float | None = None
     """Guidance of guided shots where nobody asks for another; None: as of others."""
+    noise: tuple[float, float] | None = None
+    """The noise levels, least and most, that pictures seen as history are given; None: sections are steered."""
+
+    @property
+    def as_history(self) -> bool:
+        """Whether the model sees the pictures as history; else it is steered toward them."""
+        return self.noise is not None
+
+    def told(self, said: Mapping[str, Any]) -> GuideUse:
+        """The same with what a manifest says of it. Raises ValueError for what the other way alone knows."""
+        foreign = "hidden" if self.as_history else "noise"
+        if foreign in said:
+            raise ValueError(f"a guide's {foreign} means nothing to such a model")
+        return replace(self, **said)
 
 
 AS_A_VIDEO = GuideUse()
-"""What holds where a manifest says nothing."""
+"""What holds of families that are steered where a manifest says nothing."""

@@ -59,8 +59,8 @@ class ModelFacts:
     caches: Mapping[Speed, str] | None = None
     """The step cache behind each speed but exact."""
     mag_ratios: tuple[float, ...] | None = None
-    guide: GuideUse | None = None
-    """How it uses a guide; what is not said is as the family has it."""
+    guide: Mapping[str, Any] | None = None
+    """How it uses a guide, fields of `GuideUse`; what is not said is as the family has it."""
     vocabulary: Vocabulary | None = None
     """The words it was taught, of a model that knows no others. No part of how a shot is made: a shot that was begun
     goes on whatever is said here."""
@@ -204,16 +204,24 @@ def _caches(name: str, value: Any) -> Mapping[Speed, str]:
     return {speed: _text(name, value[speed]) for speed in named}
 
 
-def _guide(name: str, value: Any) -> GuideUse:
+def _guide(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict) or not value or not value.keys() <= _GUIDE.keys():
         _refuse(name, f"an object with some of {', '.join(repr(each) for each in sorted(_GUIDE))}")
-    return GuideUse(**{key: _GUIDE[key](f"{name}'s {key}", each) for key, each in value.items()})
+    return MappingProxyType({key: _GUIDE[key](f"{name}'s {key}", each) for key, each in value.items()})
 
 
 def _guide_pictures(name: str, value: Any) -> GuidePictures:
     if value not in list(GuidePictures):
         _refuse(name, f"one of {', '.join(GuidePictures)}")
     return GuidePictures(value)
+
+
+def _noise(name: str, value: Any) -> tuple[float, float]:
+    level = _number(0, 1)
+    least, most = (level(name, each) for each in _list(name, value, "[least, most] of noise, each from 0 to 1", 2))
+    if least > most:
+        _refuse(name, "[least, most] of noise, each from 0 to 1")
+    return least, most
 
 
 def _vocabulary(name: str, value: Any) -> Vocabulary:
@@ -254,6 +262,7 @@ _GUIDE: Mapping[str, Callable[[str, Any], Any]] = {
     "seen": _number(0, 1),
     "hidden": _number(0, 1),
     "guidance": _number(0, 1000),
+    "noise": _noise,
 }
 assert _GUIDE.keys() == {each.name for each in fields(GuideUse)}
 

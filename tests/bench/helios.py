@@ -40,7 +40,18 @@ from tests.engine.checkpoints import BOARD
 from tests.engine.helios_checkpoints import make_helios
 from tests.engine.oracle import relative_error
 from tests.engine.released import helios_folders, released_folders
-from tests.engine.test_helios import NEGATIVE, PROMPT, SECTIONS, SEED, SIDE, STARTS, STEPS, diffusers_shot, write_clip
+from tests.engine.test_helios import (
+    NEGATIVE,
+    PROMPT,
+    SECTIONS,
+    SEED,
+    SIDE,
+    STARTS,
+    STEPS,
+    diffusers_noise_on_any_processor,
+    diffusers_shot,
+    write_clip,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIZE = 64
@@ -192,16 +203,17 @@ def _diffusers_seconds(family: Helios, width: int, height: int) -> float:
     embeds = torch.randn(1, family.spec.prompt_tokens, 4096, device=family.device, dtype=dtype)
 
     def make(sections: int) -> None:
-        pipeline(
-            prompt_embeds=embeds,
-            width=width,
-            height=height,
-            num_frames=33 * sections,
-            pyramid_num_inference_steps_list=[2, 2, 2],
-            guidance_scale=1.0,
-            generator=torch.Generator().manual_seed(0),
-            output_type="pt",
-        )
+        with diffusers_noise_on_any_processor():
+            pipeline(
+                prompt_embeds=embeds,
+                width=width,
+                height=height,
+                num_frames=33 * sections,
+                pyramid_num_inference_steps_list=[2, 2, 2],
+                guidance_scale=1.0,
+                generator=torch.Generator().manual_seed(0),
+                output_type="pt",
+            )
 
     make(1)
     more, less = (true_size.timed(family.device, lambda count=count: make(count)) for count in (3, 1))
@@ -220,15 +232,16 @@ def main() -> None:
     else:
         pipeline: Any = HeliosPyramidPipeline.from_pretrained(model)
         pipeline.set_progress_bar_config(disable=True)
-        pipeline(
-            prompt="w5 w2 w81",
-            width=SIZE,
-            height=SIZE,
-            num_frames=frames,
-            pyramid_num_inference_steps_list=[1, 1, 1],
-            guidance_scale=1.0,
-            generator=torch.Generator().manual_seed(0),
-        )
+        with diffusers_noise_on_any_processor():
+            pipeline(
+                prompt="w5 w2 w81",
+                width=SIZE,
+                height=SIZE,
+                num_frames=frames,
+                pyramid_num_inference_steps_list=[1, 1, 1],
+                guidance_scale=1.0,
+                generator=torch.Generator().manual_seed(0),
+            )
     print(json.dumps({"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 

@@ -14,7 +14,6 @@ from engine.errors import Code, EngineError
 from engine.media.images import fit
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MakeShot
-from tests.engine.helios_checkpoints import make_helios
 from tests.engine.warm_engine import ROOT, WarmEngine
 
 SKETCH = ROOT / "engine" / "sketch" / "weights"
@@ -149,10 +148,3 @@ def test_killed_and_resumed_to_the_bit_and_another_guide_is_another_shot(
     frames = [sorted((each / "frames").iterdir()) for each in (whole, killed)]
     assert [path.name for path in frames[0]] == [path.name for path in frames[1]]
     assert all(one.read_bytes() == two.read_bytes() for one, two in zip(*frames, strict=True))
-
-
-def test_a_family_without_guides_says_so(make_shot: MakeShot, pictures: dict[int, Path], tmp_path: Path) -> None:
-    helios = make_helios(tmp_path / "helios", seed=1, kind="distilled")
-    with pytest.raises(EngineError, match="cannot be led by a guide; leave it out") as caught:
-        make_shot(33, model=helios, guide={5.0: (pictures[5], None)})
-    assert caught.value.code is Code.CONDITION_UNSUPPORTED

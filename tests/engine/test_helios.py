@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,8 @@ STARTS = ("text", "board", "clip")
 STEPS: dict[str, int] = {"base": 3, "mid": 9, "distilled": 6}
 
 
-@pytest.fixture(autouse=True)
-def diffusers_noise_on_any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def diffusers_noise_on_any_processor() -> Iterator[None]:
     """diffusers factors a matrix that float32 can't hold; where a processor's rounding refuses it, float64 does it."""
     factored = torch.linalg.cholesky
 
@@ -38,7 +40,9 @@ def diffusers_noise_on_any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
             third = double.where(double.abs() > 0.5, -torch.ones_like(double) / 3)
             return factored(third + torch.eye(len(third), dtype=torch.float64) * 1e-8).float()
 
-    monkeypatch.setattr(torch.linalg, "cholesky", cholesky)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.linalg, "cholesky", cholesky)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +89,7 @@ def diffusers_shot(
         settings["image"] = ImageOps.fit(board, (SIDE, SIDE), Image.Resampling.LANCZOS)
     elif start == "clip":
         settings["video"] = [Image.open(path).convert("RGB") for path in clip]
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, diffusers_noise_on_any_processor():
         patch.setattr(DiagonalGaussianDistribution, "sample", lambda self, generator=None: self.mode())
         result = pipeline(
             prompt=PROMPT,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers import AutoencoderKLWan, HeliosTransformer3DModel
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 import engine.generation.job as job_module
 from engine.inference.helios.family import Helios
+from engine.inference.helios.guided import without_tokens
 from engine.inference.helios.memory import helios_demand
 from engine.inference.helios.spec import HELIOS_DISTILLED
 from engine.inference.memory.placement import GIB, TILE, Demand, Extent, Placed, Placement, Room, Stay, place
@@ -30,6 +34,23 @@ def tokens_of(width: int, height: int) -> int:
     """11 frames at full size, 2 at half, 16 at a quarter: as released FramePack's (paper, packing)."""
     rows, columns = height // 8, width // 8
     return 11 * (rows // 2) * (columns // 2) + -(-rows // 4) * -(-columns // 4) + 4 * -(-rows // 8) * -(-columns // 8)
+
+
+def helios_inputs(
+    width: int, height: int, coarser: int = 1, short: tuple[int, ...] = (0, 19)
+) -> dict[str, torch.Tensor]:
+    """What the transformer is given of a section at 1 / `coarser` of its size."""
+    rows, columns = height // 8, width // 8
+    inputs = {
+        "hidden_states": torch.empty(1, 16, 9, rows // coarser, columns // coarser),
+        "timestep": torch.empty(1),
+        "encoder_hidden_states": torch.empty(1, 512, 4096),
+        "indices_hidden_states": torch.arange(20, 29)[None],
+    }
+    for name, indices in {"short": short, "mid": (17, 18), "long": tuple(range(1, 17))}.items():
+        inputs[f"indices_latents_history_{name}"] = torch.tensor([indices])
+        inputs[f"latents_history_{name}"] = torch.empty(1, 16, len(indices), rows, columns)
+    return inputs
 
 
 def demand_of(folders: dict[str, Path], width: int = 640, height: int = 384) -> Demand:
@@ -79,21 +100,41 @@ def test_working_memory_of_the_blocks(released: dict[str, Path], width: int, hei
         encoder_bytes=2,
         vae_bytes=4,
     )
-    rows, columns = height // 8, width // 8
     with no_data(dtype, autocast=True):
         transformer = HeliosTransformer3DModel(num_layers=1).eval()
-        history = {"short": (0, 19), "mid": (17, 18), "long": tuple(range(1, 17))}
-        inputs = {
-            "hidden_states": torch.empty(1, 16, 9, rows, columns),
-            "timestep": torch.empty(1),
-            "encoder_hidden_states": torch.empty(1, 512, 4096),
-            "indices_hidden_states": torch.arange(20, 29)[None],
-        }
-        for name, indices in history.items():
-            inputs[f"indices_latents_history_{name}"] = torch.tensor([indices])
-            inputs[f"latents_history_{name}"] = torch.empty(1, 16, len(indices), rows, columns)
+        inputs = helios_inputs(width, height)
         counted = working_bytes(lambda: transformer(**inputs, return_dict=False))
     assert demand.transformer.work == pytest.approx(counted, rel=0.05)
+
+
+@pytest.mark.parametrize("left_out", [0, 1], ids=["all seen", "one token not"])
+@pytest.mark.parametrize(("width", "height", "dtype"), [(640, 384, torch.bfloat16), (384, 640, torch.float32)], ids=str)
+def test_working_memory_of_guided_blocks(
+    released: dict[str, Path], width: int, height: int, dtype: torch.dtype, left_out: int
+) -> None:
+    """The coarsest stage sees nine latents more at full size; it takes most where next to no token is left out."""
+    extent = Extent(width, height, tokens_of(width, height), 9, led=9)
+    predicted = helios_demand(
+        released, HELIOS_DISTILLED, extent, transformer_bytes=dtype.itemsize, encoder_bytes=2, vae_bytes=4
+    ).transformer.work
+    plain = helios_demand(
+        released,
+        HELIOS_DISTILLED,
+        replace(extent, led=0),
+        transformer_bytes=dtype.itemsize,
+        encoder_bytes=2,
+        vae_bytes=4,
+    ).transformer.work
+    kept = torch.ones(tokens_of(width, height), dtype=torch.bool)  # two and nine frames at full size, and the rest
+    kept[:left_out] = False
+    with ExitStack() as hooks, no_data(dtype, autocast=True):
+        transformer = HeliosTransformer3DModel(num_layers=2).eval()
+        with unset_fake_temporarily():
+            hooks.enter_context(without_tokens(transformer.blocks, kept))
+        inputs = helios_inputs(width, height, coarser=4, short=(0, 19, *range(20, 29)))
+        counted = working_bytes(lambda: transformer(**inputs, return_dict=False))
+    assert predicted == pytest.approx(counted, rel=0.05)
+    assert 1 < predicted / plain < 1.15
 
 
 @pytest.mark.parametrize(("width", "height", "tile"), [(640, 384, 0), (384, 320, 256), (320, 192, 128)])

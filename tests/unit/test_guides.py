@@ -13,13 +13,14 @@ from PIL import Image
 
 from engine.errors import Code, EngineError
 from engine.generation.resolve import ResolvedRequest, resolve
+from engine.inference.helios.spec import HELIOS_DISTILLED
 from engine.inference.hunyuan.spec import RELEASED
 from engine.media.boards import open_board
 from engine.media.guide_files import read_guide, require_same_size
 from engine.models.guide_use import GuidePictures, GuideUse
 from engine.models.manifest import FactsError, parse_facts
 from engine.models.spec import ModelSpec
-from engine.protocol import Board, Condition, ConditionFrame, ShotRequest
+from engine.protocol import Board, Condition, ConditionFrame, ShotRequest, Start
 
 SPEC = replace(RELEASED, conditions=("guide",))
 
@@ -91,6 +92,60 @@ def test_the_manifest_s_guidance_holds_for_guided_shots_that_say_none() -> None:
     assert resolved([5], spec).request.guidance == 3.0
     assert resolved([5], spec, guidance=7.0).request.guidance == 7.0
     assert resolve(ShotRequest("model", "", (Board(1, "a"),), frames=9), spec, (256, 144)).request.guidance == 10.0
+
+
+HELIOS = replace(HELIOS_DISTILLED, conditions=("guide",), starts=(Start.BOARD, Start.TEXT))
+
+
+def helios_shot(
+    at: list[float], boards: tuple[int, ...] = (), frames: int = 73, spec: ModelSpec = HELIOS
+) -> ResolvedRequest:
+    return resolved(at, spec, frames, boards, width=128, height=64)
+
+
+def test_sections_that_are_cut_are_clips_of_their_own() -> None:
+    """Section s shows the native frames 33s .. 33s + 32: its first latent one frame, every other one four."""
+    shot = helios_shot([float(frame) for frame in range(1, 67)], frames=66)
+    pictures = led(shot)
+    assert list(pictures) == list(range(1, 19))
+    for section in range(2):
+        clip = [picture for latent in range(9 * section + 1, 9 * section + 10) for picture in pictures[latent]]
+        assert clip == [f"{frame + 1}" for frame in range(33 * section, 33 * section + 33)]
+        assert [len(pictures[9 * section + 1 + place]) for place in range(9)] == [1, *[4] * 8]
+
+
+def test_the_board_is_the_first_picture_where_the_model_makes_it() -> None:
+    """Nobody sends a picture for the board's own frame; one that is sent gives way."""
+    shot = helios_shot([2, 3], (1,))
+    assert (led(shot), shot.guides[0].board) == ({1: ["board 1"], 2: ["2", "3", "3", "3"]}, 1)
+    assert led(helios_shot([1, 2], (1,))) == {1: ["board 1"], 2: ["2"] * 4}
+    late = helios_shot([60], (1,))
+    assert (list(led(late)), late.guides[0].board) == ([17], None)
+    alone = helios_shot([1])
+    assert (led(alone), alone.guides[0].board) == ({1: ["1"]}, None)
+
+
+def test_one_picture_a_latent_where_sections_are_cut() -> None:
+    """Latents end on the native frames 0, 4, .. 32, 33, 37 ..: where two are as near, the later one counts."""
+    spec = replace(HELIOS, guide=replace(HELIOS.guide, pictures=GuidePictures.LATENT))
+    shot = helios_shot([1, 4, 5, 33.4, 34.5, 36], spec=spec)
+    assert led(shot) == {1: ["1"], 2: ["5"], 9: ["33.4"], 10: ["34.5"], 11: ["36"]}
+
+
+@pytest.mark.parametrize(
+    ("guides", "said"),
+    [
+        ([0.5], "this model sees what it shows or does not, at no strength between; leave its strength at 1"),
+        ([1.0, 1.0], "this model follows one at a time; put all pictures in one"),
+    ],
+)
+def test_what_history_cannot_be_is_refused(guides: list[float], said: str) -> None:
+    conditions = tuple(Condition("guide", (ConditionFrame(5, "a"),), strength) for strength in guides)
+    request = ShotRequest("model", "", (Board(1, "a"),), frames=33, conditions=conditions)
+    with pytest.raises(EngineError, match=said) as caught:
+        resolve(request, HELIOS, (64, 64))
+    assert caught.value.code is Code.GUIDE_INVALID
+    assert resolve(request, replace(SPEC, guide=GuideUse()), (64, 64)).guides
 
 
 @settings(max_examples=60, deadline=None)
@@ -169,7 +224,9 @@ def test_no_folder_and_a_mask_of_another_size(tmp_path: Path) -> None:
     [
         ('{"guide": {"seen": 2}}', "'guide''s seen must be a number from 0 to 1"),
         ('{"guide": {"pictures": "some"}}', "pictures must be one of latent, every"),
-        ('{"guide": {"more": 1}}', "must be an object with some of 'guidance', 'hidden', 'pictures', 'seen'"),
+        ('{"guide": {"more": 1}}', "must be an object with some of 'guidance', 'hidden', 'noise', 'pictures', 'seen'"),
+        ('{"guide": {"noise": [0.2, 0.1]}}', r"noise must be \[least, most\] of noise, each from 0 to 1"),
+        ('{"guide": {"noise": 0.1}}', r"noise must be \[least, most\]"),
     ],
 )
 def test_a_manifest_s_guide_is_checked(text: str, said: str) -> None:
@@ -178,5 +235,15 @@ def test_a_manifest_s_guide_is_checked(text: str, said: str) -> None:
 
 
 def test_a_manifest_says_how_its_guide_is_used() -> None:
+    """What it says not is as the family has it, and what the family does not know is refused."""
     facts = parse_facts('{"guide": {"pictures": "latent", "seen": 0.5, "hidden": 1, "guidance": 3}}')
-    assert facts.guide == GuideUse(GuidePictures.LATENT, 0.5, 1.0, 3.0)
+    assert facts.guide is not None
+    assert GuideUse().told(facts.guide) == GuideUse(GuidePictures.LATENT, 0.5, 1.0, 3.0)
+    history = HELIOS_DISTILLED.guide
+    facts = parse_facts('{"guide": {"noise": [0.05, 0.1]}}')
+    assert facts.guide is not None
+    assert history.told(facts.guide) == GuideUse(seen=0.1, noise=(0.05, 0.1))
+    with pytest.raises(ValueError, match="guide's noise means nothing"):
+        GuideUse().told({"noise": (0.1, 0.2)})
+    with pytest.raises(ValueError, match="guide's hidden means nothing"):
+        history.told({"hidden": 0.5})

@@ -18,13 +18,18 @@ class Guide:
     pictures: torch.Tensor
     """(1, C, T, H, W) float32; what lies where `seen` and `hidden` are 0 counts for nothing."""
     seen: torch.Tensor
-    """(1, 1, T, H, W) float32: how strongly each latent pixel is led where the picture is true."""
+    """(1, 1, T, H, W) float32: how strongly each latent pixel is led where the picture is true.
+
+    Of pictures that are seen as history: the share that is true, whatever it is.
+    """
     hidden: torch.Tensor
     """The same where the picture is only a guess at what cannot be seen."""
     until: float
     """For which share of the steps, from the first on, `seen` holds."""
     hidden_until: float
     """The same of `hidden`; at most `until`."""
+    board: int | None = None
+    """The place in the section that shows a board itself."""
 
     def weight(self, step: int, steps: int) -> torch.Tensor | None:
         """How strongly each latent pixel is led in step `step` (from 0) of `steps`: (1, 1, T, H, W); None: at none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from diffusers import (
@@ -29,12 +29,10 @@ from ..loading import load_part
 from ..memory.placement import Demand, Extent
 from ..prompt_length import TextReader
 from ..speed.attention import AttentionWork
+from .guided import GuidedHistory, guided_history, history_inputs, without_tokens
 from .memory import helios_attention, helios_demand
-from .sampling import Guided, Pyramid, at_full_size, zero_star
+from .sampling import ZERO_STEPS, Guided, Pyramid, at_full_size, noised, zero_star
 from .spec import CFG_ZERO_STAR, DISTILLED
-
-if TYPE_CHECKING:
-    from ...framepack.history import PackedContext
 
 _NOISE = 0.111, 0.135
 """How noisy a start is made: the weights were trained on histories with faults (sigmas, the released defaults)."""
@@ -56,7 +54,7 @@ class Helios(NetworkFamily):
         components: Mapping[str, Path], spec: ModelSpec, extent: Extent, device: torch.device
     ) -> AttentionWork:
         """What one attention of a block has to do in a section of `extent` on `device`."""
-        return AttentionWork(*helios_attention(components, extent), _dtypes(device)[0], device)
+        return AttentionWork(*helios_attention(components, spec, extent), _dtypes(device)[0], device)
 
     @torch.inference_mode()
     def encode_texts(self, prompts: Sequence[str]) -> list[TextCondition]:
@@ -117,16 +115,21 @@ class Helios(NetworkFamily):
     def prepare_start(self, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """`start` with the noise that the weights expect: one level for the first frame, and one for each other."""
         window = self.spec.window
-        noised = [_noised(start[:, :, :1], 1, generator)]
+        parts = [noised(start[:, :, :1], 1, _NOISE, generator)]
         for begin in range(1, start.shape[2], window):
             part = start[:, :, begin : begin + window]
-            noised.append(_noised(part, part.shape[2], generator))
-        return torch.cat(noised, dim=2)
+            parts.append(noised(part, part.shape[2], _NOISE, generator))
+        return torch.cat(parts, dim=2)
 
     def denoise(self, denoising: Denoising, noise: torch.Tensor, generator: torch.Generator) -> Iterator[Denoised]:
-        """One section, by the checkpoint's own scheduler: at full size, or up the pyramid that the weights know."""
+        """One section, by the checkpoint's own scheduler: at full size, or up the pyramid that the weights know.
+
+        What more is drawn comes in this sequence: a guide's noise (`guided_history`), then that of each finer stage.
+        """
         spec = self.spec
-        velocity = self._velocity(denoising)
+        steps = spec.steps_of(denoising.number, denoising.steps)
+        guided = guided_history(denoising.context, denoising.guides, spec.guide, spec.kernels, steps, generator)
+        velocity = self._velocity(denoising, guided)
         noise = noise.to(self.device)
         if spec.pyramid_stages == 1:
             scheduler = load_part(
@@ -135,15 +138,16 @@ class Helios(NetworkFamily):
             return at_full_size(velocity, noise, scheduler, denoising.steps, spec.tokens(noise.shape), spec.shift)
         distilled = DISTILLED in spec.variant
         scheduler = load_part(HeliosDMDScheduler if distilled else HeliosScheduler, self._components["scheduler"])
-        return Pyramid(scheduler, spec.pyramid_stages, spec.patch, spec.shift).denoise(
+        made = Pyramid(scheduler, spec.pyramid_stages, spec.patch, spec.shift).denoise(
             velocity,
             noise,
             denoising.steps,
             generator,
             distilled=distilled,
-            twice=spec.steps_of(denoising.number, denoising.steps) > denoising.steps,
+            twice=steps > denoising.steps,
             noise_dtype=self._dtypes()[0],
         )
+        return made if guided is None else guided.with_board(made)
 
     @torch.inference_mode()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
@@ -154,36 +158,36 @@ class Helios(NetworkFamily):
         pixels: torch.Tensor = vae.decode(scaled.to(self.device, vae.dtype), return_dict=False)[0]
         return pixels.cpu().float()
 
-    def _velocity(self, denoising: Denoising) -> Guided:
+    def _velocity(self, denoising: Denoising, guided: GuidedHistory | None) -> Guided:
         """The transformer with one section's conditions, which are put on the device once."""
         dtype = self._dtypes()[0]
         transformer = self._transformer()
-        context = self._context_inputs(denoising.context)
+        usual = [denoising.context.of_kernel(kernel) for kernel in self.spec.kernels]
+        plain = history_inputs(usual, self.device, dtype)
+        led = history_inputs(guided.blocks, self.device, dtype) if guided else {}
+        times = denoising.context.generated.unsqueeze(0)
         prompt = denoising.text.tensors["embeds"].to(self.device, dtype)
         negative = denoising.negative.tensors["embeds"].to(self.device, dtype) if denoising.negative else None
         star, guidance = CFG_ZERO_STAR in self.spec.variant, denoising.guidance
 
-        def velocity(x: torch.Tensor, time: torch.Tensor, begun: bool) -> torch.Tensor:
-            inputs = {"hidden_states": x.to(dtype), "timestep": time, "return_dict": False, **context}
+        def velocity(x: torch.Tensor, time: torch.Tensor, stage: int, step: int) -> torch.Tensor:
+            inputs = {"hidden_states": x.to(dtype), "timestep": time, "return_dict": False}
+            inputs["indices_hidden_states"] = times
+            if guided is None or not guided.leads(stage, step):
+                return of(inputs | plain, stage, step)
+            with without_tokens(transformer.blocks, guided.kept):
+                return of(inputs | led, stage, step)
+
+        def of(inputs: dict[str, Any], stage: int, step: int) -> torch.Tensor:
             v: torch.Tensor = transformer(encoder_hidden_states=prompt, **inputs)[0]
             if negative is None:
                 return v
-            if star and begun:
+            if star and stage == 0 and step < ZERO_STEPS:
                 return torch.zeros_like(v)
             without = transformer(encoder_hidden_states=negative, **inputs)[0]
             return zero_star(v, without, guidance) if star else without + guidance * (v - without)
 
         return velocity
-
-    def _context_inputs(self, context: PackedContext) -> dict[str, torch.Tensor]:
-        """The packed context under the names of diffusers' transformer: short, mid and long history with indices."""
-        dtype, _, _ = self._dtypes()
-        inputs = {"indices_hidden_states": context.generated.unsqueeze(0)}
-        for name, kernel in zip(("short", "mid", "long"), self.spec.kernels, strict=True):
-            packed = context.of_kernel(kernel)
-            inputs[f"latents_history_{name}"] = packed.latents.to(self.device, dtype)
-            inputs[f"indices_latents_history_{name}"] = packed.indices.unsqueeze(0)
-        return inputs
 
     def _encode(self, clip: torch.Tensor) -> torch.Tensor:
         """Posterior mean of a clip (1, 3, F, H, W), normalised."""
@@ -219,10 +223,3 @@ def _statistics(vae: AutoencoderKLWan) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and deviation of each latent channel, (1, C, 1, 1, 1)."""
     shape = (1, -1, 1, 1, 1)
     return torch.tensor(vae.config.latents_mean).view(shape), torch.tensor(vae.config.latents_std).view(shape)
-
-
-def _noised(latents: torch.Tensor, levels: int, generator: torch.Generator) -> torch.Tensor:
-    """`latents` (1, C, T, H, W) toward noise, by one random level or one for each of T frames."""
-    least, most = _NOISE
-    sigmas = (torch.rand(levels, generator=generator) * (most - least) + least).view(1, 1, -1, 1, 1)
-    return sigmas * torch.randn(latents.shape, generator=generator) + (1 - sigmas) * latents

@@ -16,10 +16,10 @@ from torch.nn.functional import interpolate
 from ...framepack.sigmas import FlowShift, shift_mu
 from ...framepack.solvers.base import Denoised
 
-Guided = Callable[[torch.Tensor, torch.Tensor, bool], torch.Tensor]
-"""(x, time, whether the section has only just begun) to flow velocity; x and velocity (1, C, T, H, W)."""
+Guided = Callable[[torch.Tensor, torch.Tensor, int, int], torch.Tensor]
+"""(x, time, stage, step in it) to flow velocity, both from 0; x and velocity (1, C, T, H, W)."""
 
-_ZERO_STEPS = 2
+ZERO_STEPS = 2
 """CFG-Zero*: so many first steps do not move at all (`zero_steps=1` counts from 0)."""
 _FIRST_SIGMA = 0.999
 
@@ -32,7 +32,7 @@ def at_full_size(
     scheduler.set_timesteps(steps, device=noise.device, sigmas=sigmas, mu=shift_mu(tokens, shift))
     latents = noise
     for number, time in enumerate(scheduler.timesteps):
-        v = velocity(latents, time.expand(1), False)
+        v = velocity(latents, time.expand(1), 0, number)
         estimate = latents - scheduler.sigmas[number].to(latents.dtype) * v
         latents = scheduler.step(v, time, latents, return_dict=False)[0]
         yield Denoised(number + 1, latents.float(), estimate.float())
@@ -80,7 +80,7 @@ class Pyramid:
                 latents = self._doubled(latents, stage, generator, noise_dtype)
             begun, times = latents, scheduler.timesteps
             for number, time in enumerate(times):
-                v = velocity(latents, time.expand(1).to(torch.int64), stage == 0 and number < _ZERO_STEPS)
+                v = velocity(latents, time.expand(1).to(torch.int64), stage, number)
                 estimate = latents - scheduler.sigmas[number].to(latents.dtype) * v
                 more = {}
                 if distilled:
@@ -138,6 +138,13 @@ def _patch_factor(size: int, gamma: float) -> torch.Tensor:
         # the processor's rounding, and on some it does not.
         factor = torch.linalg.cholesky(covariance(torch.float64)).float()
     return torch.as_tensor(factor)
+
+
+def noised(latents: torch.Tensor, levels: int, noise: tuple[float, float], generator: torch.Generator) -> torch.Tensor:
+    """`latents` (1, C, T, H, W) toward noise, by one random level of `noise` (sigmas), or one for each of T frames."""
+    least, most = noise
+    sigmas = (torch.rand(levels, generator=generator) * (most - least) + least).view(1, 1, -1, 1, 1)
+    return sigmas * torch.randn(latents.shape, generator=generator) + (1 - sigmas) * latents
 
 
 def zero_star(prompt: torch.Tensor, negative: torch.Tensor, guidance: float) -> torch.Tensor:

@@ -13,6 +13,7 @@ from ...framepack.packing import Order
 from ...framepack.sigmas import FlowShift
 from ...framepack.solvers.base import Solver
 from ...models import released
+from ...models.guide_use import GuideUse
 from ...models.spec import ModelSpec, Preview
 
 DISTILLED = "distilled"
@@ -48,6 +49,9 @@ _NEGATIVE = (
     " poorly drawn faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, three"
     " legs, many people in the background, walking backwards"
 )
+
+_AS_HISTORY = GuideUse(seen=0.1, noise=(0.111, 0.135))
+"""Warp-as-History (arXiv 2605.15182) as it works with the weights as released, without its LoRA."""
 
 HELIOS_BASE = ModelSpec(
     family="helios",
@@ -90,6 +94,7 @@ HELIOS_MID = replace(
     title="Helios Mid",
     size_multiple=released.HELIOS_MID.size_multiple,
     steps=released.HELIOS_MID.steps,
+    guide=_AS_HISTORY,
     pyramid_stages=3,
     variant=(CFG_ZERO_STAR,),
 )

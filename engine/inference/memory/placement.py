@@ -46,6 +46,8 @@ class Extent:
     """Latent frames decoded together at most."""
     encoded: int = 1
     """Pixel frames encoded together at most."""
+    led: int = 0
+    """Latent frames of a guide that a section sees as history at most."""
 
 
 @dataclass(frozen=True)
