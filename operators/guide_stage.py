@@ -14,7 +14,11 @@ from mathutils import Matrix
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
-_LENS = ("type", "lens", "sensor_width", "sensor_height", "sensor_fit", "shift_x", "shift_y", "ortho_scale")
+LENS = (
+    *("type", "lens", "sensor_width", "sensor_height", "sensor_fit", "shift_x", "shift_y", "ortho_scale"),
+    *("clip_start", "clip_end"),
+)
+"""What of a camera's data says what it sees."""
 _UNKNOWN = -1.0
 """The place of what was not there at the board, or had other vertices; places are 0 to 1."""
 
@@ -48,15 +52,19 @@ class Stage:
             image.media_type = "IMAGE"
         image.file_format, image.color_depth, image.color_mode = "OPEN_EXR", "32", "RGBA"
 
-    def look(self, surfaces: Any) -> tuple[Array, Array]:
-        """See what the film's camera sees now: its place in the world, and how it maps to the picture, (4, 4) each."""
-        camera = surfaces.scene.camera.evaluated_get(surfaces.layer.depsgraph)
-        for name in (*_LENS, "clip_start", "clip_end"):
-            setattr(self.eye.data, name, getattr(camera.data, name))
-        self.eye.matrix_world = camera.matrix_world.normalized()
+    def look(self, surfaces: Any, kept: dict[str, Any] | None = None) -> tuple[Array, Array]:
+        """See what the followed camera sees now: its place in the world, and how it maps to the picture, (4, 4) each.
+
+        With `kept`, what it saw when it was like that: `world`, its matrix in rows, and its `lens` by properties.
+        """
+        camera = surfaces.camera.evaluated_get(surfaces.layer.depsgraph)
+        for name in LENS:
+            setattr(self.eye.data, name, kept["lens"][name] if kept else getattr(camera.data, name))
+        matrix = Matrix(np.reshape(kept["world"], (4, 4)).tolist()) if kept else camera.matrix_world
+        self.eye.matrix_world = matrix.normalized()
         width, height = self._size
         aspects = self.scene.render.pixel_aspect_x, self.scene.render.pixel_aspect_y
-        lens = camera.calc_matrix_camera(
+        lens = self.eye.calc_matrix_camera(
             surfaces.layer.depsgraph, x=width, y=height, scale_x=aspects[0], scale_y=aspects[1]
         )
         return np.array(self.eye.matrix_world), np.array(lens)

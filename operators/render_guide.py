@@ -16,7 +16,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,8 +27,12 @@ Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 WANTED = "shotpack_guide"
 """The property of the scene that is to be followed."""
+CAMERA = "shotpack_camera"
+"""A property beside it: the camera that is followed, where that is not the scene's at each frame."""
 PROGRESS = "shotpack-guide"
 """How a line begins that says: picture, of, and the share of its pixels that a board shows."""
+MATCH = "shotpack-match"
+"""How a line begins that says: number of a board, from 1, and how well its edges lie on the scene's."""
 LEFT_OUT = "shotpack-left-out"
 """How a line begins that names an object whose surface cannot be followed."""
 _PICTURE = re.compile(r"[\w-]{1,40}\.png")
@@ -43,11 +47,15 @@ class Wanted:
 
     size: tuple[int, int]
     boards: tuple[tuple[str, float], ...]
-    """Picture beside the film, and the frame at which the scene's camera sees it."""
+    """Picture beside the film, and the frame at which the camera sees it; without a name it is blank."""
     frames: dict[str, float]
     """Name of each picture to make, and its frame."""
     trusted: bool = False
     """Whether the artist's session runs the file's scripts, and the Python in its drivers."""
+    kept: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """By the board's number from 0, a camera as it was when the picture was taken (`guide_stage.Stage.look`)."""
+    checked: frozenset[int] = frozenset()
+    """The boards of which is to be said how well they match, by their numbers from 0."""
 
 
 def wanted_of(scene: Any) -> Wanted:
@@ -58,10 +66,17 @@ def wanted_of(scene: Any) -> Wanted:
     frames = {str(name): float(frame) for name, frame in said["frames"].items()}
     if not (8 <= width <= 4096 and 8 <= height <= 4096 and boards):
         raise ValueError(f"{width}x{height} with {len(boards)} boards is no guide")
-    for name, pattern in [(name, _PICTURE) for name, _ in boards] + [(name, _NAME) for name in frames]:
+    for name, pattern in [(name, _PICTURE) for name, _ in boards if name] + [(name, _NAME) for name in frames]:
         if pattern.fullmatch(name) is None:
             raise ValueError(f"{name!r} is not the name of a guide's picture")
-    return Wanted((width, height), boards, frames, trusted=said.get("trusted") is True)
+    return Wanted(
+        (width, height),
+        boards,
+        frames,
+        trusted=said.get("trusted") is True,
+        kept={int(number): dict(camera) for number, camera in said.get("kept", {}).items()},
+        checked=frozenset(int(number) for number in said.get("checked", ())),
+    )
 
 
 class Surfaces:
@@ -70,11 +85,19 @@ class Surfaces:
     def __init__(self, scene: Any) -> None:
         self.scene = scene
         self.layer = scene.view_layers[0]
+        self._own = scene.get(CAMERA)
+        if self._own is not None and self._own.name not in scene.objects:
+            scene.collection.objects.link(self._own)  # or nothing would move it
         self.left_out: set[str] = set()
         for each in scene.objects:  # ours to change: the dependency graph shows what would render
             each.hide_viewport = each.hide_render
             for modifier in each.modifiers:
                 modifier.show_viewport = modifier.show_render
+
+    @property
+    def camera(self) -> Any:
+        """The camera that is followed: markers may have switched the scene's."""
+        return self._own or self.scene.camera
 
     def at(self, frame: float) -> None:
         """Go to a frame."""
@@ -112,12 +135,16 @@ class Guide:
         self._views, self._stage = _beside("guide_views"), _beside("guide_stage")
         self._looks: list[tuple[Any, dict[Any, Array]]] = []
         self.boards = []
-        for picture, frame in wanted.boards:
+        self.matches: dict[int, float | None] = {}
+        """How well the edges of the boards that are to be checked lie on the scene's; None where there are too few."""
+        for number, (picture, frame) in enumerate(wanted.boards):
             self.surfaces.at(frame)
             self._looks.append((self._stage.Stage(wanted.size, scene, folder), self.surfaces.places()))
-            self.boards.append(
-                self._views.Board(self._stage.read(pictures / picture)[..., :3], self._view(*self._looks[-1]))
-            )
+            view = self._view(*self._looks[-1], wanted.kept.get(number))
+            colours = self._stage.read(pictures / picture)[..., :3] if picture else np.full((2, 2, 3), 0.5)
+            self.boards.append(self._views.Board(colours, view))
+            if number in wanted.checked:
+                self.matches[number] = _beside("guide_match").match(colours, view)
 
     def at(self, frame: float) -> list[Any]:
         """What the scene's camera sees at a frame, by each board (`guide_views.View`)."""
@@ -130,8 +157,8 @@ class Guide:
         joined: tuple[Array, Array] = self._views.joined(self.boards, self.at(frame), nearest)
         return joined
 
-    def _view(self, stage: Any, home: dict[Any, Array]) -> Any:
-        eye = self._views.Eye(*stage.look(self.surfaces), self.wanted.size)
+    def _view(self, stage: Any, home: dict[Any, Array], kept: dict[str, Any] | None = None) -> Any:
+        eye = self._views.Eye(*stage.look(self.surfaces, kept), self.wanted.size)
         return self._views.View(eye, *stage.carried(self.surfaces, home))
 
 
@@ -149,6 +176,9 @@ def carry(film: str, folder: Path) -> None:
     if wanted.trusted:
         scene, wanted = _opened(film, use_scripts=True)
     guide = Guide(scene, wanted, Path(film).parent, folder)
+    for board, score in guide.matches.items():
+        if score is not None:
+            print(MATCH, board + 1, f"{score:.4f}", flush=True)
     for number, (name, frame) in enumerate(wanted.frames.items(), start=1):
         colours, seen = guide.picture(frame)
         guide.write(folder / f"{name}.png", colours)

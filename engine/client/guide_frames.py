@@ -16,7 +16,11 @@ from .stored_request import read
 _MOST_DENOMINATOR = 1001
 _PROGRESS = "shotpack-guide"
 _LEFT_OUT = "shotpack-left-out"
+_MATCH = "shotpack-match"
 _MOST_LEFT_OUT = 20
+_MATCHES = 0.1
+"""How well a board's edges must lie on the scene's: of boards in nine styles none had less than 0.16, none of other
+pictures of the same scenes, or shifted ones, more than 0.05 (docs/blender.md)."""
 
 
 @dataclass
@@ -29,6 +33,8 @@ class GuideProgress:
     """The share of the latest picture, 0 to 1, that a board shows."""
     left_out: tuple[str, ...] = ()
     """Objects whose surfaces cannot be followed, by name and kind."""
+    mismatched: tuple[int, ...] = ()
+    """The boards, by their numbers from 1, whose edges lie elsewhere than what the camera sees."""
 
     def hear(self, line: str) -> None:
         """Take in a line of the program's; any other line is passed over."""
@@ -36,6 +42,10 @@ class GuideProgress:
         if len(words) == 4 and words[0] == _PROGRESS:
             with suppress(ValueError):
                 self.made, self.of, self.seen = int(words[1]), int(words[2]), float(words[3])
+        elif len(words) == 3 and words[0] == _MATCH:
+            with suppress(ValueError):
+                if float(words[2]) < _MATCHES:
+                    self.mismatched += (int(words[1]),)
         elif len(words) > 1 and words[0] == _LEFT_OUT and len(self.left_out) < _MOST_LEFT_OUT:
             self.left_out += (line.partition(" ")[2],)
 

@@ -15,6 +15,7 @@ import pytest
 from mathutils import Vector
 from mathutils.geometry import barycentric_transform
 
+from engine.client import guide_frames
 from tests.host.guide_scenes import FRAMES, SCENES
 from tests.host.studio import ROOT
 
@@ -210,6 +211,59 @@ def test_frames_between_two_are_between_them(still_room: tuple[Any, Any, Path]) 
     guide, _, _ = still_room
     places = [guide.at(frame)[0].eye.world[:3, 3] for frame in (20.0, 20.5, 21.0)]
     assert np.abs(places[1] - (places[0] + places[2]) / 2).max() < 1e-4
+
+
+def test_a_board_s_edges_lie_where_the_scene_s_do(still_room: tuple[Any, Any, Path]) -> None:
+    """The picture, painted over in several ways, and pictures of something else: told apart by one number."""
+    guide, _, folder = still_room
+    guide.surfaces.at(1)
+    view = guide._view(*guide._looks[0])
+    board, later = stage.read(folder / "board-1.png")[..., :3], render(bpy.context.scene, 55, folder / "later.png")
+    match, least = render_guide._beside("guide_match").match, guide_frames._MATCHES
+    painted = np.round(board * 3) / 3
+    drawn = 1 - np.clip(8 * np.hypot(*np.gradient(board.mean(2))), 0, 1)
+    styles = {"render": board, "painted": painted, "negative": 1 - board, "drawn": np.dstack([drawn] * 3)}
+    assert {name: match(picture, view) > least for name, picture in styles.items()} == dict.fromkeys(styles, True)
+    large = board.repeat(3, 0).repeat(3, 1)
+    assert match(large, view) == pytest.approx(match(board, view), abs=0.05)
+    others = {"later": later, "mirrored": board[:, ::-1], "grey": np.full_like(board, 0.5)}
+    others |= {f"moved {by}": np.roll(board, by, 1) for by in (8, 16, 64)}
+    assert {name: match(picture, view) < least for name, picture in others.items()} == dict.fromkeys(others, True)
+
+
+def test_a_scene_without_edges_says_nothing_of_a_board(tmp_path: Path) -> None:
+    SCENES["static"]()
+    scene = bpy.context.scene
+    for each in [each for each in scene.objects if each.type == "MESH" and each.name != "floor"]:
+        bpy.data.objects.remove(each)
+    scene.camera.rotation_euler = (0, 0, 0)
+    scene.camera.animation_data_clear()
+    guide = guide_of(scene, (1,), tmp_path)
+    guide.surfaces.at(1)
+    assert render_guide._beside("guide_match").match(np.zeros((*SIZE[::-1], 3)), guide._view(*guide._looks[0])) is None
+
+
+def test_the_kept_camera_decides_what_a_board_shows(tmp_path: Path) -> None:
+    """The camera is moved after the picture was taken: its present view shows the same places elsewhere."""
+    SCENES["static"]()
+    scene = bpy.context.scene
+    scene.render.resolution_x, scene.render.resolution_y = SIZE
+    render(scene, 1, tmp_path / "board-1.png")
+    camera = scene.camera.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    world = [value for row in camera.matrix_world for value in row]
+    kept = {"world": world, "lens": {name: getattr(camera.data, name) for name in stage.LENS}}
+    scene.camera.delta_location.x, scene.camera.data.lens = 0.7, 32
+    truth = render(scene, 1, tmp_path / "truth.png")
+    found = []
+    for cameras in ({0: kept}, {}):
+        wanted = render_guide.Wanted(SIZE, (("board-1.png", 1.0),), {}, kept=cameras, checked=frozenset({0}))
+        guide = render_guide.Guide(scene, wanted, tmp_path, tmp_path)
+        colours, seen = guide.picture(1)
+        found.append((psnr(colours[seen], truth[seen]), guide.matches[0] > guide_frames._MATCHES))
+    (by_kept, matches), (by_present, still) = found
+    assert by_kept > 26
+    assert by_present < 20
+    assert (matches, still) == (True, False)
 
 
 def test_parallel_rays_and_a_sky_that_stays(tmp_path: Path) -> None:

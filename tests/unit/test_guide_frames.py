@@ -61,10 +61,12 @@ def test_what_the_program_says_is_heard():
     heard = GuideProgress()
     for line in ("shotpack-guide 1 2 0.8750", "Saved: 'x'", "shotpack-guide x 2 0.1", "shotpack-guide 2 2 0.4100"):
         heard.hear(line)
+    for line in ("shotpack-match 1 0.4500", "shotpack-match 2 -0.0310", "shotpack-match 3", "shotpack-match 4 nothing"):
+        heard.hear(line)
     heard.hear("shotpack-left-out locks (Curves)")
-    assert heard == GuideProgress(2, 2, 0.41, ("locks (Curves)",))
+    assert heard == GuideProgress(2, 2, 0.41, ("locks (Curves)",), mismatched=(2,))
 
 
 def test_the_program_says_it_in_these_words():
     said = {node.value for node in ast.walk(ast.parse(PROGRAM.read_text())) if isinstance(node, ast.Constant)}
-    assert {guide_frames_module._PROGRESS, guide_frames_module._LEFT_OUT} <= said
+    assert {guide_frames_module._PROGRESS, guide_frames_module._LEFT_OUT, guide_frames_module._MATCH} <= said
