@@ -7,6 +7,7 @@ from . import (
     animate,
     batches,
     chosen,
+    coverage,
     early_start,
     engine,
     extend,
@@ -28,6 +29,7 @@ from . import (
     shot_again,
     takes,
     text_strips,
+    tie_board,
     translations,
     unexpected,
     view_transform,
@@ -57,6 +59,8 @@ CLASSES: tuple[type, ...] = (
     *watch.CLASSES,
     *new_take.CLASSES,
     *takes.CLASSES,
+    *tie_board.CLASSES,
+    *coverage.CLASSES,
 )
 
 ATTACHED = (
@@ -71,6 +75,7 @@ ATTACHED = (
     section_lines,
     prompt_text,
     watch,
+    coverage,
 )
 """Modules with `attach`, called in this order once all classes are registered, and `detach`."""
 

@@ -6,25 +6,22 @@ strip of which no shot can be made is told, and the others go on.
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import bpy
 
 from . import (
-    batches,
-    capture,
     engine,
-    generate,
     runtime,
     sequencer,
     shot_intent,
     start_sources,
     through,
 )
-from .board_run import BoardRun, strip_named
+from .board_run import strip_named
+from .shot_run import ShotRun
 
-running: Run | through.Passage | None = None
+running: ShotRun | through.Passage | None = None
 """The run that captures boards now: panels show how far it is."""
 
 
@@ -63,100 +60,34 @@ def is_through(scene: Any) -> bool:
     return bool(scene.shotpack.storyboard_shots == "THROUGH")
 
 
-class Run(BoardRun):
-    """A shot of each strip: of one of which none can be made, the others go on.
-
-    `step` does one thing and returns whether there is more to do.
-    """
+class Run(ShotRun):
+    """A shot of each strip."""
 
     def __init__(self, context: Any, strips: list[Any]) -> None:
-        super().__init__(context, strips)
-        self.kept: list[str] = []
-        """Shots that are as they would be made now."""
-        self.placed = 0
+        super().__init__(context, [strip.name for strip in strips])
         to_next = sequencer.scene_of(context).shotpack.to_next
         self._next = dict(zip(self._names, self._names[1:], strict=False)) if to_next else {}
         self._below = max(strip.channel for strip in strips)
-        self._made: list[generate.Prepared] = []
-        self._to_keep: list[str] | None = None
 
-    def step(self, context: Any) -> bool:
-        """One strip's boards, one shot's place, or one that stays. Raises nothing but what Blender's own end brings."""
-        scene = self._scene_or_none()
-        if scene is None:
-            self.stop()
-            return False
-        if self._to_capture:
-            name = self._to_capture.pop(0)
-            try:
-                self._capture(context, scene, name)
-            except capture.CaptureError as fault:
-                self.told.append((name, str(fault)))
-        elif self._made:
-            self._place(scene, self._made.pop(0))
-        elif self._to_keep:
-            batches.keep(scene, [self._to_keep.pop(0)], self.batch)
-        if not self._to_capture and self._to_keep is None:
-            self._to_keep = list(self.kept)
-        if self._to_capture or self._made or self._to_keep:
-            return True
-        batches.note(scene, self.batch if self.placed or self.kept else scene.shotpack.batch, self.told)
-        return False
-
-    def stop(self) -> None:
-        """Let go of what was captured: the file is as it was."""
-        self._to_capture.clear()
-        while self._made:
-            shutil.rmtree(self._made.pop().shot.folder, ignore_errors=True)
-
-    @property
-    def summary(self) -> str:
-        """What has become of it, in a sentence."""
-        parts = [f"{self.placed} {'shot is' if self.placed == 1 else 'shots are'} being made"]
-        if self.kept:
-            parts.append(f"{len(self.kept)} unchanged")
-        if self.told:
-            parts.append(f"{len(self.told)} told in the panel")
-        return f"{', '.join(parts)}."
-
-    def _capture(self, context: Any, scene: Any, name: str) -> None:
+    def found(self, _context: Any, scene: Any, name: str) -> shot_intent.Intent | str:
+        """The shot of the strip of that name."""
         strip = strip_named(scene, name)
         after = self._next.get(name)
         end = scene.sequence_editor.strips_all.get(after) if after else None
         boards = start_sources.Boards(strip, strip, end)
         # Whatever the playhead shows: another run must find the same board.
         frames = [sequencer.span(each).start for each in boards.strips]
-        found = shot_intent.of_boards(scene, boards, frames, below=self._below)
-        if isinstance(found, str):
-            raise capture.CaptureError(found)
-        made = generate.prepare(context, found)
-        if (same := batches.standing(scene, made)) is not None:
-            shutil.rmtree(made.shot.folder, ignore_errors=True)
-            self.kept.append(same.shotpack.shot)
-            return
-        self._made.append(made)
-
-    def _place(self, scene: Any, made: generate.Prepared) -> None:
-        if batches.of_board(scene, made.board):
-            made, said = batches.make_room(scene, made)
-            self.told.append((made.board, said))
-        generate.put(scene, made, self.batch)
-        self.placed += 1
+        return shot_intent.of_boards(scene, boards, frames, below=self._below)
 
 
-class SHOTPACK_OT_animate(bpy.types.Operator):  # noqa: N801
-    """Make shots of the selected strips, or of all on the active strip's channel: one of each, or one through all"""
+class RunsOverBoards:
+    """An operator that begins a run and ends with it: one undo step, and Esc while nothing is changed yet."""
 
-    bl_idname = "shotpack.animate"
-    bl_label = "Animate Storyboard"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        said = prevented(sequencer.scene_of(context))
-        if said is not None:
-            cls.poll_message_set(said)
-        return said is None
+    def new_run(self, context: Any) -> ShotRun | through.Passage:
+        """The run that it is about."""
+        raise NotImplementedError
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         """One board a tick, so that the window can be seen to work, and Esc is heard."""
@@ -201,11 +132,9 @@ class SHOTPACK_OT_animate(bpy.types.Operator):  # noqa: N801
     def _begin(self, context: Any) -> bool:
         global running
         if engine.needs_install():
-            self.report({"ERROR"}, engine.INSTALL_FIRST)
+            self.report({"ERROR"}, engine.INSTALL_FIRST)  # type: ignore[attr-defined]
             return False
-        scene = sequencer.scene_of(context)
-        kind = through.Passage if is_through(scene) else Run
-        running = kind(context, strips_of(scene))
+        running = self.new_run(context)
         return True
 
     def _ended(self, context: Any, said: str, how: frozenset[str] | set[str] = frozenset({"CANCELLED"})) -> set[str]:
@@ -217,9 +146,28 @@ class SHOTPACK_OT_animate(bpy.types.Operator):  # noqa: N801
             context.window_manager.progress_end()
             self._timer = None
         if said:
-            self.report({"WARNING" if refused else "INFO"}, said)
+            self.report({"WARNING" if refused else "INFO"}, said)  # type: ignore[attr-defined]
         runtime.redraw()
         return set(how)
+
+
+class SHOTPACK_OT_animate(RunsOverBoards, bpy.types.Operator):  # noqa: N801
+    """Make shots of the selected strips, or of all on the active strip's channel: one of each, or one through all"""
+
+    bl_idname = "shotpack.animate"
+    bl_label = "Animate Storyboard"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        said = prevented(sequencer.scene_of(context))
+        if said is not None:
+            cls.poll_message_set(said)
+        return said is None
+
+    def new_run(self, context: Any) -> ShotRun | through.Passage:
+        """One shot through all strips, or one of each."""
+        scene = sequencer.scene_of(context)
+        return (through.Passage if is_through(scene) else Run)(context, strips_of(scene))
 
 
 CLASSES = (SHOTPACK_OT_animate,)

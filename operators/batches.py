@@ -107,18 +107,25 @@ def keep(scene: Any, names: list[str], batch: str) -> None:
             runtime.send(shot)
 
 
-def of_board(scene: Any, board: str, through: str = "") -> list[Any]:
+def of_same(scene: Any, made: generate.Prepared) -> list[Any]:
+    """The strips of shots that were made of the same before, the topmost first."""
+    return of_board(scene, made.board, made.through, made.marker)
+
+
+def of_board(scene: Any, board: str, through: str = "", marker: str = "") -> list[Any]:
     """The strips of shots that were made of the strip of this name, the topmost first; seeds on trial are none yet.
 
-    With `through` (as in `ShotStamp`) those that go through the boards of the same strips, whatever their order.
+    With `through` or `marker` (as in `ShotStamp`) those that go through the boards of the same strips, whatever their
+    order, or that were made of the same marker.
     """
     strips = sorted(names_through(through))
     found = [
         meta
         for owner, meta in shot_strips.stamped()
         if owner == scene
-        and (sorted(names_through(meta.shotpack.through)) == strips)
-        and (strips or (board and meta.shotpack.board == board))
+        and sorted(names_through(meta.shotpack.through)) == strips
+        and meta.shotpack.marker == marker
+        and (strips or marker or (board and meta.shotpack.board == board))
         and not meta.shotpack.trying
     ]
     return sorted(found, key=lambda meta: meta.channel, reverse=True)
@@ -135,7 +142,7 @@ def names_through(through: str) -> tuple[str, ...]:
 
 def standing(scene: Any, made: generate.Prepared) -> Any | None:
     """A shot of the same boards that another run would make again as it is, unless it came to nothing."""
-    for meta in of_board(scene, made.board, made.through):
+    for meta in of_same(scene, made):
         # What has takes was made once, whatever has become of the one that it shows.
         stands = len(meta.shotpack.takes) or state_of(meta.shotpack) not in ("failed", "cancelled")
         if meta.shotpack.digest == made.digest and stands:
@@ -148,7 +155,7 @@ def make_room(scene: Any, made: generate.Prepared) -> tuple[generate.Prepared, s
 
     Returns the new shot with its place, and what is to be said of it.
     """
-    old = of_board(scene, made.board, made.through)[0]
+    old = of_same(scene, made)[0]
     why = _why(old.shotpack, made)
     if (touched := _touched(scene, old, made.spot.start)) is not None:
         return made, f"{why}; the new shot lies above the one before, which was {touched}."

@@ -1,6 +1,6 @@
-"""One run of Animate Storyboard over many strips: what is the same whether it makes a shot of each, or one through all.
+"""One run over many boards: what is the same whether it makes a shot of each, or one through all.
 
-Strips are kept by their names: nothing of Blender's outlives a step.
+Strips and markers are kept by their names: nothing of Blender's outlives a step.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from . import capture, loras, runtime, sequencer
 class BoardRun:
     """What a run has still to do, and what it has to say; its `step`, `stop` and `summary` are in each kind of run."""
 
-    def __init__(self, context: Any, strips: list[Any]) -> None:
+    def __init__(self, context: Any, names: list[str]) -> None:
         scene = sequencer.scene_of(context)
         self.batch = runtime.new_id()
         self.told: list[tuple[str, str]] = []
-        """What there is to say of strips, by their names."""
+        """What there is to say of each, by its name."""
         self.refused = False
         """Whether nothing could be made at all."""
         self._scene = scene.name
-        self._names = [strip.name for strip in strips]
+        self._names = names
         self._to_capture = list(self._names)
         loras.take_over(scene.shotpack)
 

@@ -160,7 +160,10 @@ def _to_picture(scene: Any, changes: _Changes, picture: Path) -> None:
         use_overwrite=True,
         use_border=False,
         use_multiview=False,
-        use_stamp=False,
+        # Nor what goes into its file beside the pixels: when it was rendered, and how long that took.
+        **{
+            each.identifier: False for each in scene.render.bl_rna.properties if each.identifier.startswith("use_stamp")
+        },
     )
 
 

@@ -22,11 +22,14 @@ from . import (
     capture,
     chosen,
     engine,
+    fingerprint,
+    follow,
     guide_film,
     handlers,
     lead_clip,
     loras,
     runtime,
+    seen_from,
     sequencer,
     shot_folders,
     start_sources,
@@ -55,6 +58,10 @@ class Prepared:
     """Its request, pictures by their files in its folder."""
     through: str = ""
     """As in `ShotStamp`."""
+    marker: str = ""
+    """As in `ShotStamp`."""
+    seen: tuple[str, float, str] | None = None
+    """From where its first picture is seen, where that is known: scene, frame, the camera then (`SeenFrom.kept`)."""
 
     def at(self, channel: int) -> Prepared:
         """The same on another channel."""
@@ -91,12 +98,13 @@ def prepare(context: Any, found: Intent, name: str = "") -> Prepared:
     """
     name, folder = new_folder(found.frames, name or name_of(found))
     try:
+        found = _with_camera(context, found)
         boards, before = _pictures(context, found, folder)
-        conditions = _followed(context.scene, found, boards, folder)
+        conditions = _followed(found, boards, folder)
         for film in (folder / CLIP, folder / GUIDE):
             if film.is_file():
                 trust.film_renderer().note(film)  # or it would not be taken: others come with files
-        return prepared(found, name, folder, boards, before, conditions)
+        return replace(prepared(found, name, folder, boards, before, conditions), seen=_seen(context, found))
     except (RuntimeError, OSError, capture.CaptureError) as fault:
         shutil.rmtree(folder, ignore_errors=True)
         raise capture.CaptureError(said(fault)) from fault
@@ -122,11 +130,13 @@ def prepared(
 ) -> Prepared:
     """A shot whose pictures lie in its folder: its boards as (frame, file), what it goes on from, what leads it."""
     asked = replace(request_of(found.scene.shotpack, found, boards, before), conditions=conditions)
-    digest = f"{_sha256(*((folder / file).read_bytes() for _, file in boards))}-{_sha256(write(asked, '').encode())}"
+    moves = [fingerprint.of_scene(found.followed.scene, follow.camera_of(found.followed))] if found.followed else []
+    pictures = _sha256(*(fingerprint.of_picture((folder / file).read_bytes()) for _, file in boards), *moves)
+    digest = f"{pictures}-{_sha256(write(asked, '').encode())}"
     through = json.dumps([strip.name for strip, _ in found.pictures]) if found.stretches else ""
     board = found.strip.name if found.boards is not None and found.strip else ""
     shot = _new_shot(asked, name, folder, hidden=found.hidden)
-    return Prepared(shot, found.spot, board, digest, asked, through)
+    return Prepared(shot, found.spot, board, digest, asked, through, found.marker)
 
 
 def _new_shot(asked: ShotRequest, name: str, folder: Path, stop_after: int = 0, hidden: int = 0) -> Shot:
@@ -138,7 +148,10 @@ def put(scene: Any, made: Prepared, batch: str = "") -> Any:
     """Put a shot on the timeline, and have it made; returns its strip."""
     meta = timeline.place(scene, made.shot, made.spot, made.shot.folder / STILL)
     meta.shotpack.board, meta.shotpack.digest, meta.shotpack.batch = made.board, made.digest, batch
-    meta.shotpack.through = made.through
+    meta.shotpack.through, meta.shotpack.marker = made.through, made.marker
+    if made.seen is not None and (seen := bpy.data.scenes.get(made.seen[0])) is not None:
+        own = meta.shotpack_board
+        own.seen_scene, own.seen_frame, own.seen_camera = seen, *made.seen[1:]
     runtime.send(made.shot)
     return meta
 
@@ -244,10 +257,11 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
         elif found.source == "RENDER":
             capture.from_render_result(context.scene, still)
         elif found.source == "CAMERA":
-            shown = found.filmed or range(context.scene.frame_current, context.scene.frame_current + 1)
-            capture.from_camera(context.scene, still, scene.shotpack.engine, shown[0])
-            if len(shown) > 1:
-                capture.from_camera(context.scene, folder / _END, scene.shotpack.engine, shown[-1])
+            shown = found.followed.scene if found.followed is not None else context.scene
+            # The present frame as it stands, with what is posed and not keyed.
+            capture.from_camera(shown, still, scene.shotpack.engine, found.filmed[0] if found.filmed else None)
+            if found.filmed and len(found.filmed) > 1:
+                capture.from_camera(shown, folder / _END, scene.shotpack.engine, found.filmed[-1])
                 boards.append((last, _END))
         else:
             capture.from_viewport(context, still)
@@ -257,14 +271,43 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
     return boards, []
 
 
-def _followed(scene: Any, found: Intent, boards: list[tuple[int, str]], folder: Path) -> tuple[Condition, ...]:
-    """What leads a shot that follows the camera; nothing where that is not asked for."""
-    wanted = found.scene.shotpack
-    if found.source != "CAMERA" or not wanted.follow_camera:
+def _with_camera(context: Any, found: Intent) -> Intent:
+    """The same, with the camera that is followed kept as it stands where it is seen as it stands."""
+    if found.followed is None or found.source != "CAMERA" or found.filmed:
+        return found
+    camera = found.followed.scene.camera
+    kept = seen_from.kept_camera(camera, context.evaluated_depsgraph_get())
+    return replace(found, followed=replace(found.followed, begin=replace(found.followed.begin, kept=kept)))
+
+
+def _followed(found: Intent, boards: list[tuple[int, str]], folder: Path) -> tuple[Condition, ...]:
+    """What leads a shot that follows a camera; nothing where that is not asked for."""
+    followed = found.followed
+    if followed is None:
         return ()
-    shown = found.filmed or range(scene.frame_current, scene.frame_current + 1)
-    seen = [(file, float(shown[0] if frame == 1 else shown[-1])) for frame, file in boards]
-    return guide_film.take(scene, wanted, seen, found.frames, found.fps, folder)
+    seen = [(boards[0][1], followed.begin)]
+    if found.source == "CAMERA" and found.filmed:
+        seen += [(file, replace(followed.begin, frame=float(found.filmed[-1]))) for _, file in boards[1:]]
+    with handlers.OwnRender():
+        end = (found.end, _END) if found.end is not None else None
+        seen += guide_film.capture_further(found.scene, followed, end, folder)
+    pinned = {float(frame) for frame, _ in boards}
+    return guide_film.take(followed, found.scene.shotpack, seen, pinned, found.frames, found.fps, folder)
+
+
+def _seen(context: Any, found: Intent) -> tuple[str, float, str] | None:
+    """From where the first picture is seen, as far as that is known."""
+    if found.followed is not None:
+        begin = found.followed.begin
+        return begin.scene.name, begin.frame, begin.kept
+    if found.source != "CAMERA" or found.filmed or found.hidden:
+        return None
+    shown = context.scene
+    return (
+        shown.name,
+        float(shown.frame_current),
+        seen_from.kept_camera(shown.camera, context.evaluated_depsgraph_get()),
+    )
 
 
 def said(fault: Exception) -> str:

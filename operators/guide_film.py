@@ -1,4 +1,4 @@
-"""Follow Camera: a film of the camera's scene, from which another Blender carries the boards along (`render_guide.py`).
+"""A film of a camera's scene, from which another Blender carries boards along (`render_guide.py`).
 
 The artist's scene is written as it is, with all that moves; nothing of it is changed.
 """
@@ -6,84 +6,81 @@ The artist's scene is written as it is, with all that moves; nothing of it is ch
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ..engine.client import estimate
-from ..engine.client.engine_client import EngineState
 from ..engine.client.film_render import GUIDE as GUIDE_FILM
 from ..engine.client.guide_frames import guide_frames, mask_name, picture_name
 from ..engine.protocol import GUIDE, Condition, ConditionFrame
-from . import chosen, render_guide, runtime
+from . import capture, chosen, render_guide, seen_from
+from .follow import Followed
+from .seen_from import SeenFrom
 from .strip_scene import CaptureError
 
-
-def unheard(wanted: Any) -> str | None:
-    """The sentence that says that nobody knows yet whether the model can follow a camera; `early_start` sees to it."""
-    if chosen.details_of(chosen.model_in_use(wanted)) is not None:
-        return None
-    if runtime.client is not None and runtime.client.state is EngineState.STARTING:
-        return "The engine is starting; in a moment it says whether this model can follow the camera."
-    return "Start the engine: it knows whether this model can follow the camera."
-
-
-def prevented(scene: Any, wanted: Any, filmed: range) -> str | None:
-    """The sentence that says why a shot cannot follow a scene's camera over these frames. Cheap: panels ask it."""
-    details = chosen.details_of(chosen.model_in_use(wanted))
-    if details is not None and not details.get("guide_frames"):
-        return "This model follows no camera; choose one that does, or untick Follow Camera."
-    camera = scene.camera
-    if camera is None:
-        return f"{scene.name} has no camera to follow."
-    if camera.type != "CAMERA" or camera.data.type not in ("PERSP", "ORTHO"):
-        return "A panoramic camera cannot be followed."
-    if scene.render.use_multiview:
-        return "Stereo pictures cannot follow the camera; turn Stereoscopy off."
-    cut = next((marker.frame for marker in _switches(scene) if filmed.start < marker.frame <= filmed[-1]), None)
-    if cut is not None:
-        return f"The scene's camera changes at frame {cut}; end the shot before it, or untick Follow Camera."
-    return None
-
-
-def _switches(scene: Any) -> list[Any]:
-    """The markers that switch to another camera, in time order."""
-    bound = sorted((marker for marker in scene.timeline_markers if marker.camera), key=lambda marker: marker.frame)
-    return [
-        after
-        for before, after in zip([None, *bound], bound, strict=False)
-        if before is None or before.camera != after.camera
-    ]
+BOARD_NAME = "guide-board-{number}.png"
+"""What a picture is called that helps to lead a shot and is no board of it."""
+_LOOK = 128
+"""Pixels across of a picture that is only to say how much of it the boards show."""
 
 
 def take(
-    scene: Any, wanted: Any, boards: Sequence[tuple[str, float]], frames: int, fps: float, folder: Path
+    followed: Followed,
+    wanted: Any,
+    boards: Sequence[tuple[str, SeenFrom]],
+    pinned: Collection[float],
+    frames: int,
+    fps: float,
+    folder: Path,
 ) -> tuple[Condition, ...]:
     """Write the film of a shot of `frames` frames at `fps`, and return what the shot is to be led by.
 
-    `boards` are pictures in `folder` with the frames of `scene` at which its camera sees them; the shot begins at the
-    first's. Raises CaptureError.
+    `boards` are pictures in `folder` with where they are seen from, `pinned` the shot's frames that are boards anyway.
+    Raises CaptureError.
     """
     details = chosen.details_of(chosen.model_in_use(wanted))
     if details is None:
         raise CaptureError("The engine does not say what its models can; start it first.")
     wished = guide_frames(details, frames, fps, conform=wanted.rate == "CONFORM")
-    own = {1.0, *([float(frames)] if len(boards) > 1 else [])}
-    wished = [frame for frame in wished if frame not in own]
+    wished = [frame for frame in wished if frame not in pinned]
     if not wished:
         return ()
-    pace = scene.render.fps / scene.render.fps_base / fps
-    film = {
-        "size": _size(scene, details, chosen.chosen_size(wanted)),
-        "boards": [[name, frame] for name, frame in boards],
-        "frames": {picture_name(frame).removesuffix(".png"): boards[0][1] + (frame - 1) * pace for frame in wished},
-        "trusted": not bpy.app.autoexec_fail,
-    }
-    _write(scene, film, folder / GUIDE_FILM)
+    shown = {picture_name(frame).removesuffix(".png"): followed.at(frame) for frame in wished}
+    _write(followed, _size(followed.scene, details, chosen.chosen_size(wanted)), boards, shown, folder / GUIDE_FILM)
     held = tuple(ConditionFrame(frame, picture_name(frame), mask_name(frame)) for frame in wished)
     return (Condition(GUIDE, held),)
+
+
+def capture_further(
+    scene: Any, followed: Followed, end: tuple[Any, str] | None, folder: Path
+) -> list[tuple[str, SeenFrom]]:
+    """Take the pictures of the boards that a shot has beside its first, each with where it is seen from.
+
+    `end` is the strip whose picture is in `folder` already, with that file's name. Raises CaptureError.
+    """
+    found = []
+    for number, each in enumerate(followed.further, start=2):
+        name = end[1] if end is not None and each.strip == end[0] else BOARD_NAME.format(number=number)
+        if not (folder / name).exists():
+            capture.at_frame(scene, each.strip, each.at, folder / name)
+        found.append((name, each.seen))
+    return found
+
+
+def take_look(followed: Followed, boards: Sequence[tuple[str, SeenFrom]], frames: int, folder: Path) -> tuple[str, str]:
+    """Write the film of one small picture, the shot's last, for how much of it the boards show; returns its two names.
+
+    A board without a picture yet has no name. Raises CaptureError.
+    """
+    render = followed.scene.render
+    height = max(8, round(_LOOK * render.resolution_y / render.resolution_x))
+    names = picture_name(frames), mask_name(frames)
+    shown = {names[0].removesuffix(".png"): followed.at(frames)}
+    _write(followed, (_LOOK, height), boards, shown, folder / GUIDE_FILM, compress=False)
+    return names
 
 
 def _size(scene: Any, details: Any, chosen_size: tuple[int, int] | None) -> tuple[int, int]:
@@ -95,17 +92,39 @@ def _size(scene: Any, details: Any, chosen_size: tuple[int, int] | None) -> tupl
     return max(8, round(shape[0] * scale)), max(8, round(shape[1] * scale))
 
 
-def _write(scene: Any, film: dict[str, Any], path: Path) -> None:
+def _write(
+    followed: Followed,
+    size: tuple[int, int],
+    boards: Sequence[tuple[str, SeenFrom]],
+    shown: dict[str, float],
+    path: Path,
+    *,
+    compress: bool = True,
+) -> None:
+    scene = followed.scene
     for each in scene.objects:
         if each.mode == "EDIT":
             each.update_from_editmode()  # writing does not
+    kept = {number: seen_from.read_kept(seen.kept) for number, (_, seen) in enumerate(boards)}
+    film = {
+        "size": size,
+        "boards": [[name, seen.frame] for name, seen in boards],
+        "frames": shown,
+        "trusted": not bpy.app.autoexec_fail,
+        "kept": {str(number): camera for number, camera in kept.items() if camera is not None},
+        "checked": [number for number, (name, seen) in enumerate(boards) if name and seen.checked],
+    }
     try:
         scene[render_guide.WANTED] = json.dumps(film)
+        if followed.begin.camera is not None:
+            scene[render_guide.CAMERA] = followed.begin.camera
     except (TypeError, AttributeError) as fault:
         raise CaptureError(
             f"{scene.name} belongs to another file; make a local copy of it to follow its camera."
         ) from fault
     try:
-        bpy.data.libraries.write(str(path), {scene}, path_remap="ABSOLUTE", compress=True)
+        bpy.data.libraries.write(str(path), {scene}, path_remap="ABSOLUTE", compress=compress)
     finally:
-        del scene[render_guide.WANTED]
+        for name in (render_guide.WANTED, render_guide.CAMERA):
+            if name in scene:
+                del scene[name]

@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import adoption, contact_sheets, runtime, shot_folders, unexpected
+from . import adoption, contact_sheets, coverage, runtime, shot_folders, unexpected
 
 _own_renders = 0
 """How many renders that run are boards of ours: the engine need not make room for them."""
@@ -21,6 +21,7 @@ _own_renders = 0
 @unexpected.outlived(None)
 def opened(_file: Any, _more: Any = None) -> None:
     """Find the shots of the file that was opened."""
+    coverage.forget()
     if runtime.attended():
         adoption.adopt()
 
@@ -60,6 +61,14 @@ def saved(file: Any, _more: Any = None) -> None:
 
 @persistent
 @unexpected.outlived(None)
+def changed(scene: Any, graph: Any = None) -> None:
+    """What was found out of a scene may not hold any more. Called often."""
+    if graph is not None:
+        coverage.changed(scene, graph)
+
+
+@persistent
+@unexpected.outlived(None)
 def will_render(_scene: Any, _more: Any = None) -> None:
     """Strips are read by the render's thread now, and the device is Blender's."""
     runtime.render_begins(ours=_own_renders > 0)
@@ -91,6 +100,7 @@ _HANDLERS = {
     "redo_post": undone,
     "save_pre": will_save,
     "save_post": saved,
+    "depsgraph_update_post": changed,
     "render_init": will_render,
     "render_complete": rendered,
     "render_cancel": rendered,

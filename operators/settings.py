@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,46 +19,11 @@ from bpy.props import (
 
 from ..engine.client.install.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, LORA_WEIGHT_MAXIMUM, STEPS_MAXIMUM
+from .shot_options import LENGTHS, OTHER_LENGTHS, SOURCES
 from .strip_settings import BoardSettings, ShotStamp, TakeStamp
 
 ADDON = __package__.rpartition(".")[0]
 """The extension's name in this Blender: it hangs on the repository that it was installed from."""
-SOURCES = (
-    ("STRIP", "Strip", "The active strip, or the topmost one at the playhead", "SEQ_SEQUENCER", 0),
-    ("RENDER", "Render Result", "The last render", "RENDER_RESULT", 1),
-    (
-        "CAMERA",
-        "Camera",
-        "What the scene's camera sees now, with the scene's light: it takes as long as a render",
-        "CAMERA_DATA",
-        2,
-    ),
-    (
-        "VIEWPORT",
-        "Viewport",
-        "The 3D viewport as it looks now, at once; for the camera's view, look through it there",
-        "VIEW3D",
-        3,
-    ),
-    ("TEXT", "Words Alone", "No picture: the model draws the shot from what you write", "TEXT", 4),
-    (
-        "CLIP",
-        "Go On from Strip",
-        "What a movie, an image sequence or a finished shot shows before the playhead goes on in the shot, which lies "
-        "at the playhead; with the playhead outside the strip all of it goes on, and the shot lies after its end",
-        "FORWARD",
-        5,
-    ),
-)
-LENGTHS = (
-    ("BOARD", "As the Board's Strip", "As long as the strip that the board is taken from"),
-    ("SECONDS", "Seconds", "A length in seconds"),
-    ("FRAMES", "Frames", "A length in frames of the scene"),
-    ("NEXT", "To Next Strip or Marker", "As far as the next strip's start or the next marker"),
-    ("RANGE", "Scene's Range", "As long as the scene in this window, from its first frame to its last"),
-)
-OTHER_LENGTHS = tuple((*item, number) for number, item in enumerate(LENGTHS) if item[0] != "BOARD")
-"""Lengths of a shot that has no strip to be as long as."""
 ORDERS = (
     ("AUTO", "Model's Own", "The order that the model is best at"),
     ("inverted", "Last First", "The last section first, toward the board: least drift"),
@@ -99,6 +65,8 @@ DEVICES = (
 )
 
 
+follow_camera_set: list[Callable[[Any], None]] = []
+"""Who is told, with the context, that Follow Camera was ticked or unticked."""
 SEEDS_AT_ONCE = 16
 _LENGTH_NAMES = [item[0] for item in LENGTHS]
 
@@ -110,6 +78,11 @@ def _number_of_length(wanted: ShotpackSettings) -> int:
 
 def _set_length(wanted: ShotpackSettings, number: int) -> None:
     wanted.length = _LENGTH_NAMES[number]
+
+
+def _follow_camera_set(_wanted: Any, context: Any) -> None:
+    for hear in follow_camera_set:
+        hear(context)
 
 
 class LoraChoice(bpy.types.PropertyGroup):
@@ -188,6 +161,7 @@ class ShotpackSettings(bpy.types.PropertyGroup):
         name="Follow Camera",
         description="The picture moves exactly as the scene's camera and objects do: for each frame Blender says where "
         "what the board shows has gone. For a camera that moves; where only the drawing is to move, leave it off",
+        update=_follow_camera_set,
     )
     batch: StringProperty(options={"HIDDEN"})
     """The latest run of Animate Storyboard."""

@@ -21,6 +21,8 @@ from . import adoption, runtime, settings, shot_strips, timeline, trust, unexpec
 
 STILL = "board.png"
 """What a shot's strip shows before there is more: its board, the last frame of what it goes on from, or a blank."""
+_GUIDE_BOARDS = "guide-board-*.png"
+"""What a guide's film shows besides a shot's own boards (`guide_film.py`)."""
 _FRAME_BYTES = 1_500_000
 """A frame as PNG at the models' sizes, and its provisional picture; noisy ones take the most."""
 _UNFIT = re.compile(r"[^0-9A-Za-z_-]+")
@@ -108,7 +110,7 @@ def another_folder(shot: Shot) -> tuple[str, Path]:
 
 def copy_pictures(folder: Path, target: Path, names: Iterable[str]) -> None:
     """Give another shot what this one starts from; what is missing is said when that is sent. Raises OSError."""
-    for name in dict.fromkeys([STILL, CLIP, GUIDE, *names]):
+    for name in dict.fromkeys([STILL, CLIP, GUIDE, *names, *(each.name for each in folder.glob(_GUIDE_BOARDS))]):
         if is_file(folder / name):
             copy_whole(folder / name, target / name)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..engine.client.shot_words import Words, fault_of
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import engine, guide_film, missing_pictures, sequencer, start_sources, timeline
+from . import camera_motion, engine, follow, missing_pictures, sequencer, start_sources, timeline
 
-__all__ = ["Intent", "intent", "of_boards", "of_join"]
+__all__ = ["Intent", "intent", "of_boards", "of_join", "of_marker"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Intent:
 
     scene: Any
     source: str
-    """One of `settings.SOURCES`."""
+    """One of `shot_options.SOURCES`."""
     strip: Any | None
     """The strip that it lies over, or goes on from; None where it starts from neither."""
     boards: start_sources.Boards | None
@@ -30,7 +31,7 @@ class Intent:
     words: Words
     seed: int
     filmed: range | None = None
-    """The frames of the camera's scene whose first and last are the boards."""
+    """The frames of the camera's scene whose first, and last where there are several, are the boards."""
     hidden: int = 0
     """How many of its first frames its strip hides (`Shot.hidden`)."""
     arrives: bool = False
@@ -39,6 +40,10 @@ class Intent:
     """What it is called after; empty: its strip, or its words."""
     stretches: tuple[tuple[range, str], ...] = ()
     """Of one through many boards: the timeline's frames from each of them to the next, and the words there."""
+    followed: follow.Followed | None = None
+    """The camera that it follows."""
+    marker: str = ""
+    """As in `ShotStamp`."""
 
     @property
     def frames(self) -> int:
@@ -65,52 +70,80 @@ def intent(context: Any) -> Intent | str:
         boards = start_sources.boards(scene)
         if boards is None:
             return "Select a strip that shows the board, or put the playhead on one."
-        frames = [sequencer.frame_of(scene, strip) for strip in boards.strips]
-        return of_boards(scene, boards, frames, scene_range=len(_range(context.scene)))
+        at = follow.frame_of if wanted.follow_camera else sequencer.frame_of
+        frames = [at(scene, strip) for strip in boards.strips]
+        also = sequencer.chosen(scene) if wanted.follow_camera else []
+        return of_boards(scene, boards, frames, scene_range=len(_range(context.scene)), also=also)
     strip = sequencer.moving_strip(scene) if wanted.source == "CLIP" else None
     if wanted.source == "CLIP" and strip is None:
         return "Select a movie, an image sequence or a finished shot, or put the playhead on one."
     if wanted.source == "CAMERA" and context.scene.camera is None:
         return f"{context.scene.name} has no camera; add one, or choose another board."
-    filmed = _range(context.scene) if wanted.source == "CAMERA" and wanted.camera_range else None
+    return _of_no_board(context.scene, scene, strip)
+
+
+def _of_no_board(shown: Any, scene: Any, strip: Any | None) -> Intent | str:
+    """What Generate would do now where no strip is the board; `shown` is the window's scene."""
+    wanted, filmed, followed = scene.shotpack, None, None
     start = int(scene.frame_current) if strip is None else sequencer.joint(scene, strip)
-    if filmed is not None and scene == context.scene:
-        start = filmed.start
-    length = len(filmed) if filmed is not None else _wanted_length(scene, start, len(_range(context.scene)))
-    if wanted.source == "CAMERA" and wanted.follow_camera and not isinstance(length, str):
-        seen = filmed or camera_frames(context.scene, scene, length)
-        if (why := guide_film.unheard(wanted) or guide_film.prevented(context.scene, wanted, seen)) is not None:
-            return why
+    if wanted.source == "CAMERA":
+        if wanted.camera_range:
+            filmed = _range(shown)
+        elif wanted.length == "KEYS" and (keys := camera_motion.keyed(shown.camera)) is not None:
+            filmed = keys[:1]
+        if filmed is not None and scene == shown:
+            start = filmed.start
+        followed = follow.of_camera(shown, scene, filmed or range(shown.frame_current, shown.frame_current + 1))
+    if wanted.source == "CAMERA" and wanted.camera_range:
+        length: int | str = len(_range(shown))
+    else:
+        length = _wanted_length(scene, start, len(_range(shown)), followed)
     pictures = ((strip, start - 1),) if strip is not None else ()
     # A shot lies above its board, but beside what it goes on from.
     below = strip.channel - 1 if strip is not None else 0
-    return _checked(scene, wanted.source, strip, None, pictures, start, length, below, filmed)
-
-
-def camera_frames(filmed: Any, timeline_scene: Any, length: int) -> range:
-    """The frames of a camera's scene that a shot of `length` frames of a timeline shows, from the present one on."""
-    paces = (each.render.fps / each.render.fps_base for each in (filmed, timeline_scene))
-    pace = next(paces) / next(paces)
-    first = int(filmed.frame_current)
-    return range(first, first + max(1, round((length - 1) * pace) + 1))
+    found = _checked(scene, wanted.source, strip, None, pictures, start, length, below, filmed)
+    if followed is None or not wanted.follow_camera or isinstance(found, str):
+        return found
+    why = follow.prevented(wanted, followed, found.frames)
+    return why if why is not None else replace(found, followed=followed)
 
 
 def of_boards(
-    scene: Any, boards: start_sources.Boards, frames: Sequence[int], *, scene_range: int | None = None, below: int = 0
+    scene: Any,
+    boards: start_sources.Boards,
+    frames: Sequence[int],
+    *,
+    scene_range: int | None = None,
+    below: int = 0,
+    also: Sequence[Any] = (),
 ) -> Intent | str:
     """The shot of these strips' pictures at these frames, or the sentence that says why there is none.
 
     It is as long as its strip says, else as the scene's settings say; without `scene_range`, as the strip. It lies
-    above its strip, and above the channel `below`.
+    above its strip, and above the channel `below`. Where it follows a camera, the strips `also` show what comes, too.
     """
-    strip = boards.place
+    strip, wanted = boards.place, scene.shotpack
     start, own = sequencer.span(strip).start, strip.shotpack_board.frames
-    if own or scene_range is None or scene.shotpack.length == "BOARD":
+    pictures = tuple(zip(boards.strips, frames, strict=True))
+    as_long = bool(own) or scene_range is None or wanted.length == "BOARD"
+    by_camera = wanted.follow_camera or (not as_long and wanted.length == "KEYS")
+    followed = follow.of_strips(scene, pictures, also) if by_camera else None
+    if isinstance(followed, str):
+        return followed
+    if as_long or scene_range is None:
         length: int | str = own or len(sequencer.span(strip))
     else:
-        length = _wanted_length(scene, start, scene_range)
-    pictures = tuple(zip(boards.strips, frames, strict=True))
-    return _checked(scene, "STRIP", strip, boards, pictures, start, length, max(below, strip.channel), None)
+        length = _wanted_length(scene, start, scene_range, followed)
+    followed = followed if wanted.follow_camera else None
+    if followed is not None and not isinstance(length, str):
+        followed = follow.within(followed, length)
+        if (why := follow.prevented(wanted, followed, length)) is not None:
+            return why
+        if boards.end is not None and not followed.ends_on(boards.end, length):
+            # It ends where the camera is then; a picture of another moment would pull it off.
+            boards, pictures = start_sources.Boards(boards.place, boards.start), pictures[:1]
+    found = _checked(scene, "STRIP", strip, boards, pictures, start, length, max(below, strip.channel), None)
+    return found if isinstance(found, str) or followed is None else replace(found, followed=followed)
 
 
 def of_join(
@@ -134,6 +167,21 @@ def of_join(
         return found
     spot = replace(found.spot, channel=sequencer.channel_beside(scene, shown, boards.strips))
     return replace(found, spot=spot, hidden=hidden, title=title, arrives=boards.end is not None)
+
+
+def of_marker(
+    scene: Any, followed: follow.Followed, *, start: int, length: int, marker: str, title: str
+) -> Intent | str:
+    """The shot that follows a camera from a marker on, with what it sees there as its board; or why there is none.
+
+    `marker` is as in `ShotStamp`.
+    """
+    wanted, first = scene.shotpack, math.floor(followed.begin.frame)
+    why = start_sources.unfit(wanted, "CAMERA") or follow.prevented(wanted, followed, length)
+    if why is not None:
+        return why
+    found = _checked(scene, "CAMERA", None, None, (), start, length, 0, range(first, first + 1))
+    return found if isinstance(found, str) else replace(found, followed=followed, marker=marker, title=title)
 
 
 def _checked(
@@ -169,9 +217,15 @@ def _checked(
     return Intent(scene, source, strip, boards, pictures, spot, fps, words, seed, filmed)
 
 
-def _wanted_length(scene: Any, start: int, scene_range: int) -> int | str:
+def _wanted_length(scene: Any, start: int, scene_range: int, followed: follow.Followed | None = None) -> int | str:
     """The shot's length in frames by the scene's settings, or the sentence that says why there is none."""
     wanted = scene.shotpack
+    if wanted.length == "KEYS":
+        return (
+            "No camera is known whose keys end the shot; choose another length."
+            if followed is None
+            else followed.to_last_key()
+        )
     if wanted.length == "NEXT":
         return sequencer.frames_to_next(scene, start) or "No strip and no marker follows; choose another length."
     if wanted.length == "FRAMES":

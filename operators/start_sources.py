@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 from ..engine.client.shot_words import Words, WordSource, words_of
-from . import runtime, sequencer, settings
+from . import runtime, sequencer, settings, shot_options
 
 __all__ = [
     "Boards",
@@ -80,7 +80,7 @@ def offered(wanted: Any) -> list[str]:
     client = runtime.client
     models = client.about.get("models", ()) if client is not None else ()
     able = {start for model in models for start in client.starts(model)} if client and models else set(_CANNOT)
-    return [name for name, *_ in settings.SOURCES if name == wanted.source or _NEEDS.get(name, "board") in able]
+    return [name for name, *_ in shot_options.SOURCES if name == wanted.source or _NEEDS.get(name, "board") in able]
 
 
 def boards(scene: Any) -> Boards | None:

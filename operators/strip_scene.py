@@ -85,6 +85,8 @@ def _strip_down(film: Any) -> None:
     if "compositing_node_group" not in film.bl_rna.properties and film.node_tree is not None:
         film.node_tree.nodes.clear()
     film.timeline_markers.clear()
+    for strip in film.sequence_editor.strips_all:
+        strip.shotpack_board.property_unset("seen_scene")  # it would go along whole
 
 
 def _hold_actions(film: Any, actions: list[Any]) -> None:

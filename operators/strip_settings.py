@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty, CollectionProperty, IntProperty, IntVectorProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    FloatProperty,
+    IntProperty,
+    IntVectorProperty,
+    PointerProperty,
+    StringProperty,
+)
 
 from ..engine.protocol import FRAMES_MAXIMUM
 
@@ -57,8 +65,15 @@ class ShotStamp(bpy.types.PropertyGroup):
     """Whether it stops after the section that is made first, because nobody has gone on with it yet."""
     tried: IntVectorProperty(size=2, options={"HIDDEN"})
     """First and last frame of that section, once somebody has."""
+    marker: StringProperty(options={"HIDDEN"})
+    """The marker bound to a camera that it was made of (`previs.py`), as JSON."""
     hidden: IntProperty(min=0, options={"HIDDEN"})
     """How many of its first frames the strip hides (`Shot.hidden`)."""
+
+
+def _forget_camera(own: BoardSettings, _context: object) -> None:
+    """Another scene, or another frame of it: the camera that was kept was not there."""
+    own.property_unset("seen_camera")
 
 
 class BoardSettings(bpy.types.PropertyGroup):
@@ -89,4 +104,25 @@ class BoardSettings(bpy.types.PropertyGroup):
         description="What happens before this strip; empty: what the text strip there, the marker at its first frame "
         "or the scene says",
         options={"TEXTEDIT_UPDATE"},
+    )
+    seen_scene: PointerProperty(
+        name="Seen From",
+        description="The scene whose camera sees what this picture shows: a render that was painted over, say",
+        type=bpy.types.Scene,
+        update=_forget_camera,
+    )
+    seen_frame: FloatProperty(
+        name="Frame",
+        description="The frame of that scene at which its camera sees it so",
+        default=1.0,
+        precision=2,
+        step=100,
+        update=_forget_camera,
+    )
+    seen_camera: StringProperty(options={"HIDDEN"})
+    """The camera as it was when the picture was taken (`seen_from.kept_camera`); empty: as it is now."""
+    seen_below: BoolProperty(
+        name="Painted over Strip Below",
+        description="The picture is painted over what the scene strip below it shows, so its camera sees it",
+        default=True,
     )

@@ -117,7 +117,7 @@ class Passage(BoardRun):
     """One shot through all strips: `step` does one thing and returns whether there is more to do."""
 
     def __init__(self, context: Any, strips: list[Any]) -> None:
-        super().__init__(context, strips)
+        super().__init__(context, [strip.name for strip in strips])
         self.summary = ""
         """What has become of it, in a sentence."""
         self._boards: list[tuple[int, str]] = []
@@ -189,7 +189,7 @@ class Passage(BoardRun):
             self.summary = f"The shot through {self.of} boards is unchanged."
             batches.keep(scene, [same.shotpack.shot], self.batch)
         else:
-            if batches.of_board(scene, made.board, made.through):
+            if batches.of_same(scene, made):
                 made, said = batches.make_room(scene, made)
                 self.told.append((made.shot.name, said))
             self.summary = f"One shot through {self.of} boards is being made."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bpy
 
+from .german_camera import CAMERA, CAMERA_OPERATORS
 from .german_labels import LABELS
 from .german_operators import OPERATORS
 from .german_tooltips import OF_THE_ENGINE, TOOLTIPS
@@ -15,8 +16,8 @@ from .settings import ADDON
 
 TABLES: dict[str, dict[tuple[str, str], str]] = {
     "de_DE": {
-        **{("Operator", english): german for english, german in OPERATORS.items()},
-        **{("*", english): german for english, german in (LABELS | TOOLTIPS | OF_THE_ENGINE).items()},
+        **{("Operator", english): german for english, german in (OPERATORS | CAMERA_OPERATORS).items()},
+        **{("*", english): german for english, german in (LABELS | TOOLTIPS | OF_THE_ENGINE | CAMERA).items()},
     },
 }
 """By language: (context, English) to the text shown."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import chosen, engine, sequencer, settings, start_sources
+from ..operators import chosen, engine, sequencer, settings, shot_options, start_sources
 from .install import draw_install
 from .text import draw_text
 
@@ -100,7 +100,7 @@ def _told(name: str) -> str:
 
 def title_of_start(source: str, *, able: bool) -> str:
     """A start's name in a menu; where the model in use cannot start so, with those that can."""
-    title = bpy.app.translations.pgettext_iface(next(item[1] for item in settings.SOURCES if item[0] == source))
+    title = bpy.app.translations.pgettext_iface(next(item[1] for item in shot_options.SOURCES if item[0] == source))
     if able:
         return str(title)
     titles = [(chosen.details_of(name) or {"title": name})["title"] for name in start_sources.able(source)]

@@ -8,19 +8,18 @@ import bpy
 
 from ..operators import (
     generate,
-    guide_film,
     new_take,
     previews,
     prompts,
     sequencer,
-    settings,
-    shot_intent,
+    shot_options,
     shot_strips,
     start_sources,
     text_strips,
     view_transform,
 )
 from .choices import draw_estimate, draw_missing_engine, title_of_start
+from .follow import draw_follow_camera, draw_follow_strip
 from .prompt import draw_prompt
 from .text import draw_text
 
@@ -44,6 +43,8 @@ def _draw_shot(layout: Any, context: Any) -> None:
     found, boards = generate.intent(context), None
     if wanted.source == "STRIP":
         boards = start_sources.boards(scene)
+        if boards is not None and not isinstance(found, str) and found.followed is not None:
+            boards = found.boards  # it does not end on what its camera does not see then
         if boards is None:
             _draw_other_sources(layout, context, wanted)
         else:
@@ -52,7 +53,9 @@ def _draw_shot(layout: Any, context: Any) -> None:
         _draw_board(layout.box(), scene, strip)
     if wanted.source == "CAMERA":
         layout.prop(wanted, "camera_range")
-        _draw_follow(layout, context, wanted, found)
+        draw_follow_camera(layout, context, wanted, found)
+    elif boards is not None:
+        draw_follow_strip(layout, scene, wanted, boards, found)
     _draw_words(layout, scene, boards.place if boards is not None else None, found)
     _draw_length(layout, wanted, boards, found)
     column = layout.column(align=True)
@@ -79,25 +82,13 @@ def _draw_shot(layout: Any, context: Any) -> None:
         box.operator("shotpack.standard_view")
 
 
-def _draw_follow(layout: Any, context: Any, wanted: Any, found: generate.Intent | str) -> None:
-    """The tick to follow the camera; where that cannot be, grey, with the reason."""
-    length = 1 if isinstance(found, str) else found.spot.length
-    seen = shot_intent.camera_frames(context.scene, sequencer.scene_of(context), length)
-    why = guide_film.prevented(context.scene, wanted, seen)
-    row = layout.row()
-    row.active = why is None
-    row.prop(wanted, "follow_camera")
-    if why is not None and not wanted.follow_camera:
-        draw_text(layout, why, "INFO")
-
-
 def _draw_source(layout: Any, wanted: Any) -> None:
     """What the shot begins with: of what no model here can begin with, only what is chosen already."""
     split = layout.split(factor=0.4)
     label = split.row()
     label.alignment = "RIGHT"
     label.label(text="Start From")
-    name, icon = next((item[1], item[3]) for item in settings.SOURCES if item[0] == wanted.source)
+    name, icon = next((item[1], item[3]) for item in shot_options.SOURCES if item[0] == wanted.source)
     split.menu("SHOTPACK_MT_source", text=name, icon=icon)
 
 

@@ -21,6 +21,7 @@ from ..operators import (
     watch,
 )
 from .choices import time_of
+from .follow import draw_coverage
 from .problem import draw_problem
 from .shot import Sidebar
 from .text import draw_text
@@ -36,8 +37,6 @@ _ICONS = {
     "cancelled": "CANCEL",
 }
 _PREVIEW_SCALE = 7.0
-_WELL_SEEN = 0.6
-"""Of a guide's last picture: where boards show less, another one is worth its while."""
 
 
 class _Shots(Sidebar):
@@ -177,7 +176,7 @@ def _draw_stamped(layout: Any, stamp: Any, title: str) -> None:
     for notice in job.notices if job is not None else ():
         draw_text(box, f"{notice[:1].upper()}{notice[1:]}.", "INFO")
     if shot is not None:
-        _draw_coverage(box, shot.guide)
+        draw_coverage(box, shot.guide)
     if problem is not None:
         draw_problem(box, problem, stamp.shot)
 
@@ -186,17 +185,6 @@ def _followed(guide: Any) -> str:
     """How far the pictures are that a shot's camera will see."""
     words = bpy.app.translations.pgettext_iface("Following the camera: {made} of {of} pictures")
     return str(words.format(made=guide.made, of=guide.of))
-
-
-def _draw_coverage(box: Any, guide: Any) -> None:
-    """What the artist should know of a guide: how little of the end the boards show, and what is not followed."""
-    translated = bpy.app.translations.pgettext_iface
-    if guide.of and guide.made == guide.of and guide.seen < _WELL_SEEN:
-        words = translated("The board shows {share} % of the last frame: a second board there would help.")
-        draw_text(box, words.format(share=round(100 * guide.seen)), "INFO")
-    if guide.left_out:
-        words = translated("Not followed, for they are no surfaces: {names}.")
-        draw_text(box, words.format(names=", ".join(guide.left_out)), "INFO")
 
 
 def _draw_making(box: Any, shot: Any, job: Any) -> None:

@@ -132,7 +132,63 @@ def test_what_cannot_be_followed_is_said_before_the_press(room):
 
 def test_the_camera_s_scene_may_run_at_another_rate(room):
     """A second of the timeline is a second of it."""
-    film = part("operators.shot_intent").camera_frames
     other = bpy.data.scenes.new("timeline")
     other.render.fps = 60
-    assert film(room, other, 61) == range(1, 32)
+    followed = part("operators.follow").of_camera(room, other, range(1, 2))
+    assert followed.shown(61) == range(1, 32)
+
+
+def test_a_camera_that_jumps_is_cut_there(room):
+    heard_engine()
+    for frame, x in ((6, -0.2), (7, 9.0), (FRAMES, 9.5)):
+        room.camera.location = (x, 0, 1.5)
+        room.camera.keyframe_insert("location", frame=frame)
+    curve = next(iter(part("operators.camera_motion").curves_of(room.camera)))
+    why = "camera jumps at frame 7, which is a cut; end the shot before it, or untick Follow Camera."
+    assert intent() == why
+    for each in part("operators.camera_motion").curves_of(room.camera):
+        each.keyframe_points[1].interpolation = "CONSTANT"
+        each.keyframe_points[2].co.x = 10
+    assert curve.keyframe_points[1].interpolation == "CONSTANT"
+    assert intent() == why.replace("frame 7", "frame 10")
+    room.shotpack.frames = 9
+    assert not isinstance(intent(), str), "it ends before the jump"
+
+
+def test_a_camera_in_steps_does_not_jump(room):
+    motion = part("operators.camera_motion")
+    room.camera.animation_data_clear()
+    for frame in range(1, FRAMES, 2):
+        room.camera.location = (0.5 * frame, 0, 1.5)
+        room.camera.keyframe_insert("location", frame=frame)
+    for each in motion.curves_of(room.camera):
+        for point in each.keyframe_points:
+            point.interpolation = "CONSTANT"
+    assert motion.jump(room, room.camera, range(1, FRAMES + 1)) is None
+
+
+def test_the_camera_s_keys_are_a_length(room):
+    """Also of what moves it: a parent here, and the target of a constraint."""
+    heard_engine()
+    motion, rig, aim = (
+        part("operators.camera_motion"),
+        bpy.data.objects.new("rig", None),
+        bpy.data.objects.new("aim", None),
+    )
+    for each in (rig, aim):
+        room.collection.objects.link(each)
+    for frame in (3, 20):
+        rig.keyframe_insert("location", frame=frame)
+    aim.keyframe_insert("location", frame=31)
+    assert motion.keyed(room.camera) == range(1, FRAMES + 1)
+    room.camera.parent = rig
+    assert motion.keyed(room.camera) == range(1, 21)
+    room.camera.constraints.new("TRACK_TO").target = aim
+    assert motion.keyed(room.camera) == range(1, 32)
+    room.shotpack.length, room.frame_current = "KEYS", 5
+    found = intent()
+    assert (found.frames, found.spot.start, found.filmed, found.followed.at(31)) == (31, 1, range(1, 2), 31)
+    room.camera.animation_data_clear()
+    room.camera.parent = None
+    room.camera.constraints.clear()
+    assert intent() == "camera has no keys after the board; choose another length."

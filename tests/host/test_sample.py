@@ -55,7 +55,8 @@ def test_the_previs_sample_is_one_press_a_shot(extension):
         found = shot_intent.intent(bpy.context)
         assert (found.spot.start, found.spot.length) == (marker.frame, 72)
         assert words in found.words.text
-        shown = shot_intent.camera_frames(scene, scene, found.spot.length)
+        now = range(scene.frame_current, scene.frame_current + 1)
+        shown = part("operators.follow").of_camera(scene, scene, now).shown(found.spot.length)
         assert (shown.start, shown.stop) == (marker.frame, marker.frame + 72)
     assert all(strip.mute for strip in scene.sequence_editor.strips), "words are not shown"
 
