@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import animate, batches, sequencer, through
+from ..operators import animate, batches, previs, sequencer, through
 from .choices import time_of
 from .shot import Sidebar
 from .text import draw_text
@@ -24,6 +24,7 @@ class _Storyboard(Sidebar):
             layout.progress(factor=run.done / run.of, text=words.format(done=run.done, of=run.of))
             return
         _draw_animate(layout, scene)
+        _draw_previs(layout, context)
         _draw_batch(layout, scene)
 
 
@@ -47,6 +48,22 @@ def _draw_animate(layout: Any, scene: Any) -> None:
         draw_text(layout, said.format(frames=frames, seconds=f"{seconds:.1f}"), "TIME")
         for name in through.gaps(strips):
             draw_text(layout, translated("In the gap after {name} it is on its way to the next.").format(name=name))
+
+
+def _draw_previs(layout: Any, context: Any) -> None:
+    """Shots of the scene's camera markers, where it has any."""
+    shots, translated = previs.shots_of(context.scene), bpy.app.translations.pgettext_iface
+    if not shots:
+        return
+    column = layout.column(align=True)
+    column.scale_y = 1.2
+    said = translated("Previs All {count} Camera Markers").format(count=len(shots))
+    column.operator("shotpack.previs_all", icon="VIEW_CAMERA", text=said, translate=False)
+    here = previs.shot_at(context.scene)
+    said = translated("Previs {name}").format(name=here.name if here is not None else "")
+    column.operator("shotpack.previs", icon="CAMERA_DATA", text=said if here is not None else "", translate=False)
+    if (why := previs.prevented(context, shots)) is not None:
+        draw_text(layout, why, "INFO")
 
 
 def _draw_batch(layout: Any, scene: Any) -> None:
