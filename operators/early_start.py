@@ -11,7 +11,7 @@ _SECONDS = 1.0
 
 def look() -> float:
     """Start it if nobody has yet, neither the artist nor a shot; one that was stopped stays so. Calls for the next."""
-    asked = runtime.client is None and any(
+    asked = not runtime.woken and any(
         scene.shotpack.follow_camera and scene.shotpack.source in ("CAMERA", "STRIP") for scene in bpy.data.scenes
     )
     if asked and not engine.needs_install():

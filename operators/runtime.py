@@ -50,6 +50,8 @@ _counted: object = None
 """What it had said of itself then."""
 _parked = False
 """Whether the engine makes room for a render of Blender's."""
+woken = False
+"""Whether anybody has asked for an engine yet."""
 
 
 def the_client() -> EngineClient:
@@ -84,6 +86,8 @@ def engine_location() -> EngineLocation:
 
 def wake() -> None:
     """See to it that there is the engine that the preferences name."""
+    global woken
+    woken = True
     the_client().wake(engine_location())
 
 
@@ -226,12 +230,12 @@ def attach() -> None:
 
 def detach() -> None:
     """Stop the timer and let go of the engine: it ends when its pipe closes."""
-    global client, _parked, _renders
+    global client, woken, _parked, _renders
     timers.end(_tick)
     if client is not None:
         client.close()
         client = None
-    _parked, _renders = False, 0
+    woken, _parked, _renders = False, False, 0
     _clear()
     previews.clear()
 

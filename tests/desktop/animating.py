@@ -7,7 +7,6 @@ drawing since, and what is on the timeline. A run that Esc has stopped is begun 
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -74,36 +73,22 @@ def animate() -> None:
 
 def measure() -> None:
     """Time what holds the main thread from now on."""
-    timed(inside.part("operators.animate").Run, "step", steps)
-    timed(inside.part("operators.capture"), "at_frame", renders)
-    timed(inside.part("operators.runtime"), "step", ticks)
+    inside.timed(inside.part("operators.animate").Run, "step", steps)
+    inside.timed(inside.part("operators.capture"), "at_frame", renders)
+    inside.timed(inside.part("operators.runtime"), "step", ticks)
     for module, name in (("shot", "_Shot"), ("storyboard", "_Storyboard"), ("shots", "_Shots"), ("engine", "_Engine")):
         measure_panel(getattr(inside.part(f"panels.{module}"), name), drawn.setdefault(module, []))
 
 
 def measure_panel(panel: Any, spent: list[tuple[float, float]]) -> None:
     """The same of a panel's drawing: Blender counts its arguments."""
-    timed(panel, "draw", spent)
+    inside.timed(panel, "draw", spent)
     noted = panel.draw
 
     def draw(self: object, context: object) -> None:
         noted(self, context)
 
     panel.draw = draw
-
-
-def timed(owner: object, name: str, spent: list[tuple[float, float]]) -> None:
-    """Let a function note its milliseconds: wall time, and what this thread itself took of them."""
-    call = getattr(owner, name)
-
-    def noted(*arguments: object, **named: object) -> object:
-        wall, own = time.perf_counter(), time.thread_time()
-        try:
-            return call(*arguments, **named)
-        finally:
-            spent.append((1000 * (time.perf_counter() - wall), 1000 * (time.thread_time() - own)))
-
-    setattr(owner, name, noted)
 
 
 def tell(*, pair: bool = False) -> float:

@@ -13,8 +13,6 @@ from engine.client.section_marks import COLOURS
 from tests.desktop.window import BLENDER, ROOT, SCREEN, ShotpackWindow
 
 pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender with a window")
-_STEP = 10
-"""Pixels; a button is about twice as high."""
 
 
 def test_the_sample_becomes_an_animatic_with_one_press(tmp_path: Path) -> None:
@@ -34,7 +32,7 @@ def test_the_sample_becomes_an_animatic_with_one_press(tmp_path: Path) -> None:
         left, top = x - 300, SCREEN[1] - (y + height) + 10  # beside the sidebar the panel's paper shows
         red, green, blue = picture.getpixel((left, top))
         assert min(red, green, blue) > 200, "the panel is not in sight"
-        window.click(*place_of(window, "shotpack.animate", sidebar))
+        window.click(*window.place_of("shotpack.animate", sidebar))
         window.wait_for(lambda status: len(status["shots"]) == 3)
         window.screenshot("6-sample-pressed.png")
         status = window.wait_for(
@@ -48,18 +46,3 @@ def test_the_sample_becomes_an_animatic_with_one_press(tmp_path: Path) -> None:
         assert len(bar) > 1000, "the sections of the finished shots are not drawn"
     finally:
         window.close()
-
-
-def place_of(window: ShotpackWindow, operator: str, sidebar: list[int]) -> tuple[int, int]:
-    """Where a button of the sidebar is, counted from the window's bottom left: Blender names the one under the mouse.
-
-    Copying over a button puts its command into the clipboard; one that is out of sight is never found.
-    """
-    x, y, width, height, _ = sidebar
-    for up in range(y + _STEP, y + height, _STEP):
-        at = x + width // 2, up
-        window.press_key(*at, "ctrl+c")
-        time.sleep(0.4)  # the status is told every 0.2 s
-        if operator in window.status().get("clipboard", ""):
-            return at
-    raise AssertionError(f"{operator} is not in sight")

@@ -24,6 +24,8 @@ SHOTS = ROOT / "out" / "desktop"
 SCREEN, WINDOW = (1920, 1080), (1600, 900)
 ENGINE_PYTHON = ROOT / ".venvs" / "engine" / "bin" / "python"
 MODEL = "tiny"
+_STEP = 10
+"""Pixels; a button is about twice as high."""
 
 
 def environ_of(folder: Path) -> dict[str, str]:
@@ -76,6 +78,21 @@ class BlenderWindow:
         """Press a key, by xdotool's name, with the mouse at a place in the window, counted as in `click`."""
         move = ["mousemove", str(round(x)), str(round(SCREEN[1] - y))]
         subprocess.run([BLENDER, "--do", *move, "sleep", "0.1", "key", key], check=True)
+
+    def place_of(self, operator: str, sidebar: list[int]) -> tuple[int, int]:
+        """Where a button of the sidebar is, counted from the window's bottom left.
+
+        Blender names the one under the mouse: copying over it puts its command into the clipboard. One that is out
+        of sight is never found.
+        """
+        x, y, width, height, _ = sidebar
+        for up in range(y + _STEP, y + height, _STEP):
+            at = x + width // 2, up
+            self.press_key(*at, "ctrl+c")
+            time.sleep(0.4)  # the status is told every 0.2 s
+            if operator in self.status().get("clipboard", ""):
+                return at
+        raise AssertionError(f"{operator} is not in sight")
 
     def screenshot(self, name: str) -> Image.Image:
         SHOTS.mkdir(parents=True, exist_ok=True)

@@ -71,22 +71,22 @@ def test_the_shot_is_led_by_what_the_camera_sees(room):
 
 
 def test_the_engine_is_started_before_the_first_press(room, monkeypatch):
-    runtime, early_start, woken = part("operators.runtime"), part("operators.early_start"), []
+    runtime, early_start, calls = part("operators.runtime"), part("operators.early_start"), []
     heard_engine()
-    client = runtime.client
     with monkeypatch.context() as patched:
-        patched.setattr(runtime, "client", None)
-        patched.setattr(runtime, "wake", lambda: woken.append(runtime.client))
+        patched.setattr(runtime.client, "about", {})
+        patched.setattr(runtime, "woken", False)
+        patched.setattr(runtime, "wake", lambda: calls.append(True))
         assert intent() == "Start the engine: it knows whether this model can follow the camera."
         room.shotpack.follow_camera = False
         early_start.look()
-        assert not woken, "nothing asks for it"
+        assert not calls, "nothing asks for it"
         room.shotpack.follow_camera = True
         early_start.look()
-        assert len(woken) == 1
-        patched.setattr(runtime, "client", client)  # there is one: nobody starts what an artist has stopped
+        assert len(calls) == 1
+        patched.setattr(runtime, "woken", True)  # and stopped since: nobody starts what an artist has stopped
         early_start.look()
-        assert len(woken) == 1
+        assert len(calls) == 1
     assert not isinstance(intent(), str)
 
 

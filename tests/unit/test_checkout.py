@@ -51,6 +51,7 @@ RUNS_WITH = {
             *("*.py", "operators/*.py", "panels/*.py", "engine/client/**/*.py", "tests/*.py"),
             *(
                 "tests/host/*.py",
+                "tests/desktop/following.py",
                 "tests/desktop/inside.py",
                 "tests/desktop/storyboarding.py",
                 "tests/desktop/updating.py",
