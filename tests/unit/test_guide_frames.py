@@ -68,3 +68,13 @@ def test_what_the_program_says_is_heard():
 def test_the_program_says_it_in_these_words():
     said = {node.value for node in ast.walk(ast.parse(PROGRAM.read_text())) if isinstance(node, ast.Constant)}
     assert {guide_frames_module._PROGRESS, guide_frames_module._LEFT_OUT} <= said
+
+
+def test_what_is_shown_last_may_be_led_by_a_frame_past_the_end():
+    """Frames 98 to 100 of a shot of 100 are made together with one more: that latent ends on frame 101."""
+    assert guide_frames(SKETCH, 100, 30.0, conform=True, past_end=True)[-2:] == [97.0, 101.0]
+    assert guide_frames(SKETCH, 13, 30.0, conform=True, past_end=True) == [5.0, 9.0, 13.0], "it ends on one"
+    assert guide_frames(SKETCH, 10, 24.0, conform=True, past_end=True) == [4.2, 7.4, 10.6]
+    every = SKETCH | {"guide_frames": 1}
+    assert guide_frames(every, 10, 24.0, conform=True, past_end=True)[-1] == 9.8, "frame 10 shows native frame 11"
+    assert len(guide_frames(every, 50_000, 30.0, conform=True, past_end=True)) <= 1200
