@@ -1,4 +1,4 @@
-"""A board as a framing shows it: resampled pixels, and where they are the board's. numpy alone: Blender's Python has it.
+"""A board as a framing shows it: resampled pixels, and where they are the board's. numpy alone, which Blender has, too.
 
 Pixels lie in the middle of their square. Lanczos of three lobes, wider where the board is made smaller, so that lines
 neither alias nor soften; colours are mixed as they are coded, as boards are scaled everywhere else in the engine.

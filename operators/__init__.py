@@ -7,9 +7,11 @@ from . import (
     animate,
     batches,
     chosen,
+    draw_framings,
     early_start,
     engine,
     extend,
+    framing_overlay,
     generate,
     handlers,
     jobs,
@@ -37,6 +39,7 @@ from . import (
 CLASSES: tuple[type, ...] = (
     *settings.CLASSES,
     *generate.CLASSES,
+    *draw_framings.CLASSES,
     *joins.CLASSES,
     *extend.CLASSES,
     *animate.CLASSES,
@@ -69,6 +72,7 @@ ATTACHED = (
     early_start,
     models,
     section_lines,
+    framing_overlay,
     prompt_text,
     watch,
 )

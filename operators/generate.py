@@ -13,12 +13,13 @@ from typing import Any
 
 import bpy
 
-from ..engine.client.film_render import CLIP, GUIDE
+from ..engine.client.film_render import CLIP, GUIDE, MOVE, MOVED_OVER
 from ..engine.client.shot import Shot
 from ..engine.client.shot_words import prompts_through
 from ..engine.client.stored_request import write
 from ..engine.protocol import Board, Condition, ShotRequest
 from . import (
+    camera_moves,
     capture,
     chosen,
     engine,
@@ -93,7 +94,7 @@ def prepare(context: Any, found: Intent, name: str = "") -> Prepared:
     try:
         boards, before = _pictures(context, found, folder)
         conditions = _followed(context.scene, found, boards, folder)
-        for film in (folder / CLIP, folder / GUIDE):
+        for film in (folder / CLIP, folder / GUIDE, folder / MOVE):
             if film.is_file():
                 trust.film_renderer().note(film)  # or it would not be taken: others come with files
         return prepared(found, name, folder, boards, before, conditions)
@@ -122,7 +123,10 @@ def prepared(
 ) -> Prepared:
     """A shot whose pictures lie in its folder: its boards as (frame, file), what it goes on from, what leads it."""
     asked = replace(request_of(found.scene.shotpack, found, boards, before), conditions=conditions)
-    digest = f"{_sha256(*((folder / file).read_bytes() for _, file in boards))}-{_sha256(write(asked, '').encode())}"
+    # What a move shows later is in none of its request's words: its film and its board are.
+    moved = [name for name in (MOVE, MOVED_OVER) if (folder / name).is_file()]
+    shown = ((folder / file).read_bytes() for file in (*(file for _, file in boards), *moved))
+    digest = f"{_sha256(*shown)}-{_sha256(write(asked, '').encode())}"
     through = json.dumps([strip.name for strip, _ in found.pictures]) if found.stretches else ""
     board = found.strip.name if found.boards is not None and found.strip else ""
     shot = _new_shot(asked, name, folder, hidden=found.hidden)
@@ -240,7 +244,7 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
             conform = scene.shotpack.rate == "CONFORM"
             return [], lead_clip.take(scene, found.strip, found.spot.start, folder, conform=conform)
         if found.source == "STRIP":
-            capture.at_frame(scene, *found.pictures[0], still)
+            capture.at_frame(scene, *found.pictures[0], still, camera_moves.longest_side(_own_boards(found)))
         elif found.source == "RENDER":
             capture.from_render_result(context.scene, still)
         elif found.source == "CAMERA":
@@ -258,13 +262,21 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
 
 
 def _followed(scene: Any, found: Intent, boards: list[tuple[int, str]], folder: Path) -> tuple[Condition, ...]:
-    """What leads a shot that follows the camera; nothing where that is not asked for."""
+    """What leads a shot that follows the camera, or over whose board one moves; nothing where neither is asked for."""
     wanted = found.scene.shotpack
+    if camera_moves.goes_over(_own_boards(found)):
+        strip = found.pictures[0][0]
+        return camera_moves.take(strip.shotpack_board.move, wanted, found.frames, found.fps, folder)
     if found.source != "CAMERA" or not wanted.follow_camera:
         return ()
     shown = found.filmed or range(scene.frame_current, scene.frame_current + 1)
     seen = [(file, float(shown[0] if frame == 1 else shown[-1])) for frame, file in boards]
     return guide_film.take(scene, wanted, seen, found.frames, found.fps, folder)
+
+
+def _own_boards(found: Intent) -> start_sources.Boards | None:
+    """The boards of a shot of strips; one that joins strips begins with what is seen before it, whole as it is."""
+    return found.boards if found.strip is not None else None
 
 
 def said(fault: Exception) -> str:

@@ -18,6 +18,7 @@ from bpy.props import (
 
 from ..engine.client.install.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, LORA_WEIGHT_MAXIMUM, STEPS_MAXIMUM
+from .move_settings import MoveSettings
 from .strip_settings import BoardSettings, ShotStamp, TakeStamp
 
 ADDON = __package__.rpartition(".")[0]
@@ -326,7 +327,7 @@ def engine_folder() -> Path:
     return Path(bpy.path.abspath(chosen)) if chosen else Path(__file__).parents[1]
 
 
-CLASSES = (TakeStamp, ShotStamp, BoardSettings, LoraChoice, ShotpackSettings)
+CLASSES = (TakeStamp, ShotStamp, MoveSettings, BoardSettings, LoraChoice, ShotpackSettings)
 
 
 def attach() -> None:

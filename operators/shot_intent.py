@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine.client.shot_words import Words, fault_of
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import engine, guide_film, missing_pictures, sequencer, start_sources, timeline
+from . import camera_moves, engine, guide_film, missing_pictures, sequencer, start_sources, timeline
 
 __all__ = ["Intent", "intent", "of_boards", "of_join"]
 
@@ -104,6 +104,8 @@ def of_boards(
     above its strip, and above the channel `below`.
     """
     strip = boards.place
+    if (why := camera_moves.prevented(scene.shotpack, boards)) is not None:
+        return why
     start, own = sequencer.span(strip).start, strip.shotpack_board.frames
     if own or scene_range is None or scene.shotpack.length == "BOARD":
         length: int | str = own or len(sequencer.span(strip))

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty, CollectionProperty, IntProperty, IntVectorProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    IntProperty,
+    IntVectorProperty,
+    PointerProperty,
+    StringProperty,
+)
 
 from ..engine.protocol import FRAMES_MAXIMUM
+from .move_settings import MoveSettings
+
+CAMERAS = (
+    ("NONE", "None", "The prompt alone says what the camera does", 0),
+    ("MOVE", "Move", "A camera moves over the board exactly from one framing to another", 2),
+)
 
 
 class TakeStamp(bpy.types.PropertyGroup):
@@ -90,3 +104,5 @@ class BoardSettings(bpy.types.PropertyGroup):
         "or the scene says",
         options={"TEXTEDIT_UPDATE"},
     )
+    camera: EnumProperty(name="Camera", description="What leads the picture of this strip's shot", items=CAMERAS)
+    move: PointerProperty(type=MoveSettings)

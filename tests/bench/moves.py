@@ -1,7 +1,7 @@
 """A push and a pan over six drawings with Sketch, led by the move: where they end, and whether lines stay lines.
 
-`python -m tests.bench.moves DIR` keeps the shots there, with a contact sheet of each: the truth, the led shot, and for one
-drawing the same words alone.
+`python -m tests.bench.moves DIR` keeps the shots there, with a contact sheet of each: the truth, the led shot, and for
+one drawing the same words alone.
 """
 
 from __future__ import annotations
