@@ -18,7 +18,7 @@ from ..engine.framed_pictures import framed
 from ..engine.framings import Easing, Framing, Move
 from ..engine.picture_sizes import covering_size, opening_size
 from ..engine.protocol import GUIDE, Condition, ConditionFrame
-from . import chosen, guide_stage
+from . import chosen, guide_stage, runtime
 from .shot_folders import STILL
 from .strip_scene import LONGEST_SIDE, CaptureError
 
@@ -87,7 +87,8 @@ def take(settings: Any, wanted: Any, frames: int, fps: float, folder: Path) -> t
     """
     details = chosen.details_of(chosen.model_in_use(wanted))
     if details is None:
-        raise CaptureError("The engine does not say what its models can; start it first.")
+        runtime.wake()
+        raise CaptureError("The engine is only starting, and says then what its models can; press again in a moment.")
     move, whole = move_of(settings), folder / MOVED_OVER
     (folder / STILL).rename(whole)
     board = guide_stage.read(whole)[..., :3]

@@ -22,7 +22,7 @@ KINDS = (
     ("DRAWN", "As Drawn", "From one framing to the other, wherever they were drawn"),
 )
 EASINGS = (
-    ("LINEAR", "Even", "At one speed from the first frame to the last"),
+    ("LINEAR", "Linear", "At one speed from the first frame to the last"),
     ("EASE", "Ease In and Out", "The move sets off gently and comes to rest gently"),
 )
 ROLLS = ("ROLL_LEFT", "ROLL_RIGHT")

@@ -11,6 +11,7 @@ import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,6 @@ MOVES = {
     "push": (Move(Framing(), Framing(0.58, 0.47, 0.6)), "The camera pushes in."),
     "pan": (Move(Framing(0.36, 0.5, 0.7), Framing(0.64, 0.5, 0.7)), "The camera pans right."),
 }
-_GREY = Image.Resampling.BILINEAR
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,20 @@ def rows(folder: Path, quick: bool) -> list[Row]:
     """The two moves on the drawings; with `quick` the push on one."""
     found: list[Row] = []
     led: list[Measured] = []
-    for name, (move, words) in list(MOVES.items())[: 1 if quick else 2]:
-        for drawing in (PANELS + INK)[: 1 if quick else 6]:
-            board, out = open_board(drawing), folder / f"{name}-{drawing.stem}"
-            truth = {frame: _truth(board, move.at_frame(frame, FRAMES)) for frame in range(1, FRAMES + 1)}
-            ways = {"led": _made(board, move, words, out / "led")}
-            if drawing == PANELS[0]:  # what words alone give is known; once a move is enough to compare with
-                ways["words alone"] = _made(board, move, words, out / "words", led=False)
-            for way, frames in ways.items():
-                measured = _measured(board, move, truth, frames)
-                led += [measured] if way == "led" else []
-                found.append(Row(f"{name}, {drawing.stem}, {way}", _told(measured)))
-                print(found[-1].figure, found[-1].shotpack, file=sys.stderr, flush=True)
-            shown = [(f"{name}, the board under the move", truth), *((f"{way}: {words}", ways[way]) for way in ways)]
-            at = [1 + STRIDE * section for section in range(6)]
-            contact_sheet(folder / f"{out.name}.png", [(title, [of[n] for n in at]) for title, of in shown])
+    for drawing, name in product((PANELS + INK)[: 1 if quick else 6], list(MOVES)[: 1 if quick else 2]):
+        (move, words), board, out = MOVES[name], open_board(drawing), folder / f"{name}-{drawing.stem}"
+        truth = {frame: _truth(board, move.at_frame(frame, FRAMES)) for frame in range(1, FRAMES + 1)}
+        ways = {"led": _made(board, move, words, out / "led")}
+        if drawing == PANELS[-1] or quick:  # what words alone give is known; once a move is enough to compare with
+            ways["words alone"] = _made(board, move, words, out / "words", led=False)
+        for way, frames in ways.items():
+            measured = _measured(board, move, truth, frames)
+            led += [measured] if way == "led" else []
+            found.append(Row(f"{name}, {drawing.stem}, {way}", _told(measured)))
+            print(found[-1].figure, found[-1].shotpack, file=sys.stderr, flush=True)
+        shown = [(f"{name}, the board under the move", truth), *((f"{way}: {words}", ways[way]) for way in ways)]
+        at = [1 + STRIDE * section for section in range(6)]
+        contact_sheet(folder / f"{out.name}.png", [(title, [of[n] for n in at]) for title, of in shown])
     found.append(
         Row(
             "led, all: farthest end; least of a section",
@@ -95,8 +94,7 @@ def _made(board: BoardPicture, move: Move, words: str, out: Path, *, led: bool =
     conditions = (Condition(GUIDE, frames),) if led else ()
     request = ShotRequest(model.name, words, (Board(1, start.sha256),), frames=FRAMES, seed=1, conditions=conditions)
     named = {each.sha256: each for each in (start, *(each.image for each in pictures))}
-    if not (out / "shot.json").is_file():
-        list(run(prepare(request, named, model, "cpu", out), named, resume=False, watched=False))
+    list(run(prepare(request, named, model, "cpu", out), named, resume=True, watched=False))
     return {frame: _picture(out / "frames" / f"{frame:04d}.png") for frame in range(1, FRAMES + 1)}
 
 
@@ -130,49 +128,60 @@ def _measured(board: BoardPicture, move: Move, truth: Mapping[int, Picture], fra
 
 
 def registered(picture: Picture, board: Image.Image) -> Framing:
-    """The upright framing of a board that a picture shows, by correlation alone: first all over it, then to the point.
+    """The upright framing of a board that a picture shows, by correlation alone, from coarse to fine.
 
-    Knows nothing of any move. Places within the board are tried; blurred at first, so that none is missed.
+    Knows nothing of any move: places all over the board are tried, and the best few of them brought to the point.
     """
-    grey = Image.fromarray(picture).convert("L")
-    aspect = SIZE[0] / SIZE[1]
+    grey, sheet = Image.fromarray(picture).convert("L"), board.convert("L")
+    coarse, middle, fine = (_Likeness(grey, sheet, SIZE[0] // part) for part in (8, 4, 1))
+    tried = [
+        Framing(float(x), float(y), float(width))
+        for width in np.geomspace(0.4, 1.0, 10)
+        for x in np.arange(width / 2, 1.001 - width / 2, 0.04)
+        for y in np.arange(width / 2, 1.001 - width / 2, 0.04)
+    ]
+    few = sorted(tried, key=coarse, reverse=True)[:6]
+    return _climbed(max((_climbed(each, middle, 0.03, 4e-3) for each in few), key=middle), fine, 8e-3, 1e-4)
 
-    def likeness(framing: Framing, size: tuple[int, int], whole: Image.Image) -> float:
-        left, upper, right, lower = (*framing.corners(aspect)[0], *framing.corners(aspect)[2])
-        if min(left, upper) < -0.02 or max(right, lower) > 1.02:
+
+class _Likeness:
+    """How like a picture is to what framings show of a board, at `width` pixels: correlation, -1 to 1."""
+
+    def __init__(self, grey: Image.Image, sheet: Image.Image, width: int) -> None:
+        self._size = width, width * SIZE[1] // SIZE[0]
+        self._sheet = sheet.resize((2 * self._size[0], 2 * self._size[1]), Image.Resampling.BOX)
+        self._picture = self._normal(grey.resize(self._size, Image.Resampling.BOX))
+
+    def __call__(self, framing: Framing) -> float:
+        corners = framing.corners(SIZE[0] / SIZE[1])
+        if min(corners[0]) < -0.02 or max(corners[2]) > 1.02:
             return -1.0
         box = tuple(
             min(max(0.0, at * side), side)
-            for at, side in zip((left, upper, right, lower), (*whole.size, *whole.size), strict=True)
+            for at, side in zip((*corners[0], *corners[2]), (*self._sheet.size, *self._sheet.size), strict=True)
         )
-        one = np.asarray(whole.resize(size, _GREY, box=box), np.float64).ravel()
-        other = np.asarray(grey.resize(size, Image.Resampling.BOX), np.float64).ravel()
-        one, other = one - one.mean(), other - other.mean()
-        return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) + 1e-9))
+        return float(self._normal(self._sheet.resize(self._size, Image.Resampling.BILINEAR, box=box)) @ self._picture)
 
-    small, blurred = (64, 36), board.convert("L").resize((128, 72), Image.Resampling.BOX)
-    best = max(
-        (
-            Framing(x, y, width)
-            for width in np.geomspace(0.4, 1.0, 9)
-            for x in np.arange(width / 2, 1.001 - width / 2, 0.05)
-            for y in np.arange(width / 2, 1.001 - width / 2, 0.05)
-        ),
-        key=lambda framing: likeness(framing, small, blurred),
-    )
-    step, sharp = 0.04, board.convert("L").resize((512, 288), Image.Resampling.BOX)
-    score = likeness(best, SIZE, sharp)
-    while step > 1e-4:
+    @staticmethod
+    def _normal(picture: Image.Image) -> np.ndarray:
+        values = np.asarray(picture, np.float64).ravel()
+        values = values - values.mean()
+        return values / (np.linalg.norm(values) + 1e-9)
+
+
+def _climbed(best: Framing, likeness: _Likeness, step: float, least: float) -> Framing:
+    """The nearest framing than which no neighbour is likelier, in ever smaller steps."""
+    score = likeness(best)
+    while step > least:
         near = [
             Framing(best.x + x * step, best.y + y * step, best.width * (1 + width * step))
             for x in (-1, 0, 1)
             for y in (-1, 0, 1)
             for width in (-1, 0, 1)
         ]
-        found = max(near, key=lambda framing: likeness(framing, SIZE, sharp))
-        better = likeness(found, SIZE, sharp)
-        if better > score:
-            best, score = found, better
+        scores = [likeness(each) for each in near]
+        if max(scores) > score:
+            score, best = max(scores), near[scores.index(max(scores))]
         else:
             step /= 2
     return best
