@@ -54,10 +54,10 @@ def _drawn(settings: Any, _context: Any) -> None:
         settings.kind = "DRAWN"
 
 
-def _center(which: str) -> Any:
+def _center(description: str) -> Any:
     return FloatVectorProperty(
         name="Center",
-        description=f"The middle of what is seen {which}, as shares of the board from its left and its lower edge",
+        description=description,
         size=2,
         default=(0.5, 0.5),
         min=CENTERS[0],
@@ -70,10 +70,10 @@ def _center(which: str) -> Any:
     )
 
 
-def _width(which: str, default: float) -> Any:
+def _width(description: str, default: float) -> Any:
     return FloatProperty(
         name="Width",
-        description=f"How much of the board's width is seen {which}",
+        description=description,
         default=default,
         min=WIDTHS[0],
         max=WIDTHS[1],
@@ -84,10 +84,10 @@ def _width(which: str, default: float) -> Any:
     )
 
 
-def _roll(which: str) -> Any:
+def _roll(description: str) -> Any:
     return FloatProperty(
         name="Roll",
-        description=f"How far the camera is turned {which}, counterclockwise",
+        description=description,
         min=-2 * math.pi,
         max=2 * math.pi,
         subtype="ANGLE",
@@ -124,9 +124,9 @@ class MoveSettings(bpy.types.PropertyGroup):
         update=_fill,
     )
     easing: EnumProperty(name="Easing", description="How the move passes in time", items=EASINGS)
-    start_center: _center("first")
-    start_width: _width("first", 1.0)
-    start_roll: _roll("first")
-    end_center: _center("last")
-    end_width: _width("last", 0.75)
-    end_roll: _roll("last")
+    start_center: _center("The middle of what is seen first, as shares of the board from its left and its lower edge")
+    start_width: _width("How much of the board's width is seen first", 1.0)
+    start_roll: _roll("How far the camera is turned at first, counterclockwise")
+    end_center: _center("The middle of what is seen last, as shares of the board from its left and its lower edge")
+    end_width: _width("How much of the board's width is seen last", 0.75)
+    end_roll: _roll("How far the camera is turned at last, counterclockwise")

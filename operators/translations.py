@@ -9,14 +9,15 @@ from __future__ import annotations
 import bpy
 
 from .german_labels import LABELS
+from .german_moves import MOVE_OPERATORS, MOVES
 from .german_operators import OPERATORS
 from .german_tooltips import OF_THE_ENGINE, TOOLTIPS
 from .settings import ADDON
 
 TABLES: dict[str, dict[tuple[str, str], str]] = {
     "de_DE": {
-        **{("Operator", english): german for english, german in OPERATORS.items()},
-        **{("*", english): german for english, german in (LABELS | TOOLTIPS | OF_THE_ENGINE).items()},
+        **{("Operator", english): german for english, german in (OPERATORS | MOVE_OPERATORS).items()},
+        **{("*", english): german for english, german in (LABELS | TOOLTIPS | OF_THE_ENGINE | MOVES).items()},
     },
 }
 """By language: (context, English) to the text shown."""

@@ -76,9 +76,10 @@ def mask_name(frame: float) -> str:
 
 
 def playing_of(request: str, frames: int) -> tuple[str, ...]:
-    """The picture to show at each frame of a shot while it is not made: the nearest in time of board and guide.
+    """The picture to show at each frame of a shot while it is not made: the guide's nearest in time.
 
-    Empty where its request (`stored_request`) has no guide.
+    Boards are none of them: a strip shows all its pictures at the scale of its first, and they are of another size.
+    Empty where the request (`stored_request`) has no guide.
     """
     try:
         asked = read(request)
@@ -87,7 +88,7 @@ def playing_of(request: str, frames: int) -> tuple[str, ...]:
         return ()
     if not led or not asked.boards:
         return ()
-    held = sorted([*((float(frame), name) for frame, name in asked.boards), *led])
+    held = sorted(led)
     times = [time for time, _ in held]
     shown = []
     for frame in range(1, frames + 1):

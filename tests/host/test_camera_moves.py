@@ -90,6 +90,8 @@ def test_the_shot_is_led_by_the_board_under_the_move(panel, saved):
     # Heights are counted upward in Blender, and downward in pictures.
     assert_alike(last, cut(folder / "whole.png", 0.6, 0.45, 0.5, SIZE))
     assert (shot.guide.made, shot.guide.of, shot.guide.seen) == (FRAMES - 1, FRAMES - 1, 1.0)
+    with Image.open(folder / shot.playing[0]) as one, Image.open(folder / shot.playing[-1]) as other:
+        assert one.size == other.size, "a strip shows all its pictures at the scale of its first"
     step_until(lambda: len(of_role(meta, "placeholder")[0].elements) > 1 or meta.shotpack.state == "finished")
     step_until(lambda: meta.shotpack.state == "finished")
     assert len(part("operators.shot_strips").pictures(meta)) == FRAMES
