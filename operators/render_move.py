@@ -19,7 +19,7 @@ import numpy as np
 
 BOARD = "whole.png"
 """The board beside the film (`film_render.MOVED_OVER`)."""
-PROGRESS = "shotpack-guide"
+PROGRESS = "shotpack-move"
 """How a line begins that says: picture, of, and the share of its pixels that the board shows."""
 _NAME = re.compile(r"[0-9]{4,6}\.[0-9]{2}")
 _SIDES = range(8, 4097)

@@ -191,7 +191,7 @@ def _followed(guide: Any) -> str:
 def _draw_coverage(box: Any, guide: Any) -> None:
     """What the artist should know of a guide: how little of the end the boards show, and what is not followed."""
     translated = bpy.app.translations.pgettext_iface
-    if guide.of and guide.made == guide.of and guide.seen < _WELL_SEEN:
+    if guide.of and guide.made == guide.of and guide.seen < _WELL_SEEN and not guide.flat:
         words = translated("The board shows {share} % of the last frame: a second board there would help.")
         draw_text(box, words.format(share=round(100 * guide.seen)), "INFO")
     if guide.left_out:

@@ -15,6 +15,7 @@ from .stored_request import read
 
 _MOST_DENOMINATOR = 1001
 _PROGRESS = "shotpack-guide"
+_MOVED = "shotpack-move"
 _LEFT_OUT = "shotpack-left-out"
 _MOST_LEFT_OUT = 20
 
@@ -27,14 +28,17 @@ class GuideProgress:
     of: int = 0
     seen: float = 1.0
     """The share of the latest picture, 0 to 1, that a board shows."""
+    flat: bool = False
+    """Whether they are of one board under a move: another board would show no more of it."""
     left_out: tuple[str, ...] = ()
     """Objects whose surfaces cannot be followed, by name and kind."""
 
     def hear(self, line: str) -> None:
         """Take in a line of the program's; any other line is passed over."""
         words = line.split()
-        if len(words) == 4 and words[0] == _PROGRESS:
+        if len(words) == 4 and words[0] in (_PROGRESS, _MOVED):
             with suppress(ValueError):
+                self.flat = words[0] == _MOVED
                 self.made, self.of, self.seen = int(words[1]), int(words[2]), float(words[3])
         elif len(words) > 1 and words[0] == _LEFT_OUT and len(self.left_out) < _MOST_LEFT_OUT:
             self.left_out += (line.partition(" ")[2],)
