@@ -62,12 +62,16 @@ def test_what_the_program_says_is_heard():
     for line in ("shotpack-guide 1 2 0.8750", "Saved: 'x'", "shotpack-guide x 2 0.1", "shotpack-guide 2 2 0.4100"):
         heard.hear(line)
     heard.hear("shotpack-left-out locks (Curves)")
-    assert heard == GuideProgress(2, 2, 0.41, ("locks (Curves)",))
+    assert heard == GuideProgress(2, 2, 0.41, left_out=("locks (Curves)",))
+    heard.hear("shotpack-move 1 2 0.5000")
+    assert (heard.made, heard.seen, heard.flat) == (1, 0.5, True)
 
 
 def test_the_program_says_it_in_these_words():
     said = {node.value for node in ast.walk(ast.parse(PROGRAM.read_text())) if isinstance(node, ast.Constant)}
     assert {guide_frames_module._PROGRESS, guide_frames_module._LEFT_OUT} <= said
+    moving = ast.walk(ast.parse(PROGRAM.with_name("render_move.py").read_text()))
+    assert guide_frames_module._MOVED in {node.value for node in moving if isinstance(node, ast.Constant)}
 
 
 def test_what_is_shown_last_may_be_led_by_a_frame_past_the_end():
