@@ -25,7 +25,10 @@ SHARED = ("engine.protocol", "engine.vocabulary", "engine.serialization", "engin
 MAY_IMPORT = {
     "__init__.py": ("operators", "panels"),
     "panels": ("operators", "engine.protocol"),
-    "operators": ("engine.client", "engine.file_copies", "engine.framings", "engine.framed_pictures", *SHARED),
+    "operators": (
+        *("engine.client", "engine.file_copies", "engine.framings", "engine.framed_pictures", "engine.picture_sizes"),
+        *SHARED,
+    ),
     "training": (
         *("engine.generation", "engine.inference", "engine.models", "engine.framepack", "engine.media"),
         *("engine.command_line", *SHARED),
