@@ -15,12 +15,15 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import torch
+from diffusers import AutoencoderKLHunyuanVideo
 from PIL import Image
 
 from engine.commands.moves import Clock, moved
 from engine.framings import Framing, Move
 from engine.generation.job import prepare, run
 from engine.media.boards import BoardPicture, decode_board, open_board
+from engine.media.images import fit, to_bytes
 from engine.media.measures import Picture, psnr, sharpness
 from engine.models.catalog import find_model
 from engine.protocol import GUIDE, Board, Condition, ConditionFrame, ShotRequest
@@ -31,7 +34,7 @@ from training.evaluation.contact_sheets import contact_sheet
 ROOT = Path(__file__).resolve().parents[2]
 PANELS = tuple(ROOT / "samples" / "panels" / f"{number:02d}.png" for number in (1, 2, 3))
 INK = tuple(ROOT / "tests" / "fixtures" / "pictures" / f"ink-{name}.png" for name in ("church", "princess", "tiger"))
-SIZE, FRAMES, STRIDE = (256, 144), 181, 36
+SIZE, FRAMES, STRIDE, _EVERY = (256, 144), 181, 36, 4
 MOVES = {
     "push": (Move(Framing(), Framing(0.58, 0.47, 0.6)), "The camera pushes in."),
     "pan": (Move(Framing(0.36, 0.5, 0.7), Framing(0.64, 0.5, 0.7)), "The camera pans right."),
@@ -56,7 +59,7 @@ def rows(folder: Path, quick: bool) -> list[Row]:
     for drawing, name in product((PANELS + INK)[: 1 if quick else 6], list(MOVES)[: 1 if quick else 2]):
         (move, words), board, out = MOVES[name], open_board(drawing), folder / f"{name}-{drawing.stem}"
         truth = {frame: _truth(board, move.at_frame(frame, FRAMES)) for frame in range(1, FRAMES + 1)}
-        ways = {"led": _made(board, move, words, out / "led")}
+        ways = {"led": _made(board, move, words, out / "led"), "pasted": _pasted(truth)}
         if drawing == PANELS[-1] or quick:  # what words alone give is known; once a move is enough to compare with
             ways["words alone"] = _made(board, move, words, out / "words", led=False)
         for way, frames in ways.items():
@@ -96,6 +99,21 @@ def _made(board: BoardPicture, move: Move, words: str, out: Path, *, led: bool =
     named = {each.sha256: each for each in (start, *(each.image for each in pictures))}
     list(run(prepare(request, named, model, "cpu", out), named, resume=True, watched=False))
     return {frame: _picture(out / "frames" / f"{frame:04d}.png") for frame in range(1, FRAMES + 1)}
+
+
+@torch.inference_mode()
+def _pasted(truth: Mapping[int, Picture]) -> dict[int, Picture]:
+    """What Sketch's VAE alone makes of the pictures that lead a shot, and between them: no guide can give more."""
+    vae = AutoencoderKLHunyuanVideo.from_pretrained(find_model("sketch").path / "vae").eval()
+    pictures = [fit(Image.fromarray(truth[frame]), *SIZE).unsqueeze(2) for frame in range(1, FRAMES + 1, _EVERY)]
+    latents = torch.cat([vae.encode(picture).latent_dist.mode() for picture in pictures], dim=2)
+    window = STRIDE // _EVERY
+    pieces = [
+        vae.decode(latents[:, :, first : first + window + 1], return_dict=False)[0][0]
+        for first in range(0, latents.shape[2] - 1, window)
+    ]
+    frames = to_bytes(torch.cat([pieces[0], *(piece[:, 1:] for piece in pieces[1:])], dim=1))
+    return dict(enumerate(frames, start=1))
 
 
 def _picture(path: Path) -> Picture:
