@@ -34,3 +34,19 @@ def fitting_size(
         return max(limits[0], min(limits[1], round(length / multiple) * multiple))
 
     return side((area * shape) ** 0.5), side((area / shape) ** 0.5)
+
+
+def covering_size(shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """The smallest (width, height) of the board's shape that covers a shot of `size`: both sides 8 or more."""
+    scale = max(size[0] / shape[0], size[1] / shape[1])
+    return max(8, round(shape[0] * scale)), max(8, round(shape[1] * scale))
+
+
+def opening_size(board: tuple[int, int], width: float, covering: tuple[int, int]) -> tuple[int, int]:
+    """The (width, height) of the part of a board that is `width` of its width, as large as the board has it.
+
+    At least as large as `covering`, so that rounding moves nothing, and no larger than the board itself unless that is
+    smaller.
+    """
+    scale = max(min(1.0, width), covering[0] / board[0])
+    return round(board[0] * scale), round(board[1] * scale)

@@ -35,9 +35,13 @@ def from_strip(scene: Any, strip: Any, path: Path) -> None:
     at_frame(scene, strip, sequencer.frame_of(scene, strip), path)
 
 
-def at_frame(scene: Any, strip: Any, frame: int, path: Path) -> None:
-    """What is seen of `strip` at `frame`, without the view transform. Raises CaptureError."""
-    with _whole(path) as picture, strip_scene.of_strip(scene, strip, (frame,)) as shown, render_result.kept():
+def at_frame(scene: Any, strip: Any, frame: int, path: Path, longest: int = strip_scene.LONGEST_SIDE) -> None:
+    """What is seen of `strip` at `frame`, without the view transform, no side over `longest` pixels.
+
+    Raises CaptureError.
+    """
+    film = strip_scene.of_strip(scene, strip, (frame,), longest)
+    with _whole(path) as picture, film as shown, render_result.kept():
         # The Sequencer's own drawing: what the artist sees there, and Grease Pencil without its slow render.
         drawn = not bpy.app.background and any(each.type == "SCENE" for each in shown.sequence_editor.strips_all)
         if drawn:

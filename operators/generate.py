@@ -13,12 +13,13 @@ from typing import Any
 
 import bpy
 
-from ..engine.client.film_render import CLIP, GUIDE
+from ..engine.client.film_render import CLIP, GUIDE, MOVE, MOVED_OVER
 from ..engine.client.shot import Shot
 from ..engine.client.shot_words import prompts_through
 from ..engine.client.stored_request import write
 from ..engine.protocol import Board, Condition, ShotRequest
 from . import (
+    camera_moves,
     capture,
     chosen,
     engine,
@@ -101,7 +102,7 @@ def prepare(context: Any, found: Intent, name: str = "") -> Prepared:
         found = _with_camera(context, found)
         boards, before = _pictures(context, found, folder)
         conditions = _followed(found, boards, folder)
-        for film in (folder / CLIP, folder / GUIDE):
+        for film in (folder / CLIP, folder / GUIDE, folder / MOVE):
             if film.is_file():
                 trust.film_renderer().note(film)  # or it would not be taken: others come with files
         return replace(prepared(found, name, folder, boards, before, conditions), seen=_seen(context, found))
@@ -130,8 +131,11 @@ def prepared(
 ) -> Prepared:
     """A shot whose pictures lie in its folder: its boards as (frame, file), what it goes on from, what leads it."""
     asked = replace(request_of(found.scene.shotpack, found, boards, before), conditions=conditions)
+    # What leads a shot is in none of its request's words: what the camera may see, a move's film and board.
     moves = [fingerprint.of_scene(found.followed.scene, follow.camera_of(found.followed))] if found.followed else []
-    pictures = _sha256(*(fingerprint.of_picture((folder / file).read_bytes()) for _, file in boards), *moves)
+    moves += [(folder / MOVE).read_bytes()] if (folder / MOVE).is_file() else []
+    shown = [file for _, file in boards] + ([MOVED_OVER] if (folder / MOVED_OVER).is_file() else [])
+    pictures = _sha256(*(fingerprint.of_picture((folder / file).read_bytes()) for file in shown), *moves)
     digest = f"{pictures}-{_sha256(write(asked, '').encode())}"
     through = json.dumps([strip.name for strip, _ in found.pictures]) if found.stretches else ""
     board = found.strip.name if found.boards is not None and found.strip else ""
@@ -253,7 +257,7 @@ def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int
             conform = scene.shotpack.rate == "CONFORM"
             return [], lead_clip.take(scene, found.strip, found.spot.start, folder, conform=conform)
         if found.source == "STRIP":
-            capture.at_frame(scene, *found.pictures[0], still)
+            capture.at_frame(scene, *found.pictures[0], still, camera_moves.longest_side(_own_boards(found)))
         elif found.source == "RENDER":
             capture.from_render_result(context.scene, still)
         elif found.source == "CAMERA":
@@ -281,7 +285,10 @@ def _with_camera(context: Any, found: Intent) -> Intent:
 
 
 def _followed(found: Intent, boards: list[tuple[int, str]], folder: Path) -> tuple[Condition, ...]:
-    """What leads a shot that follows a camera; nothing where that is not asked for."""
+    """What leads a shot that follows a camera, or over whose board one moves; nothing where neither is asked for."""
+    if camera_moves.goes_over(_own_boards(found)):
+        strip = found.pictures[0][0]
+        return camera_moves.take(strip.shotpack_board.move, found.scene.shotpack, found.frames, found.fps, folder)
     followed = found.followed
     if followed is None:
         return ()
@@ -308,6 +315,11 @@ def _seen(context: Any, found: Intent) -> tuple[str, float, str] | None:
         float(shown.frame_current),
         seen_from.kept_camera(shown.camera, context.evaluated_depsgraph_get()),
     )
+
+
+def _own_boards(found: Intent) -> start_sources.Boards | None:
+    """The boards of a shot of strips; one that joins strips begins with what is seen before it, whole as it is."""
+    return found.boards if found.strip is not None else None
 
 
 def said(fault: Exception) -> str:

@@ -19,6 +19,7 @@ from bpy.props import (
 
 from ..engine.client.install.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, LORA_WEIGHT_MAXIMUM, STEPS_MAXIMUM
+from .move_settings import MoveSettings
 from .shot_options import LENGTHS, OTHER_LENGTHS, SOURCES
 from .strip_settings import BoardSettings, ShotStamp, TakeStamp
 
@@ -300,7 +301,7 @@ def engine_folder() -> Path:
     return Path(bpy.path.abspath(chosen)) if chosen else Path(__file__).parents[1]
 
 
-CLASSES = (TakeStamp, ShotStamp, BoardSettings, LoraChoice, ShotpackSettings)
+CLASSES = (TakeStamp, ShotStamp, MoveSettings, BoardSettings, LoraChoice, ShotpackSettings)
 
 
 def attach() -> None:

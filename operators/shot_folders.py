@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 
 from ..engine.client.board_files import is_file
-from ..engine.client.film_render import CLIP, GUIDE
+from ..engine.client.film_render import CLIP, GUIDE, MOVE, MOVED_OVER
 from ..engine.client.safe_names import plain_name
 from ..engine.client.shot import Shot
 from ..engine.client.stored_request import read
@@ -110,7 +110,8 @@ def another_folder(shot: Shot) -> tuple[str, Path]:
 
 def copy_pictures(folder: Path, target: Path, names: Iterable[str]) -> None:
     """Give another shot what this one starts from; what is missing is said when that is sent. Raises OSError."""
-    for name in dict.fromkeys([STILL, CLIP, GUIDE, *names, *(each.name for each in folder.glob(_GUIDE_BOARDS))]):
+    known = [STILL, CLIP, GUIDE, MOVE, MOVED_OVER, *names]
+    for name in dict.fromkeys([*known, *(each.name for each in folder.glob(_GUIDE_BOARDS))]):
         if is_file(folder / name):
             copy_whole(folder / name, target / name)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engine.client.shot_words import Words, fault_of
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import camera_motion, engine, follow, missing_pictures, sequencer, start_sources, timeline
+from . import camera_motion, camera_moves, engine, follow, missing_pictures, sequencer, start_sources, timeline
 
 __all__ = ["Intent", "intent", "of_boards", "of_join", "of_marker"]
 
@@ -123,10 +123,13 @@ def of_boards(
     above its strip, and above the channel `below`. Where it follows a camera, the strips `also` show what comes, too.
     """
     strip, wanted = boards.place, scene.shotpack
+    if (why := camera_moves.prevented(wanted, boards)) is not None:
+        return why
+    follows = wanted.follow_camera and not camera_moves.goes_over(boards)
     start, own = sequencer.span(strip).start, strip.shotpack_board.frames
     pictures = tuple(zip(boards.strips, frames, strict=True))
     as_long = bool(own) or scene_range is None or wanted.length == "BOARD"
-    by_camera = wanted.follow_camera or (not as_long and wanted.length == "KEYS")
+    by_camera = follows or (not as_long and wanted.length == "KEYS")
     followed = follow.of_strips(scene, pictures, also) if by_camera else None
     if isinstance(followed, str):
         return followed
@@ -134,7 +137,7 @@ def of_boards(
         length: int | str = own or len(sequencer.span(strip))
     else:
         length = _wanted_length(scene, start, scene_range, followed)
-    followed = followed if wanted.follow_camera else None
+    followed = followed if follows else None
     if followed is not None and not isinstance(length, str):
         followed = follow.within(followed, length)
         if (why := follow.prevented(wanted, followed, length)) is not None:

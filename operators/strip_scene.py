@@ -26,8 +26,8 @@ class CaptureError(Exception):
 
 
 @contextmanager
-def of_strip(scene: Any, strip: Any, frames: Sequence[int]) -> Iterator[Any]:
-    """A scene set up to render what is seen of `strip` at the frames, and nothing else.
+def of_strip(scene: Any, strip: Any, frames: Sequence[int], longest: int = LONGEST_SIDE) -> Iterator[Any]:
+    """A scene set up to render what is seen of `strip` at the frames, no side over `longest` pixels, and nothing else.
 
     Where the lowest picture is transparent it lies on white paper, as the engine lays it. Raises CaptureError where
     something that is seen cannot be had.
@@ -55,7 +55,7 @@ def of_strip(scene: Any, strip: Any, frames: Sequence[int]) -> Iterator[Any]:
             lowest.blend_type = "ALPHA_OVER"  # there is nothing to blend it with
         if paper:
             _lay_paper(level)
-        _set_up(film, frames[0])
+        _set_up(film, frames[0], longest)
         yield film
     finally:
         bpy.data.scenes.remove(film)
@@ -63,11 +63,9 @@ def of_strip(scene: Any, strip: Any, frames: Sequence[int]) -> Iterator[Any]:
             bpy.data.actions.remove(action)
 
 
-def percentage(render: Any) -> int:
-    """The scene's percentage, or the smaller one at which its longer side is at most LONGEST_SIDE pixels."""
-    return max(
-        1, min(render.resolution_percentage, 100 * LONGEST_SIDE // max(render.resolution_x, render.resolution_y))
-    )
+def percentage(render: Any, longest: int = LONGEST_SIDE) -> int:
+    """The scene's percentage, or the smaller one at which its longer side is at most `longest` pixels."""
+    return max(1, min(render.resolution_percentage, 100 * longest // max(render.resolution_x, render.resolution_y)))
 
 
 def _strip_down(film: Any) -> None:
@@ -156,12 +154,12 @@ def _lay_paper(level: Any) -> None:
     paper.blend_type = "ALPHA_UNDER"
 
 
-def _set_up(film: Any, frame: int) -> None:
+def _set_up(film: Any, frame: int, longest: int) -> None:
     """One picture a render, before the view transform, with nothing on it of when and where it was rendered."""
     render, output = film.render, film.render.image_settings
     render.use_sequencer, render.use_compositing = True, False
     # Strips are placed and scaled for the scene's own resolution: only its percentage may change.
-    render.resolution_percentage = percentage(render)
+    render.resolution_percentage = percentage(render, longest)
     render.use_border = render.use_file_extension = False
     render.use_overwrite = True
     for kind in render.bl_rna.properties:

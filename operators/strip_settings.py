@@ -6,6 +6,7 @@ import bpy
 from bpy.props import (
     BoolProperty,
     CollectionProperty,
+    EnumProperty,
     FloatProperty,
     IntProperty,
     IntVectorProperty,
@@ -14,6 +15,12 @@ from bpy.props import (
 )
 
 from ..engine.protocol import FRAMES_MAXIMUM
+from .move_settings import MoveSettings
+
+CAMERAS = (
+    ("NONE", "None", "The prompt alone says what the camera does", 0),
+    ("MOVE", "Move", "A camera moves over the board exactly from one framing to another", 2),
+)
 
 
 class TakeStamp(bpy.types.PropertyGroup):
@@ -126,3 +133,5 @@ class BoardSettings(bpy.types.PropertyGroup):
         description="The picture is painted over what the scene strip below it shows, so its camera sees it",
         default=True,
     )
+    camera: EnumProperty(name="Camera", description="What leads the picture of this strip's shot", items=CAMERAS)
+    move: PointerProperty(type=MoveSettings)

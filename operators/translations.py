@@ -10,14 +10,17 @@ import bpy
 
 from .german_camera import CAMERA, CAMERA_OPERATORS
 from .german_labels import LABELS
+from .german_moves import MOVE_OPERATORS, MOVES
 from .german_operators import OPERATORS
 from .german_tooltips import OF_THE_ENGINE, TOOLTIPS
 from .settings import ADDON
 
 TABLES: dict[str, dict[tuple[str, str], str]] = {
     "de_DE": {
-        **{("Operator", english): german for english, german in (OPERATORS | CAMERA_OPERATORS).items()},
-        **{("*", english): german for english, german in (LABELS | TOOLTIPS | OF_THE_ENGINE | CAMERA).items()},
+        **{
+            ("Operator", english): german for english, german in (OPERATORS | CAMERA_OPERATORS | MOVE_OPERATORS).items()
+        },
+        **{("*", english): german for english, german in (LABELS | TOOLTIPS | OF_THE_ENGINE | CAMERA | MOVES).items()},
     },
 }
 """By language: (context, English) to the text shown."""

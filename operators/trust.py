@@ -14,7 +14,7 @@ from pathlib import Path
 
 import bpy
 
-from ..engine.client.film_render import CLIP, GUIDE, FilmRenderer
+from ..engine.client.film_render import CLIP, GUIDE, MOVE, FilmRenderer
 from ..engine.client.safe_names import is_link, plain_name
 from . import settings
 from .background_program import background_program
@@ -23,7 +23,7 @@ SHOTS = "shots"
 """The folder of all shots, beside a file and in the user folder."""
 _NOTES = "trusted-folders.jsonl"
 _FILMS = "own-films.txt"
-_PROGRAMS = {CLIP: "render_clip.py", GUIDE: "render_guide.py"}
+_PROGRAMS = {CLIP: "render_clip.py", GUIDE: "render_guide.py", MOVE: "render_move.py"}
 """The programs that take a film's pictures, by the film."""
 
 

@@ -56,7 +56,7 @@ def draw_coverage(layout: Any, guide: Any) -> None:
         words = translated(more if guide.mismatched != (1,) else one)
         said = words.format(numbers=", ".join(str(number) for number in guide.mismatched))
         draw_text(layout, f"{said}: {translated('its edges lie elsewhere than those of the scene.')}", "ERROR")
-    if guide.of and guide.made == guide.of and guide.seen < _WELL_SEEN:
+    if guide.of and guide.made == guide.of and guide.seen < _WELL_SEEN and not guide.flat:
         words = translated("The board shows {share} % of the last frame: a second board there would help.")
         draw_text(layout, words.format(share=round(100 * guide.seen)), "INFO")
     if guide.left_out:

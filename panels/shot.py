@@ -18,6 +18,7 @@ from ..operators import (
     text_strips,
     view_transform,
 )
+from .camera import draw_camera
 from .choices import draw_estimate, draw_missing_engine, title_of_start
 from .follow import draw_follow_camera, draw_follow_strip
 from .prompt import draw_prompt
@@ -49,6 +50,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
             _draw_other_sources(layout, context, wanted)
         else:
             _draw_boards(layout.box(), scene, boards)
+            draw_camera(layout, context, scene, boards.start)
     elif (strip := start_sources.strip_of(scene)) is not None:
         _draw_board(layout.box(), scene, strip)
     if wanted.source == "CAMERA":

@@ -182,8 +182,13 @@ def _draw_stamped(layout: Any, stamp: Any, title: str) -> None:
 
 
 def _followed(guide: Any) -> str:
-    """How far the pictures are that a shot's camera will see."""
-    words = bpy.app.translations.pgettext_iface("Following the camera: {made} of {of} pictures")
+    """How far the pictures are that a shot's camera will see, or that its move shows."""
+    words = (
+        "Moving over the board: {made} of {of} pictures"
+        if guide.flat
+        else "Following the camera: {made} of {of} pictures"
+    )
+    words = bpy.app.translations.pgettext_iface(words)
     return str(words.format(made=guide.made, of=guide.of))
 
 

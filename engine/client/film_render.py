@@ -21,8 +21,11 @@ from ..errors import Code, EngineError
 from . import subprocesses
 from .board_files import is_file, is_picture
 
-CLIP, GUIDE = "clip.blend", "guide.blend"
-"""Films by their names in the shot's folder: of a strip that is gone on from, and of a scene that is followed."""
+CLIP, GUIDE, MOVE = "clip.blend", "guide.blend", "move.json"
+"""Films by their names in the shot's folder: of a strip that is gone on from, of a scene that is followed, and of a
+camera that moves over a board."""
+MOVED_OVER = "whole.png"
+"""That board, beside its film: the shot's own is the part that is seen first."""
 Heard = Callable[[str], None]
 """Is told each line that the program prints."""
 _PLACE = ".filming-"
@@ -80,7 +83,7 @@ class FilmRenderer:
 
 def films_to_take(folder: Path, clip: tuple[str, ...], guide: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """The films in a shot's folder that its clip's or its guide's pictures are still to be taken from, with these."""
-    films = {CLIP: clip, GUIDE: guide}
+    films = {CLIP: clip, GUIDE: guide, MOVE: guide}
     return {film: names for film, names in films.items() if to_take(folder, film, names)}
 
 

@@ -15,6 +15,7 @@ from .stored_request import read
 
 _MOST_DENOMINATOR = 1001
 _PROGRESS = "shotpack-guide"
+_MOVED = "shotpack-move"
 _LEFT_OUT = "shotpack-left-out"
 _MATCH = "shotpack-match"
 _MOST_LEFT_OUT = 20
@@ -31,6 +32,8 @@ class GuideProgress:
     of: int = 0
     seen: float = 1.0
     """The share of the latest picture, 0 to 1, that a board shows."""
+    flat: bool = False
+    """Whether they are of one board under a move: another board would show no more of it."""
     left_out: tuple[str, ...] = ()
     """Objects whose surfaces cannot be followed, by name and kind."""
     mismatched: tuple[int, ...] = ()
@@ -39,8 +42,9 @@ class GuideProgress:
     def hear(self, line: str) -> None:
         """Take in a line of the program's; any other line is passed over."""
         words = line.split()
-        if len(words) == 4 and words[0] == _PROGRESS:
+        if len(words) == 4 and words[0] in (_PROGRESS, _MOVED):
             with suppress(ValueError):
+                self.flat = words[0] == _MOVED
                 self.made, self.of, self.seen = int(words[1]), int(words[2]), float(words[3])
         elif len(words) == 3 and words[0] == _MATCH:
             with suppress(ValueError):
@@ -50,11 +54,15 @@ class GuideProgress:
             self.left_out += (line.partition(" ")[2],)
 
 
-def guide_frames(details: Mapping[str, Any], frames: int, fps: float, *, conform: bool) -> list[float]:
+def guide_frames(
+    details: Mapping[str, Any], frames: int, fps: float, *, conform: bool, past_end: bool = False
+) -> list[float]:
     """The frames (from 1, hundredths) of a shot of `frames` frames that a model (`details` of the engine) wants led.
 
     Each `guide_frames` native frames one, the board's own left out; where a request would hold too many, as many native
-    frames apart as it takes. Empty for a model that takes no guide, or for an engine that says nothing of it.
+    frames apart as it takes. Empty for a model that takes no guide, or for an engine that says nothing of it. What
+    the shot shows last may be made together with frames that it does not show: with `past_end` the one that they are
+    led by counts as well, where it can be had.
     """
     every = int(details.get("guide_frames", 0))
     if not every:
@@ -65,7 +73,9 @@ def guide_frames(details: Mapping[str, Any], frames: int, fps: float, *, conform
             _MOST_DENOMINATOR
         )
     last = int((frames - 1) / ratio)
-    every *= max(1, -(-last // (every * CLIP_MAXIMUM)))
+    every *= max(1, -(-last // (every * (CLIP_MAXIMUM - past_end))))
+    if past_end:
+        last = -(-int((frames - 1) / ratio + Fraction(1, 2)) // every) * every
     return [round(float(1 + native * ratio), 2) for native in range(every, last + 1, every)]
 
 
@@ -80,9 +90,10 @@ def mask_name(frame: float) -> str:
 
 
 def playing_of(request: str, frames: int) -> tuple[str, ...]:
-    """The picture to show at each frame of a shot while it is not made: the nearest in time of board and guide.
+    """The picture to show at each frame of a shot while it is not made: the guide's nearest in time.
 
-    Empty where its request (`stored_request`) has no guide.
+    Boards are none of them: a strip shows all its pictures at the scale of its first, and they are of another size.
+    Empty where the request (`stored_request`) has no guide.
     """
     try:
         asked = read(request)
@@ -91,7 +102,7 @@ def playing_of(request: str, frames: int) -> tuple[str, ...]:
         return ()
     if not led or not asked.boards:
         return ()
-    held = sorted([*((float(frame), name) for frame, name in asked.boards), *led])
+    held = sorted(led)
     times = [time for time, _ in held]
     shown = []
     for frame in range(1, frames + 1):

@@ -15,6 +15,7 @@ from ..errors import Code, EngineError
 from ..protocol import Cancelled, Event, Failed, Lora, Progress, Section, ShotRequest, Start
 from ..serialization import to_json
 from .continued import add_options, continued_folder, continued_shot, continued_take
+from .moves import add_move
 from .options import add_memory
 from .progress import ProgressBar
 from .requested import Asked, new_shot, stored_shot
@@ -62,6 +63,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="pictures to follow, where the model can: 0005.png or 0005.50.png by the shot's frame, counted from 1, and"
         " 0005-seen.png white where one is true",
     )
+    add_move(parser)
     parser.add_argument("--guide-strength", type=float, metavar="S", help="how closely, 0 to 1 (default: 1)")
     parser.add_argument(
         "--guide-until", type=float, metavar="U", help="for which share of the steps, 0 to 1 (default: 1)"

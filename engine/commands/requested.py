@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..console import readable
 from ..errors import Code, EngineError
+from ..framings import Easing
 from ..protocol import CLIP_MAXIMUM, FPS_MAXIMUM, GUIDE, Board, Condition, ConditionFrame, PromptAt, ShotRequest
 from ..serialization import to_json
+from .moves import Clock, moved
 
 if TYPE_CHECKING:
     from ..generation.shot_folder import ShotFolder
@@ -46,9 +48,10 @@ def new_shot(args: argparse.Namespace, model: ModelFolder) -> Asked:
     """The shot that the options ask for. Raises EngineError for pictures and lengths that are of no use."""
     frames = given_frames(args, model.native_fps)
     frames = _frames_of(_SECONDS, args.fps or model.native_fps) if frames is None else frames
+    fps = args.fps or model.native_fps
     boards = _boards(args, frames)
-    clip = _clip(args, args.fps or model.native_fps, args.size or ())
-    conditions, guide = _guide(args)
+    clip = _clip(args, fps, args.size or ())
+    conditions, guide = _led(args, boards, model, Clock(frames, fps, args.conform is not False))
     given = _given(args) | {"boards": _placed(boards), "clip": _named(clip), "conditions": conditions}
     blank = ShotRequest(_model_name(args.model, model), frames=frames)
     return Asked(replace(blank, **given), [*boards.values(), *clip, *guide])
@@ -68,11 +71,13 @@ def stored_shot(
     given = _given(args)
     if (frames := given_frames(args, fps)) is not None:
         given["frames"] = frames
-    boards = _boards(args, given.get("frames", begun.frames))
+    frames = given.get("frames", begun.frames)
+    boards = _boards(args, frames)
+    sides = (begun.width, begun.height) if begun.width and begun.height else None
+    conditions, guide = _led(args, boards, model, Clock(frames, fps, given.get("conform", begun.conform)), sides)
     given["boards"] = _among(_placed(boards), begun.boards)
     clip = _clip_again(args, args.fps or fps, begun)
     given["clip"] = _named(clip) or begun.clip
-    conditions, guide = _guide(args)
     given["conditions"] = conditions or begun.conditions
     given["prompts"] = _among(given.get("prompts", ()), begun.prompts)
     given["loras"] = _among(given.get("loras", ()), begun.loras)
@@ -140,25 +145,50 @@ def _clip_again(args: argparse.Namespace, fps: float, begun: ShotRequest) -> lis
     return clip if _named(clip) == begun.clip else _clip(args, fps, (begun.width or 0, begun.height or 0))
 
 
-def _guide(args: argparse.Namespace) -> tuple[tuple[Condition, ...], list[BoardPicture]]:
-    """The guide that is given, as a condition, and its pictures."""
+def _led(
+    args: argparse.Namespace,
+    boards: dict[int, BoardPicture],
+    model: ModelFolder,
+    clock: Clock,
+    size: tuple[int, int] | None = None,
+) -> tuple[tuple[Condition, ...], list[BoardPicture]]:
+    """What leads the shot, as a condition, and its pictures: a folder's, or those of a move, which changes the start
+    board in `boards` for what its first framing shows. `size` is the shot's where the options do not say it.
+    """
     from ..media.guide_files import read_guide
 
     shares = {"--guide-strength": args.guide_strength, "--guide-until": args.guide_until}
     for name, share in shares.items():
         if share is not None and not 0 <= share <= 1:
             raise EngineError(Code.NUMBER_INVALID, name=name, value=share, allowed="a number from 0 to 1")
-        if share is not None and args.guide is None:
+        if share is not None and args.guide is None and args.move is None:
             raise EngineError(Code.BAD_REQUEST, detail=f"{name} says how a guide is followed, and there is no --guide")
-    if args.guide is None:
+    if args.move_easing is not None and args.move is None:
+        raise EngineError(Code.BAD_REQUEST, detail="--move-easing says how a move passes, and there is no --move")
+    if args.move is not None:
+        move = replace(args.move, easing=Easing(args.move_easing or Easing.LINEAR))
+        boards[1], pictures = moved(_alone(args, boards), move, model, args.size or size, clock)
+    elif args.guide is not None:
+        pictures = read_guide(args.guide, CLIP_MAXIMUM)
+    else:
         return (), []
-    pictures = read_guide(args.guide, CLIP_MAXIMUM)
+    if not pictures:  # a shot of a frame or two stands still
+        return (), []
     frames = tuple(
         ConditionFrame(each.frame, each.image.sha256, each.seen.sha256 if each.seen else None) for each in pictures
     )
     strength, until = (1.0 if share is None else share for share in shares.values())
     held = [each.image for each in pictures] + [each.seen for each in pictures if each.seen]
     return (Condition(GUIDE, frames, strength, until),), held
+
+
+def _alone(args: argparse.Namespace, boards: Mapping[int, BoardPicture]) -> BoardPicture:
+    """The board that a move goes over. Raises EngineError `bad_request` where the shot has another one, or a guide."""
+    if args.guide is not None:
+        raise EngineError(Code.BAD_REQUEST, detail="--move is a guide of its own; give it or --guide")
+    if set(boards) != {1}:
+        raise EngineError(Code.BAD_REQUEST, detail="--move goes over the one picture that --image names")
+    return boards[1]
 
 
 def _named(clip: Sequence[BoardPicture]) -> tuple[str, ...]:

@@ -232,10 +232,20 @@ def guides(folder: Path, quick: bool) -> list[Row]:
 
 
 TRUE_SIZE = "true-size"
+
+
+def moves(folder: Path, quick: bool) -> list[Row]:
+    """A push and a pan over drawings, led by the move."""
+    from tests.bench.moves import rows
+
+    return rows(folder / "moves", quick)
+
+
 THROUGH = "through"
 BRIDGE = "bridge"
 STORYBOARD = "storyboard"
 GUIDES = "guides"
+MOVES = "moves"
 HELIOS_TRUE_SIZE = "helios-true-size"
 FAULTS = "faults"
 KILLS = 300
@@ -257,6 +267,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "takes": take_seams,
     BRIDGE: bridges,
     GUIDES: guides,
+    MOVES: moves,
     FAULTS: kills,
     SOAK: soaked,
     TRUE_SIZE: true_size,

@@ -61,7 +61,7 @@ RUNS_WITH = {
         ),
     ),
 }
-WITH_BLENDER = {"bl_pkg", "gpu", "gpu_extras", "mathutils"}
+WITH_BLENDER = {"bl_pkg", "blf", "gpu", "gpu_extras", "mathutils"}
 """What the package bpy brings under other names."""
 
 # Why a package is there that no line imports.

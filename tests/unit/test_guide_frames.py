@@ -46,7 +46,7 @@ def test_the_nearest_picture_plays():
     led = [{"frame": frame, "image": picture_name(frame)} for frame in (4.2, 7.4)]
     request = json.dumps({"boards": [[1, "board.png"]], "conditions": [{"kind": "guide", "frames": led}], "frames": 8})
     shown = playing_of(request, 8)
-    assert shown == ("board.png",) * 2 + ("0004.20.png",) * 3 + ("0007.40.png",) * 3
+    assert shown == ("0004.20.png",) * 5 + ("0007.40.png",) * 3, "a board has another size"
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,23 @@ def test_what_the_program_says_is_heard():
     for line in ("shotpack-match 1 0.4500", "shotpack-match 2 -0.0310", "shotpack-match 3", "shotpack-match 4 nothing"):
         heard.hear(line)
     heard.hear("shotpack-left-out locks (Curves)")
-    assert heard == GuideProgress(2, 2, 0.41, ("locks (Curves)",), mismatched=(2,))
+    assert heard == GuideProgress(2, 2, 0.41, left_out=("locks (Curves)",), mismatched=(2,))
+    heard.hear("shotpack-move 1 2 0.5000")
+    assert (heard.made, heard.seen, heard.flat) == (1, 0.5, True)
 
 
 def test_the_program_says_it_in_these_words():
     said = {node.value for node in ast.walk(ast.parse(PROGRAM.read_text())) if isinstance(node, ast.Constant)}
     assert {guide_frames_module._PROGRESS, guide_frames_module._LEFT_OUT, guide_frames_module._MATCH} <= said
+    moving = ast.walk(ast.parse(PROGRAM.with_name("render_move.py").read_text()))
+    assert guide_frames_module._MOVED in {node.value for node in moving if isinstance(node, ast.Constant)}
+
+
+def test_what_is_shown_last_may_be_led_by_a_frame_past_the_end():
+    """Frames 98 to 100 of a shot of 100 are made together with one more: that latent ends on frame 101."""
+    assert guide_frames(SKETCH, 100, 30.0, conform=True, past_end=True)[-2:] == [97.0, 101.0]
+    assert guide_frames(SKETCH, 13, 30.0, conform=True, past_end=True) == [5.0, 9.0, 13.0], "it ends on one"
+    assert guide_frames(SKETCH, 10, 24.0, conform=True, past_end=True) == [4.2, 7.4, 10.6]
+    every = SKETCH | {"guide_frames": 1}
+    assert guide_frames(every, 10, 24.0, conform=True, past_end=True)[-1] == 9.8, "frame 10 shows native frame 11"
+    assert len(guide_frames(every, 50_000, 30.0, conform=True, past_end=True)) <= 1200

@@ -25,7 +25,10 @@ SHARED = ("engine.protocol", "engine.vocabulary", "engine.serialization", "engin
 MAY_IMPORT = {
     "__init__.py": ("operators", "panels"),
     "panels": ("operators", "engine.protocol"),
-    "operators": ("engine.client", "engine.file_copies", *SHARED),
+    "operators": (
+        *("engine.client", "engine.file_copies", "engine.framings", "engine.framed_pictures", "engine.picture_sizes"),
+        *SHARED,
+    ),
     "training": (
         *("engine.generation", "engine.inference", "engine.models", "engine.framepack", "engine.media"),
         *("engine.command_line", *SHARED),
@@ -34,7 +37,7 @@ MAY_IMPORT = {
     "engine/__main__.py": ("engine",),
     "engine/command_line.py": ("engine.console", "engine.quiet", "engine.media", "engine.errors"),
     "engine/commands": ("engine",),
-    "engine/client": ("engine.file_copies", "engine.picture_sizes", *SHARED),
+    "engine/client": ("engine.file_copies", "engine.framings", "engine.picture_sizes", *SHARED),
     "engine/server": ("engine.models", "engine.media", "engine.file_copies", *SHARED),
     # The worker's process is where a shot is made; nothing else of the server knows how.
     "engine/server/workers/worker.py": (
@@ -66,6 +69,8 @@ MAY_IMPORT = {
     "engine/quiet.py": (),
     "engine/file_copies.py": (),
     "engine/picture_sizes.py": (),
+    "engine/framings.py": (),
+    "engine/framed_pictures.py": ("engine.framings",),
     "engine/protocol.py": ("engine.serialization", "engine.limits", "engine.errors"),
     "engine/vocabulary.py": ("engine.serialization", "engine.errors"),
     "engine/serialization.py": ("engine.errors",),
@@ -103,6 +108,9 @@ LIBRARIES = {
         (),
     ),
     "engine/client": ("requests",),
+    # Blender's own Python has numpy, and no Pillow.
+    "engine/framings.py": (),
+    "engine/framed_pictures.py": ("numpy",),
 }
 
 # Weights come from strangers: nothing under engine/ may run what it reads.
