@@ -28,11 +28,13 @@ _SOLID = 0.5
 
 @dataclass(frozen=True)
 class MotionField:
-    """Where the pixels of one frame were in an earlier one: `origin` (H, W, 2) float64 x, y in that frame's pixels, and
-    `visible` (H, W) bool: whether they were inside it and not covered."""
+    """Where the pixels of one frame were in an earlier one: `origin` (H, W, 2) float64 x, y in that frame's pixels,
+    `visible` (H, W) bool: whether they were inside it and not covered, and `layer` (H, W): which of the scene's they
+    show."""
 
     origin: NDArray[np.float64]
     visible: NDArray[np.bool_]
+    layer: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Clip:
             for number, layer in enumerate(self.scene.layers[1:], 1):
                 was_top[self._covers(layer, start, origin[..., 0], origin[..., 1])] = number
             visible &= was_top == top
-        return MotionField(origin, visible)
+        return MotionField(origin, visible, top)
 
     def _place(self, layer: Layer, number: float) -> Affine:
         """From a sheet's own pixels (from its centre) to the frame's (from its centre) at frame `number`."""
