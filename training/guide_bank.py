@@ -33,7 +33,7 @@ from .latent_bank import (
     small_board,
     write_files,
 )
-from .scenes.clips import random_clip, random_motion
+from .scenes.clips import random_blocks, random_clip, random_motion
 from .scenes.guides import CarriedBoard
 from .scenes.moves import FRAMES_PER_LATENT, LATENTS_PER_SECTION, Motion, Move, Speed
 from .scenes.textures import textured
@@ -43,6 +43,9 @@ _REVEALING = ("pan", "tilt", "roll", "zoom out", "orbit", "dolly")
 _PACES = (1, 2, 3, 4, 6)
 _SWELLING, _MOST_SWELLING = ("zoom", "dolly"), 3
 """Moves that multiply what they change by at every step, and their greatest pace: sheets would grow without end."""
+_BLOCKED_OUT = 0.7
+"""Share of the clips whose things are all layers. What lies where is then known also of what comes into view, as in a
+real scene: without it a model learns to trust no silhouette, and what it makes of a guess is haze."""
 _TEXTURED = 0.5
 """Share of the clips whose surfaces wear patterns, as blocked-out scenes do."""
 _LONG = 0.3
@@ -113,7 +116,8 @@ def _drawn(
     motion = random_motion(rng, often=_REVEALING)
     most = _MOST_SWELLING if motion.move.startswith(_SWELLING) else max(_PACES)
     pace = int(rng.choice([pace for pace in _PACES if pace * sections <= most or pace == 1]))
-    clip = random_clip(rng, size, sections * pace, motion)
+    draw = random_blocks if rng.random() < _BLOCKED_OUT else random_clip
+    clip = draw(rng, size, sections * pace, motion)
     if rng.random() < _TEXTURED:
         clip = replace(clip, scene=textured(rng, clip.scene))
     numbers = [pace * FRAMES_PER_LATENT * latent for latent in range(sections * LATENTS_PER_SECTION + 1)]

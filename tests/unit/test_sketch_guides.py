@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.scenes.clips import Clip, random_clip
+from training.scenes.clips import Clip, random_blocks, random_clip
 from training.scenes.guides import CarriedBoard
 from training.scenes.moves import CAMERA_MOVES, OBJECT_MOVES, Depth, Motion, Move, Speed
 from training.scenes.pen import OVERSAMPLING
@@ -22,7 +22,8 @@ SIZE = (128, 80)
 def test_what_is_seen_is_the_clip(move: Move) -> None:
     """Resampling costs a little; a pixel that is said to be seen and shows another thing costs much."""
     for seed in range(3):
-        clip = random_clip(np.random.default_rng([1, seed]), SIZE, 2, Motion(move))
+        draw = random_blocks if seed == 2 else random_clip
+        clip = draw(np.random.default_rng([1, seed]), SIZE, 2, Motion(move))
         board = CarriedBoard(clip)
         for number in (9, 36, 72):
             picture, seen = board.at(number)
@@ -43,6 +44,22 @@ def test_by_whole_pixels_nothing_is_lost() -> None:
     assert np.abs(picture.astype(int) - clip.frame(18))[seen].max() <= 1
     assert not seen[:, :11].any()
     assert seen[:, 13:].all()
+
+
+def test_things_of_a_blocked_out_scene_keep_their_silhouettes_in_the_fill() -> None:
+    """Where the board shows some of a thing, what comes into view of it has its colours and no other's."""
+    clip = random_blocks(np.random.default_rng(11), SIZE, 2, Motion(Move.PAN_LEFT, Speed.FAST))
+    assert len(clip.scene.layers) > 3
+    assert all(layer.picture.mode == "RGBA" for layer in clip.scene.layers[1:])
+    board = CarriedBoard(clip)
+    layers = clip.motion_field(0, 0).layer
+    picture, seen = board.at(40)
+    field = clip.motion_field(0, 40)
+    for number in np.unique(field.layer[~seen]):
+        sources = board._clean & (layers == number)
+        if sources.any():
+            known = {tuple(colour) for colour in board._around[sources]}
+            assert {tuple(colour) for colour in picture[~seen & (field.layer == number)]} <= known
 
 
 def two_sheets(motion: Motion) -> Clip:

@@ -17,7 +17,7 @@ from engine.media.measures import Picture
 
 from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, Affine, Depth, Motion, Move, Speed
 from .pen import OVERSAMPLING
-from .scenes import Layer, Scene, draw_scene
+from .scenes import Layer, Scene, draw_blocks, draw_scene
 
 _KINDS: Mapping[tuple[Move, ...], float] = {CAMERA_MOVES: 0.62, OBJECT_MOVES: 0.28, (Move.STATIC,): 0.1}
 """What clips show where nothing is asked for, and its shares."""
@@ -132,6 +132,11 @@ def random_clip(rng: np.random.Generator, size: tuple[int, int], sections: float
     canvas = _canvas(motion, size, sections)
     scene = draw_scene(rng, size, canvas, parallax=motion.move.has_parallax, apart=motion.move.of_object)
     return Clip(scene, motion, size, sections)
+
+
+def random_blocks(rng: np.random.Generator, size: tuple[int, int], sections: float, motion: Motion) -> Clip:
+    """The same of a scene whose things are all layers of their own (`draw_blocks`)."""
+    return Clip(draw_blocks(rng, size, _canvas(motion, size, sections)), motion, size, sections)
 
 
 def random_motion(
