@@ -55,6 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     train.add_argument("--clips", type=int, default=1200, help="clips encoded beforehand (default: 1200)")
     train.add_argument("--sections", type=int, default=5, help="sections of each clip (default: 5)")
     train.add_argument("--bank-often", default="", metavar="NAME,NAME", help="moves drawn three times as often")
+    train.add_argument(
+        "--guided-clips", type=int, default=0, help="clips with a guide, for lessons with one (default: 0)"
+    )
+    train.add_argument("--guides", type=float, default=0.6, help="then: share of steps with a guide (default: 0.6)")
     train.add_argument("--crop", type=int, default=16, help="latents a side practised first; 0: whole pictures only")
     train.add_argument("--longest", type=int, metavar="N", help="sections of the longest shot (default: --sections)")
     train.add_argument("--noise", type=float, default=0.2, help="share of samples from noise alone (default: 0.2)")
@@ -126,7 +130,9 @@ def _train_vae(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     from engine.inference.registry import choose_device
 
-    from .export import write_model
+    from .export import GUIDE_USE, write_model
+    from .guide_bank import extend_guides, read_guides
+    from .guided_lessons import LEARNED_USE
     from .latent_bank import BankRecipe, extend_bank, read_bank
     from .networks.architecture import VISION_SIDE
     from .networks.flat_vae import looks_at_present_only
@@ -142,6 +148,9 @@ def _train(args: argparse.Namespace) -> None:
     workers = os.cpu_count() or 1
     recipe = BankRecipe(args.sections, side, args.seed, _names(args.bank_often))
     extend_bank(bank, vae, recipe, clips=args.clips, workers=workers)
+    guided = args.out / "guided"
+    if args.guided_clips:
+        extend_guides(guided, vae, side=side, seed=args.seed, clips=args.guided_clips, workers=workers)
     vae.cpu()
     settings = Settings(
         steps=args.steps,
@@ -156,14 +165,20 @@ def _train(args: argparse.Namespace) -> None:
         often=_names(args.often),
         size=args.size,
         rank=args.lora,
+        guides=args.guides,
         rate=args.rate,
         compiled=args.compile,
     )
-    train(pipeline, spec, read_bank(bank), args.out / "transformer", settings, device)
+    clips = read_guides(guided) if args.guided_clips else []
+    train(pipeline, spec, read_bank(bank), args.out / "transformer", settings, device, clips)
     if args.lora:
         _save_lora(pipeline, args.out / LORA_FOLDER)
     else:
-        write_model(pipeline.to("cpu"), args.out / MODEL_FOLDER)
+        write_model(
+            pipeline.to("cpu"),
+            args.out / MODEL_FOLDER,
+            LEARNED_USE if clips or spec.guide == LEARNED_USE else GUIDE_USE,
+        )
 
 
 def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline, ModelSpec]:

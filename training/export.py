@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch.nn import functional
 from engine.framepack.packing import Order
 from engine.media.files import write_whole
 from engine.models.folder import FACTS
+from engine.models.guide_use import GuidePictures, GuideUse
 from engine.serialization import to_json
 
 from .latent_bank import SIZES
@@ -26,8 +28,9 @@ _FIT_PICTURES = 128
 _NATIVE_FPS = 30
 _STEPS = 8
 _GUIDANCE = 10.0
-_GUIDE = {"pictures": "latent", "seen": 0.25, "hidden": 1.0, "guidance": 3.0}
-"""Measured (docs/measurements.md): a higher threshold loses what is seen, and what is not it cannot invent yet."""
+GUIDE_USE = GuideUse(GuidePictures.LATENT, seen=0.25, hidden=1.0, guidance=3.0, alone=True)
+"""How weights without such lessons use a guide. Measured (`training/NOTEBOOK.md`): a higher threshold loses what is
+seen, and what is not they cannot invent."""
 _ORIGIN = {"_name_or_path", "is_local", "local_files_only"}
 
 
@@ -76,7 +79,7 @@ def _fit_pictures() -> torch.Tensor:
     return torch.from_numpy(to_signed(np.stack(list(islice(drawn_pictures(_FIT_SEED, 0), _FIT_PICTURES)))))
 
 
-def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
+def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path, guide: GuideUse = GUIDE_USE) -> None:
     """Write `pipeline` as Sketch's model folder: bfloat16 safetensors and `shotpack.json`."""
     pipeline.to(torch.bfloat16)
     pipeline.register_modules(scheduler=FlowMatchEulerDiscreteScheduler(shift=SHIFT))
@@ -101,7 +104,7 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
         "far_shift": FAR_SHIFT,
         "order": str(Order.FORWARD),
         "trained_orders": [str(order) for order in Order],
-        "guide": _GUIDE,
+        "guide": {name: value for name, value in asdict(guide).items() if value is not None},
         "preview": fit_preview(vae),
         "vocabulary": to_json(known_words()),
     }

@@ -9,21 +9,24 @@ frame is drawn and encoded in time, and clips only start at their first frame an
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLHunyuanVideo
+from numpy.typing import NDArray
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save
 from tqdm import tqdm
 
 from engine.media.files import make_folder, write_whole
+from engine.media.measures import Picture
 
 from .networks.flat_vae import looks_at_present_only, twin_of
 from .picture_bank import to_signed
@@ -32,7 +35,7 @@ from .scenes.moves import FRAMES_PER_LATENT, LATENTS_PER_SECTION, Motion, Move, 
 
 SIZES = ((256, 144), (192, 192), (224, 160), (160, 224), (144, 256))
 """(width, height) of the clips: about the same area at the aspects that boards have."""
-_SHARES = (0.6, 0.14, 0.12, 0.07, 0.07)
+SIZE_SHARES = (0.6, 0.14, 0.12, 0.07, 0.07)
 CLIPS_PER_FILE = 10
 _LONG = 0.25
 """Share of the files whose clips last as long as the longest shot, the first among them; the others last one section.
@@ -72,18 +75,31 @@ def extend_bank(folder: Path, vae: AutoencoderKLHunyuanVideo, recipe: BankRecipe
     On a CPU `workers` processes share the files; what they make does not depend on their number.
     """
     make_folder(folder)
-    files = [number for number in range(-(-clips // CLIPS_PER_FILE)) if not _file(folder, number).is_file()]
-    jobs = [(folder, number, recipe, CLIPS_PER_FILE, SIZES) for number in files]
-    encoder = StillEncoder(vae)
-    if vae.device.type != "cpu" or workers < 2:
+    jobs = [(_write_file, (folder, number, recipe, CLIPS_PER_FILE, SIZES)) for number in missing_files(folder, clips)]
+    write_files(StillEncoder(vae), jobs, workers if vae.device.type == "cpu" else 1)
+
+
+def missing_files(folder: Path, clips: int) -> list[int]:
+    """The numbers of the files that a bank of `clips` clips in `folder` still lacks."""
+    return [number for number in range(-(-clips // CLIPS_PER_FILE)) if not file_of(folder, number).is_file()]
+
+
+def write_files(encoder: StillEncoder, jobs: Sequence[Job], workers: int) -> None:
+    """Do all `jobs`, each of which writes a file of a bank, in `workers` processes."""
+    if workers < 2:
         for job in tqdm(jobs, "latents", unit=" files"):
-            _write_file(encoder, *job)
+            _done(encoder, job)
         return
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(encoder,)
     ) as pool:
         for _ in tqdm(pool.map(_work, jobs), "latents", total=len(jobs), unit=" files"):
             pass
+
+
+def small_board(picture: Picture, side: int) -> NDArray[np.uint8]:
+    """`picture` (side, side, 3) as the image encoder sees it."""
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
 
 
 class StillEncoder:
@@ -99,23 +115,36 @@ class StillEncoder:
         keys = range(0, clip.frames, FRAMES_PER_LATENT)
         frames = [clip.frame(number) for number in (keys if self.free else range(clip.frames))]
         shown = frames if self.free else frames[::FRAMES_PER_LATENT]
-        small = [np.asarray(Image.fromarray(frame).resize((side, side), Image.Resampling.BICUBIC)) for frame in shown]
-        pixels = torch.from_numpy(to_signed(np.stack(frames))).to(self._vae.device, self._vae.dtype)
+        small = torch.from_numpy(np.stack([small_board(frame, side) for frame in shown]))
+        if self.free:
+            return self.encode_alone(frames), small
+        pixels = self._pixels(frames)
         with torch.autocast(pixels.device.type, torch.bfloat16):
-            if self.free:
-                parts = [self._means(part.unsqueeze(2)).squeeze(2) for part in torch.split(pixels, _BATCH)]
-                latents = torch.cat(parts)
-            else:
-                encoded = self._vae.encode(pixels.transpose(0, 1).unsqueeze(0)).latent_dist.mode()
-                latents = encoded[0].transpose(0, 1)
-        scaled = latents.float() * self._vae.config["scaling_factor"]
-        return scaled.to("cpu", torch.float16), torch.from_numpy(np.stack(small))
+            encoded = self._vae.encode(pixels.transpose(0, 1).unsqueeze(0)).latent_dist.mode()
+        return self._scaled(encoded[0].transpose(0, 1)), small
+
+    @torch.inference_mode()
+    def encode_alone(self, pictures: Sequence[Picture]) -> torch.Tensor:
+        """The latents (N, C, h, w) float16 of pictures that know nothing of each other; only where `free`."""
+        pixels = self._pixels(pictures)
+        with torch.autocast(pixels.device.type, torch.bfloat16):
+            parts = [self._means(part.unsqueeze(2)).squeeze(2) for part in torch.split(pixels, _BATCH)]
+        return self._scaled(torch.cat(parts))
+
+    def _pixels(self, pictures: Sequence[Picture]) -> torch.Tensor:
+        return torch.from_numpy(to_signed(np.stack(pictures))).to(self._vae.device, self._vae.dtype)
+
+    def _scaled(self, latents: torch.Tensor) -> torch.Tensor:
+        scaled: torch.Tensor = latents.float() * self._vae.config["scaling_factor"]
+        return scaled.to("cpu", torch.float16)
 
     def _means(self, pictures: torch.Tensor) -> torch.Tensor:
         means: torch.Tensor = self._vae.quant_conv(self._vae.encoder(pictures)).chunk(2, 1)[0]
         return means
 
 
+Job: TypeAlias = "tuple[Callable[..., None], tuple[Any, ...]]"
+"""A function of a module, which is given the encoder first, and what else it is given: a worker gets both."""
 _encoder: StillEncoder | None = None
 """The worker process's own."""
 
@@ -126,9 +155,14 @@ def _begin_worker(encoder: StillEncoder) -> None:
     _encoder = encoder
 
 
-def _work(job: tuple[Path, int, BankRecipe, int, tuple[tuple[int, int], ...]]) -> None:
+def _work(job: Job) -> None:
     assert _encoder is not None
-    _write_file(_encoder, *job)
+    _done(_encoder, job)
+
+
+def _done(encoder: StillEncoder, job: Job) -> None:
+    write, arguments = job
+    write(encoder, *arguments)
 
 
 def _write_file(
@@ -140,7 +174,7 @@ def _write_file(
     sizes: tuple[tuple[int, int], ...],
 ) -> None:
     rng = np.random.default_rng([recipe.seed, number])
-    size = sizes[rng.choice(len(sizes), p=_SHARES)]
+    size = sizes[rng.choice(len(sizes), p=SIZE_SHARES)]
     length = recipe.sections if number == 0 or rng.random() < _LONG else 1
     whole = length + 1 / LATENTS_PER_SECTION
     drawn = [random_clip(rng, size, whole, random_motion(rng, often=recipe.often)) for _ in range(count)]
@@ -154,7 +188,7 @@ def _write_file(
         "small": torch.stack([small for _, small in encoded]),
     }
     metadata = {"clips": json.dumps(facts), "free": json.dumps(encoder.free)}
-    write_whole(_file(folder, number), save(tensors, metadata))
+    write_whole(file_of(folder, number), save(tensors, metadata))
 
 
 def read_bank(folder: Path) -> list[ClipLatents]:
@@ -170,5 +204,6 @@ def _read(path: Path) -> Iterator[ClipLatents]:
         yield ClipLatents(each, pictures, motion, facts["thing"], facts["place"], json.loads(metadata["free"]))
 
 
-def _file(folder: Path, number: int) -> Path:
+def file_of(folder: Path, number: int) -> Path:
+    """The bank's file number `number`."""
     return folder / f"clips-{number:05d}.safetensors"

@@ -46,20 +46,33 @@ class Lesson:
             raise ValueError("a lesson begins from a board")
         return self.planned.anchor
 
-    def context(self, shot: torch.Tensor) -> PackedContext:
-        """The packed context, from the true latents `shot` (B, C, T, H, W) of the whole shot."""
+    def context(self, shot: torch.Tensor, sight: torch.Tensor | None = None) -> PackedContext:
+        """The packed context, from the true latents `shot` (B, C, T, H, W) of the whole shot.
+
+        With `sight` of the same shape, what is known of the shot beforehand, it holds that of the frames to be found.
+        """
         boards: Mapping[int, torch.Tensor] = {board: shot[:, :, board : board + 1] for board in self.plan.boards}
         history = History(self.plan, boards, torch.zeros_like(shot[:, :, :1]))
         for made in self.plan.made[: self.planned.number]:
             own = self.plan.own_latents(made)
             history.add(made, shot[:, :, own.start : own.stop])
         context = history.context(self.planned)
-        return PackedContext(context.blocks, context.generated[list(self.frames)])
+        chosen = PackedContext(context.blocks, context.generated[list(self.frames)])
+        return chosen if sight is None else chosen.beside(self.target(sight))
 
     def target(self, shot: torch.Tensor) -> torch.Tensor:
         """The true latents (B, C, frames, H, W) that this step must find."""
         own = self.plan.own_latents(self.planned)
         return shot[:, :, [own.start + frame for frame in self.frames]]
+
+
+def draw_guided_lesson(rng: np.random.Generator, spec: ModelSpec, *, longest: int, frames: int) -> Lesson:
+    """A lesson for shots of at most `longest` sections that follow a guide: Sketch's own order, from one board on."""
+    grid = Grid(spec.window, spec.temporal_compression, spec.seam)
+    sections = 1 + int(rng.integers(longest))
+    plan = plan_shot(grid.frames(sections), grid=grid, schedule=parse(spec.schedules[Order.FORWARD]), boards=(0,))
+    planned = plan.made[rng.integers(len(plan.made))]
+    return Lesson(plan, planned, _chosen(rng, spec, frames))
 
 
 def draw_lesson(rng: np.random.Generator, spec: ModelSpec, *, longest: int, frames: int) -> Lesson:
@@ -74,5 +87,8 @@ def draw_lesson(rng: np.random.Generator, spec: ModelSpec, *, longest: int, fram
     name = VANILLA if kind == "vanilla" else spec.schedules[orders.get(kind, Order.INVERTED)]
     plan = plan_shot(last, grid=grid, schedule=parse(name), boards=boards)
     planned = plan.made[rng.integers(len(plan.made))]
-    chosen = np.sort(rng.choice(spec.window, frames, replace=False))
-    return Lesson(plan, planned, tuple(int(frame) for frame in chosen))
+    return Lesson(plan, planned, _chosen(rng, spec, frames))
+
+
+def _chosen(rng: np.random.Generator, spec: ModelSpec, frames: int) -> tuple[int, ...]:
+    return tuple(int(frame) for frame in np.sort(rng.choice(spec.window, frames, replace=False)))

@@ -18,23 +18,25 @@ from torch import nn
 from torch.nn import functional
 
 from engine.errors import Code, EngineError
-from engine.framepack.sigmas import shift_mu, shifted
+from engine.framepack.sigmas import shift_mu
 from engine.models.spec import ModelSpec
 
+from .guide_bank import GuidedClip
+from .guided_lessons import draw_guided, guided_loss
 from .latent_bank import ClipLatents
-from .lessons import Lesson, draw_lesson
+from .lessons import Lesson, draw_guided_lesson, draw_lesson
 from .loop import Course, Training
 from .loss_weights import emphasis
+from .noise import noise_levels, with_noisy_history
 from .scenes.moves import Motion, Move
 from .scenes.prompts import write_prompt
-from .velocity import Batch, read, velocity, what_words_change, with_own_history
+from .velocity import Batch, read, seen_by_encoder, velocity, what_words_change, with_own_history
 
 _MUON_RATE = 4e-3
 _ADAM_RATE = 1.5e-3
 _GUIDANCE = (1.0, 20.0)
 _DISTILLED = 1 / 18
 """How far a unit of guidance goes as a classifier-free scale: 10, which FramePack is run at, is a scale of 1.5."""
-_HISTORY_NOISE = 0.12
 _LORA_TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_mlp", "proj_out")
 
 
@@ -66,6 +68,8 @@ class Settings:
     """Practise only clips of this (width, height) in latents."""
     rank: int = 0
     """LoRA rank; 0 trains every weight of transformer and image encoder."""
+    guides: float = 0.6
+    """Share of the steps that practise following a guide, where there are clips with one."""
     rate: float = 1.0
     """Multiple of the learning rates."""
     compiled: bool = False
@@ -79,8 +83,11 @@ def train(
     folder: Path,
     settings: Settings,
     device: torch.device,
+    guided: Sequence[GuidedClip] = (),
 ) -> None:
     """Train `pipeline`'s transformer in place, and its image encoder unless by LoRA; it ends with averaged weights.
+
+    Where there are `guided` clips, `settings.guides` of the steps are lessons with a guide.
 
     The text encoders stay as they are: a transformer that cannot tell left from right yet pulls their words together,
     and then never learns it (`words`).
@@ -93,10 +100,16 @@ def train(
     training = Training(folder, networks, optimizers, Course(settings.steps, settings.seed))
     shelf = by_size(practised(clips, settings))
     longest = min(settings.longest, max(len(clip.latents) for each in shelf.values() for clip in each) // spec.window)
+    longest_guided = max((len(clip.latents) for clip in guided), default=0) // spec.window
 
     def loss_of(step: int, rng: np.random.Generator) -> torch.Tensor:
         last = step > 0.9 * settings.steps
         frames = spec.window if last and rng.random() < 0.5 else settings.frames
+        if guided and rng.random() < settings.guides:
+            led = draw_guided_lesson(rng, spec, longest=longest_guided, frames=frames)
+            count = max(1, settings.batch // (2 if frames == spec.window else 1))
+            drawn = draw_guided(rng, guided, led, count)
+            return guided_loss(pipeline, spec, led, drawn, settings.own_history, rng, device)
         lesson = draw_lesson(rng, spec, longest=longest, frames=frames)
         crop = settings.crop if step < 0.55 * settings.steps and rng.random() < 0.85 else 0
         count = settings.batch * (2 if crop else 1) // (2 if frames == spec.window else 1)
@@ -123,7 +136,7 @@ def _loss(
     whole = (count, spec.latent_channels, spec.window, *x0.shape[-2:])
     shift = spec.shift_of(beside_board=lesson.plan.beside_board(lesson.planned))
     mu = shift_mu(spec.tokens(whole), shift)
-    sigma = torch.from_numpy(_sigmas(rng, count, settings.pure_noise, mu)).to(device)
+    sigma = torch.from_numpy(noise_levels(rng, count, settings.pure_noise, mu)).to(device)
     level = sigma[:, None, None, None, None]
     guided = not settings.rank and rng.random() < settings.guided
     drawn = rng.uniform(*_GUIDANCE, count) if guided else np.ones(count)
@@ -131,7 +144,7 @@ def _loss(
     told = read(pipeline, spec, batch, device)
     own = rng.random() < settings.own_history
     seen = with_own_history(pipeline, spec, told, shots, lesson, guidance) if own else shots
-    context = lesson.context(_noisy(seen, lesson, rng))
+    context = lesson.context(with_noisy_history(seen, lesson, rng))
     noised = (1 - level) * x0 + level * noise
     target = noise - x0
     if guided:
@@ -140,21 +153,6 @@ def _loss(
     said = velocity(pipeline, spec, told, noised, sigma, guidance, context)
     errors = functional.mse_loss(said, target, reduction="none")
     return (errors * emphasis(shots[:, :, lesson.anchor, None], x0)).mean()
-
-
-def _noisy(shots: torch.Tensor, lesson: Lesson, rng: np.random.Generator) -> torch.Tensor:
-    """The shots with noise on every latent but the boards: in use the history is the model's own, and not perfect."""
-    amount = rng.uniform(0, _HISTORY_NOISE, len(shots)) * (rng.random(len(shots)) < 0.5)
-    noisy = shots + torch.randn_like(shots) * torch.from_numpy(amount).to(shots)[:, None, None, None, None]
-    for board in lesson.plan.boards:
-        noisy[:, :, board] = shots[:, :, board]
-    return noisy
-
-
-def _sigmas(rng: np.random.Generator, count: int, pure_noise: float, mu: float) -> np.ndarray:
-    """Noise levels (count,), spread as the steps that the model is sampled by."""
-    levels = [shifted(time, mu) for time in rng.uniform(0, 1, count)]
-    return np.where(rng.random(count) < pure_noise, 1.0, levels).astype(np.float32)
 
 
 def draw_batch(
@@ -191,11 +189,6 @@ def _stretch(rng: np.random.Generator, clip: ClipLatents, length: int) -> tuple[
     if period == 1 and rng.random() < 0.5:
         return places[::-1], clip.motion.backwards
     return places, clip.motion
-
-
-def seen_by_encoder(board: torch.Tensor) -> torch.Tensor:
-    """A board (S, S, 3) uint8 as the image encoder takes it: (3, S, S) in [-1, 1]."""
-    return board.permute(2, 0, 1).float() / 127.5 - 1
 
 
 def _middle(shot: torch.Tensor, board: torch.Tensor, side: int) -> tuple[torch.Tensor, torch.Tensor]:

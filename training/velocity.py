@@ -44,6 +44,11 @@ class Told:
     """(B, N, E): each patch of the board."""
 
 
+def seen_by_encoder(board: torch.Tensor) -> torch.Tensor:
+    """A board (S, S, 3) uint8 as the image encoder takes it: (3, S, S) in [-1, 1]."""
+    return board.permute(2, 0, 1).float() / 127.5 - 1
+
+
 def read(pipeline: HunyuanVideoFramepackPipeline, spec: ModelSpec, batch: Batch, device: torch.device) -> Told:
     """`batch`'s words and boards through the encoders, in bfloat16 where autocast knows it.
 

@@ -10,6 +10,7 @@ import torch
 from .layout import PackedBlock
 from .packing import Kernel
 from .plan import PlannedSection, ShotPlan
+from .token_counts import FULL
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,14 @@ class PackedContext:
             torch.cat([block.indices for block in chosen]),
             torch.cat([block.filled for block in chosen]),
         )
+
+    def beside(self, pictures: torch.Tensor) -> PackedContext:
+        """The same and, at full size and the section's own time indices, `pictures` of it (1, C, window, H, W).
+
+        Not in the paper: so a model sees what is known of the section that it makes (arXiv 2605.15182 does it so).
+        """
+        filled = torch.ones(len(self.generated), dtype=torch.bool)
+        return PackedContext((*self.blocks, PackedFrames(FULL, pictures, self.generated, filled)), self.generated)
 
 
 class History:

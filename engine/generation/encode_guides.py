@@ -56,6 +56,11 @@ class GuideEncoder:
         """What leads a section; what is encoded for it must be there (`encode`)."""
         return tuple(self._guide(guide, planned.own) for guide in self._guides if any(_runs(guide, planned.own)))
 
+    def alone(self, held: ConditionFrame) -> tuple[torch.Tensor, torch.Tensor]:
+        """A picture's own latent (1, C, 1, H, W), and 1 where it is seen, else 0 (1, 1, 1, H, W)."""
+        seen = (self._share((held,)) > self._family.spec.guide.seen).float()
+        return self._family.encode_latent(self._seen(held)), seen[None, None, None]
+
     def _guide(self, guide: LatentGuide, own: range) -> Guide:
         spec = self._family.spec
         shape = spec.latent_shape(len(own), self._height, self._width)

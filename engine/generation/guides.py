@@ -93,7 +93,7 @@ def _by_latent(
 ) -> dict[int, tuple[ConditionFrame, ...]]:
     grid = plan.grid
     nearest: dict[int, tuple[Fraction, ConditionFrame]] = {}
-    for held, made, led in _made_at(guide, plan, shown):
+    for held, made, led in pictures_in_time(guide, plan, shown):
         frame = _native(made, grid, pictures)
         away = abs(made - frame)
         if grid.made_by(frame) in led and (frame not in nearest or away <= nearest[frame][0]):
@@ -124,7 +124,9 @@ def _native(made: Fraction, grid: Grid, pictures: GuidePictures) -> int:
     return later if later - made <= made - earlier else earlier
 
 
-def _made_at(guide: Condition, plan: ShotPlan, shown: ShownFrames) -> Iterator[tuple[ConditionFrame, Fraction, range]]:
+def pictures_in_time(
+    guide: Condition, plan: ShotPlan, shown: ShownFrames
+) -> Iterator[tuple[ConditionFrame, Fraction, range]]:
     """Each picture in time order, the time in made frames that it lies at, and the latents it may lead."""
     for held in sorted(guide.frames, key=lambda held: held.frame):
         frame = Fraction(held.frame).limit_denominator(10_000) - 1

@@ -25,6 +25,7 @@ from ..protocol import Event, Finished, Preview, Progress, Started, Step
 from .encode import Encoder, Encodings
 from .encode_guides import GuideEncoder
 from .encoding_cache import EncodingCache
+from .guided_frames import GuidedFrames, led_frames
 from .preview import section_jpeg
 from .publish import Publisher
 from .resolve import ResolvedRequest
@@ -71,12 +72,14 @@ class Shot:
         self._asked = asked
         self._stop_after = stop_after
         self._decodes = decodes(resolved.plan, resolved.frames_of, folder)
-        self._decoding: tuple[PlannedSection, DecodePlan, Future[torch.Tensor]] | None = None
+        self._decoding: tuple[PlannedSection, DecodePlan, torch.Tensor, Future[torch.Tensor]] | None = None
         """The section that is decoded while the next one is sampled."""
         self.clock = Clock()
         self._encoder = Encoder(resolved, family, folder, model, self.clock, cache)
         size = resolved.width, resolved.height
         self._guides = GuideEncoder(resolved.guides, resolved.board_images, size, family, folder, self._encoder)
+        led = led_frames(resolved.request.conditions, resolved.plan, resolved.shown) if family.spec.guide.alone else {}
+        self._guided = GuidedFrames(led, resolved.plan.grid.compression, family, self._guides)
         self._publisher = Publisher(resolved, family, folder, model, self.clock, provisional=watched)
 
     @torch.inference_mode()
@@ -119,7 +122,7 @@ class Shot:
                     yield self._publisher.replay_section(planned, newest=False)
         finally:
             if self._decoding is not None:
-                wait([self._decoding[2]])  # the memory it takes must be free before anybody goes on
+                wait([self._decoding[-1]])  # the memory it takes must be free before anybody goes on
         yield from self._publisher.finish(self._resolved, self._circumstances(), self._asked)
         yield Finished(self._resolved.request.frames, round(self.clock.elapsed, 3), folder.movie.name)
 
@@ -179,22 +182,24 @@ class Shot:
         history.forget(planned)
         alone = planned is self._plan.made[-1] or planned.number + 1 == self._stop_after
         if self._family.decodes_async and not alone:
-            self._decoding = planned, decode, self._family.decode_async(latents)
+            self._decoding = planned, decode, latents, self._family.decode_async(latents)
             return
-        yield self._published(planned, decode, lambda: self._family.decode(latents))
+        yield self._published(planned, decode, latents, lambda: self._family.decode(latents))
 
     def _publish_decoded(self, *, wanted: bool) -> Iterator[Event]:
         """Publish the section that is decoded meanwhile, if any: once it is done, or where it is `wanted` now."""
-        if self._decoding is None or not (wanted or self._decoding[2].done()):
+        if self._decoding is None or not (wanted or self._decoding[-1].done()):
             return
-        planned, decode, decoding = self._decoding
+        planned, decode, latents, decoding = self._decoding
         self._decoding = None
-        yield self._published(planned, decode, decoding.result)
+        yield self._published(planned, decode, latents, decoding.result)
 
-    def _published(self, planned: PlannedSection, decode: DecodePlan, decoded: Callable[[], torch.Tensor]) -> Event:
-        """Publish a section whose pixels `decoded` gives, or waits for."""
+    def _published(
+        self, planned: PlannedSection, decode: DecodePlan, latents: torch.Tensor, decoded: Callable[[], torch.Tensor]
+    ) -> Event:
+        """Publish a section: its clip's `latents`, whose pixels `decoded` gives, or waits for."""
         with memory_faults(self._family.device, "decoding"), self.clock.measure("decode"):
-            pixels = decoded()
+            pixels = self._guided.show(decode.latents, latents, decoded())
         return self._publisher.publish(planned, decode, pixels, self._seams)
 
     # Sampling
@@ -244,7 +249,8 @@ class Shot:
             if not wanted.isdisjoint(self._plan.own_latents(planned)):
                 history.add(planned, self._folder.load_latents(planned.number).latents)
         for decode in set_by.values():
-            seams.keep(decode, self._family.decode(history.clip(decode.latents)))
+            clip = history.clip(decode.latents)
+            seams.keep(decode, self._guided.show(decode.latents, clip, self._family.decode(clip)))
         return {start: seams.waiting[start] for start in set_by}
 
     def _sample(

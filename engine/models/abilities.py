@@ -117,8 +117,9 @@ def abilities(model: ModelFolder) -> Abilities:
 def _guide_frames(model: ModelFolder) -> int:
     if GUIDE not in model.conditions:
         return 0
-    pictures = (model.facts.guide or {}).get("pictures", GuidePictures.EVERY)
-    return model.released.grid.compression if pictures is GuidePictures.LATENT else 1
+    use = model.facts.guide or {}
+    every = use.get("pictures", GuidePictures.EVERY) is GuidePictures.EVERY or use.get("alone", False)
+    return 1 if every else model.released.grid.compression
 
 
 def abilities_of(name: str) -> Abilities:

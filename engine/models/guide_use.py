@@ -19,6 +19,10 @@ class GuidePictures(StrEnum):
     EVERY = "every"
 
 
+_STEERED_ALONE = ("hidden", "shift", "alone", "context")
+"""What of the following means something only where sections are steered."""
+
+
 @dataclass(frozen=True)
 class GuideUse:
     """How a section follows the pictures that a guide has for it.
@@ -32,11 +36,20 @@ class GuideUse:
     a token of history at least as much, or it is left out."""
     hidden: float = 0.0
     """For which share of the steps, from the first on, what is not seen is steered too, toward what the guide fills it
-    with; history leaves it out."""
+    with. Below 1 it leaves the last step free, however few there are. History leaves it out."""
     guidance: float | None = None
     """Guidance of guided shots where nobody asks for another; None: as of others."""
     noise: tuple[float, float] | None = None
     """The noise levels, least and most, that pictures seen as history are given; None: sections are steered."""
+    shift: float | None = None
+    """The schedule's shift in sections that are steered; None: as in others. What is steered in all steps but the last
+    has that one's noise level to begin with."""
+    alone: bool = False
+    """Whether frames that a guide has pictures for are shown by themselves, what is seen of them by their own pictures
+    (`generation/guided_frames.py`): for encoders that know no time, whose decoders fade where things move far."""
+    context: float | None = None
+    """How strongly, 0 to 1, a section that is steered sees what the guide fills the rest with, beside the seen pictures
+    in full, in its context. None: it sees no guide but in what it is steered to."""
 
     @property
     def as_history(self) -> bool:
@@ -45,9 +58,9 @@ class GuideUse:
 
     def told(self, said: Mapping[str, Any]) -> GuideUse:
         """The same with what a manifest says of it. Raises ValueError for what the other way alone knows."""
-        foreign = "hidden" if self.as_history else "noise"
-        if foreign in said:
-            raise ValueError(f"a guide's {foreign} means nothing to such a model")
+        for foreign in _STEERED_ALONE if self.as_history else ("noise",):
+            if foreign in said:
+                raise ValueError(f"a guide's {foreign} means nothing to such a model")
         return replace(self, **said)
 
 

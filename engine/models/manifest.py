@@ -204,6 +204,12 @@ def _caches(name: str, value: Any) -> Mapping[Speed, str]:
     return {speed: _text(name, value[speed]) for speed in named}
 
 
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        _refuse(name, "true or false")
+    return bool(value)
+
+
 def _guide(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict) or not value or not value.keys() <= _GUIDE.keys():
         _refuse(name, f"an object with some of {', '.join(repr(each) for each in sorted(_GUIDE))}")
@@ -261,8 +267,11 @@ _GUIDE: Mapping[str, Callable[[str, Any], Any]] = {
     "pictures": _guide_pictures,
     "seen": _number(0, 1),
     "hidden": _number(0, 1),
+    "context": _number(0, 1),
     "guidance": _number(0, 1000),
     "noise": _noise,
+    "shift": _number(0.01, 1000),
+    "alone": _flag,
 }
 assert _GUIDE.keys() == {each.name for each in fields(GuideUse)}
 

@@ -87,7 +87,7 @@ def latents_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def grey(_: object, latents: torch.Tensor) -> torch.Tensor:
         frames, height, width = latents.shape[2:]
-        return torch.zeros(1, 3, 4 * frames - 3, 8 * height, 8 * width)
+        return torch.zeros(len(latents), 3, 4 * frames - 3, 8 * height, 8 * width)
 
     for family in (HunyuanFramePack, Helios):
         monkeypatch.setattr(family, "decode", grey)

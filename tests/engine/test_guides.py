@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,11 @@ from diffusers import AutoencoderKLHunyuanVideo
 from PIL import Image
 
 from engine.errors import Code, EngineError
+from engine.framepack.solvers.guide import Guide
+from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.media.images import fit
+from engine.models.abilities import abilities
+from engine.models.folder import FACTS, open_folder
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MakeShot
 from tests.engine.warm_engine import ROOT, WarmEngine
@@ -148,3 +154,95 @@ def test_killed_and_resumed_to_the_bit_and_another_guide_is_another_shot(
     frames = [sorted((each / "frames").iterdir()) for each in (whole, killed)]
     assert [path.name for path in frames[0]] == [path.name for path in frames[1]]
     assert all(one.read_bytes() == two.read_bytes() for one, two in zip(*frames, strict=True))
+
+
+@pytest.mark.usefixtures("latents_only")
+def test_weights_that_learned_it_see_the_guide_beside_what_they_make(
+    make_shot: MakeShot, pictures: dict[int, Path], left: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its own time indices: what is seen in full, what it is filled with half as strongly; others see no more."""
+    told: list[dict[str, torch.Tensor]] = []
+    of = HunyuanFramePack._context_inputs
+    monkeypatch.setattr(
+        HunyuanFramePack, "_context_inputs", lambda family, context: told.append(of(family, context)) or told[-1]
+    )
+    guide = {float(frame): (pictures[frame], left) for frame in (5, 9, 21)}
+    learned = tmp_path / "learned"
+    shutil.copytree(TINY, learned)
+    for use in ({"pictures": "latent"}, {"pictures": "latent", "context": 0.5}):
+        (learned / FACTS).write_text(json.dumps({"family": "framepack-hunyuan", "guide": use}))
+        make_shot(37, model=learned, guide=guide, order="forward", steps=1)
+    plain, shown = told
+    count = len(plain["indices_latents_clean"])
+    assert torch.equal(shown["latents_clean"][:, :, :count], plain["latents_clean"])
+    assert torch.equal(shown["indices_latents_clean"][count:], plain["indices_latents"])
+    beside = shown["latents_clean"][:, :, count:]
+    assert beside.shape[2] == 9
+    alone = encoded(vae_of(TINY), [tensor(pictures[9])])
+    assert (beside[:, :, 1:2, :, :4] - alone[..., :4]).abs().max() < 1e-3
+    assert (beside[:, :, 1:2, :, 4:] - alone[..., 4:] / 2).abs().max() < 1e-3
+    assert not beside[:, :, [2, 3, 5, 6, 7, 8]].any(), "no picture, nothing known"
+
+    make_shot(37, model=learned, order="forward", steps=1)
+    assert told[-1]["latents_clean"].shape[2] == count
+
+
+def test_frames_between_latents_show_their_own_pictures(
+    make_shot: MakeShot, pictures: dict[int, Path], left: Path, tmp_path: Path
+) -> None:
+    """What is seen of them is what diffusers' VAE makes of each alone; the rest lies between what was made."""
+    guide = {float(frame): (pictures[frame], left) for frame in pictures}
+    model = tmp_path / "alone"
+    shutil.copytree(TINY, model)
+    use = {"pictures": "latent", "hidden": 1.0, "alone": True}
+    (model / FACTS).write_text(json.dumps({"family": "framepack-hunyuan", "guide": use}))
+    assert abilities(open_folder(model)).guide_frames == 1
+    shot = make_shot(37, model=model, guide=guide, order="forward", steps=1)
+    vae = vae_of(TINY)
+    for frame in (2, 7, 9, 36):
+        latent, share = divmod(frame - 1, 4)
+        own, (before, after) = (
+            encoded(vae, [tensor(pictures[frame])]),
+            shot.latents[:, :, latent : latent + 2].split(1, 2),
+        )
+        rest = torch.lerp(before, after, share / 4)
+        wanted = decoded(vae, torch.cat([own[..., :4], rest[..., 4:]], dim=-1) if share else before)
+        assert np.abs(np.asarray(Image.open(shot.frames[frame - 1]), np.int16) - wanted).max() <= 1
+    free = make_shot(37, model=model, guide=guide, led=(1.0, 0.5), order="forward", steps=1)
+    assert np.asarray(Image.open(free.frames[6])).tolist() != np.asarray(Image.open(shot.frames[6])).tolist()
+
+
+@torch.inference_mode()
+def decoded(vae: AutoencoderKLHunyuanVideo, latent: torch.Tensor) -> np.ndarray:
+    pixels = vae.decode(latent / vae.config.scaling_factor).sample[0, :, 0]
+    return ((pixels.clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0).numpy().astype(np.int16)
+
+
+@pytest.mark.parametrize(("steps", "led"), [(1, 0), (2, 1), (4, 3), (8, 7), (16, 14)])
+def test_less_than_all_steps_leave_the_last_one_free(steps: int, led: int) -> None:
+    """What is hidden is steered for seven eighths of the steps; what is seen in all."""
+    ones = torch.ones(1, 1, 1, 2, 2)
+    half = torch.tensor([1.0, 0.0]).expand(1, 1, 1, 2, 2)
+    guide = Guide(ones, half, 1 - half, until=1.0, hidden_until=0.875)
+    weights = [guide.weight(step, steps) for step in range(steps)]
+    assert [float(weight[..., 1].mean()) for weight in weights if weight is not None] == [1.0] * led + [0.0] * (
+        steps - led
+    )
+    assert all(weight is not None and bool((weight[..., 0] == 1).all()) for weight in weights)
+
+
+@pytest.mark.usefixtures("latents_only")
+def test_guided_sections_have_a_schedule_of_their_own(
+    make_shot: MakeShot, pictures: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[float]] = []
+    of = HunyuanFramePack.sigmas
+    monkeypatch.setattr(HunyuanFramePack, "sigmas", lambda *given: told.append(of(*given)) or told[-1])
+    model = tmp_path / "shifted"
+    shutil.copytree(TINY, model)
+    facts = {"family": "framepack-hunyuan", "guide": {"pictures": "latent", "shift": 7.0}}
+    (model / FACTS).write_text(json.dumps(facts))
+    make_shot(37, model=model, guide={5.0: (pictures[5], None)}, order="forward", steps=8)
+    make_shot(37, model=model, order="forward", steps=8)
+    assert told[0][-2:] == pytest.approx([7 / 8 / (1 + 6 / 8), 0])
+    assert told[1][-2] < 0.4

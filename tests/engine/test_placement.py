@@ -20,13 +20,14 @@ from torchao.utils import TorchAOBaseTensor
 import engine.generation.job as job_module
 from engine.generation.job import prepare, run
 from engine.inference.hunyuan.family import HunyuanFramePack
-from engine.inference.hunyuan.memory import hunyuan_demand
+from engine.inference.hunyuan.memory import hunyuan_attention, hunyuan_demand
 from engine.inference.hunyuan.spec import RELEASED
 from engine.inference.memory.placement import ALL_KEPT, GIB, TILE, Demand, Extent, Placed, Placement, Room, Stay, place
 from engine.inference.networks import Networks
 from engine.inference.speed.quantize import store_in_eight_bits
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
+from engine.models.guide_use import GuideUse
 from engine.protocol import Board, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MakeShot
@@ -218,6 +219,15 @@ def test_working_memory_of_the_blocks(released: dict[str, Path], width: int, hei
             rotary = tuple(torch.empty(tokens, 128, dtype=torch.float32) for _ in range(2))
             counted.append(working_bytes(lambda: block(hidden, text, moment, None, rotary)))  # noqa: B023
     assert demand.transformer.work == pytest.approx(max(counted), rel=0.12)
+
+
+def test_weights_that_see_guides_hold_a_section_more(released: dict[str, Path]) -> None:
+    extent = Extent(768, 512, tokens_of(768, 512), 18)
+    plain, seeing = (
+        hunyuan_attention(released, replace(RELEASED, guide=use), extent)[0]
+        for use in (GuideUse(), GuideUse(context=0.5))
+    )
+    assert seeing - plain == 9 * (768 // 16) * (512 // 16)
 
 
 @pytest.mark.parametrize(("width", "height", "tile"), [(768, 512, 0), (416, 960, 0), (512, 384, 256), (384, 256, 128)])

@@ -1,7 +1,7 @@
 """True renders of a scene and what a guide makes of its first frame: `python -m tests.host.guide_truth SCENE FOLDER`.
 
-FOLDER gets `board.png`, `truth/0001.png` and on, `guide/` as `generate --guide` reads it (a picture for every fourth
-frame), and `geometry.json`: how many seconds of processor that took.
+FOLDER gets `board.png`, `truth/0001.png` and on, `guide/` as `generate --guide` reads it (a picture for every frame),
+and `geometry.json`: how many seconds of processor that took.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> None:
         scene.render.filepath = str(folder / "truth" / f"{frame:04d}.png")
         bpy.ops.render.render(write_still=True)
     shutil.copyfile(folder / "truth" / "0001.png", folder / "board.png")
-    frames = {f"{frame:07.2f}": frame for frame in range(5, FRAMES + 1, 4)}
+    frames = {f"{frame:07.2f}": frame for frame in range(2, FRAMES + 1)}
     scene["shotpack_guide"] = json.dumps({"size": SIZE, "boards": [["board.png", 1]], "frames": frames})
     bpy.data.libraries.write(str(folder / "guide.blend"), {scene}, path_remap="ABSOLUTE")
     (folder / "guide").mkdir()

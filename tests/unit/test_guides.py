@@ -224,7 +224,10 @@ def test_no_folder_and_a_mask_of_another_size(tmp_path: Path) -> None:
     [
         ('{"guide": {"seen": 2}}', "'guide''s seen must be a number from 0 to 1"),
         ('{"guide": {"pictures": "some"}}', "pictures must be one of latent, every"),
-        ('{"guide": {"more": 1}}', "must be an object with some of 'guidance', 'hidden', 'noise', 'pictures', 'seen'"),
+        (
+            '{"guide": {"more": 1}}',
+            "some of 'alone', 'context', 'guidance', 'hidden', 'noise', 'pictures', 'seen', 'shift'",
+        ),
         ('{"guide": {"noise": [0.2, 0.1]}}', r"noise must be \[least, most\] of noise, each from 0 to 1"),
         ('{"guide": {"noise": 0.1}}', r"noise must be \[least, most\]"),
     ],
@@ -236,9 +239,9 @@ def test_a_manifest_s_guide_is_checked(text: str, said: str) -> None:
 
 def test_a_manifest_says_how_its_guide_is_used() -> None:
     """What it says not is as the family has it, and what the family does not know is refused."""
-    facts = parse_facts('{"guide": {"pictures": "latent", "seen": 0.5, "hidden": 1, "guidance": 3}}')
+    facts = parse_facts('{"guide": {"pictures": "latent", "seen": 0.5, "hidden": 1, "guidance": 3, "context": 0.5}}')
     assert facts.guide is not None
-    assert GuideUse().told(facts.guide) == GuideUse(GuidePictures.LATENT, 0.5, 1.0, 3.0)
+    assert GuideUse().told(facts.guide) == GuideUse(GuidePictures.LATENT, 0.5, 1.0, 3.0, context=0.5)
     history = HELIOS_DISTILLED.guide
     facts = parse_facts('{"guide": {"noise": [0.05, 0.1]}}')
     assert facts.guide is not None
@@ -247,3 +250,5 @@ def test_a_manifest_says_how_its_guide_is_used() -> None:
         GuideUse().told({"noise": (0.1, 0.2)})
     with pytest.raises(ValueError, match="guide's hidden means nothing"):
         history.told({"hidden": 0.5})
+    with pytest.raises(ValueError, match="guide's context means nothing"):
+        history.told({"context": 0.5})

@@ -22,8 +22,7 @@ from ..lessons import Lesson
 from ..scenes.clips import random_clip
 from ..scenes.moves import CAMERA_MOVES, LATENTS_PER_SECTION, OBJECT_MOVES, Motion, Move, Speed
 from ..scenes.prompts import describe
-from ..train_transformer import seen_by_encoder
-from ..velocity import Batch, read, velocity
+from ..velocity import Batch, read, seen_by_encoder, velocity
 from .trials import HELD_OUT, SIZE
 
 GROUPS: Mapping[str, tuple[Move, ...]] = {

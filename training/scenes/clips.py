@@ -17,7 +17,7 @@ from engine.media.measures import Picture
 
 from .moves import CAMERA_MOVES, FRAMES_PER_SECTION, OBJECT_MOVES, Affine, Depth, Motion, Move, Speed
 from .pen import OVERSAMPLING
-from .scenes import Layer, Scene, draw_scene
+from .scenes import Layer, Scene, draw_blocks, draw_scene
 
 _KINDS: Mapping[tuple[Move, ...], float] = {CAMERA_MOVES: 0.62, OBJECT_MOVES: 0.28, (Move.STATIC,): 0.1}
 """What clips show where nothing is asked for, and its shares."""
@@ -28,11 +28,13 @@ _SOLID = 0.5
 
 @dataclass(frozen=True)
 class MotionField:
-    """Where the pixels of one frame were in an earlier one: `origin` (H, W, 2) float64 x, y in that frame's pixels, and
-    `visible` (H, W) bool: whether they were inside it and not covered."""
+    """Where the pixels of one frame were in an earlier one: `origin` (H, W, 2) float64 x, y in that frame's pixels,
+    `visible` (H, W) bool: whether they were inside it and not covered, and `layer` (H, W): which of the scene's they
+    show."""
 
     origin: NDArray[np.float64]
     visible: NDArray[np.bool_]
+    layer: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Clip:
             for number, layer in enumerate(self.scene.layers[1:], 1):
                 was_top[self._covers(layer, start, origin[..., 0], origin[..., 1])] = number
             visible &= was_top == top
-        return MotionField(origin, visible)
+        return MotionField(origin, visible, top)
 
     def _place(self, layer: Layer, number: float) -> Affine:
         """From a sheet's own pixels (from its centre) to the frame's (from its centre) at frame `number`."""
@@ -130,6 +132,11 @@ def random_clip(rng: np.random.Generator, size: tuple[int, int], sections: float
     canvas = _canvas(motion, size, sections)
     scene = draw_scene(rng, size, canvas, parallax=motion.move.has_parallax, apart=motion.move.of_object)
     return Clip(scene, motion, size, sections)
+
+
+def random_blocks(rng: np.random.Generator, size: tuple[int, int], sections: float, motion: Motion) -> Clip:
+    """The same of a scene whose things are all layers of their own (`draw_blocks`)."""
+    return Clip(draw_blocks(rng, size, _canvas(motion, size, sections)), motion, size, sections)
 
 
 def random_motion(

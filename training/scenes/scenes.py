@@ -14,6 +14,8 @@ from .pen import OVERSAMPLING, Colour, Pen, Style, arc
 _CROWD, _FAR = (0.15, 0.6), (0.06, 0.25)
 """Heights, as parts of the view's, of what stands about on the backdrop: anywhere, or far behind the subject. Where
 near and far move apart what is far must look far: nobody could tell a head on the backdrop from the subject's."""
+_BLOCKS, _MOST_BLOCKS = ("box", "shape", "house", "box", "tree", "figure"), 24
+_DEPTHS = (Depth.BACKGROUND, Depth.SUBJECT, Depth.FOREGROUND)
 _ROUGH = 0.35
 """Share of the pictures on textured paper."""
 
@@ -72,6 +74,26 @@ def draw_scene(
             near = str(rng.choice(["tree", "box", "shape", "chair", "figure"]))
             layers.append(Layer(_cut_out(near, style, rng, height * rng.uniform(0.4, 0.9)), side, Depth.FOREGROUND))
     return Scene(tuple(layers), thing, place)
+
+
+def draw_blocks(rng: np.random.Generator, view: tuple[int, int], canvas: tuple[int, int]) -> Scene:
+    """A scene as one is blocked out: a backdrop, and things all over it each of which is a layer of its own.
+
+    Whoever knows its geometry knows every silhouette in it, also of what comes into view.
+    """
+    style = _style(rng)
+    sheet = _paper(rng, style, canvas)
+    place = PLACES[rng.choice(len(PLACES), p=_SHARES)]
+    _BACKDROPS[place](Pen(sheet, style, rng), view)
+    layers = [Layer(sheet, (0, 0), Depth.BACKGROUND)]
+    spread = canvas[0] * canvas[1] / (view[0] * view[1])
+    things = [str(thing) for thing in rng.choice(_BLOCKS, min(_MOST_BLOCKS, round(spread * rng.uniform(2, 5))))]
+    depths = sorted(rng.choice(len(_DEPTHS), len(things)))
+    for thing, depth in zip(things, depths, strict=True):
+        where = tuple(float(rng.uniform(-0.5, 0.5) * side) for side in canvas)
+        size = min(view) * rng.uniform(0.25, 0.7)
+        layers.append(Layer(_cut_out(thing, style, rng, size), (where[0], where[1]), _DEPTHS[depth]))
+    return Scene(tuple(layers), things[-1], place)
 
 
 def _cut_out(thing: str, style: Style, rng: np.random.Generator, size: float) -> Image.Image:

@@ -27,13 +27,18 @@ class Guide:
     until: float
     """For which share of the steps, from the first on, `seen` holds."""
     hidden_until: float
-    """The same of `hidden`; at most `until`."""
+    """The same of `hidden`; at most `until`. Below 1 the last step is left free."""
     board: int | None = None
     """The place in the section that shows a board itself."""
 
     def weight(self, step: int, steps: int) -> torch.Tensor | None:
         """How strongly each latent pixel is led in step `step` (from 0) of `steps`: (1, 1, T, H, W); None: at none."""
-        holds = step < math.ceil(self.until * steps), step < math.ceil(self.hidden_until * steps)
+        hidden_steps = (
+            math.ceil(self.hidden_until * steps)
+            if self.hidden_until == 1
+            else min(math.ceil(self.hidden_until * steps), steps - 1)
+        )
+        holds = step < math.ceil(self.until * steps), step < hidden_steps
         parts = [part for part, held in zip((self.seen, self.hidden), holds, strict=True) if held]
         return sum(parts[1:], parts[0]) if parts else None
 
@@ -41,6 +46,17 @@ class Guide:
         """The same on another device."""
         pictures, seen, hidden = (each.to(device) for each in (self.pictures, self.seen, self.hidden))
         return replace(self, pictures=pictures, seen=seen, hidden=hidden)
+
+
+def sight(guides: Sequence[Guide], hidden: float) -> torch.Tensor:
+    """What a model is shown of its guides (1, C, T, H, W): pictures as strong as they are sure, zeros where unknown.
+
+    What is only guessed is shown `hidden` as strongly as what is seen.
+    """
+    shown = torch.zeros_like(guides[0].pictures)
+    for guide in guides:
+        shown = torch.lerp(shown, guide.pictures, (guide.seen + hidden * guide.hidden).expand_as(shown))
+    return shown
 
 
 def steered(velocity: Velocity, guides: Sequence[Guide], sigmas: Sequence[float]) -> Velocity:

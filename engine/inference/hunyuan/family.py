@@ -19,9 +19,9 @@ from diffusers import (
 )
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, LlamaModel, SiglipVisionModel
 
-from ...framepack.sigmas import shift_mu, shifted_sigmas
+from ...framepack.sigmas import FlowShift, shift_mu, shifted_sigmas
 from ...framepack.solvers.base import Denoised, Solver, Velocity
-from ...framepack.solvers.guide import steered
+from ...framepack.solvers.guide import sight, steered
 from ...framepack.solvers.pins import pinned
 from ...framepack.solvers.registry import solver_named
 from ...models.spec import ModelSpec
@@ -131,7 +131,10 @@ class HunyuanFramePack(NetworkFamily):
         scheduler says, as diffusers does.
         """
         steps = denoising.steps
-        mu = shift_mu(tokens, self.spec.shift_of(beside_board=denoising.beside_board))
+        shift = self.spec.shift_of(beside_board=denoising.beside_board)
+        if denoising.guides and self.spec.guide.shift is not None:
+            shift = FlowShift.fixed(self.spec.guide.shift)
+        mu = shift_mu(tokens, shift)
         if denoising.solver is Solver.UNIPC or "scheduler" not in self._components:
             return shifted_sigmas(steps, mu)
         scheduler = load_part(FlowMatchEulerDiscreteScheduler, self._components["scheduler"])
@@ -149,7 +152,10 @@ class HunyuanFramePack(NetworkFamily):
         transformer = self._transformer()
         if self._cache is not None:
             self._cache.begin_section(transformer, denoising.steps)
-        context = self._context_inputs(denoising.context)
+        seen = denoising.context
+        if denoising.guides and self.spec.guide.context is not None:
+            seen = seen.beside(sight(denoising.guides, self.spec.guide.context))
+        context = self._context_inputs(seen)
         guidance = torch.tensor([denoising.guidance * 1000.0], dtype=self._transformer_dtype, device=self.device)
         vision = denoising.vision.to(self.device, self._transformer_dtype)
         shared = {**context, "image_embeds": vision, "guidance": guidance, "return_dict": False}
