@@ -11,7 +11,7 @@ import bpy
 [SAMPLE] = sys.argv[sys.argv.index("--") + 1 :]
 _VIEW_WIDTH = 0.36
 """Of the window: what the camera sees."""
-_SIDEBAR_HEIGHT = 0.66
+_SIDEBAR_HEIGHT = 0.76
 """Of the window: the picture and the panels beside it; the timeline has the rest."""
 
 
@@ -26,13 +26,14 @@ def arrange() -> None:
     one, and nothing else.
     """
     window = bpy.context.window_manager.windows[0]
-    if window.scene.camera is not None:
+    blocked_out = any(marker.camera for marker in window.scene.timeline_markers)
+    if blocked_out:
         show_camera(next(area for area in window.screen.areas if area.type == "FILE_BROWSER"))
     for kind in ("FILE_BROWSER", "PROPERTIES", "DOPESHEET_EDITOR"):
         for area in [each for each in window.screen.areas if each.type == kind]:
             with bpy.context.temp_override(window=window, area=area, region=area.regions[0]):
                 bpy.ops.screen.area_close()
-    if window.scene.camera is not None:
+    if blocked_out:
         view = next(area for area in window.screen.areas if area.type == "VIEW_3D")
         wider = round(window.width * _VIEW_WIDTH) - view.width
         with bpy.context.temp_override(window=window):

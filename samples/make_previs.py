@@ -260,7 +260,7 @@ def main() -> None:
     scene = template.opened()
     scene.name = "Harbour"
     scene.render.engine = "CYCLES"
-    scene.cycles.samples, scene.cycles.use_denoising = 32, False
+    scene.cycles.samples, scene.cycles.use_denoising = 16, False
     scene.render.resolution_x, scene.render.resolution_y = SIZE
     scene.render.fps = FPS
     scene.render.image_settings.file_format = "PNG"  # the template's is a movie, which no still can be written as

@@ -59,6 +59,7 @@ def tell() -> float:
     scene = bpy.context.scene
     status = {
         "sidebar": [sidebar.x, sidebar.y, sidebar.width, sidebar.height],
+        "clipboard": bpy.context.window_manager.clipboard,
         "category": sidebar.active_panel_category,
         "shots": [told(strip) for strip in scene.sequence_editor.strips if strip.type == "META"],
     }

@@ -10,9 +10,6 @@ import pytest
 
 from tests.desktop.window import BLENDER, ROOT, ShotpackWindow
 
-BUTTON_BELOW_TOP = 330
-"""Pixels from the top of the sidebar to the middle of Generate, with one board strip and the words of a marker."""
-
 pytestmark = pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender with a window")
 
 
@@ -30,8 +27,7 @@ def test_a_shot_is_made_by_one_click(window: ShotpackWindow) -> None:
     status = window.wait_for(lambda status: status.get("category") == "Shotpack" and status)
     time.sleep(1)
     window.screenshot("1-panel.png")
-    x, y, width, height = status["sidebar"]
-    window.click(x + width / 2 - 20, y + height - BUTTON_BELOW_TOP)
+    window.click(*window.place_of("shotpack.generate", status["sidebar"]))
     (shot,) = window.wait_for(lambda status: status["shots"])
     assert (shot["channel"], shot["span"]) == (2, [1, 121])
     window.screenshot("2-placed.png")

@@ -79,14 +79,14 @@ class BlenderWindow:
         move = ["mousemove", str(round(x)), str(round(SCREEN[1] - y))]
         subprocess.run([BLENDER, "--do", *move, "sleep", "0.1", "key", key], check=True)
 
-    def place_of(self, operator: str, sidebar: list[int]) -> tuple[int, int]:
+    def place_of(self, operator: str, sidebar: list[Any]) -> tuple[int, int]:
         """Where a button of the sidebar is, counted from the window's bottom left.
 
         Blender names the one under the mouse: copying over it puts its command into the clipboard. One that is out
         of sight is never found.
         """
-        x, y, width, height, _ = sidebar
-        for up in range(y + _STEP, y + height, _STEP):
+        x, y, width, height = sidebar[:4]
+        for up in range(y + height - _STEP, y, -_STEP):
             at = x + width // 2, up
             self.press_key(*at, "ctrl+c")
             time.sleep(0.4)  # the status is told every 0.2 s
