@@ -18,7 +18,7 @@ from ..engine.framed_pictures import framed
 from ..engine.framings import Easing, Framing, Move
 from ..engine.picture_sizes import covering_size, opening_size
 from ..engine.protocol import GUIDE, Condition, ConditionFrame
-from . import chosen, guide_stage, runtime
+from . import chosen, follow, guide_stage
 from .shot_folders import STILL
 from .strip_scene import LONGEST_SIDE, CaptureError
 
@@ -64,6 +64,8 @@ def prevented(wanted: Any, boards: Any) -> str | None:
     """The sentence that says why no camera can move over a strip's board as it is asked to. Cheap: panels ask it."""
     if not goes_over(boards):
         return None
+    if (why := follow.unheard(wanted)) is not None:
+        return why
     details = chosen.details_of(chosen.model_in_use(wanted))
     if details is not None and not details.get("guide_frames"):
         return "This model follows no camera; choose one that does, or set Camera to None."
@@ -87,8 +89,7 @@ def take(settings: Any, wanted: Any, frames: int, fps: float, folder: Path) -> t
     """
     details = chosen.details_of(chosen.model_in_use(wanted))
     if details is None:
-        runtime.wake()
-        raise CaptureError("The engine is only starting, and says then what its models can; press again in a moment.")
+        raise CaptureError("The engine does not say what its models can; start it first.")
     move, whole = move_of(settings), folder / MOVED_OVER
     (folder / STILL).rename(whole)
     board = guide_stage.read(whole)[..., :3]

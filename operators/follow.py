@@ -133,8 +133,6 @@ def unheard(wanted: Any) -> str | None:
 
 def prevented(wanted: Any, followed: Followed, frames: int) -> str | None:
     """The sentence that says why a shot of so many frames cannot follow this camera. Cheap: panels ask it."""
-    if (why := unheard(wanted)) is not None:
-        return why
     details = chosen.details_of(chosen.model_in_use(wanted))
     if details is not None and not details.get("guide_frames"):
         return "This model follows no camera; choose one that does, or untick Follow Camera."

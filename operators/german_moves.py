@@ -88,7 +88,4 @@ MOVES = {
     "A camera moves over one picture; let the shot end on none, or set Camera to None.": (
         "Eine Kamera fährt über ein Bild; lass die Einstellung auf keinem enden, oder stelle Kamera auf Keine."
     ),
-    "The engine is only starting, and says then what its models can; press again in a moment.": (
-        "Das Rechenwerk startet erst und sagt dann, was seine Modelle können; drücke gleich noch einmal."
-    ),
 }

@@ -104,7 +104,7 @@ def _of_no_board(shown: Any, scene: Any, strip: Any | None) -> Intent | str:
     found = _checked(scene, wanted.source, strip, None, pictures, start, length, below, filmed)
     if followed is None or not wanted.follow_camera or isinstance(found, str):
         return found
-    why = follow.prevented(wanted, followed, found.frames)
+    why = follow.unheard(wanted) or follow.prevented(wanted, followed, found.frames)
     return why if why is not None else replace(found, followed=followed)
 
 
@@ -140,7 +140,7 @@ def of_boards(
     followed = followed if follows else None
     if followed is not None and not isinstance(length, str):
         followed = follow.within(followed, length)
-        if (why := follow.prevented(wanted, followed, length)) is not None:
+        if (why := follow.unheard(wanted) or follow.prevented(wanted, followed, length)) is not None:
             return why
         if boards.end is not None and not followed.ends_on(boards.end, length):
             # It ends where the camera is then; a picture of another moment would pull it off.
@@ -180,7 +180,7 @@ def of_marker(
     `marker` is as in `ShotStamp`.
     """
     wanted, first = scene.shotpack, math.floor(followed.begin.frame)
-    why = start_sources.unfit(wanted, "CAMERA") or follow.prevented(wanted, followed, length)
+    why = start_sources.unfit(wanted, "CAMERA") or follow.unheard(wanted) or follow.prevented(wanted, followed, length)
     if why is not None:
         return why
     found = _checked(scene, "CAMERA", None, None, (), start, length, 0, range(first, first + 1))

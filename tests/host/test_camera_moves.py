@@ -200,8 +200,16 @@ def test_the_board_of_a_near_camera_has_more_pixels(panel, saved, monkeypatch):
     assert moves.longest_side(boards) == 1280
 
 
-def test_why_no_camera_can_move_is_said_before_the_press(panel, saved):
-    intent = part("operators.shot_intent").intent
+def test_why_no_camera_can_move_is_said_before_the_press(panel, saved, monkeypatch):
+    intent, runtime = part("operators.shot_intent").intent, part("operators.runtime")
+    with monkeypatch.context() as patched:
+        patched.setattr(runtime.client, "about", {})
+        assert "Start the engine" in intent(bpy.context)
+        calls = []
+        patched.setattr(runtime, "woken", False)
+        patched.setattr(runtime, "wake", lambda: calls.append(True))
+        part("operators.early_start").look()
+        assert calls, "it is started by itself"
     details = part("operators.runtime").the_client().about["details"]["tiny"]
     wanted, details["guide_frames"] = details["guide_frames"], 0
     assert intent(bpy.context) == "This model follows no camera; choose one that does, or set Camera to None."

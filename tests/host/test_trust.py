@@ -48,10 +48,13 @@ def strip(shot: str):
 
 @pytest.fixture
 def client(saved):
-    """The client, with an engine that is ready."""
+    """The client, with an engine that is ready and has had all that earlier tests have sent: calls go in turn."""
     part("operators.runtime").wake()
     client = part("operators.runtime").the_client()
     step_until(lambda: client.state == "ready")
+    answered = []
+    client._calls.send(lambda: True, answered.append, answered.append)
+    step_until(lambda: answered)
     return client
 
 
