@@ -11,7 +11,9 @@ import bpy
 [SAMPLE] = sys.argv[sys.argv.index("--") + 1 :]
 _VIEW_WIDTH = 0.36
 """Of the window: what the camera sees."""
-_SIDEBAR_HEIGHT = 0.76
+_NEARER = 11
+"""Steps of zoom: so that a few channels fill the timeline's height."""
+_SIDEBAR_HEIGHT = 0.72
 """Of the window: the picture and the panels beside it; the timeline has the rest."""
 
 
@@ -63,6 +65,9 @@ def open_tab() -> float | None:
     area = sequencer("SEQUENCER")
     with bpy.context.temp_override(area=area, region=region_of(area, "WINDOW")):
         bpy.ops.sequencer.view_all()
+        for _ in range(_NEARER):
+            bpy.ops.view2d.zoom_in(zoomfacx=0.0, zoomfacy=0.0625)
+        bpy.ops.view2d.pan(deltax=0, deltay=-1000)  # the lowest channels
     bpy.app.timers.register(save, first_interval=2.0)
     return None
 

@@ -20,7 +20,7 @@ from . import template
 
 HERE = Path(__file__).resolve().parent
 FILM = HERE / "previs.blend"
-SIZE, FPS, SECONDS = (1280, 720), 24, 3
+SIZE, FPS, SECONDS = (640, 360), 24, 3
 WORDS = 4
 """The channel of the strips with words."""
 CAMERA, TO_NEXT = 2, 3
