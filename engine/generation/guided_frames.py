@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 import torch
 
 from ..framepack.plan import ShotPlan
 from ..inference.family import Family
+from ..models.guide_use import GuidePictures
 from ..protocol import GUIDE, Condition, ConditionFrame
 from .encode_guides import GuideEncoder
 from .frame_rates import ShownFrames
-from .guides import pictures_in_time
+from .guides import nearest_pictures
 
-_HALF = Fraction(1, 2)
 _TOGETHER = 4
 """Frames that are decoded at once; a clip takes far more."""
 
@@ -45,18 +44,9 @@ def led_frames(
     for guide in conditions:
         if guide.kind != GUIDE or guide.until < 1:
             continue
-        nearest: dict[int, tuple[Fraction, ConditionFrame]] = {}
-        for held, made, latents in pictures_in_time(guide, plan, shown):
-            frame = int((made + _HALF) // 1)  # halves go up, as where frames are shown
-            away = abs(made - frame)
-            if (
-                plan.grid.made_by(frame) in latents
-                and frame not in boards
-                and (frame not in nearest or away <= nearest[frame][0])
-            ):
-                nearest[frame] = (away, held)
-        for frame, (_, held) in nearest.items():
-            led[frame] = (*led.get(frame, ()), LedFrame(held, guide.strength))
+        for frame, held in nearest_pictures(guide, plan, shown, GuidePictures.EVERY).items():
+            if frame not in boards:
+                led[frame] = (*led.get(frame, ()), LedFrame(held, guide.strength))
     return led
 
 

@@ -91,25 +91,32 @@ def _of_condition(
 def _by_latent(
     guide: Condition, plan: ShotPlan, shown: ShownFrames, pictures: GuidePictures
 ) -> dict[int, tuple[ConditionFrame, ...]]:
-    grid = plan.grid
-    nearest: dict[int, tuple[Fraction, ConditionFrame]] = {}
-    for held, made, led in pictures_in_time(guide, plan, shown):
-        frame = _native(made, grid, pictures)
-        away = abs(made - frame)
-        if grid.made_by(frame) in led and (frame not in nearest or away <= nearest[frame][0]):
-            nearest[frame] = (away, held)
+    grid, nearest = plan.grid, nearest_pictures(guide, plan, shown, pictures)
     by_latent: dict[int, tuple[ConditionFrame, ...]] = {}
     for frame in nearest:
         latent = grid.made_by(frame)
         if latent in plan.boards or latent in by_latent:
             continue
         if pictures is GuidePictures.LATENT:
-            by_latent[latent] = (nearest[frame][1],)
+            by_latent[latent] = (nearest[frame],)
             continue
         own = grid.frames_of(latent)
         here = [native for native in own if native in nearest]
-        by_latent[latent] = tuple(nearest[min(here, key=lambda at: (abs(at - native), -at))][1] for native in own)
+        by_latent[latent] = tuple(nearest[min(here, key=lambda at: (abs(at - native), -at))] for native in own)
     return by_latent
+
+
+def nearest_pictures(
+    guide: Condition, plan: ShotPlan, shown: ShownFrames, pictures: GuidePictures
+) -> dict[int, ConditionFrame]:
+    """By native frame, or with `LATENT` by those that latents end on: the picture nearest in time, the later of two."""
+    nearest: dict[int, tuple[Fraction, ConditionFrame]] = {}
+    for held, made, led in _pictures_in_time(guide, plan, shown):
+        frame = _native(made, plan.grid, pictures)
+        away = abs(made - frame)
+        if plan.grid.made_by(frame) in led and (frame not in nearest or away <= nearest[frame][0]):
+            nearest[frame] = (away, held)
+    return {frame: held for frame, (_, held) in nearest.items()}
 
 
 def _native(made: Fraction, grid: Grid, pictures: GuidePictures) -> int:
@@ -124,7 +131,7 @@ def _native(made: Fraction, grid: Grid, pictures: GuidePictures) -> int:
     return later if later - made <= made - earlier else earlier
 
 
-def pictures_in_time(
+def _pictures_in_time(
     guide: Condition, plan: ShotPlan, shown: ShownFrames
 ) -> Iterator[tuple[ConditionFrame, Fraction, range]]:
     """Each picture in time order, the time in made frames that it lies at, and the latents it may lead."""
