@@ -29,6 +29,7 @@ from ..media.guide_files import require_same_size
 from ..media.lock import folder_lock
 from ..models.checksums import fingerprint, require_intact
 from ..models.folder import ModelFolder
+from ..models.guide_use import AS_A_VIDEO
 from ..models.lora_files import LoraFile, find_loras
 from ..models.paths import cache_home
 from ..models.spec import ModelSpec, Speed
@@ -273,6 +274,10 @@ def _told(placed: Placed, device: torch.device, limit: int | None) -> str:
     return f"{about} on {device}: {placed.placement.words}" if placed.placement.words else ""
 
 
+_LATER_OF_GUIDE = ("noise", "shift", "alone", "context")
+"""Fields of `GuideUse` that came after the first guided shots."""
+
+
 def _digest(spec: ModelSpec, request: ShotRequest) -> str:
     """A digest of everything a `shotpack.json` may change about how `request` is made, as 0.1.0 made it."""
     described = dataclasses.asdict(spec) | {"title": "", "licence": ""}
@@ -280,8 +285,11 @@ def _digest(spec: ModelSpec, request: ShotRequest) -> str:
     del described["conditions"]  # what a model can take is not how a shot is made: its request says what it took
     if not request.conditions:
         del described["guide"]
-    elif described["guide"]["noise"] is None:
-        del described["guide"]["noise"]  # shots that are steered were begun before there was any
+    else:
+        unset = dataclasses.asdict(AS_A_VIDEO)
+        for name in _LATER_OF_GUIDE:  # shots were begun before there were any of these
+            if described["guide"][name] == unset[name]:
+                del described["guide"][name]
     if (times := described.pop("first_section_steps")) in (1, 2):
         described["first_twice"] = times == 2
     else:
