@@ -6,6 +6,7 @@ First all boards are captured, one a step, and nothing of the file is changed; t
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from typing import Any
 
 from . import batches, capture, generate
@@ -13,7 +14,7 @@ from .board_run import BoardRun
 from .shot_intent import Intent
 
 
-class ShotRun(BoardRun):
+class ShotRun(BoardRun, ABC):
     """What to make a shot of goes by names; `found` says which shot that is.
 
     `step` does one thing and returns whether there is more to do.
@@ -27,9 +28,9 @@ class ShotRun(BoardRun):
         self._made: list[tuple[str, generate.Prepared]] = []
         self._to_keep: list[str] | None = None
 
+    @abstractmethod
     def found(self, context: Any, scene: Any, name: str) -> Intent | str:
         """The shot that is to be made of that, or the sentence that says why there is none. May raise CaptureError."""
-        raise NotImplementedError
 
     def step(self, context: Any) -> bool:
         """One board, one shot's place, or one that stays. Raises nothing but what Blender's own end brings."""

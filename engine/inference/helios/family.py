@@ -32,10 +32,7 @@ from ..speed.attention import AttentionWork
 from .guided import GuidedHistory, guided_history, history_inputs, without_tokens
 from .memory import helios_attention, helios_demand
 from .sampling import ZERO_STEPS, Guided, Pyramid, at_full_size, noised, zero_star
-from .spec import CFG_ZERO_STAR, DISTILLED
-
-_NOISE = 0.111, 0.135
-"""How noisy a start is made: the weights were trained on histories with faults (sigmas, the released defaults)."""
+from .spec import CFG_ZERO_STAR, DISTILLED, HISTORY_NOISE
 
 
 class Helios(NetworkFamily):
@@ -115,10 +112,10 @@ class Helios(NetworkFamily):
     def prepare_start(self, start: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """`start` with the noise that the weights expect: one level for the first frame, and one for each other."""
         window = self.spec.window
-        parts = [noised(start[:, :, :1], 1, _NOISE, generator)]
+        parts = [noised(start[:, :, :1], 1, HISTORY_NOISE, generator)]
         for begin in range(1, start.shape[2], window):
             part = start[:, :, begin : begin + window]
-            parts.append(noised(part, part.shape[2], _NOISE, generator))
+            parts.append(noised(part, part.shape[2], HISTORY_NOISE, generator))
         return torch.cat(parts, dim=2)
 
     def denoise(self, denoising: Denoising, noise: torch.Tensor, generator: torch.Generator) -> Iterator[Denoised]:

@@ -50,7 +50,9 @@ _NEGATIVE = (
     " legs, many people in the background, walking backwards"
 )
 
-_AS_HISTORY = GuideUse(seen=0.1, noise=(0.111, 0.135))
+HISTORY_NOISE = (0.111, 0.135)
+"""How noisy history is made, least and most: the weights were trained on faults (sigmas, the released defaults)."""
+_AS_HISTORY = GuideUse(seen=0.1, noise=HISTORY_NOISE)
 """Warp-as-History (arXiv 2605.15182) as it works with the weights as released, without its LoRA."""
 
 HELIOS_BASE = ModelSpec(
