@@ -77,7 +77,8 @@ class ShownFrames:
     def made_at(self, frame: Fraction) -> Fraction:
         """The time, in made frames, of a moment `frame` of the shot, which may lie between two frames."""
         stretch = bisect_right(self.starts, frame) - 1
-        return self.made[stretch] + (frame - self.starts[stretch]) * self.conform.native / self.conform.fps
+        clock = self.clock(stretch)
+        return self.made[stretch] + (frame - self.starts[stretch]) * clock.native / clock.fps
 
     def frames_of(self, made: range) -> range:
         """The shot's frames that show one of the made frames `made` (contiguous)."""

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..errors import Code, EngineError
 from ..framepack.grid import Grid, Seam
 from ..framepack.plan import ShotPlan
 from ..models.guide_use import GuidePictures, GuideUse
@@ -32,17 +31,6 @@ class LatentGuide:
     until: float
     board: int | None = None
     """The latent among them whose one picture is a board."""
-
-
-def require_followable(conditions: tuple[Condition, ...], use: GuideUse) -> None:
-    """Raise EngineError `guide_invalid` for what a model that sees guides as history cannot follow."""
-    guides = [condition for condition in conditions if condition.kind == GUIDE]
-    if use.as_history and len(guides) > 1:
-        detail, advice = "this model follows one at a time", "put all pictures in one"
-        raise EngineError(Code.GUIDE_INVALID, detail=detail, advice=advice)
-    if use.as_history and any(guide.strength != 1 for guide in guides):
-        detail = "this model sees what it shows or does not, at no strength between"
-        raise EngineError(Code.GUIDE_INVALID, detail=detail, advice="leave its strength at 1")
 
 
 def guides_by_latent(

@@ -14,6 +14,7 @@ from ..framepack.grid import Grid
 from ..framepack.packing import Kernel, Order, Schedule, check_kernels, parse, with_window
 from ..framepack.plan import PlannedSection, ShotPlan
 from ..framepack.solvers.base import Solver
+from ..models.guide_use import require_followable
 from ..models.spec import ModelSpec, Speed, condition_unsupported, start_unsupported
 from ..protocol import (
     FPS_MAXIMUM,
@@ -28,7 +29,7 @@ from ..protocol import (
     ShotRequest,
 )
 from .frame_rates import Conform, ShownFrames, rate
-from .guides import LatentGuide, guides_by_latent, require_followable
+from .guides import LatentGuide, guides_by_latent
 from .section_settings import SectionSettings, changes_by_section
 from .start_frames import lead_in, lead_pictures
 from .stretches import boards_in_time, plan_through, sections_of_changes
@@ -122,6 +123,8 @@ def resolve(
     native = rate(spec.native_fps)
     conform = Conform(rate(fps), native) if request.conform else Conform(Fraction(1), Fraction(1))
     grid = Grid(schedule.window, spec.temporal_compression, spec.seam)
+    pace = float(conform.fps / conform.native)
+    require_followable(request.conditions, spec.guide, request.frames, pace * grid.compression)
     boards = boards_in_time(request.boards, request.frames, spec, conform, grid, schedule, pinned=pinned)
     pictures = lead_pictures(boards[0].image if boards else None, request.clip, conform, grid, schedule)
     plan, shown = plan_through(
@@ -272,13 +275,6 @@ def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
     for condition in request.conditions:
         if condition.kind not in spec.conditions:
             raise condition_unsupported(condition.kind)
-        for held in condition.frames:
-            if not 1 <= held.frame <= request.frames:
-                allowed = f"1 to {request.frames}"
-                raise EngineError(
-                    Code.NUMBER_INVALID, name=f"a frame of the {condition.kind}", value=held.frame, allowed=allowed
-                )
-    require_followable(request.conditions, spec.guide)
     if spec.classifier_free and request.cfg > 1:
         allowed = "1, since this model's guidance is classifier-free already: set guidance instead"
         raise EngineError(Code.NUMBER_INVALID, name="cfg", value=request.cfg, allowed=allowed)

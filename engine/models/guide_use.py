@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from ..errors import Code, EngineError
+from ..protocol import GUIDE, Condition
 
 
 class GuidePictures(StrEnum):
@@ -66,3 +69,21 @@ class GuideUse:
 
 AS_A_VIDEO = GuideUse()
 """What holds of families that are steered where a manifest says nothing."""
+
+
+def require_followable(conditions: Sequence[Condition], use: GuideUse, frames: int, beyond: float) -> None:
+    """Raise EngineError for guides among `conditions` that a shot of `frames` frames cannot follow.
+
+    `number_invalid` for a picture that leads none of them: what a shot shows last may be made together with frames that
+    it does not show, fewer than `beyond`. `guide_invalid` for what cannot be where pictures are seen as history.
+    """
+    guides = [condition for condition in conditions if condition.kind == GUIDE]
+    odd = next((held.frame for guide in guides for held in guide.frames if not 1 <= held.frame < frames + beyond), None)
+    if odd is not None:
+        raise EngineError(Code.NUMBER_INVALID, name="a frame of the guide", value=odd, allowed=f"1 to {frames}")
+    if use.as_history and len(guides) > 1:
+        detail, advice = "this model follows one at a time", "put all pictures in one"
+        raise EngineError(Code.GUIDE_INVALID, detail=detail, advice=advice)
+    if use.as_history and any(guide.strength != 1 for guide in guides):
+        detail = "this model sees what it shows or does not, at no strength between"
+        raise EngineError(Code.GUIDE_INVALID, detail=detail, advice="leave its strength at 1")

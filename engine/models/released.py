@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from ..framepack.grid import Grid, Seam
 from ..framepack.packing import Order
+from .guide_use import AS_A_VIDEO, GuideUse
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Released:
     """Whether guidance leads away from a negative prompt; else it is distilled into the weights."""
     boards_within: bool = True
     """Whether boards may lie anywhere in a shot, or only at its start."""
+    guide: GuideUse = AS_A_VIDEO
+    """How it uses a guide, where it takes one."""
 
 
 # The released size buckets (diffusers_helper/bucket_tools.py), key 640, as (width, height) in the released sequence.
@@ -56,8 +59,12 @@ HELIOS_BASE = Released(
     classifier_free=True,
     boards_within=False,
 )
+HISTORY_NOISE = (0.111, 0.135)
+"""How noisy history is made, least and most: Helios was trained on faults (sigmas, the released defaults)."""
+_AS_HISTORY = GuideUse(seen=0.1, noise=HISTORY_NOISE)
+"""Warp-as-History (arXiv 2605.15182) as it works with the weights as released, without its LoRA."""
 # Halved twice and patched by 2: the coarsest stage's sides must still be even.
-HELIOS_MID = replace(HELIOS_BASE, steps=60, size_multiple=64)
+HELIOS_MID = replace(HELIOS_BASE, steps=60, size_multiple=64, guide=_AS_HISTORY)
 HELIOS_DISTILLED = replace(HELIOS_MID, steps=6, guidance=1.0)
 
 

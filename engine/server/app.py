@@ -308,8 +308,6 @@ def _picture_faults(job: NewJob, uploads: Uploads) -> list[Fault]:
     for number, condition in enumerate(job.conditions):
         for place, held in enumerate(condition.frames):
             where = f"body.conditions.{number}.frames.{place}"
-            if held.frame > job.frames:
-                faults.append(Fault(where=f"{where}.frame", what="the shot is shorter than that"))
             named += [(f"{where}.image", held.image)] + [(f"{where}.seen", seen) for seen in [held.seen] if seen]
     for where, image in named:
         if not uploads.claim(image):

@@ -15,6 +15,7 @@ from ..media.files import make_folder
 from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..models.catalog import find_model, installed
 from ..models.folder import ModelFolder, open_folder
+from ..models.guide_use import require_followable
 from ..models.lora_files import installed_loras
 from ..models.spec import condition_unsupported
 from ..protocol import Start
@@ -108,11 +109,12 @@ class Service:
                 Start.BOARD: "give none",
             }
             return [Fault(where="body.boards", what=f"the model '{model.name}' needs another start: {what[start]}")]
-        return [
+        untaken = [
             Fault(where=f"body.conditions.{number}", what=condition_unsupported(condition.kind).line)
             for number, condition in enumerate(job.conditions)
             if condition.kind not in model.conditions
         ]
+        return untaken or _guide_faults(job, model)
 
     def loras(self) -> list[str]:
         """Names of the LoRAs that are here."""
@@ -214,6 +216,16 @@ class Service:
             if stored.event["event"] in ("started", "section"):
                 begun[stored.job] = stored.time
         return sum(spans) / len(spans) if spans else 0.0
+
+
+def _guide_faults(job: NewJob, model: ModelFolder) -> Sequence[Fault]:
+    can = model.released
+    pace = (job.fps or model.native_fps) / model.native_fps if job.conform else 1.0
+    try:
+        require_followable(job.conditions, can.guide, job.frames, pace * can.grid.compression)
+    except EngineError as fault:
+        return [Fault(where="body.conditions", what=fault.line)]
+    return []
 
 
 def _open_store(path: Path) -> JobStore:

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from engine.client.guide_frames import guide_frames
 from engine.errors import Code, EngineError
+from engine.generation.guides import nearest_pictures
 from engine.generation.resolve import ResolvedRequest, resolve
 from engine.inference.helios.spec import HELIOS_DISTILLED
 from engine.inference.hunyuan.spec import RELEASED
@@ -170,6 +172,34 @@ def test_no_board_is_led_and_every_picture_is_near_its_latent(
         for each in held:
             away = 4 * latent - shot.shown.made_at(Fraction(each.frame).limit_denominator(10_000) - 1)
             assert Fraction(-2) <= away <= (2 if pictures is GuidePictures.LATENT else Fraction(7, 2))
+
+
+@given(
+    frames=st.integers(2, 200),
+    fps=st.sampled_from([12.0, 15.0, 24.0, 25.0, 29.97, 30.0, 50.0, 60.0, 120.0]),
+    pictures=st.sampled_from(GuidePictures),
+    conform=st.booleans(),
+)
+def test_what_a_move_is_asked_for_is_taken(frames: int, fps: float, pictures: GuidePictures, conform: bool) -> None:
+    """Its last picture may lie past the shot's end; one that nothing of the shot is made with is refused."""
+    details = {"guide_frames": 4 if pictures is GuidePictures.LATENT else 1, "native_fps": SPEC.native_fps}
+    wanted = guide_frames(details, frames, fps, conform=conform, past_end=True)
+    spec = spec_with(GuideUse(pictures))
+    if wanted:
+        assert resolved(wanted, spec, frames, fps=fps, conform=conform).guides
+    with pytest.raises(EngineError, match=f"a frame of the guide is .*; use 1 to {frames}"):
+        resolved([frames + 4 * (fps / 30 if conform else 1) + 0.01], spec, frames, fps=fps, conform=conform)
+
+
+@pytest.mark.parametrize("fps", [15.0, 24.0, 30.0])
+def test_a_shot_that_arrives_is_led_by_the_clock_that_its_frames_have(fps: float) -> None:
+    """It passes otherwise than the model's own, so that the shot is there by the picture that comes after it."""
+    shot = resolved([float(frame) for frame in range(2, 61)], EVERY, 60, (1, 61), fps=fps, order="inverted")
+    assert shot.shown.last is not None
+    nearest = nearest_pictures(shot.request.conditions[0], shot.plan, shot.shown, GuidePictures.EVERY)
+    shown = {frame: nearest[made].frame for frame in range(1, 60) if (made := shot.shown.made_of(frame)) in nearest}
+    assert len(shown) > 40
+    assert all(picture == frame + 1 for frame, picture in shown.items())
 
 
 def picture(folder: Path, name: str, size: tuple[int, int] = (32, 32)) -> None:

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from engine.errors import Code, EngineError
 from engine.models.folder import ModelFolder
+from engine.models.released import HELIOS_DISTILLED
 from engine.protocol import Board, Failed, Finished, ShotRequest, Take
 from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
@@ -190,11 +191,37 @@ def test_a_condition_is_refused_before_it_is_queued(service, monkeypatch):
         answer = client.post("/v1/jobs", json=shot)
         assert answer.status_code == 422
         assert {fault["where"]: fault["what"] for fault in answer.json()["faults"]} == {
-            "body.conditions.0.frames.1.frame": "the shot is shorter than that",
             "body.conditions.0.frames.1.image": "send the picture to /v1/images first",
             "body.conditions.0": "This model cannot be led by a guide; leave it out, or use a model that can.",
         }
         assert service.store.jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("guides", "said"),
+    [
+        ([(5, 0.5)], "The guide cannot be used: this model sees what it shows or does not"),
+        ([(5, 1), (9, 1)], "The guide cannot be used: this model follows one at a time"),
+        ([(41, 1)], "a frame of the guide is 41.0; use 1 to 37"),
+        ([(40.9, 1)], ""),
+    ],
+)
+def test_a_guide_that_a_model_cannot_follow_is_refused_before_it_is_queued(service, monkeypatch, guides, said):
+    monkeypatch.setattr(ModelFolder, "conditions", ("guide",))
+    monkeypatch.setattr(ModelFolder, "released", HELIOS_DISTILLED)
+    monkeypatch.setattr(ModelFolder, "native_fps", 30)
+    service.uploads._folder.joinpath("a" * 64).touch()
+    conditions = [
+        {"kind": "guide", "frames": [{"frame": frame, "image": "a" * 64}], "strength": strength}
+        for frame, strength in guides
+    ]
+    shot = {"model": "sketch", "frames": 37, "boards": [{"frame": 1, "image": "a" * 64}], "conditions": conditions}
+    with TestClient(create_app(service)) as client:
+        answer = client.post("/v1/jobs", json=shot)
+    assert answer.status_code == (422 if said else 201)
+    found = [(fault["where"], fault["what"]) for fault in answer.json().get("faults", [])]
+    assert [where for where, _ in found] == ["body.conditions"] * bool(said)
+    assert all(what.startswith(said) for _, what in found)
 
 
 def finished_job(service: Service) -> str:

@@ -22,6 +22,7 @@ from diffusers.pipelines.helios.pipeline_helios import prompt_clean
 from transformers import AutoTokenizer, UMT5EncoderModel
 
 from ...framepack.solvers.base import Denoised
+from ...models.released import HISTORY_NOISE
 from ...models.spec import ModelSpec
 from ..base import NetworkFamily
 from ..family import Denoising, TextCondition
@@ -32,7 +33,7 @@ from ..speed.attention import AttentionWork
 from .guided import GuidedHistory, guided_history, history_inputs, without_tokens
 from .memory import helios_attention, helios_demand
 from .sampling import ZERO_STEPS, Guided, Pyramid, at_full_size, noised, zero_star
-from .spec import CFG_ZERO_STAR, DISTILLED, HISTORY_NOISE
+from .spec import CFG_ZERO_STAR, DISTILLED
 
 
 class Helios(NetworkFamily):

@@ -13,7 +13,6 @@ from ...framepack.packing import Order
 from ...framepack.sigmas import FlowShift
 from ...framepack.solvers.base import Solver
 from ...models import released
-from ...models.guide_use import GuideUse
 from ...models.spec import ModelSpec, Preview
 
 DISTILLED = "distilled"
@@ -49,11 +48,6 @@ _NEGATIVE = (
     " poorly drawn faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, three"
     " legs, many people in the background, walking backwards"
 )
-
-HISTORY_NOISE = (0.111, 0.135)
-"""How noisy history is made, least and most: the weights were trained on faults (sigmas, the released defaults)."""
-_AS_HISTORY = GuideUse(seen=0.1, noise=HISTORY_NOISE)
-"""Warp-as-History (arXiv 2605.15182) as it works with the weights as released, without its LoRA."""
 
 HELIOS_BASE = ModelSpec(
     family="helios",
@@ -96,7 +90,7 @@ HELIOS_MID = replace(
     title="Helios Mid",
     size_multiple=released.HELIOS_MID.size_multiple,
     steps=released.HELIOS_MID.steps,
-    guide=_AS_HISTORY,
+    guide=released.HELIOS_MID.guide,
     pyramid_stages=3,
     variant=(CFG_ZERO_STAR,),
 )
