@@ -16,7 +16,7 @@ from ..engine.client import estimate
 from ..engine.client.film_render import GUIDE as GUIDE_FILM
 from ..engine.client.guide_frames import guide_frames, mask_name, picture_name
 from ..engine.protocol import GUIDE, Condition, ConditionFrame
-from . import capture, chosen, render_guide, seen_from
+from . import capture, chosen, render_guide, scripts_allowed, seen_from
 from .follow import Followed
 from .seen_from import SeenFrom
 from .strip_scene import CaptureError
@@ -102,6 +102,9 @@ def _write(
     compress: bool = True,
 ) -> None:
     scene = followed.scene
+    for each in bpy.data.scenes:  # a scene that comes with another one must not say what is to be made, or be trusted
+        if each.library is None and render_guide.WANTED in each:
+            del each[render_guide.WANTED]
     for each in scene.objects:
         if each.mode == "EDIT":
             each.update_from_editmode()  # writing does not
@@ -110,7 +113,7 @@ def _write(
         "size": size,
         "boards": [[name, seen.frame] for name, seen in boards],
         "frames": shown,
-        "trusted": not bpy.app.autoexec_fail,
+        "trusted": scripts_allowed.python_runs(),
         "kept": {str(number): camera for number, camera in kept.items() if camera is not None},
         "checked": [number for number, (name, seen) in enumerate(boards) if name and seen.checked],
     }

@@ -190,7 +190,8 @@ def carry(film: str, folder: Path) -> None:
 
 def _opened(film: str, *, use_scripts: bool) -> tuple[Any, Wanted]:
     bpy.ops.wm.open_mainfile(filepath=film, use_scripts=use_scripts)
-    scene = next(each for each in bpy.data.scenes if each.get(WANTED))
+    # A scene of a library may say anything.
+    (scene,) = (each for each in bpy.data.scenes if each.library is None and WANTED in each)
     return scene, wanted_of(scene)
 
 
