@@ -19,6 +19,7 @@ LENS = (
     *("clip_start", "clip_end"),
 )
 """What of a camera's data says what it sees."""
+_PLACE, _OWNER = "shotpack carried", "shotpack owner"
 _UNKNOWN = -1.0
 """The place of what was not there at the board, or had other vertices; places are 0 to 1."""
 
@@ -73,8 +74,10 @@ class Stage:
         """Of each pixel: where what it shows was at `home` (H, W, 3), whether anything is there, whether that is known,
         and the number of its object.
         """
-        low = np.min([places.min(0) for places in home.values() if len(places)] or [np.zeros(3)], 0)
-        size = np.max([places.max(0) - low for places in home.values() if len(places)] or [np.ones(3)], 0)
+        # Modifiers may put a vertex nowhere; no other one is to suffer for it.
+        there = [places[np.isfinite(places).all(1)] for places in home.values()]
+        low = np.min([places.min(0) for places in there if len(places)] or [np.zeros(3)], 0)
+        size = np.max([places.max(0) - low for places in there if len(places)] or [np.ones(3)], 0)
         size = np.maximum(size, 1e-6)
         present = set()
         for key, source, places, matrix in surfaces.each():
@@ -83,7 +86,8 @@ class Stage:
             if was is None or was.shape != places.shape:
                 shine = np.full(places.shape, _UNKNOWN, np.float32)
             else:
-                shine = ((was - low) / size).astype(np.float32)
+                known = np.isfinite(was).all(1, keepdims=True)
+                shine = np.where(known, (was - low) / size, _UNKNOWN).astype(np.float32)
             self._show(key, source, surfaces, places, shine)
             self._shown[key][0].matrix_world = Matrix(matrix.tolist())
         for key in set(self._shown) - present:
@@ -107,10 +111,9 @@ class Stage:
             return
         mesh = bpy.data.meshes.new_from_object(source, depsgraph=surfaces.layer.depsgraph)
         owner = self._owners.setdefault(key, len(self._owners) + 1)
-        mesh.attributes.new("carried", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", shine.ravel())
-        mesh.attributes.new("owner", "FLOAT", "POINT").data.foreach_set(
-            "value", np.full(len(mesh.vertices), owner, np.float32)
-        )
+        _attribute(mesh, _PLACE, "FLOAT_VECTOR").data.foreach_set("vector", shine.ravel())
+        owners = np.full(len(mesh.vertices), owner, np.float32)
+        _attribute(mesh, _OWNER, "FLOAT").data.foreach_set("value", owners)
         materials = [self._shining(material) for material in mesh.materials] or [self._shining(None)]
         mesh.materials.clear()
         for material in materials:
@@ -132,6 +135,14 @@ class Stage:
         return self._materials[name]
 
 
+def _attribute(mesh: Any, name: str, kind: str) -> Any:
+    """An attribute of a mesh's points under exactly that name: another of that name would be shown in its place."""
+    other = mesh.attributes.get(name)
+    if other is not None:
+        mesh.attributes.remove(other)
+    return mesh.attributes.new(name, kind, "POINT")
+
+
 def _new_shine() -> tuple[Any, Any]:
     """What all materials shine with, as one group of nodes: the carried place or the owner; and the node that says."""
     group = bpy.data.node_groups.new("shine", "ShaderNodeTree")
@@ -139,7 +150,7 @@ def _new_shine() -> tuple[Any, Any]:
     nodes = [group.nodes.new(name) for name in ("ShaderNodeAttribute", "ShaderNodeAttribute", "ShaderNodeMix")]
     place, owner, mix = nodes
     which, end = group.nodes.new("ShaderNodeValue"), group.nodes.new("NodeGroupOutput")
-    place.attribute_name, owner.attribute_name = "carried", "owner"
+    place.attribute_name, owner.attribute_name = _PLACE, _OWNER
     mix.data_type = "VECTOR"
     group.links.new(which.outputs[0], next(each for each in mix.inputs if each.name == "Factor" and each.enabled))
     sides = [each for each in mix.inputs if each.enabled and each.name in ("A", "B")]

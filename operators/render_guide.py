@@ -89,10 +89,7 @@ class Surfaces:
         if self._own is not None and self._own.name not in scene.objects:
             scene.collection.objects.link(self._own)  # or nothing would move it
         self.left_out: set[str] = set()
-        for each in scene.objects:  # ours to change: the dependency graph shows what would render
-            each.hide_viewport = each.hide_render
-            for modifier in each.modifiers:
-                modifier.show_viewport = modifier.show_render
+        _beside("guide_visibility").show_what_renders(scene)
 
     @property
     def camera(self) -> Any:
@@ -107,21 +104,30 @@ class Surfaces:
         """What is there now: a lasting key, the evaluated object, its vertices (N, 3), its matrix (4, 4)."""
         for instance in self.layer.depsgraph.object_instances:
             source = instance.object
-            if not instance.show_self or source.type in _UNSEEN:
+            if not instance.show_self or source.type in _UNSEEN or self._is_out_of_sight(source):
                 continue
             if source.type not in _SURFACES:
                 self.left_out.add(f"{source.name} ({source.type.replace('_', ' ').capitalize()})")
                 continue
             mesh = source.data if source.type == "MESH" else source.to_mesh()
+            if mesh is None:
+                continue  # it has no surface: a curve without splines, or one whose nodes make instances alone
             places = np.empty(len(mesh.vertices) * 3, np.float32)
             mesh.vertices.foreach_get("co", places)
             parent = instance.parent.name_full if instance.is_instance else ""
             number = tuple(instance.persistent_id) if instance.is_instance else ()
             yield (parent, source.name_full, number), source, places.reshape(-1, 3), np.array(instance.matrix_world)
 
+    def _is_out_of_sight(self, source: Any) -> bool:
+        """Whether an object is there for its light and shadow alone, which Workbench does not know."""
+        if self.scene.render.engine == "BLENDER_WORKBENCH":
+            return False
+        return not source.visible_camera or source.original.indirect_only_get(view_layer=self.layer)
+
     def places(self) -> dict[Any, Array]:
         """Where every vertex is in the world now."""
-        return {key: places @ matrix[:3, :3].T + matrix[:3, 3] for key, _, places, matrix in self.each()}
+        with np.errstate(invalid="ignore"):  # some may be nowhere
+            return {key: places @ matrix[:3, :3].T + matrix[:3, 3] for key, _, places, matrix in self.each()}
 
 
 class Guide:
