@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,26 @@ def keyed(camera: Any) -> range | None:
 
 def switches(scene: Any) -> list[Any]:
     """The markers that switch to another camera, in time order."""
-    bound = camera_markers(scene)
-    return [
-        after
-        for before, after in zip([None, *bound], bound, strict=False)
-        if before is None or before.camera != after.camera
-    ]
+    return [after for before, after in pairwise(camera_markers(scene)) if before.camera != after.camera]
 
 
 def camera_markers(scene: Any) -> list[Any]:
-    """The markers that are bound to cameras, in time order."""
-    return sorted((marker for marker in scene.timeline_markers if marker.camera), key=lambda marker: marker.frame)
+    """The markers by which Blender chooses the camera, in time order; before the first, that one's counts already.
+
+    It passes over cameras that do not render, and of several at the same frame over all but the first that was made.
+    """
+    found: dict[int, Any] = {}
+    for marker in scene.timeline_markers:
+        if marker.camera and not marker.camera.hide_render:
+            found.setdefault(marker.frame, marker)
+    return [found[frame] for frame in sorted(found)]
+
+
+def camera_at(scene: Any, frame: int) -> Any | None:
+    """The camera that renders a frame of a scene, whichever is its camera while it stands at another one."""
+    bound = camera_markers(scene)
+    last = next((marker for marker in reversed(bound) if marker.frame <= frame), None) or next(iter(bound), None)
+    return last.camera if last is not None else scene.camera
 
 
 def jump(scene: Any, camera: Any, frames: range) -> int | None:

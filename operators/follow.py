@@ -167,13 +167,8 @@ def unfit(scene: Any, camera: Any) -> str | None:
 
 def camera_of(followed: Followed) -> Any | None:
     """The camera that a shot begins with."""
-    return followed.begin.camera or camera_at(followed.scene, math.floor(followed.begin.frame))
-
-
-def camera_at(scene: Any, frame: int) -> Any | None:
-    """The camera of a scene at a frame: a marker before it may have switched to another one."""
-    bound = [each for each in camera_motion.camera_markers(scene) if each.frame <= frame]
-    return bound[-1].camera if bound else scene.camera
+    begin = followed.begin
+    return begin.camera or camera_motion.camera_at(begin.scene, math.floor(begin.frame))
 
 
 def _said(sentence: str, **values: Any) -> str:

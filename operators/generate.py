@@ -19,6 +19,7 @@ from ..engine.client.shot_words import prompts_through
 from ..engine.client.stored_request import write
 from ..engine.protocol import Board, Condition, ShotRequest
 from . import (
+    camera_motion,
     camera_moves,
     capture,
     chosen,
@@ -279,9 +280,8 @@ def _with_camera(context: Any, found: Intent) -> Intent:
     """The same, with the camera that is followed kept as it stands where it is seen as it stands."""
     if found.followed is None or found.source != "CAMERA" or found.filmed:
         return found
-    camera = found.followed.scene.camera
-    kept = seen_from.kept_camera(camera, context.evaluated_depsgraph_get())
-    return replace(found, followed=replace(found.followed, begin=replace(found.followed.begin, kept=kept)))
+    begin = replace(found.followed.begin, kept=_camera_now(context, found.followed.scene))
+    return replace(found, followed=replace(found.followed, begin=begin))
 
 
 def _followed(found: Intent, boards: list[tuple[int, str]], folder: Path) -> tuple[Condition, ...]:
@@ -309,12 +309,13 @@ def _seen(context: Any, found: Intent) -> tuple[str, float, str] | None:
         return begin.scene.name, begin.frame, begin.kept
     if found.source != "CAMERA" or found.filmed or found.hidden:
         return None
-    shown = context.scene
-    return (
-        shown.name,
-        float(shown.frame_current),
-        seen_from.kept_camera(shown.camera, context.evaluated_depsgraph_get()),
-    )
+    return context.scene.name, float(context.scene.frame_current), _camera_now(context, context.scene)
+
+
+def _camera_now(context: Any, shown: Any) -> str:
+    """The camera that renders a scene as it stands, to be kept with its picture."""
+    camera = camera_motion.camera_at(shown, shown.frame_current)
+    return seen_from.kept_camera(camera, context.evaluated_depsgraph_get())
 
 
 def _own_boards(found: Intent) -> start_sources.Boards | None:

@@ -148,3 +148,34 @@ def test_without_markers_it_says_what_to_do(six):
     six.timeline_markers.clear()
     assert not bpy.ops.shotpack.previs_all.poll()
     assert part("operators.previs").prevented(bpy.context, []).startswith("Bind markers to cameras first")
+
+
+def test_markers_choose_the_camera_as_they_do_in_a_render(six):
+    """Before the first marker its camera renders already; cameras that do not render are passed over, and so are all
+    markers at a frame but the one that was made first.
+    """
+    motion, previs = part("operators.camera_motion"), part("operators.previs")
+    six.timeline_markers.remove(six.timeline_markers["Cam 1"])
+    six.timeline_markers.new("Twin", frame=15).camera = bpy.data.objects["Cam 6"]
+    bpy.data.objects["Cam 4"].hide_render = True
+    six.camera = bpy.data.objects["Cam 5"]
+    for frame in range(1, 46):
+        wanted = motion.camera_at(six, frame)
+        six.frame_set(frame)
+        assert six.camera == wanted, frame
+    six.frame_set(1)
+    assert [marker.name for marker in motion.switches(six)] == ["Cam 3", "Cam 5", "Cam 6"]
+    assert [shot.title for shot in previs.shots_of(six)] == ["Cam 2", "Cam 3", "Cam 5", "Cam 6"]
+    followed = part("operators.follow").of_camera(six, six, range(1, 2))
+    assert part("operators.follow").prevented(six.shotpack, followed, 14) is None, "no cut at the first marker"
+
+
+def test_the_camera_that_is_kept_is_the_one_that_rendered(six, asleep):
+    """A render goes by the markers, whichever camera the scene was given at this frame."""
+    wanted = six.shotpack
+    wanted.source, wanted.length, wanted.frames, wanted.follow_camera = "CAMERA", "FRAMES", 5, True
+    six.frame_set(2)
+    six.camera = bpy.data.objects["Cam 6"]
+    assert bpy.ops.shotpack.generate() == {"FINISHED"}
+    kept = part("operators.seen_from").read_kept(metas_of(six)[-1].shotpack_board.seen_camera)
+    assert kept["world"][3] == pytest.approx(bpy.data.objects["Cam 1"].matrix_world.translation.x)
