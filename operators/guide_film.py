@@ -76,10 +76,10 @@ def take_look(followed: Followed, boards: Sequence[tuple[str, SeenFrom]], frames
     A board without a picture yet has no name. Raises CaptureError.
     """
     render = followed.scene.render
-    height = max(8, round(_LOOK * render.resolution_y / render.resolution_x))
     names = picture_name(frames), mask_name(frames)
     shown = {names[0].removesuffix(".png"): followed.at(frames)}
-    _write(followed, (_LOOK, height), boards, shown, folder / GUIDE_FILM, compress=False)
+    size = _scaled((render.resolution_x, render.resolution_y), _LOOK / render.resolution_x)
+    _write(followed, size, boards, shown, folder / GUIDE_FILM, compress=False)
     return names
 
 
@@ -88,8 +88,14 @@ def _size(scene: Any, details: Any, chosen_size: tuple[int, int] | None) -> tupl
     percentage = scene.render.resolution_percentage / 100
     shape = scene.render.resolution_x * percentage, scene.render.resolution_y * percentage
     width, height = chosen_size or estimate.size_for(details, (round(shape[0]), round(shape[1])))
-    scale = max(width / shape[0], height / shape[1])
-    return max(8, round(shape[0] * scale)), max(8, round(shape[1] * scale))
+    return _scaled(shape, max(width / shape[0], height / shape[1]))
+
+
+def _scaled(shape: tuple[float, float], scale: float) -> tuple[int, int]:
+    """A picture's shape so many times as large, as far as the program makes pictures of such sides."""
+    shortest, longest = render_guide.SIDES
+    scale = min(scale, longest / max(shape))
+    return max(shortest, round(shape[0] * scale)), max(shortest, round(shape[1] * scale))
 
 
 def _write(

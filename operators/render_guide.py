@@ -29,6 +29,8 @@ WANTED = "shotpack_guide"
 """The property of the scene that is to be followed."""
 CAMERA = "shotpack_camera"
 """A property beside it: the camera that is followed, where that is not the scene's at each frame."""
+SIDES = (8, 4096)
+"""The shortest and the longest side of a guide's pictures, in pixels."""
 PROGRESS = "shotpack-guide"
 """How a line begins that says: picture, of, and the share of its pixels that a board shows."""
 MATCH = "shotpack-match"
@@ -64,7 +66,8 @@ def wanted_of(scene: Any) -> Wanted:
     width, height = (int(side) for side in said["size"])
     boards = tuple((str(name), float(frame)) for name, frame in said["boards"])
     frames = {str(name): float(frame) for name, frame in said["frames"].items()}
-    if not (8 <= width <= 4096 and 8 <= height <= 4096 and boards):
+    shortest, longest = SIDES
+    if not (all(shortest <= side <= longest for side in (width, height)) and boards):
         raise ValueError(f"{width}x{height} with {len(boards)} boards is no guide")
     for name, pattern in [(name, _PICTURE) for name, _ in boards if name] + [(name, _NAME) for name in frames]:
         if pattern.fullmatch(name) is None:

@@ -29,7 +29,7 @@ from .session import Job, Session
 from .shot import Shot, Trouble, remove_drafts
 from .shot_tracker import ShotTracker
 from .stored_request import read
-from .submit import move_up, queue
+from .submit import hear_film, move_up, queue
 
 __all__ = ["EngineClient", "EngineLocation", "EngineState"]
 
@@ -98,7 +98,7 @@ class EngineClient:
             return
         if films := films_to_take(folder := shot.folder, asked.clip, asked.guide):
             self._filming.send(
-                lambda: self._film_renderer.take_all(folder, films, shot.guide.hear),
+                lambda: self._film_renderer.take_all(folder, films, lambda line: hear_film(shot, self.shots, line)),
                 lambda _: self._filmed(shot),
                 lambda fault: self.refuse(shot, fault),
             )

@@ -27,7 +27,8 @@ camera that moves over a board."""
 MOVED_OVER = "whole.png"
 """That board, beside its film: the shot's own is the part that is seen first."""
 Heard = Callable[[str], None]
-"""Is told each line that the program prints."""
+"""Is told each line that the program prints, and an empty one now and then while it prints none; where it raises, the
+program is killed."""
 _PLACE = ".filming-"
 _STALE_SECONDS = 24 * 3600.0
 """A film takes seconds: what is older is a closed Blender's, what is younger may be of one that films beside us."""
@@ -104,7 +105,7 @@ def take(
 
     The program is told the film and a folder for what it makes, after what `command` says already. Raises EngineError:
     `bad_request` for names of anything but pictures beside each other, `image_unreadable` for the rest; once `closed`
-    is set, the program is killed.
+    is set, or where `heard` raises, the program is killed.
     """
     odd = next((name for name in names if not is_picture(name)), None)
     if odd is not None:
@@ -117,7 +118,7 @@ def take(
             raise EngineError(Code.IMAGE_UNREADABLE, path=str(place_of_film), detail="nobody waits for it any more")
         if line:
             said.append(line.strip())
-            heard(line.strip())
+        heard(line.strip() if line else "")
 
     try:
         with tempfile.TemporaryDirectory(prefix=_PLACE, dir=folder) as place:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import Code, EngineError
@@ -28,6 +29,16 @@ def queue(connection: Connection, shot: Shot) -> dict[str, Any]:
         raise EngineError(Code.IMAGE_MISSING, path=str(shot.folder / missing))
     sent = {name: connection.add_image(board_files.read(shot.folder, name)) for name in asked.names}
     return connection.add_job(json.dumps(asked.body(sent)), shot.key or shot.id)
+
+
+def hear_film(shot: Shot, shots: Mapping[str, Shot], line: str) -> None:
+    """Take in what the program says that makes a shot's pictures, as long as anybody waits for them.
+
+    `shots` are those that are followed. Raises EngineError `not_sent` for one that was cancelled or let go meanwhile.
+    """
+    if shot.ordered == "cancel" or shots.get(shot.id) is not shot:
+        raise EngineError(Code.NOT_SENT, name=shot.name)
+    shot.guide.hear(line)
 
 
 def move_up(connection: Connection, job: str, *, first: bool) -> None:

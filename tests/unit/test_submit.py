@@ -7,6 +7,7 @@ import os
 import sqlite3
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from engine.client import film_render
 from engine.client.shot import Shot
 from engine.client.stored_request import read, without_stop, write
-from engine.client.submit import queue
+from engine.client.submit import hear_film, queue
 from engine.errors import Code, EngineError
 from engine.protocol import ShotRequest
 from engine.serialization import to_json_text
@@ -231,6 +232,28 @@ def test_a_film_that_nobody_waits_for_any_more_is_not_taken_to_its_end(folder, t
     with pytest.raises(EngineError, match="nobody waits"):
         film_renderer.take(folder, film_render.CLIP, ["clip-0001.jpg"])
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("how", ["cancelled", "let go", "taken again"])
+def test_a_film_of_a_shot_that_is_cancelled_is_not_taken_to_its_end(folder, shot, how):
+    """Whether the program says anything meanwhile or not; the films of other shots wait behind it."""
+    says = "print('shotpack-guide 1 9 0.5000', flush=True)"
+    command, shots = [sys.executable, "-c", f"import time; {says}; time.sleep(3600)"], {shot.id: shot}
+
+    def heard(line: str) -> None:
+        hear_film(shot, shots, line)
+        if shot.guide.made and not line:
+            if how == "cancelled":
+                shot.ordered = "cancel"
+            else:
+                del shots[shot.id]
+                if how == "taken again":
+                    shots[shot.id] = replace(shot)
+
+    with pytest.raises(EngineError) as refused:
+        film_render.take(command, folder, film_render.CLIP, ["clip-0001.jpg"], heard=heard)
+    assert refused.value.code is Code.NOT_SENT
+    assert sorted(path.name for path in folder.iterdir()) == ["board.png", "clip.blend"]
 
 
 def test_nothing_in_the_shots_folder_becomes_part_of_the_filming_program(folder):
