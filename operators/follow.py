@@ -158,8 +158,8 @@ def unfit(scene: Any, camera: Any) -> str | None:
     """The sentence where this camera of a scene cannot be followed, wherever it goes."""
     if camera is None:
         return f"{scene.name} has no camera to follow."
-    if camera.type != "CAMERA" or camera.data.type not in ("PERSP", "ORTHO"):
-        return "A panoramic camera cannot be followed."
+    if camera.type != "CAMERA" or camera.data.type not in seen_from.FLAT:
+        return seen_from.PANORAMIC
     if scene.render.use_multiview:
         return "Stereo pictures cannot follow the camera; turn Stereoscopy off."
     return None

@@ -7,6 +7,7 @@ scene strip. The camera is kept with a picture as it was then: it may be moved a
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,6 +18,11 @@ from ..engine.client.stored_request import plain
 from . import guide_stage, sequencer, visible_strips
 
 _TOLERANCE = 0.02
+FLAT = ("PERSP", "ORTHO")
+"""Cameras that map what they see by straight lines."""
+_WORDS = {"type": (*FLAT, "PANO", "CUSTOM"), "sensor_fit": ("AUTO", "HORIZONTAL", "VERTICAL")}
+"""What a kept camera may say in words."""
+PANORAMIC = "A panoramic camera cannot be followed."
 
 
 class Tie(StrEnum):
@@ -74,6 +80,9 @@ def of_strip(scene: Any, strip: Any, frame: int) -> SeenFrom | str | None:
     if own.seen_scene is not None:
         if strip.type == "META" and frame != sequencer.content_start(strip):
             return None  # of a shot only the first picture is the board
+        kept = read_kept(own.seen_camera)
+        if kept is not None and kept["lens"]["type"] not in FLAT:
+            return PANORAMIC  # whatever the camera has become since
         said = SeenFrom(own.seen_scene, own.seen_frame, Tie.SAID, None, own.seen_camera, pace_of(own.seen_scene, scene))
         return _whole(scene, strip, said)
     below = scene_strip_under(scene, strip) if own.seen_below else None
@@ -117,10 +126,13 @@ def read_kept(kept: str) -> dict[str, Any] | None:
         world, lens = [float(value) for value in found["world"]], found["lens"]
         if len(world) != 16 or set(lens) != set(guide_stage.LENS):
             return None
-    except (ValueError, TypeError, KeyError):
+        lens = {name: lens[name] if name in _WORDS else float(lens[name]) for name in lens}
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
-    words = ("type", "sensor_fit")
-    return {"world": world, "lens": {name: str(lens[name]) if name in words else float(lens[name]) for name in lens}}
+    numbers = [*world, *(lens[name] for name in lens.keys() - _WORDS.keys())]
+    if any(lens[name] not in allowed for name, allowed in _WORDS.items()) or not all(map(math.isfinite, numbers)):
+        return None
+    return {"world": world, "lens": lens}
 
 
 def _of_scene_strip(scene: Any, strip: Any, frame: int) -> SeenFrom | str | None:

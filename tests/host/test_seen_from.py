@@ -194,6 +194,23 @@ def test_the_camera_is_kept_as_it_was(set_up, tmp_path):
     assert own.seen_camera == "", "another frame, another camera"
     for broken in ("", "[1]", "{}", '{"world": [1], "lens": {}}', '{"world": "abc", "lens": 3}', "nan"):
         assert seen_from.read_kept(broken) is None
+    for name, value in (("type", "NONE"), ("sensor_fit", 3), ("lens", 10**400), ("shift_x", "nan"), ("clip_end", None)):
+        assert seen_from.read_kept(json.dumps(kept | {"lens": kept["lens"] | {name: value}})) is None, name
+    assert seen_from.read_kept(json.dumps(kept | {"world": ["inf"] * 16})) is None
+
+
+def test_a_picture_that_a_panoramic_camera_took_is_not_followed(set_up, tmp_path):
+    """Whatever the camera has become since: it was bent as no other camera sees it."""
+    scene, room = set_up
+    strip = picture(scene, tmp_path, start=1, channel=1)
+    own = strip.shotpack_board
+    own.seen_scene, own.seen_frame = room, 11
+    room.camera.data.type = "PANO"
+    own.seen_camera = part("operators.seen_from").kept_camera(room.camera, bpy.context.evaluated_depsgraph_get())
+    room.camera.data.type = "PERSP"
+    assert seen_of(scene, strip, 1) == "A panoramic camera cannot be followed."
+    own.seen_camera = ""
+    assert not isinstance(seen_of(scene, strip, 1), str)
 
 
 def test_other_selected_boards_of_the_camera_help(set_up, tmp_path):
