@@ -15,6 +15,7 @@ from typing import Any
 
 import bpy
 
+from ..engine.client.board_files import is_whole
 from . import render_clip, render_result, sequencer, strip_scene
 from .strip_scene import CaptureError
 
@@ -118,7 +119,7 @@ def _whole(path: Path) -> Iterator[Path]:
     picture = path.with_name(f".{path.stem}-new{path.suffix}")
     try:
         yield picture
-        if not picture.is_file() or not picture.stat().st_size:
+        if not is_whole(picture):  # on a full disk Blender writes what it can
             raise CaptureError("Blender rendered no picture of the board; see its console, or choose another board.")
         picture.replace(path)
     except RuntimeError as fault:  # what an operator of Blender's reports

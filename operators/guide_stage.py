@@ -5,6 +5,8 @@ The program `render_guide.py` loads it from beside itself: it is no part of a pa
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,6 +21,7 @@ LENS = (
     *("clip_start", "clip_end"),
 )
 """What of a camera's data says what it sees."""
+_PNG_END = b"IEND\xaeB`\x82"
 _PLACE, _OWNER = "shotpack carried", "shotpack owner"
 _UNKNOWN = -1.0
 """The place of what was not there at the board, or had other vertices; places are 0 to 1."""
@@ -221,7 +224,7 @@ def read(path: Path) -> Array:
 
 
 def write(path: Path, colours: Array) -> None:
-    """Write colours (H, W, 3), 0 to 1, as an 8-bit PNG of these numbers."""
+    """Write colours (H, W, 3), 0 to 1, as an 8-bit PNG of these numbers. Raises OSError."""
     height, width = colours.shape[:2]
     image = bpy.data.images.new(path.name, width, height)
     try:
@@ -232,3 +235,5 @@ def write(path: Path, colours: Array) -> None:
         image.save()
     finally:
         bpy.data.images.remove(image)
+    if not path.read_bytes().endswith(_PNG_END):  # Blender says nothing of a disk that is full
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

@@ -19,6 +19,7 @@ ENDINGS = (".png", ".jpg", ".jpeg")
 LARGEST = 64 << 20
 """Bytes: no engine takes more in one call."""
 _BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+_ENDS = (b"IEND\xaeB`\x82", b"\xff\xd9")
 # No link at the end of the path is followed, and a pipe that lies there is not waited for.
 _OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -34,6 +35,15 @@ def is_file(path: Path) -> bool:
         return stat.S_ISREG(path.lstat().st_mode) and not is_link(path)
     except OSError:
         return False
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a PNG or JPEG file lies at `path`, written to its end: Blender says nothing of a disk that is full."""
+    if not is_file(path):
+        return False
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - max(map(len, _ENDS))))
+        return file.read().endswith(_ENDS)
 
 
 def read(folder: Path, name: str) -> bytes:

@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from ..errors import Code, EngineError
 from . import subprocesses
-from .board_files import is_file, is_picture
+from .board_files import is_file, is_picture, is_whole
 
 CLIP, GUIDE, MOVE = "clip.blend", "guide.blend", "move.json"
 """Films by their names in the shot's folder: of a strip that is gone on from, of a scene that is followed, and of a
@@ -33,6 +33,8 @@ _PLACE = ".filming-"
 _STALE_SECONDS = 24 * 3600.0
 """A film takes seconds: what is older is a closed Blender's, what is younger may be of one that films beside us."""
 _LAST_LINES = 3
+_LEAST_BYTES = 2**20
+"""Free on a disk, below which a film that is not taken failed for want of room."""
 
 
 class FilmRenderer:
@@ -104,8 +106,8 @@ def take(
     """Have `command` take the pictures of a film in `folder`; waits for it. What is there already is left as it is.
 
     The program is told the film and a folder for what it makes, after what `command` says already. Raises EngineError:
-    `bad_request` for names of anything but pictures beside each other, `image_unreadable` for the rest; once `closed`
-    is set, or where `heard` raises, the program is killed.
+    `bad_request` for names of anything but pictures beside each other, `disk_full`, `image_unreadable` for the rest;
+    once `closed` is set, or where `heard` raises, the program is killed.
     """
     odd = next((name for name in names if not is_picture(name)), None)
     if odd is not None:
@@ -129,7 +131,9 @@ def take(
                 hear,
             )
             made = [Path(place) / name for name in dict.fromkeys(names)]
-            if code or not all(is_file(picture) for picture in made):
+            if code or not all(is_whole(picture) for picture in made):
+                if shutil.disk_usage(place).free < _LEAST_BYTES:
+                    raise EngineError(Code.DISK_FULL, path=str(folder))
                 detail = " ".join(said) or f"Blender ended with exit code {code}"
                 raise EngineError(Code.IMAGE_UNREADABLE, path=str(place_of_film), detail=detail)
             for picture in made:

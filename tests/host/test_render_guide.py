@@ -312,3 +312,17 @@ def test_the_program_makes_all_pictures_and_says_how_far_it_is(tmp_path: Path) -
 def test_a_film_of_somebody_else_s_leads_nowhere(asked: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"is no(t the name of a)? guide"):
         render_guide.wanted_of({render_guide.WANTED: json.dumps(asked)})
+
+
+def test_a_picture_that_does_not_fit_on_the_disk_is_said(tmp_path: Path) -> None:
+    """Blender leaves what it could write, and says nothing."""
+    resource = pytest.importorskip("resource")
+    noise = np.random.default_rng(0).random((64, 64, 3))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError, match="space"):
+            stage.write(tmp_path / "full.png", noise)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    stage.write(tmp_path / "fits.png", noise)

@@ -9,6 +9,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -159,7 +160,7 @@ import pathlib, sys
 for name in {names!r}:
     path = pathlib.Path(sys.argv[2]) / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"filmed")
+    path.write_bytes(b"filmed\\xff\\xd9")
 """
 
 
@@ -182,10 +183,22 @@ def test_a_film_puts_nothing_but_pictures_into_the_shots_folder(folder, name):
     assert (folder / film_render.CLIP).read_bytes() == b"BLENDER"
 
 
+@pytest.mark.parametrize("left", [b"", b"\x89PNG\r\n\x1a\n, and no end"])
+@pytest.mark.parametrize(("free", "code"), [(0, Code.DISK_FULL), (2**30, Code.IMAGE_UNREADABLE)])
+def test_pictures_without_their_end_are_none(folder, monkeypatch, left, free, code):
+    """On a full disk Blender writes what it can, and ends as if all were well."""
+    monkeypatch.setattr(film_render.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    program = f"import sys; [open(sys.argv[2] + name, 'wb').write({left!r}) for name in ('/1.png', '/2.png')]"
+    with pytest.raises(EngineError) as refused:
+        film_render.take([sys.executable, "-c", program], folder, film_render.CLIP, ["1.png", "2.png"])
+    assert refused.value.code is code
+    assert sorted(path.name for path in folder.iterdir()) == ["board.png", "clip.blend"]
+
+
 def test_a_film_overwrites_nothing(folder):
     film_render.take(filming("board.png", "clip-0001.jpg"), folder, film_render.CLIP, ["board.png", "clip-0001.jpg"])
     assert (folder / "board.png").read_bytes() == PNG
-    assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
+    assert (folder / "clip-0001.jpg").read_bytes() == b"filmed\xff\xd9"
     assert not film_render.to_take(folder, film_render.CLIP, ["board.png", "clip-0001.jpg"])
 
 
@@ -218,7 +231,7 @@ def test_only_films_that_we_have_made_are_taken_as_long_as_they_are_as_we_made_t
     film_render.FilmRenderer({film_render.CLIP: filming("clip-0001.jpg")}, tmp_path / "own-films.txt").take(
         folder, film_render.CLIP, ["clip-0001.jpg"]
     )
-    assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
+    assert (folder / "clip-0001.jpg").read_bytes() == b"filmed\xff\xd9"
     (folder / film_render.CLIP).unlink()
     film_renderer.take(folder, film_render.CLIP, ["clip-0001.jpg"])  # nothing is to be taken
 
@@ -264,7 +277,7 @@ def test_nothing_in_the_shots_folder_becomes_part_of_the_filming_program(folder)
         film_render.CLIP,
         ["clip-0001.jpg"],
     )
-    assert (folder / "clip-0001.jpg").read_bytes() == b"filmed"
+    assert (folder / "clip-0001.jpg").read_bytes() == b"filmed\xff\xd9"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need leave there")
