@@ -8,10 +8,12 @@ from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.framepack.sigmas import shifted_sigmas
 from engine.framepack.solvers.base import Denoised, Solver
-from engine.framepack.solvers.guide import Guide, steered
+from engine.framepack.solvers.guide import Guide, steered, steps_in
 from engine.framepack.solvers.pins import pinned
 from engine.framepack.solvers.registry import solver_named
 from engine.framepack.solvers.unipc import _corrector_weights, _moments, _predictor_weights
@@ -192,6 +194,12 @@ def test_a_guide_holds_for_its_share_of_the_steps_and_by_its_strength() -> None:
         x = x + (following - sigma) * (x - (estimate + weight * (picture - estimate))) / sigma
     made = list(solver_named(Solver.EULER)(steered(velocity, [guide], sigmas), noise, sigmas))[-1].latents
     assert (made - x).abs().max() < 1e-9
+
+
+@given(st.integers(0, 100), st.integers(1, 1000))
+def test_a_share_of_the_steps_is_counted_as_it_is_written(hundredths: int, steps: int) -> None:
+    """In whole numbers: 0.28 of 25 steps are 7, though in binary it is a little more."""
+    assert steps_in(hundredths / 100, steps) == -(-hundredths * steps // 100)
 
 
 def test_without_a_guide_nothing_is_touched() -> None:

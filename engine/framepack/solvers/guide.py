@@ -33,12 +33,8 @@ class Guide:
 
     def weight(self, step: int, steps: int) -> torch.Tensor | None:
         """How strongly each latent pixel is led in step `step` (from 0) of `steps`: (1, 1, T, H, W); None: at none."""
-        hidden_steps = (
-            math.ceil(self.hidden_until * steps)
-            if self.hidden_until == 1
-            else min(math.ceil(self.hidden_until * steps), steps - 1)
-        )
-        holds = step < math.ceil(self.until * steps), step < hidden_steps
+        hidden_steps = min(steps_in(self.hidden_until, steps), steps if self.hidden_until == 1 else steps - 1)
+        holds = step < steps_in(self.until, steps), step < hidden_steps
         parts = [part for part, held in zip((self.seen, self.hidden), holds, strict=True) if held]
         return sum(parts[1:], parts[0]) if parts else None
 
@@ -46,6 +42,14 @@ class Guide:
         """The same on another device."""
         pictures, seen, hidden = (each.to(device) for each in (self.pictures, self.seen, self.hidden))
         return replace(self, pictures=pictures, seen=seen, hidden=hidden)
+
+
+def steps_in(share: float, steps: int) -> int:
+    """How many of `steps` steps a share of them is, 0 to 1: one that is begun counts whole.
+
+    As the share is written: 0.28 of 25 are 7, though in binary that is a little more.
+    """
+    return math.ceil(round(share * steps, 9))
 
 
 def sight(guides: Sequence[Guide], hidden: float) -> torch.Tensor:

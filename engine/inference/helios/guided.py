@@ -17,7 +17,7 @@ import torch
 
 from ...framepack.history import PackedContext, PackedFrames
 from ...framepack.solvers.base import Denoised
-from ...framepack.solvers.guide import Guide
+from ...framepack.solvers.guide import Guide, steps_in
 from ...models.guide_use import GuideUse
 from .sampling import noised
 
@@ -38,7 +38,7 @@ class GuidedHistory:
 
     def leads(self, stage: int, step: int) -> bool:
         """Whether step `step` of a stage, both from 0, sees this history."""
-        return stage == 0 and step < math.ceil(self.guide.until * self.steps)
+        return stage == 0 and step < steps_in(self.guide.until, self.steps)
 
     def with_board(self, made: Iterator[Denoised]) -> Iterator[Denoised]:
         """The section's steps; the last one leaves the board's own latent where the section shows a board."""
