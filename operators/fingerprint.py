@@ -38,6 +38,8 @@ def of_picture(data: bytes) -> bytes:
 def of_scene(scene: Any, camera: Any) -> bytes:
     """32 bytes for what this camera of a scene may see; where other cameras go is left out."""
     found = hashlib.sha256()
+    hidden = sorted(each.name for each in scene.collection.children_recursive if each.hide_render)
+    found.update(repr(hidden).encode() if hidden else b"")
     for each in sorted(scene.objects, key=lambda each: each.name):
         if each.type != "CAMERA" or each == camera:
             for part in _of_object(each):
@@ -46,7 +48,8 @@ def of_scene(scene: Any, camera: Any) -> bytes:
 
 
 def _of_object(each: Any) -> Iterator[object]:
-    owners = (each, each.data) if each.data is not None and hasattr(each.data, "animation_data") else (each,)
+    shapes = getattr(each.data, "shape_keys", None)
+    owners = [owner for owner in (each, each.data, shapes) if hasattr(owner, "animation_data")]
     animated = set[str]()
     for owner in owners:
         for curve in camera_motion.curves_of(owner):
@@ -65,11 +68,19 @@ def _of_object(each: Any) -> Iterator[object]:
         vertices = np.empty(3 * len(each.data.vertices), np.float32)
         each.data.vertices.foreach_get("co", vertices)
         yield vertices.tobytes()
+    for key in shapes.key_blocks if shapes is not None else ():
+        if f'key_blocks["{key.name}"].value' not in animated:
+            yield key.name, key.value, key.mute
+        places = np.empty(3 * len(key.data), np.float32)
+        key.data.foreach_get("co", places)
+        yield places.tobytes()
+    if not each.visible_camera:
+        yield "unseen"
     for kind in ("modifiers", "constraints"):
         for piece in getattr(each, kind):
             own = f'{kind}["{piece.name}"].'
             yield [
-                (prop.identifier, getattr(piece, prop.identifier))
+                (prop.identifier, _plain(getattr(piece, prop.identifier)))
                 for prop in piece.bl_rna.properties
                 if prop.type in _PLAIN
                 and not prop.is_readonly
@@ -77,3 +88,8 @@ def _of_object(each: Any) -> Iterator[object]:
                 and f"{own}{prop.identifier}" not in animated
                 and prop.identifier not in _OF_THE_PANEL
             ]
+
+
+def _plain(value: Any) -> Any:
+    """A setting as it is written the same in every Blender: of several choices the sequence is not."""
+    return sorted(value) if isinstance(value, set) else value
