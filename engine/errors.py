@@ -75,6 +75,7 @@ class Code(StrEnum):
     JOB_UNKNOWN = "job_unknown"
     NOT_SHOWN = "not_shown"
     NOT_SENT = "not_sent"
+    FILM_FAILED = "film_failed"
     REFUSED = "refused"
     INTERNAL = "internal"
 
@@ -228,6 +229,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.JOB_UNKNOWN: Explanation(2, "The engine does not know {name} any more", "send it again, or remove it"),
     Code.NOT_SHOWN: Explanation(1, "The timeline cannot show this shot: {detail}", "please report it"),
     Code.NOT_SENT: Explanation(2, "{name} was cancelled before it was sent", "send it again"),
+    Code.FILM_FAILED: Explanation(2, "The pictures of {path} could not be made: {detail}", "send it again"),
     Code.REFUSED: Explanation(2, "The engine refused: {detail}", "correct it and try again"),
     Code.WORKER_DIED: Explanation(
         4,

@@ -106,7 +106,7 @@ def take(
     """Have `command` take the pictures of a film in `folder`; waits for it. What is there already is left as it is.
 
     The program is told the film and a folder for what it makes, after what `command` says already. Raises EngineError:
-    `bad_request` for names of anything but pictures beside each other, `disk_full`, `image_unreadable` for the rest;
+    `bad_request` for names of anything but pictures beside each other, `disk_full`, `film_failed` for the rest;
     once `closed` is set, or where `heard` raises, the program is killed.
     """
     odd = next((name for name in names if not is_picture(name)), None)
@@ -117,7 +117,7 @@ def take(
 
     def hear(line: str | None) -> None:
         if closed is not None and closed.is_set():
-            raise EngineError(Code.IMAGE_UNREADABLE, path=str(place_of_film), detail="nobody waits for it any more")
+            raise EngineError(Code.FILM_FAILED, path=str(place_of_film), detail="nobody waits for it any more")
         if line:
             said.append(line.strip())
         heard(line.strip() if line else "")
@@ -135,12 +135,12 @@ def take(
                 if shutil.disk_usage(place).free < _LEAST_BYTES:
                     raise EngineError(Code.DISK_FULL, path=str(folder))
                 detail = " ".join(said) or f"Blender ended with exit code {code}"
-                raise EngineError(Code.IMAGE_UNREADABLE, path=str(place_of_film), detail=detail)
+                raise EngineError(Code.FILM_FAILED, path=str(place_of_film), detail=detail)
             for picture in made:
                 _put(picture, folder / picture.name)
     except OSError as fault:
         raise EngineError(
-            Code.IMAGE_UNREADABLE, path=str(place_of_film), detail=fault.strerror or type(fault).__name__
+            Code.FILM_FAILED, path=str(place_of_film), detail=fault.strerror or type(fault).__name__
         ) from fault
 
 

@@ -184,7 +184,7 @@ def test_a_film_puts_nothing_but_pictures_into_the_shots_folder(folder, name):
 
 
 @pytest.mark.parametrize("left", [b"", b"\x89PNG\r\n\x1a\n, and no end"])
-@pytest.mark.parametrize(("free", "code"), [(0, Code.DISK_FULL), (2**30, Code.IMAGE_UNREADABLE)])
+@pytest.mark.parametrize(("free", "code"), [(0, Code.DISK_FULL), (2**30, Code.FILM_FAILED)])
 def test_pictures_without_their_end_are_none(folder, monkeypatch, left, free, code):
     """On a full disk Blender writes what it can, and ends as if all were well."""
     monkeypatch.setattr(film_render.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
@@ -285,7 +285,7 @@ def test_a_film_is_no_link_and_neither_are_its_pictures(folder, tmp_path):
     program = f"import os, sys; os.symlink({str(tmp_path / 'secret.png')!r}, sys.argv[2] + '/clip-0001.png')"
     with pytest.raises(EngineError) as refused:
         film_render.take([sys.executable, "-c", program], folder, film_render.CLIP, ["clip-0001.png"])
-    assert refused.value.code is Code.IMAGE_UNREADABLE
+    assert refused.value.code is Code.FILM_FAILED
     (folder / film_render.CLIP).rename(tmp_path / "elsewhere.blend")
     (folder / film_render.CLIP).symlink_to(tmp_path / "elsewhere.blend")
     assert not film_render.to_take(folder, film_render.CLIP, ["clip-0001.png"])
