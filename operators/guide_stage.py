@@ -168,20 +168,22 @@ def _shining(material: Any | None, shines: Any) -> Any:
     if not shine.use_nodes:  # since 5.0 all have nodes
         shine.use_nodes = True
     tree = shine.node_tree
-    alpha = _alpha(tree) if material is not None else None
+    alpha, clear = (_alpha(tree), _is_clear(tree)) if material is not None else (None, False)
     place, glow, end = (tree.nodes.new(f"ShaderNode{kind}") for kind in ("Group", "Emission", "OutputMaterial"))
     place.node_tree = shines
     tree.links.new(place.outputs[0], glow.inputs["Color"])
     surface = glow.outputs[0]
     if alpha is not None:
-        cut, clear, mixed = (tree.nodes.new(f"ShaderNode{kind}") for kind in ("Math", "BsdfTransparent", "MixShader"))
+        cut, through, mixed = (tree.nodes.new(f"ShaderNode{kind}") for kind in ("Math", "BsdfTransparent", "MixShader"))
         cut.operation = "GREATER_THAN"  # a soft edge would mix two places
         cut.inputs[1].default_value = 0.5
         tree.links.new(alpha, cut.inputs[0])
         tree.links.new(cut.outputs[0], mixed.inputs[0])
-        tree.links.new(clear.outputs[0], mixed.inputs[1])
+        tree.links.new(through.outputs[0], mixed.inputs[1])
         tree.links.new(surface, mixed.inputs[2])
         surface = mixed.outputs[0]
+    elif clear:
+        surface = tree.nodes.new("ShaderNodeBsdfTransparent").outputs[0]
     for node in tree.nodes:
         if node.type == "OUTPUT_MATERIAL":
             node.is_active_output = node == end
@@ -189,11 +191,34 @@ def _shining(material: Any | None, shines: Any) -> Any:
     return shine
 
 
+def _is_clear(tree: Any) -> bool:
+    """Whether nothing of a surface is seen anywhere: fog in a box, say."""
+    node = _surface_of(tree)
+    if node is None:
+        end = _end_of(tree)
+        return end is not None and bool(end.inputs["Volume"].links)
+    if node.type != "BSDF_PRINCIPLED":
+        return bool(node.type == "BSDF_TRANSPARENT")
+    alpha = node.inputs["Alpha"]
+    fades = tree.animation_data is not None  # and how far it has come at a frame, nobody can tell
+    return not fades and not alpha.links and alpha.default_value <= 0.5
+
+
+def _end_of(tree: Any) -> Any | None:
+    ends = [node for node in tree.nodes if node.type == "OUTPUT_MATERIAL" and node.is_active_output]
+    return ends[0] if ends else None
+
+
+def _surface_of(tree: Any) -> Any | None:
+    """The node that says what a surface looks like."""
+    end = _end_of(tree)
+    links = end.inputs["Surface"].links if end is not None else ()
+    return links[0].from_node if links else None
+
+
 def _alpha(tree: Any) -> Any | None:
     """The socket that says how opaque a surface is; None where it is so everywhere, or nobody can tell."""
-    ends = [node for node in tree.nodes if node.type == "OUTPUT_MATERIAL" and node.is_active_output]
-    links = ends[0].inputs["Surface"].links if ends else ()
-    node = links[0].from_node if links else None
+    node = _surface_of(tree)
     if node is not None and node.type == "BSDF_PRINCIPLED" and node.inputs["Alpha"].links:
         return node.inputs["Alpha"].links[0].from_socket
     if node is not None and node.type == "MIX_SHADER" and node.inputs[0].links:

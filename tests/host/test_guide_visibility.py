@@ -79,6 +79,24 @@ def named_alike(box: Any) -> None:
         box.data.uv_layers.new(name=name)
 
 
+def of_nodes(box: Any, kind: str, end: str = "Surface") -> Any:
+    """Make the box of this shader alone, and return its node."""
+    tree = box.data.materials[0].node_tree
+    (output,) = [node for node in tree.nodes if node.type == "OUTPUT_MATERIAL"]
+    for link in list(output.inputs["Surface"].links):
+        tree.links.remove(link)
+    node = tree.nodes.new(f"ShaderNode{kind}")
+    tree.links.new(node.outputs[0], output.inputs[end])
+    return node
+
+
+def faint(box: Any) -> None:
+    node = of_nodes(box, "BsdfPrincipled")
+    node.inputs["Alpha"].default_value = 0.0
+    for name in ("Emission Color", "Emission Strength"):
+        node.inputs[name].default_value = 1.0 if name.endswith("Strength") else (1, 1, 1, 1)
+
+
 def without_splines(_: Any) -> None:
     bpy.context.scene.collection.objects.link(bpy.data.objects.new("curve", bpy.data.curves.new("curve", "CURVE")))
 
@@ -106,6 +124,9 @@ WAYS = {
     "keyed monitor": lambda box: keyed(box, "hide_viewport"),
     "keyed camera": lambda box: keyed(box, "hide_render"),
     "driven camera": driven,
+    "fog": lambda box: of_nodes(box, "VolumeScatter", "Volume"),
+    "a transparent shader": lambda box: of_nodes(box, "BsdfTransparent"),
+    "no alpha": faint,
     "attributes that are called alike": named_alike,
     "a curve without splines": without_splines,
     "vertices that are nowhere": nowhere,
