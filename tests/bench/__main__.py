@@ -33,6 +33,7 @@ def main() -> int:
         engine_core.THROUGH: False,
         engine_core.BRIDGE: False,
         engine_core.GUIDES: False,
+        engine_core.DRAWN_GUIDES: False,
         engine_core.MOVES: False,
         engine_core.STORYBOARD: False,
         engine_core.FAULTS: False,

@@ -231,6 +231,13 @@ def guides(folder: Path, quick: bool) -> list[Row]:
     return guided(folder / "guides", quick)
 
 
+def drawn_guides(folder: Path, quick: bool) -> list[Row]:
+    """Camera-true shots over drawn boards."""
+    from tests.bench.drawn_guides import drawn
+
+    return drawn(folder / "drawn-guides", quick)
+
+
 TRUE_SIZE = "true-size"
 
 
@@ -245,6 +252,7 @@ THROUGH = "through"
 BRIDGE = "bridge"
 STORYBOARD = "storyboard"
 GUIDES = "guides"
+DRAWN_GUIDES = "drawn-guides"
 MOVES = "moves"
 HELIOS_TRUE_SIZE = "helios-true-size"
 FAULTS = "faults"
@@ -267,6 +275,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "takes": take_seams,
     BRIDGE: bridges,
     GUIDES: guides,
+    DRAWN_GUIDES: drawn_guides,
     MOVES: moves,
     FAULTS: kills,
     SOAK: soaked,

@@ -6,7 +6,7 @@ import json
 import os
 import statistics
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +52,12 @@ def guided(folder: Path, quick: bool) -> list[Row]:
         ways: dict[str, list[dict[str, float]]] = {
             "frozen": [_scored(truth, dict.fromkeys(truth.frames, truth.frames[1]).__getitem__)],
             "filled": [_scored(truth, _filled(truth).__getitem__, between=False)],
-            "pasted": [_scored(truth, _pasted(truth).__getitem__)],
+            "pasted": [_scored(truth, pasted(truth.folder, truth.seen).__getitem__)],
         }
         for seed in SEEDS[:1] if quick else SEEDS:
             for way, led in (("unguided", False), ("guided", True)):
-                made = _made(truth, seed, led=led)
-                ways.setdefault(way, []).append(_scored(truth, made.__getitem__))
+                frames = made(truth.folder, seed, led=led)
+                ways.setdefault(way, []).append(_scored(truth, frames.__getitem__))
         for way, scores in ways.items():
             mean = {key: statistics.fmean(score[key] for score in scores) for key in scores[0]}
             rows.append(Row(f"{name}, {way}", _told(mean), "", ""))
@@ -80,27 +80,34 @@ def _told(mean: Mapping[str, float]) -> str:
     return f"{told}; blocks {100 * mean['blocks']:.0f} %"
 
 
-def _truth(name: str, folder: Path) -> Truth:
+def render(folder: Path, name: str, *style: str) -> None:
+    """Have a Blender make a scene's pictures, its guide, and where a style is given a drawn board (`guide_truth`)."""
     python = os.environ.get("SHOTPACK_BLENDER_PYTHON", str(ROOT / ".venvs" / "blender-5.0" / "bin" / "python"))
-    command = [python, "-m", "tests.host.guide_truth", name, str(folder)]
+    command = [python, "-m", "tests.host.guide_truth", name, str(folder), *style]
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    frames = {frame: _picture(folder / "truth" / f"{frame:04d}.png") for frame in range(1, FRAMES + 1)}
+
+
+def _truth(name: str, folder: Path) -> Truth:
+    render(folder, name)
+    frames = {frame: picture(folder / "truth" / f"{frame:04d}.png") for frame in range(1, FRAMES + 1)}
     masks = {frame: folder / "guide" / f"{frame:07.2f}-seen.png" for frame in range(1 + EVERY, FRAMES + 1, EVERY)}
-    return Truth(folder, frames, {frame: _picture(mask)[..., 0] > 127 for frame, mask in masks.items()})
+    return Truth(folder, frames, {frame: picture(mask)[..., 0] > 127 for frame, mask in masks.items()})
 
 
 def _filled(truth: Truth) -> dict[int, Picture]:
-    return {frame: _picture(truth.folder / "guide" / f"{frame:07.2f}.png") for frame in truth.seen}
+    return {frame: picture(truth.folder / "guide" / f"{frame:07.2f}.png") for frame in truth.seen}
 
 
-def _picture(path: Path) -> Picture:
+def picture(path: Path) -> Picture:
+    """What lies there, (H, W, 3) uint8."""
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
 
 
-def _made(truth: Truth, seed: int, *, led: bool) -> dict[int, Picture]:
-    model, board = find_model("sketch"), open_board(truth.folder / "board.png")
-    held = read_guide(truth.folder / "guide", 1200) if led else []
+def made(folder: Path, seed: int, *, led: bool) -> dict[int, Picture]:
+    """What Sketch makes of `board.png` in a folder, led by `guide/` there or not."""
+    model, board = find_model("sketch"), open_board(folder / "board.png")
+    held = read_guide(folder / "guide", 1200) if led else []
     frames = tuple(
         ConditionFrame(each.frame, each.image.sha256, each.seen.sha256 if each.seen else None) for each in held
     )
@@ -114,16 +121,17 @@ def _made(truth: Truth, seed: int, *, led: bool) -> dict[int, Picture]:
     )
     pictures = [board, *(each.image for each in held), *(each.seen for each in held if each.seen)]
     by_hash = {picture.sha256: picture for picture in pictures}
-    out = truth.folder / f"shot-{seed}-{'guided' if led else 'free'}"
+    out = folder / f"shot-{seed}-{'guided' if led else 'free'}"
     list(run(prepare(request, by_hash, model, "cpu", out), by_hash, resume=False, watched=False))
-    return {frame: _picture(out / "frames" / f"{frame:04d}.png") for frame in range(1, FRAMES + 1)}
+    return {frame: picture(out / "frames" / f"{frame:04d}.png") for frame in range(1, FRAMES + 1)}
 
 
 @torch.inference_mode()
-def _pasted(truth: Truth) -> dict[int, Picture]:
-    """The board and the filled pictures, each encoded alone, through Sketch's decoder: what pasting alone gives."""
+def pasted(folder: Path, frames: Iterable[int]) -> dict[int, Picture]:
+    """The board and the filled pictures at `frames`, each encoded alone, through Sketch's decoder: what pasting alone
+    gives."""
     vae = AutoencoderKLHunyuanVideo.from_pretrained(find_model("sketch").path / "vae").eval()
-    names = [truth.folder / "board.png", *(truth.folder / "guide" / f"{frame:07.2f}.png" for frame in truth.seen)]
+    names = [folder / "board.png", *(folder / "guide" / f"{frame:07.2f}.png" for frame in frames)]
     latents = torch.cat([vae.encode(_tensor(name)).latent_dist.mode() for name in names], dim=2)
     pieces = [vae.decode(latents[:, :, start : start + 10], return_dict=False)[0] for start in (0, 9)]
     video = torch.cat([pieces[0], pieces[1][:, :, 1:]], dim=2)
@@ -139,21 +147,21 @@ def _scored(truth: Truth, shown: Callable[[int], Picture], *, between: bool = Tr
     """Means over guided frames in dB: everywhere, where seen, where hidden; blocks; and all of the frames between."""
     parts: dict[str, list[float]] = {"all": [], "seen": [], "hidden": [], "blocks": []}
     for frame, seen in truth.seen.items():
-        picture, true = shown(frame), truth.frames[frame]
-        parts["all"].append(psnr(picture, true))
-        parts["seen"].append(psnr(picture, true, seen))
+        found, true = shown(frame), truth.frames[frame]
+        parts["all"].append(psnr(found, true))
+        parts["seen"].append(psnr(found, true, seen))
         if not seen.all():
-            parts["hidden"].append(psnr(picture, true, ~seen))
-        parts["blocks"].append(_blocks(picture, true, seen))
+            parts["hidden"].append(psnr(found, true, ~seen))
+        parts["blocks"].append(blocks(found, true, seen))
     if between:
         others = [frame for frame in range(2, FRAMES + 1) if frame not in truth.seen]
         parts["between"] = [psnr(shown(frame), truth.frames[frame]) for frame in others]
     return {name: statistics.fmean(values) for name, values in parts.items()}
 
 
-def _blocks(picture: Picture, true: Picture, seen: np.ndarray) -> float:
+def blocks(shown: Picture, true: Picture, seen: np.ndarray) -> float:
     """The share of seen, textured blocks of `true` that lie within a pixel in `picture`, by normalised correlation."""
-    one, other = (np.asarray(Image.fromarray(each).convert("L"), np.float32) for each in (picture, true))
+    one, other = (np.asarray(Image.fromarray(each).convert("L"), np.float32) for each in (shown, true))
     height, width = other.shape
     half, edge = _BLOCK // 2, _BLOCK // 2 + _REACH
     found = total = 0

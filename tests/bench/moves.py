@@ -52,11 +52,11 @@ class Measured:
     crisp: Sequence[float]
 
 
-def rows(folder: Path, quick: bool) -> list[Row]:
+def rows(folder: Path, quick: bool, drawings: Sequence[Path] = PANELS + INK) -> list[Row]:
     """The two moves on the drawings; with `quick` the push on one."""
     found: list[Row] = []
     led: list[Measured] = []
-    for drawing, name in product((PANELS + INK)[: 1 if quick else 6], list(MOVES)[: 1 if quick else 2]):
+    for drawing, name in product(drawings[: 1 if quick else None], list(MOVES)[: 1 if quick else None]):
         (move, words), board, out = MOVES[name], open_board(drawing), folder / f"{name}-{drawing.stem}"
         truth = {frame: _truth(board, move.at_frame(frame, FRAMES)) for frame in range(1, FRAMES + 1)}
         ways = {"led": _made(board, move, words, out / "led"), "pasted": _pasted(truth)}
@@ -209,10 +209,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.moves", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--quick", action="store_true", help="the push on one drawing")
+    known = {drawing.stem: drawing for drawing in PANELS + INK}
+    parser.add_argument("--drawings", nargs="+", choices=known, default=[*known], help="only these, in this order")
     args = parser.parse_args()
     quiet_libraries()
     args.folder.mkdir(parents=True, exist_ok=True)
-    print(markdown(rows(args.folder, args.quick)))
+    print(markdown(rows(args.folder, args.quick, [known[name] for name in args.drawings])))
     return 0
 
 

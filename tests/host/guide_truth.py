@@ -1,7 +1,8 @@
 """True renders of a scene and what a guide makes of its first frame: `python -m tests.host.guide_truth SCENE FOLDER`.
 
 FOLDER gets `board.png`, `truth/0001.png` and on, `guide/` as `generate --guide` reads it (a picture for every frame),
-and `geometry.json`: how many seconds of processor that took.
+and `geometry.json`: how many seconds of processor that took. With a third word, a style of `drawn_boards.py`, the board
+is drawn so, and instead of a truth, which there is none of, `forms/` shows where surfaces are and how they face.
 """
 
 from __future__ import annotations
@@ -11,10 +12,16 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import bpy
+import numpy as np
+from PIL import Image
 
+from tests.host.drawn_boards import STYLES
 from tests.host.guide_scenes import FRAMES, SCENES
 
 SIZE = (256, 144)
@@ -22,18 +29,20 @@ PROGRAM = Path(__file__).resolve().parents[2] / "operators" / "render_guide.py"
 
 
 def main() -> None:
-    name, folder = sys.argv[1], Path(sys.argv[2])
+    name, place, *style = sys.argv[1:]
+    folder = Path(place)
     SCENES[name]()
     scene = bpy.context.scene
     scene.cycles.samples = 8
     scene.render.resolution_x, scene.render.resolution_y = SIZE
     scene.render.use_persistent_data = True
-    (folder / "truth").mkdir(parents=True)
-    for frame in range(1, FRAMES + 1):
-        scene.frame_set(frame)
-        scene.render.filepath = str(folder / "truth" / f"{frame:04d}.png")
-        bpy.ops.render.render(write_still=True)
+    _render(scene, range(1, 2 if style else FRAMES + 1), folder / "truth")
     shutil.copyfile(folder / "truth" / "0001.png", folder / "board.png")
+    if style:
+        with _forms_alone(scene):
+            _render(scene, range(1, FRAMES + 1), folder / "forms")
+        drawn = STYLES[style[0]](*(_colours(folder / kind / "0001.png") for kind in ("truth", "forms")))
+        Image.fromarray((255 * drawn).round().astype(np.uint8)).save(folder / "board.png")
     frames = {f"{frame:07.2f}": frame for frame in range(2, FRAMES + 1)}
     scene["shotpack_guide"] = json.dumps({"size": SIZE, "boards": [["board.png", 1]], "frames": frames})
     bpy.data.libraries.write(str(folder / "guide.blend"), {scene}, path_remap="ABSOLUTE")
@@ -47,6 +56,42 @@ def main() -> None:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     (folder / "geometry.json").write_text(json.dumps({"seconds": spent, "pictures": len(frames)}))
+
+
+def _render(scene: Any, frames: range, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for frame in frames:
+        scene.frame_set(frame)
+        scene.render.filepath = str(folder / f"{frame:04d}.png")
+        bpy.ops.render.render(write_still=True)
+
+
+@contextmanager
+def _forms_alone(scene: Any) -> Iterator[None]:
+    """Surfaces without their patterns: each shines in the colour of where it faces."""
+    facing = bpy.data.materials.new("facing")
+    facing.use_nodes = True
+    tree = facing.node_tree
+    tree.nodes.clear()
+    normal, glow, end = (tree.nodes.new(f"ShaderNode{kind}") for kind in ("NewGeometry", "Emission", "OutputMaterial"))
+    half = tree.nodes.new("ShaderNodeVectorMath")
+    half.operation = "MULTIPLY_ADD"
+    half.inputs[1].default_value = half.inputs[2].default_value = (0.5, 0.5, 0.5)
+    tree.links.new(normal.outputs["Normal"], half.inputs[0])
+    tree.links.new(half.outputs[0], glow.inputs["Color"])
+    tree.links.new(glow.outputs[0], end.inputs["Surface"])
+    layer = scene.view_layers[0]
+    layer.material_override = facing
+    try:
+        yield
+    finally:
+        layer.material_override = None
+        bpy.data.materials.remove(facing)
+
+
+def _colours(path: Path) -> Any:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"), float) / 255
 
 
 if __name__ == "__main__":
