@@ -7,15 +7,26 @@ neither alias nor soften; colours are mixed as they are coded, as boards are sca
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from .framings import Framing
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+Name = TypeVar("Name")
 
 _LOBES = 3
+
+
+def pictures_of(
+    board: Array, framings: Mapping[Name, Framing], size: tuple[int, int]
+) -> Iterator[tuple[Name, Array, Array]]:
+    """The pictures (height, width, C) that lead a shot over `board` (H, W, C), each with its name in `framings`, and
+    which of its pixels (height, width) the board shows."""
+    for name, framing in framings.items():
+        yield name, framed(board, framing, size), seen(framing, size, (board.shape[1], board.shape[0]))
 
 
 def framed(board: Array, framing: Framing, size: tuple[int, int]) -> Array:

@@ -55,11 +55,17 @@ class GuideProgress:
 
 
 def guide_frames(
-    details: Mapping[str, Any], frames: int, fps: float, *, conform: bool, past_end: bool = False
+    details: Mapping[str, Any],
+    frames: int,
+    fps: float,
+    *,
+    conform: bool,
+    past_end: bool = False,
+    most: int = CLIP_MAXIMUM,
 ) -> list[float]:
     """The frames (from 1, hundredths) of a shot of `frames` frames that a model (`details` of the engine) wants led.
 
-    Each `guide_frames` native frames one, the board's own left out; where a request would hold too many, as many native
+    Each `guide_frames` native frames one, the board's own left out; where those are more than `most`, as many native
     frames apart as it takes. Empty for a model that takes no guide, or for an engine that says nothing of it. What
     the shot shows last may be made together with frames that it does not show: with `past_end` the one that they are
     led by counts as well, where it can be had.
@@ -73,7 +79,7 @@ def guide_frames(
             _MOST_DENOMINATOR
         )
     last = int((frames - 1) / ratio)
-    every *= max(1, -(-last // (every * (CLIP_MAXIMUM - past_end))))
+    every *= max(1, -(-last // (every * max(1, most - past_end))))
     if past_end:
         last = -(-int((frames - 1) / ratio + Fraction(1, 2)) // every) * every
     return [round(float(1 + native * ratio), 2) for native in range(every, last + 1, every)]

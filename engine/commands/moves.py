@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ..client.led_moves import Clock, led_move
 from ..framings import Easing, Framing, Move, parsed
 
 if TYPE_CHECKING:
@@ -13,15 +14,6 @@ if TYPE_CHECKING:
     from ..media.boards import BoardPicture
     from ..media.guide_files import GuidePicture
     from ..models.folder import ModelFolder
-
-
-@dataclass(frozen=True)
-class Clock:
-    """When a shot's frames are: how many, at which rate, and whether they keep the model's speed."""
-
-    frames: int
-    fps: float
-    conform: bool
 
 
 def add_move(parser: argparse.ArgumentParser) -> None:
@@ -41,43 +33,46 @@ def add_move(parser: argparse.ArgumentParser) -> None:
 
 
 def moved(
-    board: BoardPicture, move: Move, model: ModelFolder, size: tuple[int, int] | None, clock: Clock
+    board: BoardPicture,
+    move: Move,
+    model: ModelFolder,
+    size: tuple[int, int] | None,
+    clock: Clock,
+    after: int | None = None,
 ) -> tuple[BoardPicture, list[GuidePicture]]:
     """What a shot of a move over `board` starts from, and the pictures that lead it.
 
-    `size` is the shot's own, if it has one. Raises EngineError `condition_unsupported` for a model that takes no guide.
+    `size` is the shot's own, if it has one, `after` the frame of its next board. Raises EngineError
+    `condition_unsupported` for a model that takes no guide.
     """
     import numpy as np
 
-    from ..client.guide_frames import guide_frames
-    from ..framed_pictures import framed, seen
+    from ..framed_pictures import framed, pictures_of
     from ..media.boards import decode_board
     from ..media.guide_files import GuidePicture
     from ..models.abilities import abilities
     from ..models.spec import condition_unsupported
-    from ..picture_sizes import covering_size, fitting_size, opening_size
+    from ..picture_sizes import fitting_size
     from ..protocol import GUIDE
 
     can = abilities(model)
-    wanted = guide_frames(asdict(can), clock.frames, clock.fps, conform=clock.conform, past_end=True)
     if not can.guide_frames:
         raise condition_unsupported(GUIDE)
     pixels = np.asarray(decode_board(board.data, board.name), np.float32) / 255
     shape = board.width, board.height
     size = size or fitting_size(*shape, can.sizes, multiple=can.size_multiple, limits=can.side_limits)
-    covering = covering_size(shape, size)
-    opening = framed(pixels, move.start, opening_size(shape, move.start.width, covering))
+    led = led_move(move, shape, size, asdict(can), clock, after=after)
+    opening = framed(pixels, move.start, led.opening)
     start = board if move.start == Framing() else _picture(opening, f"{board.name}, first framing")
-    led, aspect = [], shape[0] / shape[1]
-    for frame in wanted:
-        framing = move.at_frame(frame, clock.frames)
-        picture = _picture(framed(pixels, framing, covering), f"{board.name} at frame {frame:g}")
+    pictures = []
+    for frame, colours, seen in pictures_of(pixels, led.framings, led.size):
         mask = None
-        if not framing.within(aspect):
-            shown = np.dstack([seen(framing, covering, shape).astype(np.float32)] * 3)
-            mask = _picture(shown, f"what is seen of {board.name} at frame {frame:g}")
-        led.append(GuidePicture(frame, picture, mask))
-    return start, led
+        if frame not in led.within:
+            mask = _picture(
+                np.dstack([seen.astype(np.float32)] * 3), f"what is seen of {board.name} at frame {frame:g}"
+            )
+        pictures.append(GuidePicture(frame, _picture(colours, f"{board.name} at frame {frame:g}"), mask))
+    return start, pictures
 
 
 def _picture(colours: Array, name: str) -> BoardPicture:

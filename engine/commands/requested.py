@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..client.led_moves import Clock
 from ..console import readable
 from ..errors import Code, EngineError
 from ..framings import Easing
 from ..protocol import CLIP_MAXIMUM, FPS_MAXIMUM, GUIDE, Board, Condition, ConditionFrame, PromptAt, ShotRequest
 from ..serialization import to_json
-from .moves import Clock, moved
+from .moves import moved
 
 if TYPE_CHECKING:
     from ..generation.shot_folder import ShotFolder
@@ -167,7 +168,8 @@ def _led(
         raise EngineError(Code.BAD_REQUEST, detail="--move-easing says how a move passes, and there is no --move")
     if args.move is not None:
         move = replace(args.move, easing=Easing(args.move_easing or Easing.LINEAR))
-        boards[1], pictures = moved(_alone(args, boards), move, model, args.size or size, clock)
+        after = min((frame for frame in boards if frame > 1), default=None)
+        boards[1], pictures = moved(_moved_over(args, boards), move, model, args.size or size, clock, after)
     elif args.guide is not None:
         pictures = read_guide(args.guide, CLIP_MAXIMUM)
     else:
@@ -182,12 +184,12 @@ def _led(
     return (Condition(GUIDE, frames, strength, until),), held
 
 
-def _alone(args: argparse.Namespace, boards: Mapping[int, BoardPicture]) -> BoardPicture:
-    """The board that a move goes over. Raises EngineError `bad_request` where the shot has another one, or a guide."""
+def _moved_over(args: argparse.Namespace, boards: Mapping[int, BoardPicture]) -> BoardPicture:
+    """The board that a move goes over. Raises EngineError `bad_request` where the shot has none, or a guide as well."""
     if args.guide is not None:
         raise EngineError(Code.BAD_REQUEST, detail="--move is a guide of its own; give it or --guide")
-    if set(boards) != {1}:
-        raise EngineError(Code.BAD_REQUEST, detail="--move goes over the one picture that --image names")
+    if 1 not in boards:
+        raise EngineError(Code.BAD_REQUEST, detail="--move goes over the picture that --image names")
     return boards[1]
 
 

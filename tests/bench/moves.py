@@ -19,7 +19,8 @@ import torch
 from diffusers import AutoencoderKLHunyuanVideo
 from PIL import Image
 
-from engine.commands.moves import Clock, moved
+from engine.client.led_moves import Clock
+from engine.commands.moves import moved
 from engine.framings import Framing, Move
 from engine.generation.job import prepare, run
 from engine.media.boards import BoardPicture, decode_board, open_board

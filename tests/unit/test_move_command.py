@@ -89,7 +89,6 @@ def test_the_whole_board_is_the_file_itself(tmp_path: Path, board: Path, job: Jo
     ("options", "said"),
     [
         (["--move", PUSH, "--guide", "somewhere"], "--move is a guide of its own"),
-        (["--move", PUSH, "--end-image", "board.png"], "--move goes over the one picture"),
         (["--move-easing", "ease"], "there is no --move"),
         (["--guide-until", "0.5"], "there is no --guide"),
         (["--move", "0.5,0.5,1"], "does not go from one framing to another"),
@@ -105,6 +104,21 @@ def test_what_does_not_go_with_a_move(
     assert status == 2
     assert said in line
     assert not job.asked
+
+
+def test_a_move_is_done_before_the_next_board(tmp_path: Path, board: Path, job: Job, say: Say) -> None:
+    options = ("--out", tmp_path / "new", "--image", board, "--end-image", board, "--size", "96x64", "--fps", 30)
+    status, line = say("generate", *options, "--frames", 91, "--move", PUSH)
+    assert status == 0, line
+    say("generate", *options, "--frames", 91, "--move", PUSH, "--board", f"31={board}")
+    (alone, through), pictures = job.asked, job.pictures[0]
+    (guide,) = alone.conditions
+    assert guide.frames[-1].frame == 60.0, "a second earlier"
+    with Image.open(board) as whole:  # 0.5 of its width about 0.6, 0.45 of it, in a picture of its shape
+        last = pictures[guide.frames[-1].image]
+        wanted = whole.resize((last.width, last.height), Image.Resampling.LANCZOS, box=(112, 36, 272, 126))
+    assert np.abs(pixels(last) - np.asarray(wanted)).max() <= 1
+    assert through.conditions[0].frames[-1].frame == 15.0, "half way to the next one"
 
 
 def test_a_shot_of_a_move_goes_on_with_it_and_with_no_other(
