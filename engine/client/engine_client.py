@@ -1,4 +1,4 @@
-"""Everything an artist's side keeps of its engine: the engine itself, the shots it makes, the frames that come.
+"""What an artist's side keeps of its engine: the shots it makes, the frames that come. The engine itself is a line's.
 
 `poll` is called on one thread again and again and never waits; whatever takes time is a background call.
 """
@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
 from .background_calls import BackgroundCalls
-from .connection import Connection
 from .engine_info import starts, understood
+from .engine_line import EngineLine
 from .engine_location import EngineLocation
-from .engine_location import engine_at as _engine
 from .engine_state import EngineState
 from .film_render import FilmRenderer, films_to_take
 from .frame_files import Source
 from .job_keeping import JobKeeping
-from .launcher import Engine
-from .park_lease import ParkLease
 from .safe_names import is_id
 from .session import Job, Session
 from .shot import Shot, Trouble, remove_drafts
@@ -36,54 +32,22 @@ __all__ = ["EngineClient", "EngineLocation", "EngineState"]
 _NO_ENGINE = (Code.ENGINE_UNREACHABLE, Code.ENGINE_START_FAILED, Code.REMOTE_OFFLINE, Code.REQUESTS_BROKEN)
 
 
-class EngineClient:
+class EngineClient(EngineLine):
     """One engine and the shots that it makes for us."""
 
     def __init__(self, film_renderer: FilmRenderer | None = None) -> None:
         """`film_renderer` takes films' pictures."""
-        self.state = EngineState.OFF
-        self.fault: EngineError | None = None
-        self.about: dict[str, Any] = {}
-        """What the engine said of itself: devices, memory, models, who keeps it parked."""
-        self.client = uuid.uuid4().hex
-        """Our name where the engine says who keeps it parked."""
+        super().__init__()
         self.news = False
         """Whether the last poll brought anything, be it of the engine alone: what shows it is out of date."""
         self._tracker = ShotTracker()
         self.shots = self._tracker.shots
-        self._where: EngineLocation | None = None
-        self._wakings = 0
-        """An engine that comes for an earlier waking than this is not waited for any more."""
-        self._engine: Engine | None = None
-        self._session: Session | None = None
-        self._greetings = 0
-        """How often the session's line had come up when that was seen to last."""
         self._asking: Session | None = None
         """Whose engine is being asked what it has to say of itself."""
-        self._line: Connection | EngineError | None = None
-        """The engine as background calls reach it, or why not; only they touch it: those sent after `wake` find it."""
-        self._called: Engine | None = None
-        """The engine of the last waking; a background call sets it, and ends it."""
-        self._closed = threading.Event()
-        self._calls = BackgroundCalls()
         self._filming = BackgroundCalls()
         """Apart from the others: a film takes seconds, and a shot that is made may be cancelled meanwhile."""
         self._film_renderer = film_renderer or FilmRenderer()
-        self._lease = ParkLease(self.client)
         self.keeping = JobKeeping(self._calls, self._connection)
-
-    def wake(self, where: EngineLocation) -> None:
-        """See to it that there is an engine; does nothing where there is one, or where one is just starting."""
-        if self._closed.is_set() or self.state in (EngineState.STARTING, EngineState.READY, EngineState.AWAY):
-            return
-        self.state, self.fault, self._where = EngineState.STARTING, None, where
-        self._wakings += 1
-        waking = self._wakings
-        self._calls.send(
-            lambda: self._call(where),
-            lambda found: self._connected(*found, where, waking),
-            lambda fault: self._failed(fault, waking),
-        )
 
     def send(self, shot: Shot) -> None:
         """Have `shot` made as its request says."""
@@ -164,13 +128,6 @@ class EngineClient:
             lambda _fault: self._answered(session, None),
         )
 
-    def park(self, away: bool) -> None:
-        """Let the engine take its weights off the device while somebody else needs it, and put them back.
-
-        One that is only starting, or away, does so as soon as it is there, if that is wanted still. Never waits.
-        """
-        self._lease.want(away)
-
     def job(self, shot: Shot) -> Job | None:
         """What the engine has told of a shot's job; None before it has told anything."""
         return self._tracker.job(shot)
@@ -214,12 +171,6 @@ class EngineClient:
         if shot.trusted:
             self._calls.send(lambda: remove_drafts(shot.folder, shot.take), lambda _: None, lambda _fault: None)
 
-    def stop(self) -> None:
-        """End the engine if it is ours, also one that is just starting; its jobs go on with the next one."""
-        self._wakings += 1
-        self._let_go()
-        self.state, self.fault = EngineState.OFF, None
-
     def close(self) -> None:
         """Let go of everything, waiting for nothing: a thread sees to it that an engine of ours ends."""
         self._closed.set()  # first: a background call that is just starting an engine sees it, or has told of it
@@ -242,11 +193,6 @@ class EngineClient:
         if shot.ordered == "cancel":
             self.act(shot, "cancel")
 
-    def _connection(self) -> Connection:
-        if isinstance(self._line, Connection):
-            return self._line
-        raise self._line or EngineError(Code.ENGINE_UNREACHABLE, url="this machine", detail="it is not running")
-
     def _ordered(self, shot: Shot, action: str) -> dict[str, Any]:
         """A background call: the engine's answer to an order."""
         connection, job = self._connection(), shot.job
@@ -256,49 +202,13 @@ class EngineClient:
             )  # of another shot's job that a file names, nothing is changed
         return connection.act(job, action)
 
-    def _call(self, where: EngineLocation) -> tuple[Engine, dict[str, Any]]:
-        """A background call: the engine, and what it says of itself."""
-        try:
-            engine = self._called = _engine(where)
-            about = engine.connection.engine()
-        except EngineError as fault:
-            self._hang_up(None)
-            self._line = fault
-            raise
-        if self._closed.is_set():
-            engine.stop()
-        self._line = engine.connection
-        self._lease.use(engine.connection)  # from here: a render may hold up the next poll until it is over
-        return engine, about
+    def _use(self, session: Session | None, source: Source | None) -> None:
+        self._tracker.session, self._tracker.source = session, source
 
-    def _hang_up(self, session: Session | None) -> None:
-        """A background call: let go of the engine that is there by now."""
-        engine, self._called, self._line = self._called, None, None
-        self._lease.use(None)
-        if session is not None:
-            session.close()
-        if engine is not None:
-            engine.stop()
-
-    def _let_go(self) -> None:
-        session = self._session
-        self._engine = self._session = self._tracker.session = self._tracker.source = None
-        self._calls.send(lambda: self._hang_up(session), lambda _: None, lambda _fault: None)
-
-    def _connected(self, engine: Engine, about: dict[str, Any], where: EngineLocation, waking: int) -> None:
-        if waking != self._wakings:
-            return  # stopped meanwhile; a background call ends it
-        newest = about.get("newest")
-        self._engine, self.about, self._greetings = engine, understood(about), 0
-        # One of release 0.1.0 does not say how many events it has, and tells all of them.
-        self._session = Session(engine.connection, newest if type(newest) is int else 0, str(about.get("store", "")))
-        self._tracker.session = self._session
-        self._tracker.source = Source(engine.connection, None if where.remote else where.home)
-        self.state = EngineState.READY
-        self._begin_anew()
+    def _is_away(self) -> None:
+        self._tracker.fetcher.line(False)
 
     def _begin_anew(self) -> None:
-        """The engine is there, for the first time or again: go on with all that waited for it."""
         self._tracker.fetcher.line(True)
         for shot in list(self.shots.values()):
             fault = shot.fault_of(Trouble.SENDING)
@@ -316,35 +226,8 @@ class EngineClient:
             self.about = understood(about)
             self._tracker.ask_again()
 
-    def _failed(self, fault: EngineError, waking: int) -> None:
-        if waking == self._wakings:
-            self.state, self.fault = EngineState.ENDED, fault
-
     def _filmed(self, shot: Shot) -> None:
         """Go on with sending, unless another file is open now; a shot whose folder has moved is filmed there again."""
         if self.shots.get(shot.id) is shot:
             shot.filmed()
             self.send(shot)
-
-    def _look_after_engine(self) -> None:
-        if self._engine is None or self._session is None:
-            return
-        line, engine = self._session.line, self._engine
-        # One that somebody else has started may run where its process cannot be seen: only a broken line says more.
-        if not engine.alive and (engine.process is not None or (not line.up and line.detail)):
-            self._let_go()
-            fault = EngineError(Code.ENGINE_UNREACHABLE, url=engine.connection.url, detail="it has ended")
-            self._failed(fault, self._wakings)
-            if engine.process is None and self._where is not None:
-                self.wake(self._where)  # one that another Blender had started, and has taken with it
-            return
-        if not line.up and line.detail and self.state is EngineState.READY:
-            self.state = EngineState.AWAY
-            self._tracker.fetcher.line(False)
-        elif line.up and self._session.greetings > self._greetings:
-            # The first time, all that was there to do is being done since the engine was found.
-            expected = self._greetings == 0 and self.state is EngineState.READY and not line.anew
-            self.state, self._greetings = EngineState.READY, self._session.greetings
-            if not expected:
-                self._lease.use(engine.connection)
-                self._begin_anew()

@@ -65,7 +65,7 @@ def saved(scene: Any, tmp_path: Path) -> Any:
 @pytest.fixture(params=["here", "elsewhere"])
 def streamed(saved: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The same, for tests of frames that come: from an engine whose folder is here, and from one that shares none."""
-    client_module = studio.part("engine.client.engine_client")
+    client_module = studio.part("engine.client.engine_line")
     source, tracker = client_module.Source, studio.part("operators.runtime").the_client()._tracker
 
     def share(home: Path | None) -> None:

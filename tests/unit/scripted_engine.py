@@ -116,7 +116,7 @@ class Studio:
 
     def __init__(self, patch: pytest.MonkeyPatch, connection: ScriptedConnection) -> None:
         self.connection = connection
-        patch.setattr("engine.client.engine_client._engine", lambda _where: Engine(connection, {}))  # type: ignore[arg-type]
+        patch.setattr("engine.client.engine_line._engine", lambda _where: Engine(connection, {}))  # type: ignore[arg-type]
         self.client = EngineClient()
 
     def connect(self) -> None:

@@ -115,7 +115,7 @@ def test_an_engine_whose_process_cannot_be_seen_from_here_is_there_while_it_answ
     def kill(_pid, _signal):
         raise unseen
 
-    monkeypatch.setattr("engine.client.engine_client._engine", adopted)
+    monkeypatch.setattr("engine.client.engine_line._engine", adopted)
     studio.connect()
     monkeypatch.setattr("engine.client.launcher.os.kill", kill)
     connection.tell(5001, Queued(1))
@@ -553,7 +553,7 @@ def test_an_engine_that_is_only_starting_is_ended_where_the_desk_is_closed_or_st
             go_on.wait(PATIENCE)
             return kind(connection, {})
 
-        monkeypatch.setattr("engine.client.engine_client._engine", slow)
+        monkeypatch.setattr("engine.client.engine_line._engine", slow)
         studio.client.wake(WHERE)
         assert starting.wait(PATIENCE)
         end(studio.client)
@@ -569,7 +569,7 @@ def test_an_engine_that_is_only_starting_is_ended_where_the_desk_is_closed_or_st
 def test_a_lease_that_is_asked_for_while_the_engine_starts_is_taken_without_a_tick(monkeypatch, studio, connection):
     go_on = threading.Event()
     monkeypatch.setattr(
-        "engine.client.engine_client._engine", lambda _where: go_on.wait(PATIENCE) and Engine(connection, {})
+        "engine.client.engine_line._engine", lambda _where: go_on.wait(PATIENCE) and Engine(connection, {})
     )
     studio.client.wake(WHERE)
     studio.client.park(True)
