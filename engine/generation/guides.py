@@ -58,7 +58,7 @@ def guide_extent(guides: Sequence[LatentGuide], plan: ShotPlan, use: GuideUse) -
         return {}
     led = max(sum(latent in guide.latents for latent in planned.own) for guide in guides for planned in plan.made)
     encoded = 1 if use.pictures is GuidePictures.LATENT else plan.grid.lead + plan.grid.stride
-    return {"encoded": encoded, "led": led if use.as_history else 0}
+    return {"encoded": encoded, "led": led if use.as_history or use.context is not None else 0}
 
 
 def _of_condition(

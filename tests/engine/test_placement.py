@@ -222,12 +222,17 @@ def test_working_memory_of_the_blocks(released: dict[str, Path], width: int, hei
 
 
 def test_weights_that_see_guides_hold_a_section_more(released: dict[str, Path]) -> None:
-    extent = Extent(768, 512, tokens_of(768, 512), 18)
-    plain, seeing = (
+    free = Extent(768, 512, tokens_of(768, 512), 18)
+    plain, seeing, led = (
         hunyuan_attention(released, replace(RELEASED, guide=use), extent)[0]
-        for use in (GuideUse(), GuideUse(context=0.5))
+        for use, extent in (
+            (GuideUse(), free),
+            (GuideUse(context=0.5), free),
+            (GuideUse(context=0.5), replace(free, led=3)),
+        )
     )
-    assert seeing - plain == 9 * (768 // 16) * (512 // 16)
+    assert led - plain == 9 * (768 // 16) * (512 // 16)
+    assert seeing == plain, "a shot without a guide holds no more than by other weights"
 
 
 @pytest.mark.parametrize(("width", "height", "tile"), [(768, 512, 0), (416, 960, 0), (512, 384, 256), (384, 256, 128)])

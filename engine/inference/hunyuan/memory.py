@@ -78,7 +78,7 @@ def hunyuan_attention(components: Mapping[str, Path], spec: ModelSpec, extent: E
     """What one attention of the transformer's blocks has to do at most: tokens, heads, numbers a head."""
     transformer = config_of(components["transformer"])
     tokens = extent.tokens + spec.prompt_tokens + _looks(config_of(components["image_encoder"]))
-    if spec.guide.context is not None:
+    if spec.guide.context is not None and extent.led:  # it sees all of the section, where it is led or not
         tokens += spec.tokens(spec.latent_shape(spec.window, extent.height, extent.width))
     return tokens, transformer["num_attention_heads"], transformer["attention_head_dim"]
 

@@ -47,7 +47,7 @@ class Extent:
     encoded: int = 1
     """Pixel frames encoded together at most."""
     led: int = 0
-    """Latent frames of a guide that a section sees as history at most."""
+    """Latent frames of a guide that a section sees at most, as history or in its context; 0 where it is but steered."""
 
 
 @dataclass(frozen=True)
