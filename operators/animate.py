@@ -10,19 +10,9 @@ from typing import Any
 
 import bpy
 
-from . import (
-    engine,
-    runtime,
-    sequencer,
-    shot_intent,
-    start_sources,
-    through,
-)
-from .board_run import strip_named
+from . import board_run, engine, sequencer, shot_intent, start_sources, through
+from .board_run import RunsOverBoards, strip_named
 from .shot_run import ShotRun
-
-running: ShotRun | through.Passage | None = None
-"""The run that captures boards now: panels show how far it is."""
 
 
 def strips_of(scene: Any) -> list[Any]:
@@ -44,8 +34,8 @@ def strips_of(scene: Any) -> list[Any]:
 
 def prevented(scene: Any) -> str | None:
     """The sentence that says why there is nothing to animate. Cheap: panels ask at every drawing."""
-    if running is not None:
-        return "Boards are being taken; Esc stops that."
+    if board_run.running is not None:
+        return board_run.RUNNING
     if engine.missing():
         return engine.MISSING
     strips = strips_of(scene) if scene is not None else []
@@ -78,77 +68,6 @@ class Run(ShotRun):
         # Whatever the playhead shows: another run must find the same board.
         frames = [sequencer.span(each).start for each in boards.strips]
         return shot_intent.of_boards(scene, boards, frames, below=self._below)
-
-
-class RunsOverBoards:
-    """An operator that begins a run and ends with it: one undo step, and Esc while nothing is changed yet."""
-
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
-
-    def new_run(self, context: Any) -> ShotRun | through.Passage:
-        """The run that it is about."""
-        raise NotImplementedError
-
-    def invoke(self, context: Any, _event: Any) -> set[str]:
-        """One board a tick, so that the window can be seen to work, and Esc is heard."""
-        global running
-        if not self._begin(context):
-            return {"CANCELLED"}
-        window = context.window_manager
-        window.progress_begin(0, running.of if running else 1)
-        window.modal_handler_add(self)
-        self._timer = window.event_timer_add(0.01, window=context.window)
-        return {"RUNNING_MODAL"}
-
-    def modal(self, context: Any, event: Any) -> set[str]:
-        if running is None:
-            return self._ended(context, "It was stopped.")
-        if event.type == "ESC" and event.value == "PRESS" and running.capturing:
-            running.stop()
-            return self._ended(context, "Stopped; nothing was made.")
-        if event.type != "TIMER":
-            return {"RUNNING_MODAL"}
-        more = running.step(context)
-        context.window_manager.progress_update(running.done)
-        runtime.redraw()
-        if more:
-            return {"RUNNING_MODAL"}
-        return self._ended(context, running.summary, {"FINISHED"})
-
-    def execute(self, context: Any) -> set[str]:
-        """All at once, for scripts and a Blender without a window."""
-        if not self._begin(context):
-            return {"CANCELLED"}
-        while running is not None and running.step(context):
-            pass
-        return self._ended(context, running.summary if running else "", {"FINISHED"})
-
-    def cancel(self, context: Any) -> None:
-        """Another file is opened, or Blender quits."""
-        if running is not None:
-            running.stop()
-        self._ended(context, "")
-
-    def _begin(self, context: Any) -> bool:
-        global running
-        if engine.needs_install():
-            self.report({"ERROR"}, engine.INSTALL_FIRST)  # type: ignore[attr-defined]
-            return False
-        running = self.new_run(context)
-        return True
-
-    def _ended(self, context: Any, said: str, how: frozenset[str] | set[str] = frozenset({"CANCELLED"})) -> set[str]:
-        global running
-        refused = running is not None and running.refused
-        running = None
-        if (timer := getattr(self, "_timer", None)) is not None:
-            context.window_manager.event_timer_remove(timer)
-            context.window_manager.progress_end()
-            self._timer = None
-        if said:
-            self.report({"WARNING" if refused else "INFO"}, said)  # type: ignore[attr-defined]
-        runtime.redraw()
-        return set(how)
 
 
 class SHOTPACK_OT_animate(RunsOverBoards, bpy.types.Operator):  # noqa: N801

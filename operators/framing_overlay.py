@@ -28,7 +28,7 @@ def strip_of(scene: Any) -> Any | None:
     if drawing:
         return scene.sequence_editor.strips_all.get(drawing)
     boards = start_sources.boards(scene) if scene.shotpack.source == "STRIP" else None
-    return boards.start if camera_moves.goes_over(boards) else None
+    return boards.start if boards is not None and camera_moves.goes_over(boards.start) else None
 
 
 def covered(scene: Any, strip: Any) -> bool:

@@ -13,36 +13,33 @@ from typing import Any
 
 import bpy
 
-from ..engine.client.film_render import CLIP, GUIDE, MOVE, MOVED_OVER
+from ..engine.client.film_render import MOVE, MOVED_OVER
 from ..engine.client.shot import Shot
 from ..engine.client.shot_words import prompts_through
 from ..engine.client.stored_request import write
-from ..engine.protocol import Board, Condition, ShotRequest
+from ..engine.protocol import Board, ShotRequest
 from . import (
-    camera_motion,
-    camera_moves,
+    board_run,
     capture,
     chosen,
     engine,
     fingerprint,
     follow,
-    guide_film,
     handlers,
-    lead_clip,
     loras,
     runtime,
-    seen_from,
     sequencer,
     shot_folders,
+    shot_pictures,
     start_sources,
     text_strips,
     timeline,
-    trust,
 )
+from .board_run import BoardRun, RunsOverBoards
 from .shot_folders import STILL
 from .shot_intent import Intent, intent
+from .shot_pictures import Taken
 
-_END = "end.png"
 _NAME_WORDS = 4
 
 
@@ -92,56 +89,65 @@ class Prepared:
         )
 
 
+class Preparation:
+    """A shot on its way to the timeline: its pictures are taken one a step, and nothing of the file is changed."""
+
+    def __init__(self, wish: str = "") -> None:
+        """`wish` is like what it is to be called; empty: as what it is made of."""
+        self._wish = wish
+        self._name = ""
+        self._folder: Path | None = None
+        self._pictures: shot_pictures.ShotPictures | None = None
+
+    def step(self, context: Any, found: Intent) -> Prepared | None:
+        """Take one picture of the shot that is wanted, said anew; returns the shot once all are there.
+
+        Raises CaptureError with the sentence for the artist; then there is no folder.
+        """
+        try:
+            if self._folder is None or self._pictures is None:
+                self._name, self._folder = shot_pictures.new_folder(found.frames, self._wish or name_of(found))
+                self._pictures = shot_pictures.ShotPictures(self._folder)
+            with handlers.OwnRender():
+                taken = self._pictures.step(context, found.sources)
+            return None if taken is None else prepared(found, self._name, self._folder, taken)
+        except (RuntimeError, OSError, capture.CaptureError) as fault:
+            self.stop()
+            raise capture.CaptureError(shot_pictures.said(fault)) from fault
+
+    @property
+    def done(self) -> int:
+        """How many of its pictures are taken."""
+        return self._pictures.done if self._pictures is not None else 0
+
+    def stop(self) -> None:
+        """Let go of what was taken."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = self._pictures = None
+
+
 def prepare(context: Any, found: Intent, name: str = "") -> Prepared:
-    """Take a shot's pictures into a folder of its own; nothing of the file is changed.
-
-    `name` is like what it is to be called; empty: as what it is made of. Raises CaptureError with the sentence for the
-    artist; then there is no folder.
-    """
-    name, folder = new_folder(found.frames, name or name_of(found))
-    try:
-        found = _with_camera(context, found)
-        boards, before = _pictures(context, found, folder)
-        conditions = _followed(found, boards, folder)
-        for film in (folder / CLIP, folder / GUIDE, folder / MOVE):
-            if film.is_file():
-                trust.film_renderer().note(film)  # or it would not be taken: others come with files
-        return replace(prepared(found, name, folder, boards, before, conditions), seen=_seen(context, found))
-    except (RuntimeError, OSError, capture.CaptureError) as fault:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise capture.CaptureError(said(fault)) from fault
+    """Take all of a shot's pictures into a folder of its own, as `Preparation` does. Raises CaptureError."""
+    on_its_way = Preparation(name)
+    while (made := on_its_way.step(context, found)) is None:
+        pass
+    return made
 
 
-def new_folder(length: int, wish: str) -> tuple[str, Path]:
-    """The name and the folder of a new shot of so many frames. Raises CaptureError."""
-    if (shortage := shot_folders.shortage(length)) is not None:
-        raise capture.CaptureError(shortage)
-    try:
-        return shot_folders.new_folder(wish)
-    except OSError as fault:
-        raise capture.CaptureError(f"The shot's folder cannot be made: {fault.strerror or fault}.") from fault
-
-
-def prepared(
-    found: Intent,
-    name: str,
-    folder: Path,
-    boards: list[tuple[int, str]],
-    before: list[str],
-    conditions: tuple[Condition, ...] = (),
-) -> Prepared:
-    """A shot whose pictures lie in its folder: its boards as (frame, file), what it goes on from, what leads it."""
-    asked = replace(request_of(found.scene.shotpack, found, boards, before), conditions=conditions)
+def prepared(found: Intent, name: str, folder: Path, taken: Taken) -> Prepared:
+    """A shot whose pictures lie in its folder."""
+    asked = replace(request_of(found.scene.shotpack, found, taken.boards, taken.before), conditions=taken.conditions)
     # What leads a shot is in none of its request's words: what the camera may see, a move's film and board.
     moves = [fingerprint.of_scene(found.followed.scene, follow.camera_of(found.followed))] if found.followed else []
     moves += [(folder / MOVE).read_bytes()] if (folder / MOVE).is_file() else []
-    shown = [file for _, file in boards] + ([MOVED_OVER] if (folder / MOVED_OVER).is_file() else [])
-    pictures = _sha256(*(fingerprint.of_picture((folder / file).read_bytes()) for file in shown), *moves)
+    shown = [folder / file for _, file in taken.boards] + sorted(folder.glob(MOVED_OVER))
+    pictures = _sha256(*(fingerprint.of_picture(file.read_bytes()) for file in shown), *moves)
     digest = f"{pictures}-{_sha256(write(asked, '').encode())}"
     through = json.dumps([strip.name for strip, _ in found.pictures]) if found.stretches else ""
     board = found.strip.name if found.boards is not None and found.strip else ""
     shot = _new_shot(asked, name, folder, hidden=found.hidden)
-    return Prepared(shot, found.spot, board, digest, asked, through, found.marker)
+    return Prepared(shot, found.spot, board, digest, asked, through, found.marker, taken.seen)
 
 
 def _new_shot(asked: ShotRequest, name: str, folder: Path, stop_after: int = 0, hidden: int = 0) -> Shot:
@@ -165,10 +171,56 @@ def _sha256(*data: bytes) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in data)).hexdigest()[:32]
 
 
-class MakesShots:
-    """An operator that makes what `found` says: by itself, one shot as the settings have it."""
+class OneShot(BoardRun):
+    """A shot whose pictures are taken one a step, and which is placed with the last of them."""
 
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+    def __init__(self, context: Any, maker: MakesShots, found: Intent) -> None:
+        super().__init__(context, [])
+        self.summary = ""
+        self._maker = maker
+        self._of = shot_pictures.count(context, found.sources)
+        self._preparation = Preparation(maker.wish(found))
+        self._placed = False
+
+    @property
+    def done(self) -> int:
+        """How many of its pictures are taken."""
+        return self._preparation.done
+
+    @property
+    def of(self) -> int:
+        """How many there are."""
+        return self._of
+
+    @property
+    def capturing(self) -> bool:
+        """Whether nothing is changed yet."""
+        return not self._placed
+
+    def step(self, context: Any) -> bool:
+        """One picture. What the shot is, is asked anew: strips may be gone since."""
+        try:
+            found = self._maker.found(context)
+            if isinstance(found, str):
+                raise capture.CaptureError(found)
+            made = self._preparation.step(context, found)
+            if made is None:
+                return True
+            self._placed = True
+            self._maker.place(context, found, made)
+        except capture.CaptureError as fault:
+            self.stop()
+            self.refused = self.untouched = True
+            self.summary = str(fault)
+        return False
+
+    def stop(self) -> None:
+        """Let go of what was taken."""
+        self._preparation.stop()
+
+
+class MakesShots(RunsOverBoards):
+    """An operator that makes what `found` says: by itself, one shot as the settings have it."""
 
     @staticmethod
     def found(context: Any) -> Intent | str:
@@ -178,28 +230,49 @@ class MakesShots:
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Whether there is such a shot; else the button is grey and says why."""
-        found = engine.MISSING if engine.missing() else cls.found(context)
+        if board_run.running is not None:
+            found: Intent | str = board_run.RUNNING
+        else:
+            found = engine.MISSING if engine.missing() else cls.found(context)
         if isinstance(found, str):
             cls.poll_message_set(found)  # type: ignore[attr-defined]
         return not isinstance(found, str)
 
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Several pictures are taken one a tick: Blender never stands still for longer than one takes."""
+        found = self.found(context)
+        if isinstance(found, str) or shot_pictures.count(context, found.sources) < 2:
+            return self.execute(context)
+        return super().invoke(context, event)
+
+    def new_run(self, context: Any) -> BoardRun:
+        """The shot, picture by picture. Raises CaptureError."""
+        found = self.found(context)
+        if isinstance(found, str):
+            raise capture.CaptureError(found)
+        return OneShot(context, self, found)
+
     def execute(self, context: Any) -> set[str]:
-        """Make it; or say why not, and change nothing."""
+        """Make it at once; or say why not, and change nothing."""
         found = engine.INSTALL_FIRST if engine.needs_install() else self.found(context)
         if not isinstance(found, str):
             loras.take_over(found.scene.shotpack)
             try:
-                self.make(context, found)
+                with busy(context):
+                    made = prepare(context, found, self.wish(found))
+                self.place(context, found, made)
                 return {"FINISHED"}
             except capture.CaptureError as fault:
                 found = str(fault)
         self.report({"ERROR"}, found)  # type: ignore[attr-defined]
         return {"CANCELLED"}
 
-    def make(self, context: Any, found: Intent) -> None:
-        """Take its pictures, put it on the timeline and send it. Raises CaptureError; then there is nothing of it."""
-        with busy(context):
-            made = prepare(context, found)
+    def wish(self, _found: Intent) -> str:
+        """What it is to be called like; empty: as what it is made of."""
+        return ""
+
+    def place(self, _context: Any, found: Intent, made: Prepared) -> None:
+        """Put it on the timeline and send it. Raises CaptureError; then there is nothing of it."""
         put(found.scene, made)
 
 
@@ -243,91 +316,6 @@ def request_of(wanted: Any, found: Intent, boards: list[tuple[int, str]], before
         conform=wanted.rate == "CONFORM",
         clip=tuple(before),
     )
-
-
-def _pictures(context: Any, found: Intent, folder: Path) -> tuple[list[tuple[int, str]], list[str]]:
-    """Put what the shot starts from into its folder, and what its strip shows meanwhile; returns boards and clip."""
-    scene, still, last = found.scene, folder / STILL, found.frames
-    if found.source == "TEXT":
-        capture.blank(still)
-        return [], []
-    boards = [(1, STILL)]
-    with handlers.OwnRender():
-        if found.source == "CLIP":
-            capture.at_frame(scene, found.strip, found.spot.start - 1, still)
-            conform = scene.shotpack.rate == "CONFORM"
-            return [], lead_clip.take(scene, found.strip, found.spot.start, folder, conform=conform)
-        if found.source == "STRIP":
-            capture.at_frame(scene, *found.pictures[0], still, camera_moves.longest_side(_own_boards(found)))
-        elif found.source == "RENDER":
-            capture.from_render_result(context.scene, still)
-        elif found.source == "CAMERA":
-            shown = found.followed.scene if found.followed is not None else context.scene
-            # The present frame as it stands, with what is posed and not keyed.
-            capture.from_camera(shown, still, scene.shotpack.engine, found.filmed[0] if found.filmed else None)
-            if found.filmed and len(found.filmed) > 1:
-                capture.from_camera(shown, folder / _END, scene.shotpack.engine, found.filmed[-1])
-                boards.append((last, _END))
-        else:
-            capture.from_viewport(context, still)
-        if found.end is not None:
-            capture.at_frame(scene, *found.pictures[-1], folder / _END)
-            boards.append((last + found.arrives, _END))
-    return boards, []
-
-
-def _with_camera(context: Any, found: Intent) -> Intent:
-    """The same, with the camera that is followed kept as it stands where it is seen as it stands."""
-    if found.followed is None or found.source != "CAMERA" or found.filmed:
-        return found
-    begin = replace(found.followed.begin, kept=_camera_now(context, found.followed.scene))
-    return replace(found, followed=replace(found.followed, begin=begin))
-
-
-def _followed(found: Intent, boards: list[tuple[int, str]], folder: Path) -> tuple[Condition, ...]:
-    """What leads a shot that follows a camera, or over whose board one moves; nothing where neither is asked for."""
-    if camera_moves.goes_over(_own_boards(found)):
-        strip = found.pictures[0][0]
-        return camera_moves.take(strip.shotpack_board.move, found.scene.shotpack, found.frames, found.fps, folder)
-    followed = found.followed
-    if followed is None:
-        return ()
-    seen = [(boards[0][1], followed.begin)]
-    if found.source == "CAMERA" and found.filmed:
-        seen += [(file, replace(followed.begin, frame=float(found.filmed[-1]))) for _, file in boards[1:]]
-    with handlers.OwnRender():
-        end = (found.end, _END) if found.end is not None else None
-        seen += guide_film.capture_further(found.scene, followed, end, folder)
-    pinned = {float(frame) for frame, _ in boards}
-    return guide_film.take(followed, found.scene.shotpack, seen, pinned, found.frames, found.fps, folder)
-
-
-def _seen(context: Any, found: Intent) -> tuple[str, float, str] | None:
-    """From where the first picture is seen, as far as that is known."""
-    if found.followed is not None:
-        begin = found.followed.begin
-        return begin.scene.name, begin.frame, begin.kept
-    if found.source != "CAMERA" or found.filmed or found.hidden:
-        return None
-    return context.scene.name, float(context.scene.frame_current), _camera_now(context, context.scene)
-
-
-def _camera_now(context: Any, shown: Any) -> str:
-    """The camera that renders a scene as it stands, to be kept with its picture."""
-    camera = camera_motion.camera_at(shown, shown.frame_current)
-    return seen_from.kept_camera(camera, context.evaluated_depsgraph_get())
-
-
-def _own_boards(found: Intent) -> start_sources.Boards | None:
-    """The boards of a shot of strips; one that joins strips begins with what is seen before it, whole as it is."""
-    return found.boards if found.strip is not None else None
-
-
-def said(fault: Exception) -> str:
-    """Why the pictures could not be taken, in a sentence."""
-    if isinstance(fault, OSError):
-        return f"The pictures for the shot cannot be written: {fault.strerror or fault}."
-    return " ".join(str(fault).removeprefix("Error: ").split())
 
 
 def name_of(found: Intent) -> str:

@@ -85,7 +85,22 @@ MOVES = {
     "This model follows no camera; choose one that does, or set Camera to None.": (
         "Dieses Modell folgt keiner Kamera; wähle eins, das es tut, oder stelle Kamera auf Keine."
     ),
-    "A camera moves over one picture; let the shot end on none, or set Camera to None.": (
-        "Eine Kamera fährt über ein Bild; lass die Einstellung auf keinem enden, oder stelle Kamera auf Keine."
+    "The move is over a second before the picture that the shot ends on.": (
+        "Die Fahrt ist eine Sekunde vor dem Bild zu Ende, auf dem die Einstellung endet."
+    ),
+    "Each move is over a second before the next board, or half way to it where that is nearer.": (
+        "Jede Fahrt ist eine Sekunde vor dem nächsten Bild zu Ende, oder auf halbem Weg dorthin, wenn das näher ist."
+    ),
+    "One shot through all goes from board to board: Follow Camera is left out.": (
+        "Eine Einstellung durch alle geht von Bild zu Bild: Der Kamera folgen bleibt weg."
+    ),
+    "What lies beside a strip begins with its whole picture: Camera: Move is left out.": (
+        "Was neben einem Streifen liegt, beginnt mit dessen ganzem Bild: Kamera: Fahrt bleibt weg."
+    ),
+    "What lies beside a strip goes by its pictures and words: Follow Camera is left out.": (
+        "Was neben einem Streifen liegt, richtet sich nach Bildern und Worten: Der Kamera folgen bleibt weg."
+    ),
+    "The timeline was changed while its pictures were being taken; press again.": (
+        "Der Schnitt wurde geändert, während die Bilder aufgenommen wurden; drück noch einmal."
     ),
 }

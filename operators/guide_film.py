@@ -16,8 +16,8 @@ from ..engine.client import estimate
 from ..engine.client.film_render import GUIDE as GUIDE_FILM
 from ..engine.client.guide_frames import guide_frames, mask_name, picture_name
 from ..engine.protocol import GUIDE, Condition, ConditionFrame
-from . import capture, chosen, render_guide, scripts_allowed, seen_from
-from .follow import Followed
+from . import chosen, render_guide, scripts_allowed, seen_from
+from .follow import Followed, Further
 from .seen_from import SeenFrom
 from .strip_scene import CaptureError
 
@@ -54,20 +54,15 @@ def take(
     return (Condition(GUIDE, held),)
 
 
-def capture_further(
-    scene: Any, followed: Followed, end: tuple[Any, str] | None, folder: Path
-) -> list[tuple[str, SeenFrom]]:
-    """Take the pictures of the boards that a shot has beside its first, each with where it is seen from.
+def name_further(followed: Followed, end: tuple[Any, str] | None) -> list[tuple[str, Further]]:
+    """The boards that a shot has beside its first, each with the name of its picture.
 
-    `end` is the strip whose picture is in `folder` already, with that file's name. Raises CaptureError.
+    `end` is the strip that the shot ends on, with its picture's name.
     """
-    found = []
-    for number, each in enumerate(followed.further, start=2):
-        name = end[1] if end is not None and each.strip == end[0] else BOARD_NAME.format(number=number)
-        if not (folder / name).exists():
-            capture.at_frame(scene, each.strip, each.at, folder / name)
-        found.append((name, each.seen))
-    return found
+    return [
+        (end[1] if end is not None and each.strip == end[0] else BOARD_NAME.format(number=number), each)
+        for number, each in enumerate(followed.further, start=2)
+    ]
 
 
 def take_look(followed: Followed, boards: Sequence[tuple[str, SeenFrom]], frames: int, folder: Path) -> tuple[str, str]:

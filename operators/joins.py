@@ -10,12 +10,14 @@ from typing import Any
 import bpy
 
 from ..engine.client.longer_shots import FORWARD
-from . import chosen, sequencer, shot_intent, start_sources
+from . import camera_moves, chosen, sequencer, shot_intent, start_sources
 from .generate import MakesShots
 from .shot_intent import Intent
 
 _FORWARD_ALONE = "This model sees no picture that is still to come. Under Advanced, choose one that can: {models}."
 _NO_END = "This model cannot end on a picture. Under Advanced, choose one that can: {models}."
+_NO_MOVE = "What lies beside a strip begins with its whole picture: Camera: Move is left out."
+_FOLLOWS_NONE = "What lies beside a strip goes by its pictures and words: Follow Camera is left out."
 _NONE_ENDS = "No model here can end on a picture; get one that can."
 
 
@@ -105,6 +107,12 @@ def before(context: Any) -> Intent | str:
         own=strip.shotpack_board.before,
         title=f"before {strip.name}",
     )
+
+
+def remarks(scene: Any) -> list[str]:
+    """What there is to say beforehand of the cameras of what is made beside the selected strips."""
+    said = [_NO_MOVE] if any(map(camera_moves.goes_over, sequencer.chosen(scene))) else []
+    return said + ([_FOLLOWS_NONE] if scene.shotpack.follow_camera else [])
 
 
 def neighbour(scene: Any) -> Any | None:

@@ -13,7 +13,8 @@ from typing import Any
 
 import bpy
 
-from . import animate, camera_motion, capture, chosen, engine, follow, seen_from, sequencer, shot_intent
+from . import board_run, camera_motion, capture, chosen, engine, follow, seen_from, sequencer, shot_intent
+from .board_run import RunsOverBoards
 from .shot_run import ShotRun
 
 
@@ -67,8 +68,8 @@ def intent_of(shown: Any, scene: Any, shot: MarkedShot) -> shot_intent.Intent | 
 def prevented(context: Any, shots: list[MarkedShot]) -> str | None:
     """The sentence that says why none of these can be made. Cheap: panels ask at every drawing."""
     scene = sequencer.scene_of(context)
-    if animate.running is not None:
-        return "Boards are being taken; Esc stops that."
+    if board_run.running is not None:
+        return board_run.RUNNING
     if engine.missing():
         return engine.MISSING
     if scene is None or not camera_motion.camera_markers(context.scene):
@@ -99,7 +100,7 @@ class Run(ShotRun):
         return intent_of(shown, scene, self._shots[name])
 
 
-class _Previs(animate.RunsOverBoards):
+class _Previs(RunsOverBoards):
     """Both operators: they differ in which markers they are about."""
 
     @staticmethod

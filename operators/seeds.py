@@ -42,14 +42,17 @@ class SHOTPACK_OT_try_seeds(generate.MakesShots, bpy.types.Operator):  # noqa: N
         found = shot_intent.intent(context)
         return chosen.EARLIER if not isinstance(found, str) and chosen.is_earlier() else found
 
-    def make(self, context: Any, found: shot_intent.Intent) -> None:
+    def wish(self, found: shot_intent.Intent) -> str:
+        """The seed that is set comes first."""
+        return f"{generate.name_of(found)} seed {found.seed}"
+
+    def place(self, context: Any, found: shot_intent.Intent, made: generate.Prepared) -> None:
         """All of them, muted and each on a channel of its own, and their sheet."""
-        with generate.busy(context):
-            prepared = _prepared(context, found)
+        prepared = _each_seed(found, made)
         batch, channel = runtime.new_id(), found.spot.channel - 1
-        for row, made in enumerate(prepared, 1):
-            channel = sequencer.free_channel(found.scene, made.spot.start, made.spot.length, channel)
-            meta = generate.put(found.scene, made.at(channel).to_stop_after(1), batch)
+        for row, each in enumerate(prepared, 1):
+            channel = sequencer.free_channel(found.scene, each.spot.start, each.spot.length, channel)
+            meta = generate.put(found.scene, each.at(channel).to_stop_after(1), batch)
             meta.mute = True
             meta.shotpack.seed_row, meta.shotpack.trying = row, True
         size = chosen.chosen_size(found.scene.shotpack) or chosen.own_size(found.scene)
@@ -59,13 +62,12 @@ class SHOTPACK_OT_try_seeds(generate.MakesShots, bpy.types.Operator):  # noqa: N
             contact_sheets.show(area, image)
 
 
-def _prepared(context: Any, found: shot_intent.Intent) -> list[generate.Prepared]:
-    """The same shot by each seed, its board captured once; all or, with CaptureError, none."""
+def _each_seed(found: shot_intent.Intent, first: generate.Prepared) -> list[generate.Prepared]:
+    """The same shot by each seed, with the pictures of the first one; all or, with CaptureError, none."""
     name = generate.name_of(found)
-    seeds = _drawn(found.seed, found.scene.shotpack.seed_count)
-    made = [generate.prepare(context, found, f"{name} seed {seeds[0]}")]
+    seeds, made = _drawn(found.seed, found.scene.shotpack.seed_count), [first]
     try:
-        made += [made[0].with_seed(seed, f"{name} seed {seed}") for seed in seeds[1:]]
+        made += [first.with_seed(seed, f"{name} seed {seed}") for seed in seeds[1:]]
     except OSError as fault:
         for each in made:
             shutil.rmtree(each.shot.folder, ignore_errors=True)

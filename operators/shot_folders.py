@@ -110,8 +110,9 @@ def another_folder(shot: Shot) -> tuple[str, Path]:
 
 def copy_pictures(folder: Path, target: Path, names: Iterable[str]) -> None:
     """Give another shot what this one starts from; what is missing is said when that is sent. Raises OSError."""
-    known = [STILL, CLIP, GUIDE, MOVE, MOVED_OVER, *names]
-    for name in dict.fromkeys([*known, *(each.name for each in folder.glob(_GUIDE_BOARDS))]):
+    known = [STILL, CLIP, GUIDE, MOVE, *names]
+    beside = (each.name for pattern in (MOVED_OVER, _GUIDE_BOARDS) for each in folder.glob(pattern))
+    for name in dict.fromkeys([*known, *beside]):
         if is_file(folder / name):
             copy_whole(folder / name, target / name)
 

@@ -9,7 +9,17 @@ from typing import Any
 
 from ..engine.client.shot_words import Words, fault_of
 from ..engine.protocol import FRAMES_MAXIMUM
-from . import camera_motion, camera_moves, engine, follow, missing_pictures, sequencer, start_sources, timeline
+from . import (
+    camera_motion,
+    camera_moves,
+    engine,
+    follow,
+    missing_pictures,
+    sequencer,
+    shot_pictures,
+    start_sources,
+    timeline,
+)
 
 __all__ = ["Intent", "intent", "of_boards", "of_join", "of_marker"]
 
@@ -54,6 +64,24 @@ class Intent:
     def end(self) -> Any | None:
         """The strip whose picture it ends on."""
         return self.boards.end if self.boards is not None and (self.frames > 1 or self.arrives) else None
+
+    @property
+    def sources(self) -> shot_pictures.Sources:
+        """What its pictures are taken of."""
+        return shot_pictures.Sources(
+            self.scene,
+            self.source,
+            self.strip,
+            self.pictures,
+            self.end is not None,
+            self.arrives,
+            self.spot.start,
+            self.frames,
+            self.fps,
+            self.filmed,
+            self.hidden,
+            self.followed,
+        )
 
 
 def intent(context: Any) -> Intent | str:
@@ -123,9 +151,10 @@ def of_boards(
     above its strip, and above the channel `below`. Where it follows a camera, the strips `also` show what comes, too.
     """
     strip, wanted = boards.place, scene.shotpack
-    if (why := camera_moves.prevented(wanted, boards)) is not None:
+    moves = camera_moves.goes_over(boards.start)
+    if moves and (why := camera_moves.prevented(wanted)) is not None:
         return why
-    follows = wanted.follow_camera and not camera_moves.goes_over(boards)
+    follows = wanted.follow_camera and not moves
     start, own = sequencer.span(strip).start, strip.shotpack_board.frames
     pictures = tuple(zip(boards.strips, frames, strict=True))
     as_long = bool(own) or scene_range is None or wanted.length == "BOARD"

@@ -27,6 +27,7 @@ class ShotRun(BoardRun, ABC):
         self.placed = 0
         self._made: list[tuple[str, generate.Prepared]] = []
         self._to_keep: list[str] | None = None
+        self._preparation: generate.Preparation | None = None
 
     @abstractmethod
     def found(self, context: Any, scene: Any, name: str) -> Intent | str:
@@ -39,11 +40,15 @@ class ShotRun(BoardRun, ABC):
             self.stop()
             return False
         if self._to_capture:
-            name = self._to_capture.pop(0)
+            name = self._to_capture[0]
             try:
-                self._capture(context, scene, name)
+                more = self._capture(context, scene, name)
             except capture.CaptureError as fault:
                 self.told.append((name, str(fault)))
+                more = False
+            if not more:
+                self._to_capture.pop(0)
+                self._preparation = None
         elif self._made:
             self._place(scene, *self._made.pop(0))
         elif self._to_keep:
@@ -58,6 +63,8 @@ class ShotRun(BoardRun, ABC):
     def stop(self) -> None:
         """Let go of what was captured: the file is as it was."""
         self._to_capture.clear()
+        if self._preparation is not None:
+            self._preparation.stop()
         while self._made:
             shutil.rmtree(self._made.pop()[1].shot.folder, ignore_errors=True)
 
@@ -71,16 +78,23 @@ class ShotRun(BoardRun, ABC):
             parts.append(f"{len(self.told)} told in the panel")
         return f"{', '.join(parts)}."
 
-    def _capture(self, context: Any, scene: Any, name: str) -> None:
+    def _capture(self, context: Any, scene: Any, name: str) -> bool:
+        """Take one picture of a shot; returns whether it has more."""
         found = self.found(context, scene, name)
+        if self._preparation is None:
+            self._preparation = generate.Preparation()
         if isinstance(found, str):
+            self._preparation.stop()
             raise capture.CaptureError(found)
-        made = generate.prepare(context, found)
+        made = self._preparation.step(context, found)
+        if made is None:
+            return True
         if (same := batches.standing(scene, made)) is not None:
             shutil.rmtree(made.shot.folder, ignore_errors=True)
             self.kept.append(same.shotpack.shot)
-            return
-        self._made.append((name, made))
+        else:
+            self._made.append((name, made))
+        return False
 
     def _place(self, scene: Any, name: str, made: generate.Prepared) -> None:
         if batches.of_same(scene, made):

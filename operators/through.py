@@ -18,6 +18,7 @@ from ..engine.client.shot_words import fault_of
 from ..engine.protocol import BOARDS_MAXIMUM, FRAMES_MAXIMUM
 from . import (
     batches,
+    camera_moves,
     capture,
     chosen,
     generate,
@@ -25,6 +26,7 @@ from . import (
     missing_pictures,
     sequencer,
     shot_intent,
+    shot_pictures,
     start_sources,
     timeline,
 )
@@ -34,6 +36,8 @@ from .shot_folders import STILL
 _ONLY_START = "This model takes a board at a shot's start only; choose another model, or One Shot a Strip."
 _ALONE = "One shot through all needs two strips or more."
 _TOO_MANY = "{count} boards are too many for one shot; {most} is the most."
+_MOVES = "Each move is over a second before the next board, or half way to it where that is nearer."
+_FOLLOWS_NONE = "One shot through all goes from board to board: Follow Camera is left out."
 _TOO_NEAR = "{first} and {second} begin less than {least} frames apart: too near for one shot through both."
 
 
@@ -74,6 +78,8 @@ def prevented(scene: Any, strips: list[Any]) -> str | None:
         return str(translated(_TOO_MANY).format(count=len(strips), most=BOARDS_MAXIMUM))
     if (length := len(frames_of(strips))) > FRAMES_MAXIMUM:
         return f"{length} frames are too many; {FRAMES_MAXIMUM} is the most."
+    if any(map(camera_moves.goes_over, strips)) and (why := camera_moves.prevented(scene.shotpack)) is not None:
+        return why
     fps, conform = scene.render.fps / scene.render.fps_base, scene.shotpack.rate == "CONFORM"
     sections = sections_by(chosen.about(), model, fps, conform=conform)
     least = sections.board_distance if sections is not None else 1
@@ -81,6 +87,12 @@ def prevented(scene: Any, strips: list[Any]) -> str | None:
         if sequencer.span(other).start - sequencer.span(one).start < least:
             return str(translated(_TOO_NEAR).format(first=one.name, second=other.name, least=least))
     return None
+
+
+def remarks(scene: Any, strips: list[Any]) -> list[str]:
+    """What there is to say beforehand of the cameras of a shot through these strips."""
+    said = [_MOVES] if any(map(camera_moves.goes_over, strips)) else []
+    return said + ([_FOLLOWS_NONE] if scene.shotpack.follow_camera else [])
 
 
 def faults(scene: Any, strips: list[Any]) -> list[tuple[str, str]]:
@@ -122,8 +134,9 @@ class Passage(BoardRun):
         """What has become of it, in a sentence."""
         self._boards: list[tuple[int, str]] = []
         """The boards that are captured: their frames, from 1, and files."""
-        self._start = 0
-        """The timeline's frame at which the shot begins."""
+        self._at: list[int] = []
+        """The frames of the shot, from 1, at which all boards lie."""
+        self._moves: camera_moves.BoardMoves | None = None
         self._name = ""
         self._folder: Path | None = None
 
@@ -142,14 +155,22 @@ class Passage(BoardRun):
                 if told := faults(scene, strips):
                     return self._refuse(scene, told)
                 whole, wish = frames_of(strips), f"{self._names[0]} to {self._names[-1]}"
-                self._start = whole.start
-                self._name, self._folder = generate.new_folder(len(whole), wish)
+                self._at = _places(strips)
+                self._name, self._folder = shot_pictures.new_folder(len(whole), wish)
+                fps = scene.render.fps / scene.render.fps_base
+                self._moves = camera_moves.BoardMoves(scene.shotpack, len(whole), fps, self._folder)
             if self._to_capture:
                 return self._capture(scene, self._to_capture.pop(0), self._folder)
-            found = intent(scene, [strip_named(scene, name) for name in self._names])
-            self._place(scene, generate.prepared(found, self._name, self._folder, self._boards, []))
+            strips = [strip_named(scene, name) for name in self._names]
+            if self._at != _places(strips):
+                raise capture.CaptureError(shot_pictures.CHANGED)
+            found = intent(scene, strips)
+            led_by = self._moves.conditions() if self._moves is not None else ()
+            shot_pictures.note_films(self._folder)
+            taken = shot_pictures.Taken(self._boards, [], led_by, None)
+            self._place(scene, generate.prepared(found, self._name, self._folder, taken))
         except (OSError, capture.CaptureError) as fault:
-            return self._refuse(scene, [(self._names[0], generate.said(fault))])
+            return self._refuse(scene, [(self._names[0], shot_pictures.said(fault))])
         return False
 
     def stop(self) -> None:
@@ -163,13 +184,15 @@ class Passage(BoardRun):
         try:
             strip = strip_named(scene, name)
             frame = sequencer.span(strip).start
-            at = frame - self._start + 1
+            at, *later = self._at[self._names.index(name) :]
             file = f"board-{at:05d}.png" if self._boards else STILL
             with handlers.OwnRender():
-                capture.at_frame(scene, strip, frame, folder / file)
+                capture.at_frame(scene, strip, frame, folder / file, camera_moves.longest_side(strip))
             self._boards.append((at, file))
+            if self._moves is not None:
+                self._moves.add(at, file, camera_moves.move_over(strip), later[0] if later else None)
         except (RuntimeError, OSError, capture.CaptureError) as fault:
-            self.told.append((name, generate.said(fault)))
+            self.told.append((name, shot_pictures.said(fault)))
         if self._to_capture or not self.told:
             return True
         return self._refuse(scene, self.told)
@@ -195,3 +218,9 @@ class Passage(BoardRun):
             self.summary = f"One shot through {self.of} boards is being made."
             generate.put(scene, made, self.batch)
         batches.note(scene, self.batch, self.told)
+
+
+def _places(strips: list[Any]) -> list[int]:
+    """The frames, from 1, of a shot through these strips at which their boards lie."""
+    start = frames_of(strips).start
+    return [sequencer.span(strip).start - start + 1 for strip in strips]

@@ -12,8 +12,8 @@ from .text import draw_text
 _FRAMINGS = (("start", "First"), ("end", "Last"))
 
 
-def draw_camera(layout: Any, context: Any, scene: Any, strip: Any) -> None:
-    """Camera: None or Move, and what there is to say of a move."""
+def draw_camera(layout: Any, context: Any, scene: Any, strip: Any, *, ends: bool) -> None:
+    """Camera: None or Move, and what there is to say of a move; `ends`: the shot ends on another picture."""
     own = strip.shotpack_board
     layout.row().prop(own, "camera", expand=True)
     if own.camera != "MOVE":
@@ -47,3 +47,5 @@ def draw_camera(layout: Any, context: Any, scene: Any, strip: Any) -> None:
         if share < 0.995:
             said = bpy.app.translations.pgettext_iface(words).format(share=round(100 * share))
             draw_text(layout, said, "INFO")
+    if ends:
+        draw_text(layout, "The move is over a second before the picture that the shot ends on.", "INFO")

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import chosen, engine, sequencer, settings, shot_options, start_sources
+from ..operators import board_run, chosen, engine, sequencer, settings, shot_options, start_sources
 from .install import draw_install
 from .text import draw_text
 
@@ -109,3 +109,13 @@ def title_of_start(source: str, *, able: bool) -> str:
 
 
 CLASSES = (SHOTPACK_MT_models,)
+
+
+def draw_running(layout: Any) -> bool:
+    """How far boards are taken, while they are; returns whether."""
+    run = board_run.running
+    if run is None:
+        return False
+    words = bpy.app.translations.pgettext_iface("Board {done} of {of}; Esc stops")
+    layout.progress(factor=run.done / max(1, run.of), text=words.format(done=run.done, of=run.of))
+    return True

@@ -25,6 +25,8 @@ class _Joins(Sidebar):
         scene, layout = sequencer.scene_of(context), self.layout
         layout.use_property_split, layout.use_property_decorate = True, False
         draw_text(layout, "Empty words and all other settings: as in the panel Shot.", "INFO")
+        for said in joins.remarks(scene):
+            draw_text(layout, said, "INFO")
         two = len(sequencer.chosen(scene)) == 2
         if two:
             _draw_bridge(layout, scene)

@@ -19,7 +19,7 @@ from ..operators import (
     view_transform,
 )
 from .camera import draw_camera
-from .choices import draw_estimate, draw_missing_engine, title_of_start
+from .choices import draw_estimate, draw_missing_engine, draw_running, title_of_start
 from .follow import draw_follow_camera, draw_follow_strip
 from .prompt import draw_prompt
 from .text import draw_text
@@ -50,7 +50,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
             _draw_other_sources(layout, context, wanted)
         else:
             _draw_boards(layout.box(), scene, boards)
-            draw_camera(layout, context, scene, boards.start)
+            draw_camera(layout, context, scene, boards.start, ends=boards.end is not None)
     elif (strip := start_sources.strip_of(scene)) is not None:
         _draw_board(layout.box(), scene, strip)
     if wanted.source == "CAMERA":
@@ -62,7 +62,8 @@ def _draw_shot(layout: Any, context: Any) -> None:
     _draw_length(layout, wanted, boards, found)
     column = layout.column(align=True)
     column.scale_y = 1.4
-    column.operator("shotpack.generate", icon="RENDER_ANIMATION", text=_button(found))
+    if not draw_running(column):
+        column.operator("shotpack.generate", icon="RENDER_ANIMATION", text=_button(found))
     if boards is not None and (shot := shot_strips.active(scene)) == boards.place and new_take.source_of(shot.shotpack):
         # Whoever selects a shot that is made may want it otherwise, and not another one that begins like it.
         column.operator("shotpack.new_take", text="New Take of the Shot …", icon="ADD").of = "SHOT"

@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from ..operators import animate, batches, previs, sequencer, through
-from .choices import time_of
+from .choices import draw_running, time_of
 from .shot import Sidebar
 from .text import draw_text
 
@@ -18,10 +18,7 @@ class _Storyboard(Sidebar):
 
     def draw(self, context: Any) -> None:
         scene, layout = sequencer.scene_of(context), self.layout
-        if animate.running is not None:
-            run = animate.running
-            words = bpy.app.translations.pgettext_iface("Board {done} of {of}; Esc stops")
-            layout.progress(factor=run.done / run.of, text=words.format(done=run.done, of=run.of))
+        if draw_running(layout):
             return
         _draw_animate(layout, scene)
         _draw_previs(layout, context)
@@ -46,6 +43,8 @@ def _draw_animate(layout: Any, scene: Any) -> None:
         seconds = frames * scene.render.fps_base / scene.render.fps
         said = translated("{frames} frames ({seconds} s); each stretch has its own strip's words")
         draw_text(layout, said.format(frames=frames, seconds=f"{seconds:.1f}"), "TIME")
+        for said in through.remarks(scene, strips):
+            draw_text(layout, said, "INFO")
         for name in through.gaps(strips):
             draw_text(layout, translated("In the gap after {name} it is on its way to the next.").format(name=name))
 

@@ -24,8 +24,8 @@ from .board_files import is_file, is_picture, is_whole
 CLIP, GUIDE, MOVE = "clip.blend", "guide.blend", "move.json"
 """Films by their names in the shot's folder: of a strip that is gone on from, of a scene that is followed, and of a
 camera that moves over a board."""
-MOVED_OVER = "whole.png"
-"""That board, beside its film: the shot's own is the part that is seen first."""
+MOVED_OVER = "whole*.png"
+"""Those boards, beside their film: the shot's own are the parts that are seen first (`whole_of`)."""
 Heard = Callable[[str], None]
 """Is told each line that the program prints, and an empty one now and then while it prints none; where it raises, the
 program is killed."""
@@ -82,6 +82,11 @@ class FilmRenderer:
             return self._notes is not None and _digest(film) in self._notes.read_text(encoding="utf-8").split()
         except (OSError, ValueError):
             return False
+
+
+def whole_of(board: str) -> str:
+    """What the whole of a shot's board is called over which a camera moves: `board-00031.png` is a part of it."""
+    return board.replace("board", "whole", 1)
 
 
 def films_to_take(folder: Path, clip: tuple[str, ...], guide: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

@@ -92,7 +92,7 @@ def measure_panel(panel: Any, spent: list[tuple[float, float]]) -> None:
 
 
 def tell(*, pair: bool = False) -> float:
-    shot_strips, running = inside.part("operators.shot_strips"), inside.part("operators.animate").running
+    shot_strips, running = inside.part("operators.shot_strips"), inside.part("operators.board_run").running
     shots = [
         {
             "board": meta.shotpack.board,

@@ -168,7 +168,7 @@ def press() -> None:
 def follow() -> float | None:
     """Tell how far it is; once all shots of a way are made, go on with the next."""
     shots = [told(meta) for meta in inside.part("operators.batches").shots(inside.edit())]
-    animating = inside.part("operators.animate").running is not None
+    animating = inside.part("operators.board_run").running is not None
     way = WAYS[len(made)]
     ended = bool(shots) and not animating and {shot["state"] for shot in shots} == {"finished"}
     if ended:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import types
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.host.studio import add_board, bpy, metas_of, of_role, part, step_until
+from tests.host.test_panels import Panel
 
 FRAMES = 13
 SIZE = (96, 64)
@@ -154,6 +156,10 @@ def test_pictures_are_made_again_where_they_are_missing(panel, saved):
         ({"size": [96, 64], "frames": {"../over": [0.5, 0.5, 1, 0]}}, "is not the name of a move's picture"),
         ({"size": [96, 100_000], "frames": {}}, "is no picture's size"),
         ({"size": [96, 64], "frames": {"0002.00": [0.5, 0.5, 0, 0]}}, "width is 0"),
+        (
+            {"size": [96, 64], "frames": {"0002.00": [0.5, 0.5, 1, 0]}, "boards": {"0002.00": "../whole.png"}},
+            "is not the name of a board",
+        ),
     ],
 )
 def test_a_film_that_comes_with_a_file_writes_nowhere_else(extension, tmp_path, film, said):
@@ -191,13 +197,12 @@ def test_kinds_fill_the_framings_and_the_hand_makes_them_drawn(panel, saved):
 def test_the_board_of_a_near_camera_has_more_pixels(panel, saved, monkeypatch):
     saved.render.resolution_x, saved.render.resolution_y = 3840, 2560
     moves = part("operators.camera_moves")
-    boards = part("operators.start_sources").boards(saved)
     monkeypatch.setattr(moves, "LONGEST_SIDE", 1280)
-    assert moves.longest_side(boards) == round(1280 / 0.75)
+    assert moves.longest_side(panel) == round(1280 / 0.75)
     move(panel).end_width = 0.1
-    assert moves.longest_side(boards) == 4096
+    assert moves.longest_side(panel) == 4096
     panel.shotpack_board.camera = "NONE"
-    assert moves.longest_side(boards) == 1280
+    assert moves.longest_side(panel) == 1280
 
 
 def test_why_no_camera_can_move_is_said_before_the_press(panel, saved, monkeypatch):
@@ -214,11 +219,96 @@ def test_why_no_camera_can_move_is_said_before_the_press(panel, saved, monkeypat
     wanted, details["guide_frames"] = details["guide_frames"], 0
     assert intent(bpy.context) == "This model follows no camera; choose one that does, or set Camera to None."
     details["guide_frames"] = wanted
-    add_board(saved, start=60, name="Panel 2")
-    assert intent(bpy.context) == "A camera moves over one picture; let the shot end on none, or set Camera to None."
-    saved.shotpack.use_end = False
-    saved.sequence_editor.active_strip = panel
     assert not isinstance(intent(bpy.context), str)
+
+
+def test_a_move_is_done_before_the_board_that_the_shot_ends_on(panel, saved):
+    panel.frame_final_duration = 61
+    end = add_board(saved, start=80, name="Panel 2")
+    panel.select = end.select = True
+    saved.shotpack.length = "BOARD"
+    meta, folder = generate(saved)
+    asked = json.loads(meta.shotpack.request)
+    assert [frame for frame, _ in asked["boards"]] == [1, 61]
+    frames = [frame["frame"] for frame in guide_of(meta)]
+    assert frames == [float(frame) for frame in range(2, 31)], "a second before, which is half of the shot"
+    settled(meta)
+    last = pixels(folder / guide_of(meta)[-1]["image"])
+    assert_alike(last, cut(folder / "whole.png", 0.5, 0.5, 0.75, SIZE))
+
+
+def test_through_many_boards_each_has_its_own_move(panel, saved):
+    """Panel 1 pushes in, Panel 2 is still, Panel 3 is panned: each until a second before the next, or half way."""
+    others = [add_board(saved, start=start, name=name, length=20) for start, name in ((14, "Panel 2"), (34, "Panel 3"))]
+    others[1].shotpack_board.camera = "MOVE"
+    settings = move(others[1])
+    settings.kind, settings.amount = "PAN_RIGHT", 0.5
+    for strip in (panel, *others):
+        strip.select = True
+    saved.shotpack.storyboard_shots = "THROUGH"
+    assert bpy.ops.shotpack.animate() == {"FINISHED"}
+    meta = metas_of(saved)[-1]
+    folder, asked = Path(part("operators.shot_strips").folder_of(meta)), json.loads(meta.shotpack.request)
+    assert asked["boards"] == [[1, "board.png"], [14, "board-00014.png"], [34, "board-00034.png"]]
+    (guide,) = asked["conditions"]
+    pushed, still, panned = range(2, 8), [14], range(35, 54)
+    assert [frame["frame"] for frame in guide["frames"]] == [float(frame) for frame in (*pushed, *still, *panned)]
+    film = json.loads((folder / "move.json").read_text())
+    assert film["boards"]["0007.00"] == "whole.png"
+    assert (film["boards"]["0014.00"], film["boards"]["0035.00"]) == ("board-00014.png", "whole-00034.png")
+    first = pixels(folder / "board-00034.png")
+    assert_alike(first, cut(folder / "whole-00034.png", 0.25, 0.5, 0.5, first.shape[1::-1]))
+    shot = settled(meta)
+    assert_alike(pixels(folder / "0007.00.png"), cut(folder / "whole.png", 0.5, 0.5, 0.75, SIZE))
+    assert_alike(pixels(folder / "0053.00.png"), cut(folder / "whole-00034.png", 0.75, 0.5, 0.5, SIZE))
+    assert shot.playing[13:23] == ("0014.00.png",) * 10, "a stretch without a move shows its own board meanwhile"
+    step_until(lambda: meta.shotpack.state == "finished")
+    names = part("operators.shot_folders")
+    (folder / "copy").mkdir()
+    names.copy_pictures(folder, folder / "copy", [])
+    assert (folder / "copy" / "whole-00034.png").is_file(), "another take can make its pictures again"
+    again = meta.shotpack.digest
+    settings.amount = 0.4
+    assert bpy.ops.shotpack.animate() == {"FINISHED"}
+    assert metas_of(saved)[-1].shotpack.digest != again
+
+
+def test_through_boards_a_move_wants_a_model_that_follows(panel, saved):
+    others = [add_board(saved, start=40, name="Panel 2", length=20)]
+    strips = [panel, *others]
+    details = part("operators.runtime").the_client().about["details"]["tiny"]
+    wanted, details["guide_frames"] = details["guide_frames"], 0
+    through = part("operators.through")
+    assert through.prevented(saved, strips) == (
+        "This model follows no camera; choose one that does, or set Camera to None."
+    )
+    details["guide_frames"] = wanted
+    assert through.prevented(saved, strips) is None
+
+
+def drawn(module, panel):
+    layout = Panel()
+    getattr(part(f"panels.{module}"), panel).draw(types.SimpleNamespace(layout=layout), bpy.context)
+    return layout.text
+
+
+def test_what_is_left_out_of_a_move_is_said_before_the_press(panel, saved):
+    end = add_board(saved, start=80, name="Panel 2")
+    panel.select = end.select = True
+    shot, storyboard, joins = ("shot", "_Shot"), ("storyboard", "_Storyboard"), ("joins", "_Joins")
+    done, each = "The move is over a second before the picture", "Each move is over a second before the next board"
+    assert done in drawn(*shot)
+    saved.shotpack.storyboard_shots = "THROUGH"
+    assert each in drawn(*storyboard)
+    assert "Follow Camera is left out" not in drawn(*storyboard)
+    saved.shotpack.follow_camera = True
+    assert "Follow Camera is left out" in drawn(*storyboard)
+    assert "Camera: Move is left out" in drawn(*joins)
+    assert "Follow Camera is left out" in drawn(*joins)
+    saved.shotpack.follow_camera, panel.shotpack_board.camera = False, "NONE"
+    assert "left out" not in drawn(*joins)
+    assert done not in drawn(*shot)
+    assert each not in drawn(*storyboard)
 
 
 def test_a_join_begins_with_the_whole_picture(panel, saved):
