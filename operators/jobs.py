@@ -70,10 +70,11 @@ class _Order(OnShot):
         shot = self.record(context)
         if shot is None:
             return {"CANCELLED"}
-        if not shot.job:
+        if not shot.job and (self.action != "cancel" or shot.fault is not None):
             self.report({"WARNING"}, "The engine has not begun with this shot; wait a moment.")  # type: ignore[attr-defined]
             return {"CANCELLED"}
-        runtime.wake()
+        if shot.job:
+            runtime.wake()
         runtime.the_client().act(shot, self.action)
         return {"FINISHED"}
 

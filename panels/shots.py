@@ -170,7 +170,7 @@ def _draw_stamped(layout: Any, stamp: Any, title: str) -> None:
     elif state in ("running", "paused") and job is not None:
         _draw_making(box, shot, job)
     elif state == "sending" and shot.fault is None:
-        draw_text(box, _followed(shot.guide) if shot.guide.of else "Waiting for the engine …")
+        draw_text(box, _ordered(shot) or (_followed(shot.guide) if shot.guide.of else "Waiting for the engine …"))
     elif state == "queued":
         draw_text(box, _ordered(shot) or _waiting())
     for notice in job.notices if job is not None else ():
@@ -206,17 +206,23 @@ def _draw_making(box: Any, shot: Any, job: Any) -> None:
 def _draw_orders(row: Any, shot: Any, name: str, state: str) -> None:
     """Two places that never change: pausing or going on, and cancelling; what cannot be ordered now is grey."""
     ordered = shot.ordered if shot is not None else ""
-    alive = state in ("queued", "running", "paused")
-    if not (alive or state in ("failed", "cancelled")) or (shot is not None and not shot.job):
+    coming = _is_coming(shot)
+    alive = coming or state in ("queued", "running", "paused")
+    if not (alive or state in ("failed", "cancelled")) or (shot is not None and not shot.job and not coming):
         return
     first = row.row(align=True)
     goes_on = state in ("paused", "failed", "cancelled")
-    first.enabled = ordered == "" and (goes_on or _is_engine_there())
+    first.enabled = ordered == "" and not coming and (goes_on or _is_engine_there())
     action, icon = ("resume", "PLAY") if goes_on else ("pause", "PAUSE")
     first.operator(f"shotpack.{action}", text="", icon=icon).shot = name
     second = row.row(align=True)
     second.enabled = alive and ordered in ("", "pause")
     second.operator("shotpack.cancel", text="", icon="X").shot = name
+
+
+def _is_coming(shot: Any) -> bool:
+    """Whether a shot is on its way to the engine, be it that its pictures are being made first."""
+    return shot is not None and not shot.job and shot.fault is None
 
 
 def _is_engine_there() -> bool:
@@ -251,13 +257,15 @@ def _draw_homeless(layout: Any, shot: Any) -> None:
         draw_text(box, _ordered(shot) or _waiting())
     elif going_on:
         box.progress(factor=job.done, text=_ordered(shot) or _progress(job))
+    elif _is_coming(shot) and (said := _ordered(shot)):
+        draw_text(box, said)
     row = box.row(align=True)
     row.operator("shotpack.put_back", text="Put Back", icon="LOOP_BACK").shot = shot.id
-    if going_on:
+    if going_on or _is_coming(shot):
         part = row.row(align=True)
         part.enabled = shot.ordered in ("", "pause")
         part.operator("shotpack.cancel", text="Stop It", icon="X").shot = shot.id
-    elif shot.job or shot.fault is not None:  # not while it is on its way to the engine
+    else:
         row.operator("shotpack.forget", text="Take off List", icon="REMOVE").shot = shot.id
         box.operator("shotpack.remove_shot", icon="TRASH").shot = shot.id
 

@@ -27,8 +27,8 @@ camera that moves over a board."""
 MOVED_OVER = "whole*.png"
 """Those boards, beside their film: the shot's own are the parts that are seen first (`whole_of`)."""
 Heard = Callable[[str], None]
-"""Is told each line that the program prints, and an empty one now and then while it prints none; where it raises, the
-program is killed."""
+"""Is told each line that the program prints, and an empty one before it begins and while it prints none; where it
+raises, the program is killed."""
 _PLACE = ".filming-"
 _STALE_SECONDS = 24 * 3600.0
 """A film takes seconds: what is older is a closed Blender's, what is younger may be of one that films beside us."""
@@ -127,6 +127,7 @@ def take(
             said.append(line.strip())
         heard(line.strip() if line else "")
 
+    hear(None)
     try:
         with tempfile.TemporaryDirectory(prefix=_PLACE, dir=folder) as place:
             code = subprocesses.run(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.studio import bpy, metas_of, of_role, part, step_until
+from tests.host.test_panels import drawn as shots_drawn
 
 FRAMES = 13
 
@@ -51,6 +52,9 @@ def generate(scene):
 def test_the_shot_is_led_by_what_the_camera_sees(room):
     heard_engine()
     before = {scene.name: sorted(scene.keys()) for scene in bpy.data.scenes}
+    coverage = part("operators.coverage")
+    assert bpy.ops.shotpack.look_ahead() == {"FINISHED"}
+    looked = step_until(lambda: (found := coverage.of(intent())) and found.ended and found)
     meta = generate(room)
     assert {scene.name: sorted(scene.keys()) for scene in bpy.data.scenes} == before, "nothing of the file is changed"
     (guide,) = json.loads(meta.shotpack.request)["conditions"]
@@ -65,9 +69,42 @@ def test_the_shot_is_led_by_what_the_camera_sees(room):
     assert not list(folder.glob("*.exr"))
     assert (shot.guide.made, shot.guide.of) == (FRAMES - 1, FRAMES - 1)
     assert 0 < shot.guide.seen < 1
+    assert looked.guide.seen == shot.guide.seen, "what is said before the press is so afterwards"
     assert len(part("operators.shot_strips").pictures(meta)) == FRAMES
     (job,) = [job for job in part("operators.runtime").the_client().shots.values() if job.id == shot.id]
     assert job.complete
+
+
+def test_cancelled_while_its_pictures_are_made_it_is_not_sent(room, monkeypatch):
+    heard_engine()
+    runtime, subprocesses = part("operators.runtime"), part("engine.client.subprocesses")
+    jobs = {job["id"] for job in runtime.the_client()._connection().jobs()}
+    ended, run = [], subprocesses.run
+
+    def slow(command, environ, cwd, heard):
+        forever = [command[0], "-c", "import time\nprint('shotpack-guide 1 12 0.5', flush=True)\ntime.sleep(3600)"]
+        try:
+            return run(forever, environ, cwd, heard)
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr(subprocesses, "run", slow)
+    meta = generate(room)
+    shot = runtime.shot_of(meta.shotpack.shot)
+    step_until(lambda: shot.guide.made)
+    panel = shots_drawn()
+    assert "Following the camera: 1 of 12 pictures" in panel.text
+    assert "shotpack.cancel" in set(panel.buttons) - set(panel.grey), "there is a button for it"
+    assert bpy.ops.shotpack.cancel(shot=shot.id) == {"FINISHED"}
+    assert "Stopping" in shots_drawn().text
+    step_until(lambda: shot.fault is not None)
+    assert (shot.fault.code, ended) == ("not_sent", [True]), "the program is not left to itself"
+    assert "shotpack.send_again" in shots_drawn().buttons
+    assert {job["id"] for job in runtime.the_client()._connection().jobs()} == jobs
+    assert not list(shot.folder.glob("*-seen.png"))
+    monkeypatch.undo()
+    assert bpy.ops.shotpack.send_again(shot=shot.id) == {"FINISHED"}
+    step_until(lambda: meta.shotpack.state == "finished")
 
 
 def test_the_engine_is_started_before_the_first_press(room, monkeypatch):

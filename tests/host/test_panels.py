@@ -288,7 +288,7 @@ def test_a_shot_that_is_being_made_or_sent_is_not_taken_off_the_list(saved, foll
     panel = drawn()
     assert panel.text.count("is not on the timeline") == 2
     assert "shotpack.forget" not in panel.buttons
-    assert panel.buttons.count("shotpack.cancel") == 1
+    assert panel.buttons.count("shotpack.cancel") == 2
 
 
 @pytest.mark.parametrize(
