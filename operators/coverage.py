@@ -1,6 +1,6 @@
 """How much of a shot's last frame its boards show, before it is made: found out in the background when asked for.
 
-Only that frame is made, small, by another Blender (`render_guide.py`). What is found holds for one shot as it is: with
+Only that frame is made, by another Blender (`render_guide.py`). What is found holds for one shot as it is: with
 another length, another board or a scene that has changed it is looked again.
 """
 
@@ -50,7 +50,7 @@ _frames: dict[str, int] = {}
 
 def of(found: shot_intent.Intent) -> Looked | None:
     """What is known, or being found out, of this very shot; None where it was not looked at. Cheap."""
-    if found.followed is None or _latest is None or _latest.key != _key(found.followed, found.frames):
+    if found.followed is None or _latest is None or _latest.key != _key(found, found.followed):
         return None
     look = _latest.look
     fault = problems.of_error(look.fault).sentence if look.ended and look.fault is not None else None
@@ -64,12 +64,14 @@ def begin(found: shot_intent.Intent) -> None:
     stop()
     folder = Path(tempfile.mkdtemp(prefix="shotpack-look-"))
     try:
-        names = guide_film.take_look(found.followed, _boards(found, folder), found.frames, folder)
+        wanted, boards = found.scene.shotpack, _boards(found, folder)
+        names = guide_film.take_look(found.followed, wanted, boards, found.frames, found.fps, folder)
+        key = _key(found, found.followed)
     except (OSError, CaptureError):
         shutil.rmtree(folder, ignore_errors=True)
         raise
     program = background_program(Path(render_guide.__file__))
-    _latest = _Latest(_key(found.followed, found.frames), LookAhead(program, folder, names))
+    _latest = _Latest(key, LookAhead(program, folder, names))
     _frames[found.followed.scene.name_full] = found.followed.scene.frame_current
     timers.begin(_tick, _TICK)
 
@@ -103,11 +105,16 @@ def _boards(found: shot_intent.Intent, folder: Path) -> list[tuple[str, SeenFrom
     return boards
 
 
-def _key(followed: Followed, frames: int) -> tuple[object, ...]:
+def _key(found: shot_intent.Intent, followed: Followed) -> tuple[object, ...]:
     """What it hangs on, but for what is in the scene: whoever changes that is heard (`changed`)."""
     boards = (followed.begin, *(each.seen for each in followed.further))
     seen = tuple((each.scene.name_full, each.named, each.frame, each.kept) for each in boards)
-    return (*seen, followed.begin.pace, followed.at(frames), *(each.strip.name for each in followed.further))
+    try:
+        size = guide_film.size_of(followed, found.scene.shotpack)
+    except CaptureError:  # there is no engine any more that says so
+        size = (0, 0)
+    strips = (each.strip.name for each in followed.further)
+    return (*seen, size, followed.begin.pace, followed.at(found.frames), *strips)
 
 
 def changed(scene: Any, graph: Any) -> None:

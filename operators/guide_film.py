@@ -23,8 +23,6 @@ from .strip_scene import CaptureError
 
 BOARD_NAME = "guide-board-{number}.png"
 """What a picture is called that helps to lead a shot and is no board of it."""
-_LOOK = 128
-"""Pixels across of a picture that is only to say how much of it the boards show."""
 
 
 def take(
@@ -41,15 +39,12 @@ def take(
     `boards` are pictures in `folder` with where they are seen from, `pinned` the shot's frames that are boards anyway.
     Raises CaptureError.
     """
-    details = chosen.details_of(chosen.model_in_use(wanted))
-    if details is None:
-        raise CaptureError("The engine does not say what its models can; start it first.")
-    wished = guide_frames(details, frames, fps, conform=wanted.rate == "CONFORM")
+    wished = guide_frames(_details(wanted), frames, fps, conform=wanted.rate == "CONFORM")
     wished = [frame for frame in wished if frame not in pinned]
     if not wished:
         return ()
     shown = {picture_name(frame).removesuffix(".png"): followed.at(frame) for frame in wished}
-    _write(followed, _size(followed.scene, details, chosen.chosen_size(wanted)), boards, shown, folder / GUIDE_FILM)
+    _write(followed, size_of(followed, wanted), boards, shown, folder / GUIDE_FILM)
     held = tuple(ConditionFrame(frame, picture_name(frame), mask_name(frame)) for frame in wished)
     return (Condition(GUIDE, held),)
 
@@ -65,32 +60,46 @@ def name_further(followed: Followed, end: tuple[Any, str] | None) -> list[tuple[
     ]
 
 
-def take_look(followed: Followed, boards: Sequence[tuple[str, SeenFrom]], frames: int, folder: Path) -> tuple[str, str]:
-    """Write the film of one small picture, the shot's last, for how much of it the boards show; returns its two names.
+def take_look(
+    followed: Followed,
+    wanted: Any,
+    boards: Sequence[tuple[str, SeenFrom]],
+    frames: int,
+    fps: float,
+    folder: Path,
+) -> tuple[str, str]:
+    """Write the film of one picture, the last that would lead the shot, for how much of it the boards show.
 
-    A board without a picture yet has no name. Raises CaptureError.
+    It has the size that the shot's guide has: beside silhouettes nothing counts, and of a smaller picture that is more.
+    Returns its two names; a board without a picture yet has no name. Raises CaptureError.
     """
-    render = followed.scene.render
-    names = picture_name(frames), mask_name(frames)
-    shown = {names[0].removesuffix(".png"): followed.at(frames)}
-    size = _scaled((render.resolution_x, render.resolution_y), _LOOK / render.resolution_x)
-    _write(followed, size, boards, shown, folder / GUIDE_FILM, compress=False)
+    details = _details(wanted)
+    frame = max(guide_frames(details, frames, fps, conform=wanted.rate == "CONFORM"), default=float(frames))
+    names = picture_name(frame), mask_name(frame)
+    shown = {names[0].removesuffix(".png"): followed.at(frame)}
+    _write(followed, size_of(followed, wanted), boards, shown, folder / GUIDE_FILM, compress=False)
     return names
 
 
-def _size(scene: Any, details: Any, chosen_size: tuple[int, int] | None) -> tuple[int, int]:
-    """The (width, height) of the guide's pictures: the board's shape, no larger than the shot wants it."""
-    percentage = scene.render.resolution_percentage / 100
-    shape = scene.render.resolution_x * percentage, scene.render.resolution_y * percentage
-    width, height = chosen_size or estimate.size_for(details, (round(shape[0]), round(shape[1])))
-    return _scaled(shape, max(width / shape[0], height / shape[1]))
+def size_of(followed: Followed, wanted: Any) -> tuple[int, int]:
+    """The (width, height) of the guide's pictures: the board's shape, no larger than the shot wants it and the program makes any.
 
-
-def _scaled(shape: tuple[float, float], scale: float) -> tuple[int, int]:
-    """A picture's shape so many times as large, as far as the program makes pictures of such sides."""
+    Raises CaptureError where it is not known yet what the model can.
+    """
     shortest, longest = render_guide.SIDES
-    scale = min(scale, longest / max(shape))
+    render, chosen_size = followed.scene.render, chosen.chosen_size(wanted)
+    percentage = render.resolution_percentage / 100
+    shape = render.resolution_x * percentage, render.resolution_y * percentage
+    width, height = chosen_size or estimate.size_for(_details(wanted), (round(shape[0]), round(shape[1])))
+    scale = min(max(width / shape[0], height / shape[1]), longest / max(shape))
     return max(shortest, round(shape[0] * scale)), max(shortest, round(shape[1] * scale))
+
+
+def _details(wanted: Any) -> Any:
+    details = chosen.details_of(chosen.model_in_use(wanted))
+    if details is None:
+        raise CaptureError("The engine does not say what its models can; start it first.")
+    return details
 
 
 def _write(
