@@ -12,7 +12,9 @@ from ..engine.framings import Framing
 from . import camera_moves, sequencer, start_sources, unexpected
 
 COLOURS = {"start": (0.35, 0.85, 0.4, 1.0), "end": (1.0, 0.45, 0.25, 1.0)}
-_NOW = (1.0, 1.0, 1.0, 0.7)
+_NOW = (1.0, 1.0, 1.0, 0.9)
+_EDGE = (0.0, 0.0, 0.0, 0.5)
+"""Beside every line, and behind every word: boards are white paper as often as not."""
 _NAMES = {"start": "Start", "end": "End"}
 _HANDLE = 4.0
 """Pixels from the middle of a handle to its edge."""
@@ -114,6 +116,11 @@ def _closed(corners: tuple[Point, ...]) -> list[Point]:
 
 
 def _lines(points: list[Point], colour: tuple[float, ...], width: float) -> None:
+    _stroke(points, _EDGE, width + 2.0)
+    _stroke(points, colour, width)
+
+
+def _stroke(points: list[Point], colour: tuple[float, ...], width: float) -> None:
     import gpu
     from gpu_extras.batch import batch_for_shader
 
@@ -138,10 +145,13 @@ def _square(at: Point, colour: tuple[float, ...]) -> None:
 def _label(text: str, at: Point, colour: tuple[float, ...]) -> None:
     import blf
 
+    blf.enable(0, blf.SHADOW)
+    blf.shadow(0, 3, *_EDGE)
     blf.size(0, 12 * bpy.context.preferences.system.ui_scale)
     blf.color(0, *colour)
     blf.position(0, at[0] + 6, at[1] - 16 * bpy.context.preferences.system.ui_scale, 0)
     blf.draw(0, text)
+    blf.disable(0, blf.SHADOW)
 
 
 def attach() -> None:

@@ -251,7 +251,7 @@ def _draw_homeless(layout: Any, shot: Any) -> None:
     going_on = job is not None and not job.ended
     translated = bpy.app.translations.pgettext_iface
     told = "{name} is not on the timeline any more, but it is still being made."
-    words = translated(told if going_on else "{name} is not on the timeline.").format(name=shot.name)
+    words = translated(told if going_on or _is_coming(shot) else "{name} is not on the timeline.").format(name=shot.name)
     draw_text(box, words, "QUESTION")
     if going_on and job.state == "queued":
         draw_text(box, _ordered(shot) or _waiting())

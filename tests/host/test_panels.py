@@ -286,7 +286,7 @@ def test_a_shot_that_is_being_made_or_sent_is_not_taken_off_the_list(saved, foll
     for shot in followed:
         saved.sequence_editor.strips.remove(strip(shot.id))
     panel = drawn()
-    assert panel.text.count("is not on the timeline") == 2
+    assert panel.text.count("is not on the timeline any more, but it is still being made.") == 2
     assert "shotpack.forget" not in panel.buttons
     assert panel.buttons.count("shotpack.cancel") == 2
 
