@@ -28,7 +28,11 @@ def opened() -> bpy.types.Scene:
 
 
 def save(film: Path) -> None:
-    """Write the .blend, and leave no backup of it."""
+    """Write the .blend, and leave no backup of it. What a picture's file says of itself is not written over it."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            if area.type == "SEQUENCE_EDITOR":
+                area.spaces.active.preview_overlay.show_metadata = False
     bpy.ops.wm.save_as_mainfile(filepath=str(film), compress=True)
     film.with_suffix(".blend1").unlink(missing_ok=True)
 

@@ -40,8 +40,26 @@ def test_it_opens_and_is_copied_without_a_complaint(extension, capfd, sample, na
     assert "rror" not in printed.out + printed.err
 
 
+@pytest.mark.parametrize("sample", [SAMPLE, PREVIS])
+def test_nothing_is_written_over_the_picture(sample):
+    """What a render and a model note in their pictures covers them in the preview where that is switched on."""
+    with bpy.data.libraries.load(str(sample)) as (held, loaded):
+        loaded.workspaces = list(held.workspaces)
+    spaces = [
+        area.spaces.active
+        for workspace in loaded.workspaces
+        for screen in workspace.screens
+        for area in screen.areas
+        if area.type == "SEQUENCE_EDITOR"
+    ]
+    assert [space.view_type for space in spaces if space.view_type == "PREVIEW"]
+    assert not any(space.preview_overlay.show_metadata for space in spaces)
+    for workspace in loaded.workspaces:
+        bpy.data.workspaces.remove(workspace)
+
+
 def test_the_previs_sample_is_one_press_a_shot(extension):
-    """Each of its cameras can be followed to the next one's marker, in words of a strip over it."""
+    """Each of its cameras can be followed to the next one's marker or the end, in words of a strip over it."""
     bpy.ops.wm.open_mainfile(filepath=str(PREVIS), load_ui=False)
     scene = bpy.context.scene
     wanted = scene.shotpack
@@ -49,7 +67,7 @@ def test_the_previs_sample_is_one_press_a_shot(extension):
     shot_intent = part("operators.shot_intent")
     wanted.follow_camera = False  # no engine is there to say whether it can
     markers = sorted(scene.timeline_markers, key=lambda marker: marker.frame)
-    for marker, words in zip(markers[:-1], ("moves right", "zoom in"), strict=True):
+    for marker, words in zip(markers, ("moves right", "zoom in", "moves forward"), strict=True):
         scene.frame_set(marker.frame)
         assert scene.camera == marker.camera
         found = shot_intent.intent(bpy.context)
