@@ -142,7 +142,9 @@ TOOLTIPS = {
     "As long as the strip that the board is taken from": "So lang wie der Streifen, von dem das Bild stammt",
     "A length in seconds": "Eine Länge in Sekunden",
     "A length in frames of the scene": "Eine Länge in Bildern der Szene",
-    "As far as the next strip's start or the next marker": "Bis zum Anfang des nächsten Streifens oder Markers",
+    "As far as the next strip's start or marker, else the scene's end": (
+        "Bis zum Anfang des nächsten Streifens oder Markers, sonst bis zum Ende der Szene"
+    ),
     "As long as the scene in this window, from its first frame to its last": (
         "So lang wie die Szene in diesem Fenster, vom ersten bis zum letzten Bild"
     ),

@@ -119,6 +119,8 @@ def _of_no_board(shown: Any, scene: Any, strip: Any | None) -> Intent | str:
             filmed = _range(shown)
         elif wanted.length == "KEYS" and (keys := camera_motion.keyed(shown.camera)) is not None:
             filmed = keys[:1]
+        elif wanted.length == "RANGE":
+            filmed = _range(shown)[:1]
         if filmed is not None and scene == shown:
             start = filmed.start
         followed = follow.of_camera(shown, scene, filmed or range(shown.frame_current, shown.frame_current + 1))
@@ -259,7 +261,8 @@ def _wanted_length(scene: Any, start: int, scene_range: int, followed: follow.Fo
             else followed.to_last_key()
         )
     if wanted.length == "NEXT":
-        return sequencer.frames_to_next(scene, start) or "No strip and no marker follows; choose another length."
+        to_next = sequencer.frames_to_next(scene, start) or max(0, scene.frame_end + 1 - start)
+        return to_next or "No strip and no marker follows; choose another length."
     if wanted.length == "FRAMES":
         return int(wanted.frames)
     if wanted.length == "RANGE":

@@ -33,7 +33,7 @@ LENGTHS = (
     ("BOARD", "As the Board's Strip", "As long as the strip that the board is taken from"),
     ("SECONDS", "Seconds", "A length in seconds"),
     ("FRAMES", "Frames", "A length in frames of the scene"),
-    ("NEXT", "To Next Strip or Marker", "As far as the next strip's start or the next marker"),
+    ("NEXT", "To Next Strip or Marker", "As far as the next strip's start or marker, else the scene's end"),
     ("RANGE", "Scene's Range", "As long as the scene in this window, from its first frame to its last"),
     ("KEYS", "Camera's Keys", "As far as the last key of the camera, its parents and its constraints' targets"),
 )

@@ -32,6 +32,8 @@ _CHANNELS = {PLACEHOLDER: _PLACEHOLDER_CHANNEL, SECTION: _SECTION_CHANNEL, FINAL
 _KEPT = -1
 """No section's place: all that a shot showed before it was extended."""
 
+_NOT_TAKEN = {Code.REFUSED: "failed", Code.NOT_SENT: "cancelled"}
+
 
 @dataclass(frozen=True)
 class Spot:
@@ -158,14 +160,16 @@ def _state_of(shot: Shot, job: Job | None, job_before: str) -> str | None:
         return "finished"
     if job is None and job_before:
         return None  # the engine has told nothing yet
-    state = job.state if job else "failed" if was_refused(shot) else "sending"
+    state = job.state if job else state_without_job(shot) or "sending"
     return "running" if state == "finished" else state
 
 
-def was_refused(shot: Shot | None) -> bool:
-    """Whether the engine did not take a shot in: it waits for the artist to change what was asked for."""
+def state_without_job(shot: Shot | None) -> str:
+    """How a shot stands that the engine did not take in: `failed`, where it waits for the artist to change what was
+    asked for, or `cancelled`, before it was sent. Empty for any other.
+    """
     fault = None if shot is None or shot.job else shot.fault
-    return fault is not None and fault.code is Code.REFUSED
+    return _NOT_TAKEN.get(fault.code, "") if fault is not None else ""
 
 
 def point_at(shot: Shot) -> None:

@@ -142,7 +142,7 @@ def _draw_guarded(layout: Any, said: Any, stamp: Any) -> None:
 def _draw_stamped(layout: Any, stamp: Any, title: str) -> None:
     shot = runtime.shot_of(stamp.shot)
     job = runtime.client.job(shot) if runtime.client and shot else None
-    state = job.state if job else "failed" if timeline.was_refused(shot) else stamp.state
+    state = job.state if job else timeline.state_without_job(shot) or stamp.state
     box = layout.box()
     row = box.row(align=True)
     icon = _ICONS.get(state, "SEQUENCE")
@@ -251,7 +251,9 @@ def _draw_homeless(layout: Any, shot: Any) -> None:
     going_on = job is not None and not job.ended
     translated = bpy.app.translations.pgettext_iface
     told = "{name} is not on the timeline any more, but it is still being made."
-    words = translated(told if going_on or _is_coming(shot) else "{name} is not on the timeline.").format(name=shot.name)
+    words = translated(told if going_on or _is_coming(shot) else "{name} is not on the timeline.").format(
+        name=shot.name
+    )
     draw_text(box, words, "QUESTION")
     if going_on and job.state == "queued":
         draw_text(box, _ordered(shot) or _waiting())

@@ -59,7 +59,7 @@ def _draw_previs(layout: Any, context: Any) -> None:
     said = translated("Previs All {count} Camera Markers").format(count=len(shots))
     column.operator("shotpack.previs_all", icon="VIEW_CAMERA", text=said, translate=False)
     here = previs.shot_at(context.scene)
-    said = translated("Previs {name}").format(name=here.name if here is not None else "")
+    said = translated("Previs {name}").format(name=here.title if here is not None else "")
     column.operator("shotpack.previs", icon="CAMERA_DATA", text=said if here is not None else "", translate=False)
     if (why := previs.prevented(context, shots)) is not None:
         draw_text(layout, why, "INFO")

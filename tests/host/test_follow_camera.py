@@ -100,6 +100,7 @@ def test_cancelled_while_its_pictures_are_made_it_is_not_sent(room, monkeypatch)
     step_until(lambda: shot.fault is not None)
     assert (shot.fault.code, ended) == ("not_sent", [True]), "the program is not left to itself"
     assert "shotpack.send_again" in shots_drawn().buttons
+    step_until(lambda: meta.shotpack.state == "cancelled")
     assert {job["id"] for job in runtime.the_client()._connection().jobs()} == jobs
     assert not list(shot.folder.glob("*-seen.png"))
     monkeypatch.undo()
@@ -229,3 +230,26 @@ def test_the_camera_s_keys_are_a_length(room):
     room.camera.parent = None
     room.camera.constraints.clear()
     assert intent() == "camera has no keys after the board; choose another length."
+
+
+def test_the_scene_s_range_is_a_length_from_its_first_frame(room):
+    heard_engine()
+    room.shotpack.length, room.frame_current = "RANGE", 7
+    found = intent()
+    assert (found.spot.start, found.spot.length, found.filmed[0]) == (1, FRAMES, 1), "as what it is called says"
+
+
+def test_the_last_camera_s_shot_ends_with_the_scene(room):
+    heard_engine()
+    other = bpy.data.objects.new("other", bpy.data.cameras.new("other"))
+    room.collection.objects.link(other)
+    for frame, camera in ((1, room.camera), (7, other)):
+        room.timeline_markers.new(camera.name, frame=frame).camera = camera
+    room.shotpack.length = "NEXT"
+    found = {}
+    for frame in (1, 7):
+        room.frame_set(frame)
+        found[frame] = intent().spot.length
+    assert found == {1: 6, 7: FRAMES - 6}
+    room.frame_set(FRAMES + 1)
+    assert intent() == "No strip and no marker follows; choose another length."
