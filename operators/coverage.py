@@ -113,8 +113,10 @@ def _key(found: shot_intent.Intent, followed: Followed) -> tuple[object, ...]:
         size = guide_film.size_of(followed, found.scene.shotpack)
     except CaptureError:  # there is no engine any more that says so
         size = (0, 0)
-    strips = (each.strip.name for each in followed.further)
-    return (*seen, size, followed.begin.pace, followed.at(found.frames), *strips)
+    # The pictures as well: whether they match the camera is looked at.
+    shown = [*found.pictures[:1], *((each.strip, each.at) for each in followed.further)]
+    pictures = ((strip.name, sequencer.file_at(strip, frame)) for strip, frame in shown)
+    return (*seen, size, followed.begin.pace, followed.at(found.frames), *pictures)
 
 
 def changed(scene: Any, graph: Any) -> None:

@@ -44,8 +44,8 @@ CAMERA = {
     "{scene} has another picture shape than the timeline; give both the same resolution to follow its camera.": (
         "{scene} hat ein anderes Bildformat als die Zeitleiste; gib beiden dieselbe Auflösung, um der Kamera zu folgen."
     ),
-    "{name} does not fill the picture; reset its transform and crop to follow the camera.": (
-        "{name} füllt das Bild nicht; setze Transformation und Zuschnitt zurück, um der Kamera zu folgen."
+    "{name} does not lie on the picture corner on corner; scale it to fit, uncropped, to follow the camera.": (
+        "{name} liegt nicht Ecke auf Ecke auf dem Bild; skaliere es ohne Zuschnitt passend, um der Kamera zu folgen."
     ),
     "{name} jumps at frame {frame}, which is a cut; end the shot before it, or untick Follow Camera.": (
         "{name} springt bei Bild {frame}, das ist ein Schnitt; beende die Einstellung davor, oder schalte Der Kamera "

@@ -168,7 +168,10 @@ def _whole(scene: Any, strip: Any, found: SeenFrom) -> SeenFrom | str:
             scene=found.scene.name,
         )
     if not _fills_exactly(scene, strip):
-        return _said("{name} does not fill the picture; reset its transform and crop to follow the camera.", strip)
+        return _said(
+            "{name} does not lie on the picture corner on corner; scale it to fit, uncropped, to follow the camera.",
+            strip,
+        )
     return found
 
 

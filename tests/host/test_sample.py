@@ -43,6 +43,7 @@ def test_it_opens_and_is_copied_without_a_complaint(extension, capfd, sample, na
 @pytest.mark.parametrize("sample", [SAMPLE, PREVIS])
 def test_nothing_is_written_over_the_picture(sample):
     """What a render and a model note in their pictures covers them in the preview where that is switched on."""
+    bpy.ops.wm.read_homefile()  # of the open file nothing can be loaded
     with bpy.data.libraries.load(str(sample)) as (held, loaded):
         loaded.workspaces = list(held.workspaces)
     spaces = [
@@ -54,8 +55,8 @@ def test_nothing_is_written_over_the_picture(sample):
     ]
     assert [space.view_type for space in spaces if space.view_type == "PREVIEW"]
     assert not any(space.preview_overlay.show_metadata for space in spaces)
-    for workspace in loaded.workspaces:
-        bpy.data.workspaces.remove(workspace)
+    bpy.data.batch_remove([screen for workspace in loaded.workspaces for screen in workspace.screens])
+    bpy.data.batch_remove(loaded.workspaces)
 
 
 def test_the_previs_sample_is_one_press_a_shot(extension):

@@ -123,7 +123,7 @@ def test_what_a_scene_strip_cannot_say_is_said(set_up):
     assert seen_of(scene, strip, 5).startswith("Shot A does not play its scene frame by frame")
     strip.strobe = 1
     strip.transform.scale_x = 0.5
-    assert seen_of(scene, strip, 5).startswith("Shot A does not fill the picture")
+    assert seen_of(scene, strip, 5).startswith("Shot A does not lie on the picture")
     strip.transform.scale_x = 1
     room.render.resolution_y = 2 * HEIGHT
     assert seen_of(scene, strip, 5).startswith("room has another picture shape")
@@ -170,7 +170,12 @@ def test_a_picture_over_a_scene_strip_is_painted_over_it(set_up, tmp_path):
     assert not isinstance(intent(), str)
     small = picture(scene, tmp_path, start=15, channel=4, name="Small", size=(WIDTH // 2, HEIGHT // 2))
     small.shotpack_board.seen_scene = room
-    assert seen_of(scene, small, 15).startswith("Small does not fill the picture")
+    why = seen_of(scene, small, 15)
+    assert why.startswith("Small does not lie on the picture corner on corner; scale it to fit"), (
+        "its transform is none"
+    )
+    small.transform.scale_x = small.transform.scale_y = 2
+    assert seen_of(scene, small, 15).scene == room, "as it says"
 
 
 def test_the_camera_is_kept_as_it_was(set_up, tmp_path):
@@ -292,6 +297,13 @@ def test_how_much_is_seen_is_known_before(set_up, tmp_path):
     strip.shotpack_board.frames = 14
     assert coverage.of(intent()) is None, "another length, another end"
     strip.shotpack_board.frames = 13
+    over = picture(scene, tmp_path, start=5, channel=3, name="Over")
+    over.shotpack_board.frames = 13
+    scene.sequence_editor.active_strip, strip.select = over, False
+    assert intent().followed.begin.frame == found.followed.begin.frame
+    assert coverage.of(intent()) is None, "another picture, which may not match"
+    scene.sequence_editor.active_strip = strip
+    over.select, strip.select = False, True
     bpy.ops.shotpack.look_ahead()
     first = coverage._latest.look
     bpy.ops.shotpack.look_ahead()
