@@ -5,12 +5,13 @@ from __future__ import annotations
 CAMERA_OPERATORS = {
     "Previs Shot": "Previs-Einstellung",
     "Previs All": "Previs für alle",
-    "Previs All {count} Camera Markers": "Previs für alle {count} Kameramarkierungen",
     "From Here and Now": "Von hier und jetzt",
     "See How Much the Board Shows": "Nachsehen, wie viel das Bild zeigt",
     "Look Again": "Noch einmal nachsehen",
 }
 CAMERA = {
+    "Previs All {count} Camera Markers": "Previs für alle {count} Kameramarkierungen",
+    "Previs {name}": "Previs für {name}",
     "Camera's Keys": "Keyframes der Kamera",
     "As far as the last key of the camera, its parents and its constraints' targets": (
         "Bis zum letzten Keyframe der Kamera, ihrer Eltern und der Ziele ihrer Constraints"

@@ -58,6 +58,12 @@ LABELS = {
     "{made} of {shots} made": "{made} von {shots} erzeugt",
     "{count} failed": "{count} gescheitert",
     "{time} left": "noch {time}",
+    "Bridge {frames} Frames ({seconds} s)": "{frames} Bilder überbrücken ({seconds} s)",
+    "Extend by {frames} Frames ({seconds} s)": "Um {frames} Bilder verlängern ({seconds} s)",
+    "Make {frames} Frames After ({seconds} s)": "{frames} Bilder danach erzeugen ({seconds} s)",
+    "Make {frames} Frames Before ({seconds} s)": "{frames} Bilder davor erzeugen ({seconds} s)",
+    "Section {made} of {of}": "Abschnitt {made} von {of}",
+    "Generate {frames} Frames ({seconds} s)": "{frames} Bilder erzeugen ({seconds} s)",
     "Waiting Shots": "Wartende Einstellungen",
     "Boards are being taken; Esc stops that.": "Bilder werden aufgenommen; Esc hält das an.",
     "Select the storyboard's strips, or one of its channel.": (

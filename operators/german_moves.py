@@ -8,7 +8,11 @@ MOVE_OPERATORS = {
 MOVES = {
     "What leads the picture of this strip's shot": "Was das Bild der Einstellung dieses Streifens führt",
     "The prompt alone says what the camera does": "Was die Kamera tut, sagt allein die Beschreibung",
+    "Camera": "Kamera",
+    "None": "Keine",
     "Move": "Fahrt",
+    "Amount": "Maß",
+    "Linear": "Gleichmäßig",
     "Moving over the board: {made} of {of} pictures": "Fahrt über das Bild: {made} von {of} Bildern",
     "A camera moves over the board exactly from one framing to another": (
         "Eine Kamera fährt genau von einem Ausschnitt des Bilds zum anderen"

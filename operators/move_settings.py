@@ -9,6 +9,7 @@ import bpy
 from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty
 
 from ..engine.framings import CENTERS, WIDTHS, MoveKind, move_of
+from .shot_options import CONTEXT
 
 KINDS = (
     ("PAN_LEFT", "Pan Left", "Across the board, to the left"),
@@ -104,6 +105,7 @@ class MoveSettings(bpy.types.PropertyGroup):
         items=KINDS,
         default="PUSH_IN",
         update=_fill,
+        translation_context=CONTEXT,
     )
     amount: FloatProperty(
         name="Amount",
@@ -113,6 +115,7 @@ class MoveSettings(bpy.types.PropertyGroup):
         max=0.95,
         subtype="FACTOR",
         update=_fill,
+        translation_context=CONTEXT,
     )
     angle: FloatProperty(
         name="Angle",
@@ -123,7 +126,9 @@ class MoveSettings(bpy.types.PropertyGroup):
         subtype="ANGLE",
         update=_fill,
     )
-    easing: EnumProperty(name="Easing", description="How the move passes in time", items=EASINGS)
+    easing: EnumProperty(
+        name="Easing", description="How the move passes in time", items=EASINGS, translation_context=CONTEXT
+    )
     start_center: _center("The middle of what is seen first, as shares of the board from its left and its lower edge")
     start_width: _width("How much of the board's width is seen first", 1.0)
     start_roll: _roll("How far the camera is turned at first, counterclockwise")

@@ -9,6 +9,7 @@ from bpy.props import EnumProperty, StringProperty
 
 from ..engine.client import prompt_sentence
 from . import prompts, sequencer
+from .shot_options import CONTEXT
 
 _WIDTH = 460
 _NONE = "NONE"
@@ -61,7 +62,9 @@ class SHOTPACK_OT_prompt_helper(bpy.types.Operator):  # noqa: N801
 
     strip: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
     subject: StringProperty(name="Subject", description="Who or what is seen", options={"TEXTEDIT_UPDATE"})  # type: ignore[valid-type]
-    action: StringProperty(name="Action", description="What it does", options={"TEXTEDIT_UPDATE"})  # type: ignore[valid-type]
+    action: StringProperty(  # type: ignore[valid-type]
+        name="Action", description="What it does", options={"TEXTEDIT_UPDATE"}, translation_context=CONTEXT
+    )
     moves: EnumProperty(name="Subject's Move", description="A move that the model knows by name", items=_things)  # type: ignore[valid-type]
     secondary: StringProperty(name="Also Moving", description="What else moves", options={"TEXTEDIT_UPDATE"})  # type: ignore[valid-type]
     camera: EnumProperty(name="Camera", description="How the camera moves", items=_cameras)  # type: ignore[valid-type]

@@ -20,7 +20,7 @@ from bpy.props import (
 from ..engine.client.install.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, LORA_WEIGHT_MAXIMUM, STEPS_MAXIMUM
 from .move_settings import MoveSettings
-from .shot_options import LENGTHS, OTHER_LENGTHS, SOURCES
+from .shot_options import CONTEXT, LENGTHS, OTHER_LENGTHS, SOURCES
 from .strip_settings import BoardSettings, ShotStamp, TakeStamp
 
 ADDON = __package__.rpartition(".")[0]
@@ -184,7 +184,9 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     )
     order: EnumProperty(name="Order", description="Which section is made first", items=ORDERS)
     rate: EnumProperty(name="Frame Rate", items=RATES)
-    speed: EnumProperty(name="Speed", description="What is given up for time", items=SPEEDS)
+    speed: EnumProperty(
+        name="Speed", description="What is given up for time", items=SPEEDS, translation_context=CONTEXT
+    )
     engine: EnumProperty(name="Render With", items=ENGINES)
     model: StringProperty(name="Model", description="Empty: the one in the preferences")
     size: StringProperty(name="Size", description="Empty: the model's own at the board's shape; else such as 256x144")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+CONTEXT = "Shotpack"
+"""The context of names that Blender uses for something else: its own translation would come before ours."""
+
 SOURCES = (
     ("STRIP", "Strip", "The active strip, or the topmost one at the playhead", "SEQ_SEQUENCER", 0),
     ("RENDER", "Render Result", "The last render", "RENDER_RESULT", 1),

@@ -16,6 +16,7 @@ from bpy.props import (
 
 from ..engine.protocol import FRAMES_MAXIMUM
 from .move_settings import MoveSettings
+from .shot_options import CONTEXT
 
 CAMERAS = (
     ("NONE", "None", "The prompt alone says what the camera does", 0),
@@ -133,5 +134,10 @@ class BoardSettings(bpy.types.PropertyGroup):
         description="The picture is painted over what the scene strip below it shows, so its camera sees it",
         default=True,
     )
-    camera: EnumProperty(name="Camera", description="What leads the picture of this strip's shot", items=CAMERAS)
+    camera: EnumProperty(
+        name="Camera",
+        description="What leads the picture of this strip's shot",
+        items=CAMERAS,
+        translation_context=CONTEXT,
+    )
     move: PointerProperty(type=MoveSettings)

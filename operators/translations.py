@@ -14,13 +14,15 @@ from .german_moves import MOVE_OPERATORS, MOVES
 from .german_operators import OPERATORS
 from .german_tooltips import OF_THE_ENGINE, TOOLTIPS
 from .settings import ADDON
+from .shot_options import CONTEXT
 
+_GERMAN = LABELS | TOOLTIPS | OF_THE_ENGINE | CAMERA | MOVES
 TABLES: dict[str, dict[tuple[str, str], str]] = {
     "de_DE": {
         **{
             ("Operator", english): german for english, german in (OPERATORS | CAMERA_OPERATORS | MOVE_OPERATORS).items()
         },
-        **{("*", english): german for english, german in (LABELS | TOOLTIPS | OF_THE_ENGINE | CAMERA | MOVES).items()},
+        **{(context, english): german for context in ("*", CONTEXT) for english, german in _GERMAN.items()},
     },
 }
 """By language: (context, English) to the text shown."""

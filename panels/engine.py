@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..operators import engine, problems, runtime, shot_strips
+from ..operators.shot_options import CONTEXT
 from .install import draw_install
 from .problem import draw_problem
 from .shot import Sidebar
@@ -80,6 +81,7 @@ def _parked(client: Any) -> str:
 
 class _Engine(Sidebar):
     bl_label = "Engine"
+    bl_translation_context = CONTEXT
     bl_order = 20
 
     def draw(self, context: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..operators import (
+    camera_moves,
     generate,
     new_take,
     previews,
@@ -56,7 +57,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
     if wanted.source == "CAMERA":
         layout.prop(wanted, "camera_range")
         draw_follow_camera(layout, context, wanted, found)
-    elif boards is not None:
+    elif boards is not None and not camera_moves.goes_over(boards):  # no scene leads it then
         draw_follow_strip(layout, scene, wanted, boards, found)
     _draw_words(layout, scene, boards.place if boards is not None else None, found)
     _draw_length(layout, wanted, boards, found)
@@ -220,7 +221,8 @@ def _draw_made_with(layout: Any, stamp: Any) -> None:
 def _button(found: generate.Intent | str) -> str:
     if isinstance(found, str):
         return "Generate"
-    return f"Generate {found.spot.length} Frames ({found.spot.length / found.fps:.1f} s)"
+    words = bpy.app.translations.pgettext_iface("Generate {frames} Frames ({seconds} s)")
+    return str(words.format(frames=found.spot.length, seconds=f"{found.spot.length / found.fps:.1f}"))
 
 
 class _Shot(Sidebar):

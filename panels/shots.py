@@ -276,9 +276,10 @@ def _progress(job: Any) -> str:
     if job.stage:
         return f"{job.stage[:1].upper()}{job.stage[1:]}"
     made, of = len(job.sections), len(job.plan.sections) if job.plan else 0
-    words = f"Section {min(made + 1, of)} of {of}"
+    translated = bpy.app.translations.pgettext_iface
+    words = str(translated("Section {made} of {of}").format(made=min(made + 1, of), of=of))
     left = job.step.seconds_left if job.step else None
-    return words if left is None else f"{words}, {time_of(left)} left"
+    return words if left is None else f"{words}, {translated('{time} left').format(time=time_of(left))}"
 
 
 CLASSES = (SHOTPACK_MT_shot, SHOTPACK_PT_sequencer_shots, SHOTPACK_PT_viewport_shots)

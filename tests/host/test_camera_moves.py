@@ -317,3 +317,13 @@ def test_a_join_begins_with_the_whole_picture(panel, saved):
     assert bpy.ops.shotpack.bridge() == {"FINISHED"}
     meta = metas_of(saved)[-1]
     assert "conditions" not in json.loads(meta.shotpack.request)
+
+
+def test_no_scene_leads_a_shot_whose_camera_moves_over_its_board(panel, saved, monkeypatch):
+    """Follow Camera would be ticked, and named, beside a move that takes its place."""
+    drawn = []
+    monkeypatch.setattr(part("panels.shot"), "draw_follow_strip", lambda *_: drawn.append(True))
+    for camera in ("MOVE", "NONE"):
+        panel.shotpack_board.camera = camera
+        part("panels.shot")._draw_shot(Panel(), bpy.context)
+        assert drawn == ([True] if camera == "NONE" else [])
