@@ -16,7 +16,7 @@ from bpy.props import BoolProperty, StringProperty
 from ..engine.client.batch_progress import ENDED, BatchProgress, Standing, progress_of
 from ..engine.client.stored_request import plain, read
 from ..engine.errors import EngineError
-from . import adoption, generate, problems, runtime, sequencer, shot_strips, visible_strips
+from . import adoption, generate, problems, runtime, sequencer, shot_strips, timeline, visible_strips
 
 _pace: dict[str, float] = {}
 """Seconds that a frame of a batch takes, as far as that is known."""
@@ -33,12 +33,15 @@ def shots(scene: Any, batch: str = "") -> list[Any]:
 
 
 def state_of(stamp: Any) -> str:
-    """A shot's state as the engine has it; before that `sending`, `unsent`, or `failed` where it was refused."""
+    """A shot's state as the engine has it.
+
+    Before that `sending`, `unsent`, `failed` where it was refused, or `cancelled` where it was cancelled before.
+    """
     shot, job = _shot_and_job(stamp)
     if job is not None:
         return str(job.state)
     if shot is not None and not shot.job and shot.fault is not None:
-        return "failed"
+        return timeline.state_without_job(shot) or "failed"
     return "unsent" if adoption.is_unsent(stamp) else str(stamp.state)
 
 

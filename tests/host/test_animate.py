@@ -198,6 +198,10 @@ def test_what_is_cancelled_before_it_is_sent_is_not_sent(saved, tmp_path):
     step_until(lambda: {batches.state_of(meta.shotpack) for meta in made(saved)} <= {"failed", "cancelled"})
     new = [job for job in client._connection().jobs() if job["id"] not in before]
     assert all(job["state"] == "cancelled" for job in new)
+    progress = batches.progress(saved)
+    assert (progress.cancelled, progress.failed, list(batches.failures(saved))) == (2, 0, []), (
+        "what is wanted so is no fault"
+    )
 
 
 def test_a_run_takes_no_shot_away_that_was_chosen_among_seeds(saved):
