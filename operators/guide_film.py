@@ -82,7 +82,7 @@ def take_look(
 
 
 def size_of(followed: Followed, wanted: Any) -> tuple[int, int]:
-    """The guide's pictures' (width, height): the board's shape, no larger than the shot wants it or the program makes it.
+    """The guide's pictures' (width, height): the board's shape, no larger than is wanted or can be made.
 
     Raises CaptureError where it is not known yet what the model can.
     """

@@ -12,6 +12,7 @@ import torch
 from diffusers import AutoencoderKLHunyuanVideo, FlowMatchEulerDiscreteScheduler, HunyuanVideoFramepackPipeline
 from torch.nn import functional
 
+from engine.framepack.grid import Seam
 from engine.framepack.packing import Order
 from engine.media.files import write_whole
 from engine.models.folder import FACTS
@@ -31,6 +32,8 @@ _GUIDANCE = 10.0
 GUIDE_USE = GuideUse(GuidePictures.LATENT, seen=0.25, hidden=1.0, guidance=3.0, alone=True)
 """How weights without such lessons use a guide. Measured (`training/NOTEBOOK.md`): a higher threshold loses what is
 seen, and what is not they cannot invent."""
+OVERLAP = 1
+"""Latents that others are decoded behind: its decoder hardly looks further back (docs/measurements.md)."""
 _ORIGIN = {"_name_or_path", "is_local", "local_files_only"}
 
 
@@ -104,6 +107,8 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path, guide: Gu
         "far_shift": FAR_SHIFT,
         "order": str(Order.FORWARD),
         "trained_orders": [str(order) for order in Order],
+        "seam": str(Seam.CAUSAL),
+        "overlap": OVERLAP,
         "guide": {name: value for name, value in asdict(guide).items() if value is not None},
         "preview": fit_preview(vae),
         "vocabulary": to_json(known_words()),

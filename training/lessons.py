@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from engine.framepack.grid import Grid
 from engine.framepack.history import History, PackedContext
 from engine.framepack.packing import Order, parse
 from engine.framepack.plan import PlannedSection, ShotPlan, plan_shot
@@ -68,7 +67,7 @@ class Lesson:
 
 def draw_guided_lesson(rng: np.random.Generator, spec: ModelSpec, *, longest: int, frames: int) -> Lesson:
     """A lesson for shots of at most `longest` sections that follow a guide: Sketch's own order, from one board on."""
-    grid = Grid(spec.window, spec.temporal_compression, spec.seam)
+    grid = spec.grid()
     sections = 1 + int(rng.integers(longest))
     plan = plan_shot(grid.frames(sections), grid=grid, schedule=parse(spec.schedules[Order.FORWARD]), boards=(0,))
     planned = plan.made[rng.integers(len(plan.made))]
@@ -77,7 +76,7 @@ def draw_guided_lesson(rng: np.random.Generator, spec: ModelSpec, *, longest: in
 
 def draw_lesson(rng: np.random.Generator, spec: ModelSpec, *, longest: int, frames: int) -> Lesson:
     """A lesson from shots of at most `longest` sections, denoising `frames` of the window's frames."""
-    grid = Grid(spec.window, spec.temporal_compression, spec.seam)
+    grid = spec.grid()
     lengths = np.array(_LENGTHS[:longest])
     sections = 1 + int(rng.choice(len(lengths), p=lengths / lengths.sum()))
     kind = str(rng.choice(list(_SHARES), p=list(_SHARES.values())))

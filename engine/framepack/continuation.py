@@ -57,9 +57,12 @@ def frame_sources(plan: ShotPlan) -> dict[range, tuple[range, ...]]:
     for planned in plan.made:
         decode = planned.decode
         for block in (*decode.final, *decode.provisional):
-            sources = waiting.pop(block, ())
-            later = (decode.latents,)
-            sources = sources + later if block != decode.blend_after else later + sources
+            earlier = waiting.pop(block, ())
+            sources: tuple[range, ...] = (decode.latents,)
+            if block == decode.blend_before:
+                sources = earlier + sources
+            elif block == decode.blend_after:
+                sources += earlier
             (final if block in decode.final else waiting)[block] = sources
     return final
 

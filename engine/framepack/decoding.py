@@ -16,7 +16,7 @@ class DecodePlan:
     """
 
     latents: range
-    """The section, with the neighbours that are already made (and the start)."""
+    """The section, with the neighbours that are already made (and the start), or with the `Grid.overlap` of them."""
     blend_before: range | None
     """Where the earlier section fades into this decode."""
     blend_after: range | None
@@ -70,6 +70,8 @@ def decode_plan(section: int, grid: Grid, sections: int, done: Done, held: int =
     them, or the start, is the first latent of the clip.
     """
     window = grid.window
+    if grid.seam is Seam.CAUSAL:
+        return _causal(section, grid, done, held)
     if grid.seam is Seam.CUT:
         own = range(section * window + 1, (section + 1) * window + 1)
         return DecodePlan(own, None, None, final=(grid.block(section),), provisional=())
@@ -97,6 +99,41 @@ def decode_plan(section: int, grid: Grid, sections: int, done: Done, held: int =
         final=tuple(final),
         provisional=tuple(provisional),
     )
+
+
+def _causal(section: int, grid: Grid, done: Done, held: int) -> DecodePlan:
+    """Each latent decoded once, behind `grid.overlap` that show nothing: of the section before, or the section's first.
+
+    Those that had nothing before them are decoded again behind the section before, once that is made.
+    """
+    window, compression, overlap = grid.window, grid.compression, grid.overlap
+    before, after = section - 1 in done, section + 1 in done
+    start, stop = section * window + 1, (section + 1) * window + 1
+
+    def frames(first: int, behind: int) -> range:
+        """Of the latents from `first` on, those before `behind`: all but the first one's surplus over one frame."""
+        return range(compression * first, compression * (behind - 1) + 1)
+
+    def between(latent: int) -> range:
+        """The frames that `latent` shows before its last one, which it does behind another latent only."""
+        return range(compression * (latent - 1) + 1, compression * latent)
+
+    final: list[range] = []
+    provisional: list[range] = []
+    if section == 0:
+        first = held
+        final.append(range(compression * held, compression * (stop - 1) + 1))
+    else:
+        first = max(start - overlap, held) if before else start
+        if before:
+            final += [between(start), frames(start, start + overlap)]
+        else:
+            provisional.append(frames(start, start + overlap))
+        if overlap < window:
+            final.append(range(compression * (start + overlap - 1) + 1, compression * (stop - 1) + 1))
+    if after:
+        final += [between(stop), frames(stop, stop + overlap)]
+    return DecodePlan(range(first, stop + overlap if after else stop), None, None, tuple(final), tuple(provisional))
 
 
 def _later(numbers: range, by: int) -> range:

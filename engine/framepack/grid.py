@@ -11,10 +11,13 @@ class Seam(StrEnum):
 
     `BLEND`: neighbours are decoded together and blended linearly over a whole section (released FramePack); a section's
     frames stay provisional until its neighbours are made. `CUT`: each section is decoded alone and is final at once.
+    `CAUSAL`: each latent is decoded once, behind some of those before it that show nothing; for decoders that look
+    back only, and not far.
     """
 
     BLEND = "blend"
     CUT = "cut"
+    CAUSAL = "causal"
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,19 @@ class Grid:
     window: int
     compression: int
     seam: Seam
+    overlap: int = 0
+    """Latents that are decoded once more so that those after them are decoded behind something: 1 .. `window` where
+    seams are causal."""
 
     @property
     def lead(self) -> int:
-        """Pixel frames before the first section: the start board's own, where seams are blended."""
-        return 1 if self.seam is Seam.BLEND else 0
+        """Pixel frames before the first section: the start board's own, but where sections are cut."""
+        return 0 if self.seam is Seam.CUT else 1
 
     @property
     def stride(self) -> int:
         """Pixel frames that one more section adds: 36 for the released model; 33 where the same sections are cut."""
-        return self.compression * (self.window - 1) + (self.compression if self.seam is Seam.BLEND else 1)
+        return self.compression * (self.window - 1) + (1 if self.seam is Seam.CUT else self.compression)
 
     def sections(self, frames: int) -> int:
         """The fewest sections that reach `frames` pixel frames; both at least 1."""
@@ -57,7 +63,7 @@ class Grid:
 
     def made_by(self, frame: int) -> int:
         """The latent that pixel frame `frame` (from 0) is decoded from: 1 makes frame 0 where sections are cut."""
-        if self.seam is Seam.BLEND:
+        if self.seam is not Seam.CUT:
             return -(-frame // self.compression)
         section, rest = divmod(frame, self.stride)
         return section * self.window + 1 - (-rest // self.compression)
@@ -65,10 +71,9 @@ class Grid:
     def frames_of(self, latent: int) -> range:
         """The pixel frames (from 0) that latent `latent` is decoded to: one where it begins a clip, else r."""
         section, place = divmod(latent - 1, self.window)
-        last = (
-            latent * self.compression if self.seam is Seam.BLEND else section * self.stride + place * self.compression
-        )
-        begins = latent == 0 if self.seam is Seam.BLEND else place == 0
+        cut = self.seam is Seam.CUT
+        last = section * self.stride + place * self.compression if cut else latent * self.compression
+        begins = place == 0 if cut else latent == 0
         return range(last if begins else last - self.compression + 1, last + 1)
 
     def block(self, section: int) -> range:

@@ -192,8 +192,8 @@ def plan_stretches(
     planned as a shot of its own.
     Source: arXiv 2504.12626 v3, sampling (d), several planned endpoints; here they are given and need not be made.
     """
-    if grid.seam is not Seam.BLEND:
-        raise ValueError("a stretch shows its start board where seams are blended only")
+    if grid.seam is Seam.CUT:
+        raise ValueError("a stretch does not show its start board where sections are cut")
     order = schedule.order()
     if after and order is Order.FORWARD:
         raise ValueError("going forward no section sees what comes after the shot")

@@ -1,4 +1,4 @@
-"""Seams between sections, in pixels: the released linear blend, and what of it is settled."""
+"""Seams between sections, in pixels: the released linear blend or none, and what of it is settled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def linear_blend(earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
 
 
 class Seams:
-    """Pixels that a later section may still blend, by the pixel frame they begin at: (1, 3, F, H, W) float32.
+    """Pixels that a later section may still change, by the pixel frame they begin at: (1, 3, F, H, W) float32.
 
     Source: released recipe (`demo_gradio.py`, `soft_append_bcthw`), where the whole movie is rewritten instead. At most
     one block waits for the inverted and forward orders, two for endpoint, whatever the shot's length.
@@ -40,7 +40,7 @@ class Seams:
         if self._grid.seam is Seam.CUT:
             yield decode.final[0].start, pixels
             return
-        clip = pixels.clone()
+        clip = pixels.clone() if decode.blend_before or decode.blend_after else pixels
         for seam, clip_is_later in ((decode.blend_before, True), (decode.blend_after, False)):
             if seam is None:
                 continue
@@ -50,6 +50,7 @@ class Seams:
             clip[:, :, own] = linear_blend(*pair)
         self.keep(decode, clip)
         for block in decode.final:
+            self.waiting.pop(block.start, None)  # decoded anew, where nothing is blended
             yield block.start, clip[:, :, block.start - origin : block.stop - origin]
 
     def keep(self, decode: DecodePlan, clip: torch.Tensor) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..errors import Code, EngineError
+from ..framepack.grid import Seam
 from ..framepack.packing import Block
 from ..framepack.plan import PlannedSection
 from ..framepack.token_counts import FULL, block_tokens
@@ -96,7 +97,6 @@ def prepare(
     `pictures` holds boards and clip by SHA-256. Raises EngineError for whatever is wrong with request, model, device
     or disk.
     """
-    spec = spec_of(model)
     for held in [held for condition in request.conditions for held in condition.frames]:
         if held.seen is not None:
             require_same_size(pictures[held.image], pictures[held.seen], held.frame)
@@ -107,6 +107,7 @@ def prepare(
         stored = require_parent(folder, take)
     # A shot of 0.1.0 goes on as it was begun, to the bit: it held boards fast inside its sections.
     pinned = stored is not None and stored[1].get("boards") != _STRETCHES
+    spec = spec_of(model) if stored is None else _as_begun(spec_of(model), stored[1])
     resolved = resolve(request, spec, _size_of(request, pictures, spec), pinned=pinned)
     cache = parse_cache(resolved.request.cache or "none", spec)
     chosen = choose_device(device)
@@ -206,7 +207,8 @@ def run(
             base = require_parent(folder, resolved.request.take)
         convolution = ONEDNN if base is None else base[1].get("convolution", TORCH_CHOICE)
         if stored is None:
-            begun = model | {"convolution": convolution} | ({} if job.pinned else {"boards": _STRETCHES})
+            begun = model | {"convolution": convolution, "seam": str(job.spec.seam)}
+            begun |= {} if job.pinned else {"boards": _STRETCHES}
             continues = None if base is None else _continues(job, base, model)
             images = {sha256: picture.data for sha256, picture in pictures.items()}
             folder.begin(resolved.request, begun, images, continues)
@@ -229,6 +231,13 @@ def run(
         yield Progress("out of memory; trying once more with less at a time")
         with memory_faults(job.device, "making the shot"):
             yield from attempt(memory.retry + 1)
+
+
+def _as_begun(spec: ModelSpec, begun: Mapping[str, str]) -> ModelSpec:
+    """What a shot goes on by that was `begun` so: before there were causal seams, neighbours were blended."""
+    if spec.seam is Seam.CAUSAL and begun.get("seam") != spec.seam:
+        return dataclasses.replace(spec, seam=Seam.BLEND, overlap=0)
+    return spec
 
 
 def _continues(job: Job, before: tuple[ShotRequest, dict[str, str]], model: dict[str, str]) -> dict[str, Any]:
@@ -283,6 +292,8 @@ def _digest(spec: ModelSpec, request: ShotRequest) -> str:
     described = dataclasses.asdict(spec) | {"title": "", "licence": ""}
     described = {_STORED_NAMES.get(name, name): value for name, value in described.items()}
     del described["conditions"]  # what a model can take is not how a shot is made: its request says what it took
+    if not described["overlap"]:
+        del described["overlap"]
     if not request.conditions:
         del described["guide"]
     else:

@@ -10,7 +10,6 @@ from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 
 from ..errors import Code, EngineError
-from ..framepack.grid import Grid
 from ..framepack.packing import Kernel, Order, Schedule, check_kernels, parse, with_window
 from ..framepack.plan import PlannedSection, ShotPlan
 from ..framepack.solvers.base import Solver
@@ -122,7 +121,7 @@ def resolve(
     fps = float(request.fps or spec.native_fps)
     native = rate(spec.native_fps)
     conform = Conform(rate(fps), native) if request.conform else Conform(Fraction(1), Fraction(1))
-    grid = Grid(schedule.window, spec.temporal_compression, spec.seam)
+    grid = spec.grid(schedule.window)
     pace = float(conform.fps / conform.native)
     require_followable(request.conditions, spec.guide, request.frames, pace * grid.compression)
     boards = boards_in_time(request.boards, request.frames, spec, conform, grid, schedule, pinned=pinned)

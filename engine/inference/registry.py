@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ..errors import Code, EngineError
+from ..framepack.grid import Seam
 from ..models.checksums import fingerprint
 from ..models.folder import FACTS, ModelFolder
 from ..models.lora_files import LoraFile
@@ -33,6 +34,7 @@ _PIPELINES = {"HeliosPipeline": HELIOS_BASE.family, "HeliosPyramidPipeline": HEL
 _OVERRIDES = (
     *("licence", "prompt_template", "prompt_crop", "prompt_tokens", "native_fps", "sizes", "side_limits"),
     *("steps", "guidance", "shift", "far_shift", "order", "trained_orders", "preview", "caches", "mag_ratios"),
+    *("seam", "overlap"),
 )
 
 _FAMILIES: dict[str, Any] = {
@@ -56,6 +58,8 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
     given: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if facts.order:
         given.setdefault("trained_orders", (facts.order,))
+    if facts.seam is not None and _SPECS[family].seam is Seam.CUT:
+        raise folder.damage(f"its {FACTS} names a seam, but this family's sections are cut", "leave it out")
     if facts.guide is not None:
         try:
             given["guide"] = _SPECS[family].guide.told(facts.guide)

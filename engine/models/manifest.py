@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ..errors import EngineError
+from ..framepack.grid import Seam
 from ..framepack.packing import Order
 from ..framepack.sigmas import FlowShift
 from ..vocabulary import Vocabulary, read_vocabulary
@@ -55,6 +56,10 @@ class ModelFacts:
     order: Order | None = None
     trained_orders: tuple[Order, ...] | None = None
     """The orders that the weights were trained for, where that is more than `order`."""
+    seam: Seam | None = None
+    """`blend`, or `causal` where the decoder looks back only; then `overlap` says how far."""
+    overlap: int | None = None
+    """Latents, 1 to 16."""
     preview: Preview | None = None
     caches: Mapping[Speed, str] | None = None
     """The step cache behind each speed but exact."""
@@ -85,6 +90,8 @@ def parse_facts(text: str) -> ModelFacts:
     unknown = sorted(data.keys() - _READERS.keys())
     if unknown:
         raise FactsError(f"the key '{unknown[0]}' is not known; known are {', '.join(sorted(_READERS))}")
+    if (data.get("seam") == Seam.CAUSAL) != ("overlap" in data):
+        _refuse("'overlap'", f"given where 'seam' is '{Seam.CAUSAL}', and only there")
     return ModelFacts(**{name: _READERS[name](f"'{name}'", value) for name, value in data.items()})
 
 
@@ -222,6 +229,12 @@ def _guide_pictures(name: str, value: Any) -> GuidePictures:
     return GuidePictures(value)
 
 
+def _seam(name: str, value: Any) -> Seam:
+    if value not in (Seam.BLEND, Seam.CAUSAL):
+        _refuse(name, f"'{Seam.BLEND}' or '{Seam.CAUSAL}'")
+    return Seam(value)
+
+
 def _noise(name: str, value: Any) -> tuple[float, float]:
     level = _number(0, 1)
     least, most = (level(name, each) for each in _list(name, value, "[least, most] of noise, each from 0 to 1", 2))
@@ -291,6 +304,8 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "far_shift": _shift,
     "order": _order,
     "trained_orders": _orders,
+    "seam": _seam,
+    "overlap": _whole(1, 16),
     "preview": _preview,
     "caches": _caches,
     "mag_ratios": _ratios,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..errors import Code, EngineError
-from ..framepack.grid import Seam
+from ..framepack.grid import Grid, Seam
 from ..framepack.packing import Order
 from ..framepack.sigmas import FlowShift
 from ..framepack.solvers.base import Solver
@@ -74,6 +74,7 @@ class ModelSpec:
     window: int
     """Latent frames in a section, as trained."""
     seam: Seam
+    """Causal where its decoder looks back only: then `overlap` says how far."""
 
     # Packing: for each order this model can follow, the paper's name of the layout, and the kernels the weights have.
     schedules: Mapping[Order, str]
@@ -103,6 +104,8 @@ class ModelSpec:
     preview: Preview
     caches: Mapping[Speed, str]
     """The step cache behind `BALANCED` and `FAST`, as `parse_cache` reads it."""
+    overlap: int = 0
+    """Latents that are decoded once more in front of others, where seams are causal (`Grid.overlap`)."""
     far_shift: FlowShift | None = None
     """The shift of sections that no board lies in or beside; None: `shift` for all."""
     mag_ratios: tuple[float, ...] = ()
@@ -131,6 +134,11 @@ class ModelSpec:
     """How many times the steps of any other the section made first takes."""
     variant: tuple[str, ...] = ()
     """What else the family's own file must know of these weights."""
+
+    def grid(self, window: int | None = None) -> Grid:
+        """How latents, sections of `window` latents (as trained if None) and pixel frames relate."""
+        window = window or self.window
+        return Grid(window, self.temporal_compression, self.seam, min(self.overlap, window))
 
     def whole_steps(self, steps: int) -> int:
         """The fewest steps, at least `steps`, that give every resolution of the pyramid as many."""

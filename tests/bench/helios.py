@@ -17,7 +17,6 @@ import torch
 from diffusers import HeliosDMDScheduler, HeliosPyramidPipeline
 from safetensors.torch import load_file
 
-from engine.framepack.grid import Grid
 from engine.framepack.history import History
 from engine.framepack.layout import NO_LEAD
 from engine.framepack.packing import Order, parse
@@ -160,7 +159,7 @@ def frames_a_second(folder: Path, quick: bool) -> list[Row]:
 
 def _plan() -> ShotPlan:
     spec = HELIOS_DISTILLED
-    grid = Grid(spec.window, spec.temporal_compression, spec.seam)
+    grid = spec.grid()
     return plan_shot(165, grid=grid, schedule=parse(spec.schedules[Order.FORWARD]), boards=(), lead=NO_LEAD)
 
 

@@ -20,7 +20,6 @@ from diffusers import FlowMatchEulerDiscreteScheduler, HunyuanVideoFramepackPipe
 from PIL import Image
 from transformers import SiglipImageProcessor, SiglipVisionConfig, SiglipVisionModel
 
-from engine.framepack.grid import Grid, Seam
 from engine.framepack.history import History
 from engine.framepack.packing import Order, parse
 from engine.framepack.plan import PlannedSection, plan_shot
@@ -151,7 +150,7 @@ def _named(size: Size, device: torch.device) -> str:
 
 def sections(seconds: int) -> list[PlannedSection]:
     """The first, a middle and the last section that an inverted shot makes."""
-    grid = Grid(RELEASED.window, RELEASED.temporal_compression, Seam.BLEND)
+    grid = RELEASED.grid()
     made = plan_shot(30 * seconds, grid=grid, schedule=parse(RELEASED.schedules[Order.INVERTED])).made
     return [made[0], made[len(made) // 2], made[-1]]
 
@@ -175,7 +174,7 @@ def _denoising(size: Size, planned: PlannedSection) -> Denoising:
         def _latent(self, number: int) -> torch.Tensor:
             return torch.randn(RELEASED.latent_shape(1, size.height, size.width))
 
-    grid = Grid(RELEASED.window, RELEASED.temporal_compression, Seam.BLEND)
+    grid = RELEASED.grid()
     plan = plan_shot(145, grid=grid, schedule=parse(RELEASED.schedules[Order.INVERTED]))
     blank = torch.zeros(RELEASED.latent_shape(1, size.height, size.width))
     context = _Noise(plan, {0: torch.randn_like(blank)}, blank).context(planned)

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from diffusers import HunyuanVideoFramepackPipeline
 
-from engine.framepack.grid import Grid
 from engine.framepack.packing import Order, parse
 from engine.framepack.plan import plan_shot
 from engine.models.spec import ModelSpec
@@ -63,7 +62,7 @@ def foresight(
     pipeline: HunyuanVideoFramepackPipeline, spec: ModelSpec, clips: Sequence[ClipLatents]
 ) -> dict[Move, float]:
     """By move, the mean error of what is foreseen over the mean error of a start that is held still (mean squares)."""
-    grid = Grid(spec.window, spec.temporal_compression, spec.seam)
+    grid = spec.grid()
     plan = plan_shot(grid.frames(1), grid=grid, schedule=parse(spec.schedules[Order.INVERTED]), boards=(0,))
     lesson = Lesson(plan, plan.made[0], _SHOWN)
     device = pipeline.transformer.device

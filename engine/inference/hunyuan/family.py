@@ -19,6 +19,7 @@ from diffusers import (
 )
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, LlamaModel, SiglipVisionModel
 
+from ...framepack.grid import Seam
 from ...framepack.sigmas import FlowShift, shift_mu, shifted_sigmas
 from ...framepack.solvers.base import Denoised, Solver, Velocity
 from ...framepack.solvers.guide import sight, steered
@@ -26,12 +27,13 @@ from ...framepack.solvers.pins import pinned
 from ...framepack.solvers.registry import solver_named
 from ...models.spec import ModelSpec
 from ..base import NetworkFamily
+from ..causal_decode import decode_causally
 from ..family import Denoising, TextCondition
 from ..loading import load_part
 from ..memory.placement import Demand, Extent
 from ..prompt_length import TextReader
 from ..speed.attention import AttentionWork
-from .memory import hunyuan_attention, hunyuan_demand
+from .memory import DECODED_TOGETHER, hunyuan_attention, hunyuan_demand
 
 if TYPE_CHECKING:
     from ...framepack.history import PackedContext
@@ -176,8 +178,18 @@ class HunyuanFramePack(NetworkFamily):
         """Decode (1, 16, T, H, W) scaled latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32, CPU."""
         vae = self._vae()
         scaled = latents.to(self.device, self._other_dtype) / vae.config.scaling_factor
-        pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
-        return pixels.cpu().float()
+
+        def decode(clip: torch.Tensor) -> torch.Tensor:
+            pixels: torch.Tensor = vae.decode(clip, return_dict=False)[0]
+            return pixels.cpu().float()
+
+        if self.spec.seam is not Seam.CAUSAL:
+            return decode(scaled)
+        overlap = self.spec.overlap
+        together = max(DECODED_TOGETHER, overlap + 1)
+        return decode_causally(
+            decode, scaled, overlap=overlap, together=together, compression=self.spec.temporal_compression
+        )
 
     def _branch(
         self,
@@ -233,6 +245,10 @@ class HunyuanFramePack(NetworkFamily):
 
     def _vae(self) -> AutoencoderKLHunyuanVideo:
         return self._networks.network("vae", AutoencoderKLHunyuanVideo, self._other_dtype, self._prepare_vae)
+
+    def _prepare_vae(self, vae: AutoencoderKLHunyuanVideo) -> None:
+        super()._prepare_vae(vae)
+        vae.use_framewise_decoding = self.spec.seam is not Seam.CAUSAL  # else in pieces of our own
 
     def _transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
         kind = HunyuanVideoFramepackTransformer3DModel

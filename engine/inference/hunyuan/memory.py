@@ -24,8 +24,8 @@ _CPU_UNITS = 12.0
 """The same of decoding on a CPU, whose convolutions reorder what they read; measured (docs/measurements.md)."""
 _CLIP_COPIES = 5.2
 """How often a decoded clip is in main memory, in float32, while it is blended with its neighbours and written."""
-_DECODED_TOGETHER = 5
-"""Latents that diffusers decodes at once; longer clips go in overlapping pieces."""
+DECODED_TOGETHER = 5
+"""Latents that are decoded at once, by diffusers and by us; longer clips go in overlapping pieces."""
 _ENCODED_TOGETHER = 17
 """Pixel frames that diffusers encodes at once."""
 _TEMPLATE_TOKENS = 100
@@ -91,7 +91,7 @@ def _looks(vision: Mapping[str, Any]) -> int:
 
 def _decode(extent: Extent, tile: int, pixel_bytes: float, other_bytes: int) -> int:
     """Bytes of decoding `extent`'s latents in tiles of `tile` pixels (0: whole)."""
-    frames = 4 * min(extent.latents, _DECODED_TOGETHER) - 3
+    frames = 4 * min(extent.latents, DECODED_TOGETHER) - 3
     width, height = (min(side, tile or side) for side in (extent.width, extent.height))
     # The whole clip, three channels, and what of it is being blended.
     finished = 1.2 * (4 * extent.latents - 3) * extent.width * extent.height * 3 * other_bytes
