@@ -175,6 +175,13 @@ def bridges(folder: Path, quick: bool) -> list[Row]:
     return bridge.rows(folder / "bridge", quick)
 
 
+def sketch(folder: Path, quick: bool) -> list[Row]:
+    """Sketch beside diffusers' pipeline on its weights."""
+    from tests.bench import sketch
+
+    return sketch.sketch(folder / "sketch", quick)
+
+
 def step_caches(folder: Path, quick: bool) -> list[Row]:
     """What the step caches save on Sketch, and what they cost."""
     from tests.bench import caches
@@ -267,6 +274,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "ready": ready_time,
     "load": server_load,
     "opening": opened,
+    "sketch": sketch,
     "caches": step_caches,
     "placements": placed,
     "clips": clips,

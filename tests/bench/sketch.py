@@ -1,0 +1,121 @@
+"""Sketch beside diffusers' own pipeline on its weights, and beside seams as the released model has them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
+from PIL import Image
+from safetensors.torch import load_file
+
+from engine.generation.job import prepare, run
+from engine.inference.registry import Families
+from engine.media.boards import open_board
+from engine.media.measures import psnr
+from engine.models.catalog import find_model
+from engine.models.folder import FACTS, ModelFolder, open_folder
+from engine.protocol import Board, ShotRequest
+from tests.bench.table import Row
+from training.evaluation.trials import read_frames
+
+_BOARD = Path(__file__).resolve().parent.parent / "fixtures" / "pictures" / "render-street.png"
+_PROMPT = "The camera pans left."
+_SIZE = (256, 144)
+
+
+def sketch(folder: Path, quick: bool) -> list[Row]:
+    """Seconds a section of a forward shot, loading left out: three ways in turn, everything warm.
+
+    And how far its frames are from what diffusers' VAE decodes, in float32, from the same latents.
+    """
+    model = find_model("sketch")
+    sections = 2 if quick else 5
+    ours, faded, theirs = Families(), Families(), _pipeline(model)
+    blended = _blended(model, folder)
+    ways: dict[str, Callable[[Path, int], None]] = {
+        "ours": lambda out, count: _make(model, ours, out, count),
+        "faded": lambda out, count: _make(blended, faded, out, count),
+        "theirs": lambda _, count: _call(theirs, count),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for name, make in ways.items():
+        make(folder / f"warm-{name}", 1)
+    for repetition in range(1 if quick else 3):
+        for name, make in ways.items():
+            began = time.monotonic()
+            make(folder / f"{name}{repetition}", sections)
+            seconds[name].append((time.monotonic() - began) / sections)
+    frames = 36 * sections + 1
+    rows = []
+    for name, what in (("ours", "as it ships"), ("faded", "faded seams, as it was")):
+        ratios = [one / other for one, other in zip(seconds[name], seconds["theirs"], strict=True)]
+        spread = f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        figures = (f"{statistics.median(seconds[each]):.1f}" for each in (name, "theirs"))
+        wanted = "at most 0.45" if name == "ours" else ""
+        rows.append(Row(f"Sketch, seconds a section, {frames} frames, forward, {what}: {spread}", *figures, wanted))
+        near = _decibels(model, folder / f"{name}0")
+        figure = (
+            f"the same: dB to float32 decoding by diffusers of the same latents, mean and worst of {len(near)} frames"
+        )
+        rows.append(Row(figure, f"{np.mean(near):.1f}, {min(near):.1f}", "", "45"))
+    return rows
+
+
+def _blended(model: ModelFolder, folder: Path) -> ModelFolder:
+    """The same weights with the released model's seams."""
+    copy = folder / "blended"
+    shutil.copytree(model.path, copy)
+    facts = json.loads((copy / FACTS).read_bytes())
+    (copy / FACTS).write_text(
+        json.dumps({name: said for name, said in facts.items() if name not in ("seam", "overlap")})
+    )
+    return open_folder(copy)
+
+
+def _make(model: ModelFolder, families: Families, out: Path, sections: int) -> None:
+    board = open_board(_BOARD)
+    request = ShotRequest(
+        str(model.path), _PROMPT, (Board(1, board.sha256),), frames=36 * sections + 1, order="forward", seed=3
+    )
+    pictures = {board.sha256: board}
+    job = prepare(request, pictures, model, "cpu", out)
+    for _ in run(job, pictures, resume=False, save_latents=out / "latents.safetensors", families=families):
+        pass
+
+
+def _pipeline(model: ModelFolder) -> HunyuanVideoFramepackPipeline:
+    pipeline = HunyuanVideoFramepackPipeline.from_pretrained(model.path, torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _call(pipeline: HunyuanVideoFramepackPipeline, sections: int) -> None:
+    pipeline(
+        image=Image.open(_BOARD).convert("RGB").resize(_SIZE),
+        prompt=_PROMPT,
+        num_frames=33 * sections,
+        width=_SIZE[0],
+        height=_SIZE[1],
+        num_inference_steps=8,
+        guidance_scale=10.0,
+        generator=torch.Generator().manual_seed(3),
+        sampling_type="vanilla",
+        output_type="np",
+    )
+
+
+@torch.inference_mode()
+def _decibels(model: ModelFolder, shot: Path) -> list[float]:
+    vae = AutoencoderKLHunyuanVideo.from_pretrained(model.path / "vae", torch_dtype=torch.float32)
+    latents = load_file(shot / "latents.safetensors")["latents"]
+    pixels = vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0][0].permute(1, 2, 3, 0)
+    decoded = ((pixels.clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+    made = read_frames(shot)
+    return [min(99.0, psnr(one, other)) for one, other in zip(made, decoded[: len(made)], strict=True)]
