@@ -61,9 +61,7 @@ def sketch(folder: Path, quick: bool) -> list[Row]:
         wanted = "at most 0.45" if name == "ours" else ""
         rows.append(Row(f"Sketch, seconds a section, {frames} frames, forward, {what}: {spread}", *figures, wanted))
         near = _decibels(model, folder / f"{name}0")
-        figure = (
-            f"the same: dB to float32 decoding by diffusers of the same latents, mean and worst of {len(near)} frames"
-        )
+        figure = f"the same: dB to float32 decoding of the same latents by diffusers, mean and worst frame"
         rows.append(Row(figure, f"{np.mean(near):.1f}, {min(near):.1f}", "", "45"))
     return rows
 
@@ -73,9 +71,8 @@ def _blended(model: ModelFolder, folder: Path) -> ModelFolder:
     copy = folder / "blended"
     shutil.copytree(model.path, copy)
     facts = json.loads((copy / FACTS).read_bytes())
-    (copy / FACTS).write_text(
-        json.dumps({name: said for name, said in facts.items() if name not in ("seam", "overlap")})
-    )
+    del facts["seam"], facts["overlap"]
+    (copy / FACTS).write_text(json.dumps(facts))
     return open_folder(copy)
 
 
