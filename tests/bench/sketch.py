@@ -61,7 +61,7 @@ def sketch(folder: Path, quick: bool) -> list[Row]:
         wanted = "at most 0.45" if name == "ours" else ""
         rows.append(Row(f"Sketch, seconds a section, {frames} frames, forward, {what}: {spread}", *figures, wanted))
         near = _decibels(model, folder / f"{name}0")
-        figure = f"the same: dB to float32 decoding of the same latents by diffusers, mean and worst frame"
+        figure = "the same: dB to float32 decoding of the same latents by diffusers, mean and worst frame"
         rows.append(Row(figure, f"{np.mean(near):.1f}, {min(near):.1f}", "", "45"))
     return rows
 
