@@ -32,8 +32,8 @@ _GUIDANCE = 10.0
 GUIDE_USE = GuideUse(GuidePictures.LATENT, seen=0.25, hidden=1.0, guidance=3.0, alone=True)
 """How weights without such lessons use a guide. Measured (`training/NOTEBOOK.md`): a higher threshold loses what is
 seen, and what is not they cannot invent."""
-OVERLAP = 1
-"""Latents that others are decoded behind: its decoder hardly looks further back (docs/measurements.md)."""
+OVERLAP = 2
+"""Latents that others are decoded behind: behind one they are 40 dB from a whole clip's (docs/measurements.md)."""
 _ORIGIN = {"_name_or_path", "is_local", "local_files_only"}
 
 

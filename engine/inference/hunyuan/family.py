@@ -27,13 +27,12 @@ from ...framepack.solvers.pins import pinned
 from ...framepack.solvers.registry import solver_named
 from ...models.spec import ModelSpec
 from ..base import NetworkFamily
-from ..causal_decode import decode_causally
 from ..family import Denoising, TextCondition
 from ..loading import load_part
 from ..memory.placement import Demand, Extent
 from ..prompt_length import TextReader
 from ..speed.attention import AttentionWork
-from .memory import DECODED_TOGETHER, hunyuan_attention, hunyuan_demand
+from .memory import hunyuan_attention, hunyuan_demand
 
 if TYPE_CHECKING:
     from ...framepack.history import PackedContext
@@ -178,18 +177,8 @@ class HunyuanFramePack(NetworkFamily):
         """Decode (1, 16, T, H, W) scaled latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32, CPU."""
         vae = self._vae()
         scaled = latents.to(self.device, self._other_dtype) / vae.config.scaling_factor
-
-        def decode(clip: torch.Tensor) -> torch.Tensor:
-            pixels: torch.Tensor = vae.decode(clip, return_dict=False)[0]
-            return pixels.cpu().float()
-
-        if self.spec.seam is not Seam.CAUSAL:
-            return decode(scaled)
-        overlap = self.spec.overlap
-        together = max(DECODED_TOGETHER, overlap + 1)
-        return decode_causally(
-            decode, scaled, overlap=overlap, together=together, compression=self.spec.temporal_compression
-        )
+        pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
+        return pixels.cpu().float()
 
     def _branch(
         self,
@@ -248,7 +237,7 @@ class HunyuanFramePack(NetworkFamily):
 
     def _prepare_vae(self, vae: AutoencoderKLHunyuanVideo) -> None:
         super()._prepare_vae(vae)
-        vae.use_framewise_decoding = self.spec.seam is not Seam.CAUSAL  # else in pieces of our own
+        vae.use_framewise_decoding = self.spec.seam is not Seam.CAUSAL  # else its pieces fade
 
     def _transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
         kind = HunyuanVideoFramepackTransformer3DModel

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...framepack.grid import Seam
 from ...models.spec import ModelSpec
 from ..memory.network_sizes import config_of, part_of
 from ..memory.placement import SMALL_TILE, TILE, Demand, Extent
@@ -24,8 +25,8 @@ _CPU_UNITS = 12.0
 """The same of decoding on a CPU, whose convolutions reorder what they read; measured (docs/measurements.md)."""
 _CLIP_COPIES = 5.2
 """How often a decoded clip is in main memory, in float32, while it is blended with its neighbours and written."""
-DECODED_TOGETHER = 5
-"""Latents that are decoded at once, by diffusers and by us; longer clips go in overlapping pieces."""
+_DECODED_TOGETHER = 5
+"""Latents that diffusers decodes at once, where it fades longer clips together from pieces."""
 _ENCODED_TOGETHER = 17
 """Pixel frames that diffusers encodes at once."""
 _TEMPLATE_TOKENS = 100
@@ -63,7 +64,8 @@ def hunyuan_demand(
     map_bytes = channels * other_bytes
     encode = round(min(extent.encoded, _ENCODED_TOGETHER) * extent.width * extent.height * map_bytes * _ENCODE_UNITS)
     units = _CPU_UNITS if device == "cpu" else _DECODE_UNITS
-    decode = {tile: _decode(extent, tile, units * map_bytes, other_bytes) for tile in (0, TILE, SMALL_TILE)}
+    together = extent.latents if spec.seam is Seam.CAUSAL else min(extent.latents, _DECODED_TOGETHER)
+    decode = {tile: _decode(extent, together, tile, units * map_bytes, other_bytes) for tile in (0, TILE, SMALL_TILE)}
     clip = (4 * extent.latents - 3) * extent.width * extent.height * 3 * 4
     return Demand(
         encoders,
@@ -89,9 +91,9 @@ def _looks(vision: Mapping[str, Any]) -> int:
     return looks
 
 
-def _decode(extent: Extent, tile: int, pixel_bytes: float, other_bytes: int) -> int:
-    """Bytes of decoding `extent`'s latents in tiles of `tile` pixels (0: whole)."""
-    frames = 4 * min(extent.latents, DECODED_TOGETHER) - 3
+def _decode(extent: Extent, together: int, tile: int, pixel_bytes: float, other_bytes: int) -> int:
+    """Bytes of decoding `extent`'s latents, `together` at once, in tiles of `tile` pixels (0: whole)."""
+    frames = 4 * together - 3
     width, height = (min(side, tile or side) for side in (extent.width, extent.height))
     # The whole clip, three channels, and what of it is being blended.
     finished = 1.2 * (4 * extent.latents - 3) * extent.width * extent.height * 3 * other_bytes
