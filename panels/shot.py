@@ -57,7 +57,7 @@ def _draw_shot(layout: Any, context: Any) -> None:
     if wanted.source == "CAMERA":
         layout.prop(wanted, "camera_range")
         draw_follow_camera(layout, context, wanted, found)
-    elif boards is not None and not camera_moves.goes_over(boards):  # no scene leads it then
+    elif boards is not None and not camera_moves.goes_over(boards.start):  # no scene leads it then
         draw_follow_strip(layout, scene, wanted, boards, found)
     _draw_words(layout, scene, boards.place if boards is not None else None, found)
     _draw_length(layout, wanted, boards, found)
