@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 
 from ..engine.client.stored_request import plain
-from . import guide_stage, sequencer, visible_strips
+from . import camera_motion, guide_stage, sequencer, visible_strips
 
 _TOLERANCE = 0.02
 FLAT = ("PERSP", "ORTHO")
@@ -117,6 +117,12 @@ def kept_camera(camera: Any, graph: Any) -> str:
     seen = camera.evaluated_get(graph)
     world = [value for row in seen.matrix_world for value in row]
     return json.dumps({"world": world, "lens": {name: getattr(seen.data, name) for name in guide_stage.LENS}})
+
+
+def now(context: Any, shown: Any) -> tuple[float, str]:
+    """The frame at which a scene stands, which may lie between two, and the camera that renders it (`kept_camera`)."""
+    camera = camera_motion.camera_at(shown, shown.frame_current)
+    return shown.frame_current + shown.frame_subframe, kept_camera(camera, context.evaluated_depsgraph_get())
 
 
 def read_kept(kept: str) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..engine.client.film_render import CLIP, GUIDE, MOVE
 from ..engine.protocol import Condition
-from . import camera_motion, camera_moves, capture, follow, guide_film, lead_clip, seen_from, shot_folders, trust
+from . import camera_moves, capture, follow, guide_film, lead_clip, seen_from, shot_folders, trust
 from .shot_folders import STILL
 from .strip_scene import LONGEST_SIDE
 
@@ -181,7 +181,8 @@ class ShotPictures:
         if followed is None:
             return ()
         if self._begin is not None:
-            followed = replace(followed, begin=replace(followed.begin, kept=self._begin[2]))
+            _, frame, kept = self._begin
+            followed = replace(followed, begin=replace(followed.begin, frame=frame, kept=kept))
         seen = [(boards[0][1], followed.begin)]
         if wanted.source == "CAMERA" and wanted.filmed:
             seen += [(file, replace(followed.begin, frame=float(wanted.filmed[-1]))) for _, file in boards[1:]]
@@ -193,7 +194,7 @@ class ShotPictures:
         if wanted.followed is None:
             return self._begin if not wanted.hidden else None
         begin = wanted.followed.begin
-        return begin.scene.name, begin.frame, self._begin[2] if self._begin is not None else begin.kept
+        return self._begin or (begin.scene.name, begin.frame, begin.kept)
 
 
 def _present(context: Any, wanted: Sources) -> Seen | None:
@@ -201,9 +202,7 @@ def _present(context: Any, wanted: Sources) -> Seen | None:
     if wanted.source != "CAMERA" or wanted.filmed:
         return None
     shown = wanted.followed.scene if wanted.followed is not None else context.scene
-    camera = camera_motion.camera_at(shown, shown.frame_current)  # the one that renders
-    kept = seen_from.kept_camera(camera, context.evaluated_depsgraph_get())
-    return shown.name, float(shown.frame_current), kept
+    return shown.name, *seen_from.now(context, shown)
 
 
 def count(context: Any, wanted: Sources) -> int:

@@ -176,6 +176,22 @@ def test_the_camera_s_scene_may_run_at_another_rate(room):
     assert followed.shown(61) == range(1, 32)
 
 
+def test_a_board_between_two_frames_is_seen_there(room):
+    """The render of the present frame is of what stands between two, where the artist has gone there."""
+    heard_engine()
+    room.frame_set(3, subframe=0.5)
+    meta = generate(room)
+    assert meta.shotpack_board.seen_frame == 3.5
+    film = Path(part("operators.shot_strips").folder_of(meta)) / "guide.blend"
+    with bpy.data.libraries.load(str(film), link=False) as (there, here):
+        here.scenes = there.scenes
+    (loaded,) = [scene for scene in here.scenes if part("operators.render_guide").WANTED in scene]
+    said = json.loads(loaded[part("operators.render_guide").WANTED])
+    assert said["boards"] == [["board.png", 3.5]]
+    assert said["frames"]["0002.00"] == 4.5
+    assert said["kept"]["0"]["world"][3] == pytest.approx(room.camera.matrix_world.translation.x)
+
+
 def test_a_camera_that_jumps_is_cut_there(room):
     heard_engine()
     for frame, x in ((6, -0.2), (7, 9.0), (FRAMES, 9.5)):
