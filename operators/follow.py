@@ -156,6 +156,8 @@ def prevented(wanted: Any, followed: Followed, frames: int) -> str | None:
 
 def unfit(scene: Any, camera: Any) -> str | None:
     """The sentence where this camera of a scene cannot be followed, wherever it goes."""
+    if scene.library is not None:  # what is written of it is a link to its file alone
+        return _said("{name} belongs to another file; make a local copy of it to follow its camera.", name=scene.name)
     if camera is None:
         return f"{scene.name} has no camera to follow."
     if camera.type != "CAMERA" or camera.data.type not in seen_from.FLAT:

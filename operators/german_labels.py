@@ -316,6 +316,9 @@ LABELS = {
         "Dieses Modell folgt keiner Kamera; wähle eines, das es kann, oder schalte Der Kamera folgen aus."
     ),
     "A panoramic camera cannot be followed.": "Einer Panoramakamera kann nicht gefolgt werden.",
+    "{name} belongs to another file; make a local copy of it to follow its camera.": (
+        "{name} gehört zu einer anderen Datei; mach eine lokale Kopie davon, um der Kamera zu folgen."
+    ),
     "Stereo pictures cannot follow the camera; turn Stereoscopy off.": (
         "Stereobilder können der Kamera nicht folgen; schalte die Stereoskopie aus."
     ),

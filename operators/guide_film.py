@@ -131,11 +131,6 @@ def _write(
         scene[render_guide.WANTED] = json.dumps(film)
         if followed.begin.camera is not None:
             scene[render_guide.CAMERA] = followed.begin.camera
-    except (TypeError, AttributeError) as fault:
-        raise CaptureError(
-            f"{scene.name} belongs to another file; make a local copy of it to follow its camera."
-        ) from fault
-    try:
         bpy.data.libraries.write(str(path), {scene}, path_remap="ABSOLUTE", compress=compress)
     finally:
         for name in (render_guide.WANTED, render_guide.CAMERA):

@@ -204,6 +204,22 @@ def test_the_camera_is_kept_as_it_was(set_up, tmp_path):
     assert seen_from.read_kept(json.dumps(kept | {"world": ["inf"] * 16})) is None
 
 
+def test_a_scene_of_another_file_is_not_followed(set_up, tmp_path):
+    """Written into a film it would be a link to that file, which says nothing of what is to be made."""
+    scene, room = set_up
+    heard_engine()
+    bpy.data.libraries.write(str(tmp_path / "library.blend"), {room})
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, here):
+        here.scenes = ["room"]
+    (linked,) = here.scenes
+    strip = scene_strip(scene, linked)
+    strip.select, scene.sequence_editor.active_strip = True, strip
+    scene.shotpack.source, scene.shotpack.follow_camera = "STRIP", True
+    assert intent() == "room belongs to another file; make a local copy of it to follow its camera."
+    scene.shotpack.follow_camera = False
+    assert not isinstance(intent(), str)
+
+
 def test_a_picture_that_a_panoramic_camera_took_is_not_followed(set_up, tmp_path):
     """Whatever the camera has become since: it was bent as no other camera sees it."""
     scene, room = set_up
