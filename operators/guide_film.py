@@ -119,11 +119,14 @@ def _write(
         if each.mode == "EDIT":
             each.update_from_editmode()  # writing does not
     kept = {number: seen_from.read_kept(seen.kept) for number, (_, seen) in enumerate(boards)}
+    trusted = scripts_allowed.python_runs()
+    # What drivers call is made by scripts that run when a file is opened, and nothing of a scene names them.
+    scripts = {text for text in bpy.data.texts if text.use_module} if trusted else set()
     film = {
         "size": size,
         "boards": [[name, seen.frame] for name, seen in boards],
         "frames": shown,
-        "trusted": scripts_allowed.python_runs(),
+        "trusted": trusted,
         "kept": {str(number): camera for number, camera in kept.items() if camera is not None},
         "checked": [number for number, (name, seen) in enumerate(boards) if name and seen.checked],
     }
@@ -131,7 +134,7 @@ def _write(
         scene[render_guide.WANTED] = json.dumps(film)
         if followed.begin.camera is not None:
             scene[render_guide.CAMERA] = followed.begin.camera
-        bpy.data.libraries.write(str(path), {scene}, path_remap="ABSOLUTE", compress=compress)
+        bpy.data.libraries.write(str(path), {scene, *scripts}, path_remap="ABSOLUTE", compress=compress)
     finally:
         for name in (render_guide.WANTED, render_guide.CAMERA):
             if name in scene:

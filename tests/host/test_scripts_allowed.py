@@ -74,3 +74,21 @@ def test_two_scenes_that_ask_are_refused(driven, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "two.blend"))
     with pytest.raises(ValueError, match="too many values"):
         program._opened(str(tmp_path / "two.blend"), use_scripts=False)
+
+
+@pytest.mark.parametrize("use_scripts", [False, True])
+def test_what_drivers_call_is_there(driven, tmp_path, use_scripts):
+    """A script of the file's makes it when that is opened, where it may run."""
+    text = bpy.data.texts.new("functions")
+    text.use_module = True
+    text.write("import bpy\nbpy.app.driver_namespace['twice'] = lambda value: 2 * value\n")
+    bpy.data.objects["cube"].animation_data.drivers[0].driver.expression = "twice(frame)"
+    bpy.ops.wm.save_mainfile()
+    reopen(use_scripts)
+    film_of(bpy.data.scenes["shown"], tmp_path)
+    bpy.app.driver_namespace.pop("twice", None)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "guide.blend"), use_scripts=use_scripts)
+    bpy.data.scenes["shown"].frame_set(3)
+    moved = bpy.data.objects["cube"].evaluated_get(bpy.data.scenes["shown"].view_layers[0].depsgraph).location.x
+    assert moved == (6 if use_scripts else 0)
+    assert bool(bpy.data.texts) is use_scripts
