@@ -24,14 +24,18 @@ def show_what_renders(scene: Any) -> None:
         owner, dot, name = curve.data_path.rpartition(".")
         if name in _RENDERED:
             curve.data_path = f"{owner}{dot}{_RENDERED[name]}"
+    # Only what differs is set: each time Blender looks through all that there is.
     for each in (*bpy.data.objects, *bpy.data.collections):
-        each.hide_viewport = each.hide_render
+        if each.hide_viewport != each.hide_render:
+            each.hide_viewport = each.hide_render
     for each in bpy.data.objects:
         for modifier in each.modifiers:
-            modifier.show_viewport = modifier.show_render
+            if modifier.show_viewport != modifier.show_render:
+                modifier.show_viewport = modifier.show_render
     for layer in scene.view_layers:
         for each in layer.objects:
-            each.hide_set(False, view_layer=layer)  # the eye in the Outliner is about viewports alone
+            if each.hide_get(view_layer=layer):
+                each.hide_set(False, view_layer=layer)  # the eye in the Outliner is about viewports alone
 
 
 def _curves() -> Iterator[tuple[Any, Any]]:
