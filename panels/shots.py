@@ -151,7 +151,8 @@ def _draw_stamped(layout: Any, stamp: Any, title: str) -> None:
     if stamp.shot not in adoption.left_alone:
         # What would fail again as it is gets no button for that beside the one that helps.
         again = problem is not None and problem.fix is not None and problem.fix.operator == "shotpack.send_again"
-        _draw_orders(row, shot, stamp.shot, "" if again else state)
+        unsent = shot is None and adoption.is_unsent(stamp)  # it has a button of its own
+        _draw_orders(row, shot, stamp.shot, "" if again or unsent else state)
         row.context_pointer_set("shotpack_shot", stamp)
         row.menu("SHOTPACK_MT_shot", text="", icon="DOWNARROW_HLT")
     if shot is None:

@@ -56,6 +56,8 @@ class ProgressBar:
             else:
                 self._unsaid.append(event.stage)
         elif isinstance(event, Finished):
+            if self._bar is not None:
+                self._bar.set_postfix_str("", refresh=False)  # no time is left any more
             self.close()
             self._say(f"{event.frames} frames in {self._out / 'frames'}, movie in {self._out / (event.movie or '')}")
 

@@ -279,6 +279,16 @@ def test_a_shot_on_no_timeline_can_be_taken_off_the_list(saved, followed, monkey
     assert strip(shot.id).shotpack.state == "failed"
 
 
+def test_what_was_cancelled_before_it_was_sent_has_one_button_in_a_file_that_is_opened(saved, tmp_path, monkeypatch):
+    asleep(monkeypatch)
+    shot = stamped(saved, tmp_path / "shots" / "panel")
+    strip(shot).shotpack.state = "cancelled"
+    panel = drawn()
+    assert "Never sent." in panel.text
+    assert "shotpack.send_unsent" in panel.buttons
+    assert not {"shotpack.resume", "shotpack.cancel"} & set(panel.buttons), "nothing is there to go on with, or to end"
+
+
 def test_a_shot_that_is_being_made_or_sent_is_not_taken_off_the_list(saved, followed, monkeypatch):  # noqa: F811
     runtime, session = part("operators.runtime"), part("engine.client.session")
     monkeypatch.setattr(runtime.client, "job", lambda shot: session.Job(JOB, "running") if shot.job else None)

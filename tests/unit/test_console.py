@@ -14,7 +14,7 @@ import pytest
 from engine.commands.generate import _lora
 from engine.commands.progress import ProgressBar
 from engine.console import readable
-from engine.protocol import Finished, Lora
+from engine.protocol import Finished, Lora, SectionPlan, Started, Step
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +97,17 @@ def test_a_shot_is_made_also_where_nobody_can_be_told(monkeypatch: pytest.Monkey
         assert given_up == [full]
         with contextlib.suppress(OSError):
             full.close()
+
+
+def test_no_time_is_left_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bar = ProgressBar(tmp_path)
+    bar.show(Started("forward", (SectionPlan(0, 1, 37, "w5"),), 37, 64, 64, 30.0, 2, 0))
+    for step in (1, 2):
+        bar.show(Step(0, step, 2, 163.0))
+    bar.show(Finished(37, 1.0, "shot.mp4"))
+    last = capsys.readouterr().err.replace("\r", "\n").rstrip().splitlines()[-2]
+    assert "2/2" in last
+    assert "left" not in last
 
 
 def test_a_prompt_that_was_no_text_becomes_one() -> None:
