@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from ..engine.client.framing_handles import Point, knob, outline
+from ..engine.client.led_moves import frames_of_move
 from ..engine.framings import Framing
 from . import camera_moves, sequencer, start_sources, unexpected
 
@@ -44,6 +45,14 @@ def covered(scene: Any, strip: Any) -> bool:
         and scene.frame_current in sequencer.span(each)
         for each in sequencer.displayed(scene.sequence_editor)
     )
+
+
+def time_of(scene: Any, strip: Any) -> float:
+    """The share of a move over a strip's board that is done at the playhead, in a shot as long as the strip."""
+    shown, boards = sequencer.span(strip), start_sources.boards(scene)
+    ends = len(shown) if boards is not None and boards.end is not None else None
+    lasts = frames_of_move(len(shown), scene.render.fps / scene.render.fps_base, after=ends)
+    return float((scene.frame_current - shown.start) / max(1, lasts - 1))
 
 
 def is_preview(area: Any) -> bool:
@@ -93,8 +102,7 @@ def _draw() -> None:
     import gpu
 
     gpu.state.blend_set("ALPHA")
-    shown = sequencer.span(strip)
-    time = (scene.frame_current - shown.start) / max(1, len(shown) - 1)
+    time = time_of(scene, strip)
     if 0 < time < 1 and not drawing:
         now: Framing = camera_moves.move_of(settings).at(time)
         _lines(_closed(outline(now, aspect, placed)), _NOW, 1.0)

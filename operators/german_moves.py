@@ -89,8 +89,9 @@ MOVES = {
     "This model follows no camera; choose one that does, or set Camera to None.": (
         "Dieses Modell folgt keiner Kamera; wähle eins, das es tut, oder stelle Kamera auf Keine."
     ),
-    "The move is over a second before the picture that the shot ends on.": (
-        "Die Fahrt ist eine Sekunde vor dem Bild zu Ende, auf dem die Einstellung endet."
+    "The move is over a second before the picture that the shot ends on, or half way where that is nearer.": (
+        "Die Fahrt ist eine Sekunde vor dem Bild zu Ende, auf dem die Einstellung endet, oder auf halbem Weg, wenn das"
+        " näher ist."
     ),
     "Each move is over a second before the next board, or half way to it where that is nearer.": (
         "Jede Fahrt ist eine Sekunde vor dem nächsten Bild zu Ende, oder auf halbem Weg dorthin, wenn das näher ist."

@@ -48,4 +48,8 @@ def draw_camera(layout: Any, context: Any, scene: Any, strip: Any, *, ends: bool
             said = bpy.app.translations.pgettext_iface(words).format(share=round(100 * share))
             draw_text(layout, said, "INFO")
     if ends:
-        draw_text(layout, "The move is over a second before the picture that the shot ends on.", "INFO")
+        draw_text(
+            layout,
+            "The move is over a second before the picture that the shot ends on, or half way where that is nearer.",
+            "INFO",
+        )

@@ -42,6 +42,15 @@ class LedMove:
     """Those frames of which the board shows all; the others want a mask."""
 
 
+def frames_of_move(frames: int, fps: float, *, at: int = 1, after: int | None = None) -> int:
+    """How many frames a move takes, its board's own among them, in a shot of `frames`; `at` and `after` as in
+    `led_move`."""
+    if after is None:
+        return frames - at + 1
+    way = after - at
+    return way - min(max(1, round(LANDING_SECONDS * fps)), way // 2)
+
+
 def led_move(
     move: Move,
     board: tuple[int, int],
@@ -58,10 +67,7 @@ def led_move(
     at the frame `after`, until `LANDING_SECONDS` before that. Without framings for a model that takes no guide.
     """
     covering = covering_size(board, size)
-    ends = clock.frames - at + 1
-    if after is not None:
-        way = after - at
-        ends = way - min(max(1, round(LANDING_SECONDS * clock.fps)), way // 2)
+    ends = frames_of_move(clock.frames, clock.fps, at=at, after=after)
     # Of all that a request may hold, each stretch of a shot gets its share, and boards between may want one each.
     alone = at == 1 and after is None
     most = CLIP_MAXIMUM if alone else max(1, (CLIP_MAXIMUM - BOARDS_MAXIMUM) * ends // clock.frames)

@@ -227,6 +227,8 @@ def test_a_move_is_done_before_the_board_that_the_shot_ends_on(panel, saved):
     end = add_board(saved, start=80, name="Panel 2")
     panel.select = end.select = True
     saved.shotpack.length = "BOARD"
+    saved.frame_set(30)
+    assert part("operators.framing_overlay").time_of(saved, panel) == 1.0, "the preview shows it so"
     meta, folder = generate(saved)
     asked = json.loads(meta.shotpack.request)
     assert [frame for frame, _ in asked["boards"]] == [1, 61]
