@@ -1,4 +1,4 @@
-"""LoRA files into a transformer: read in the formats people have, renamed by diffusers, merged by peft.
+"""LoRA files into a transformer: read in the formats people have, renamed by diffusers, added to its weights.
 
 Three formats are met: diffusers' own, the original HunyuanVideo or Wan names, and Kohya's (musubi-tuner's) flattened
 names of either. Kohya's become one of the others here; diffusers' loader knows those. The layers are merged into the
@@ -18,7 +18,6 @@ from safetensors.torch import load_file
 from ..errors import Code, EngineError
 from ..models.lora_files import LoraFile
 
-_ADAPTER = "shotpack"
 _KOHYA = "lora_unet_"
 _PREFIXES = ("transformer.", "diffusion_model.")
 _HUNYUAN = (
@@ -48,13 +47,22 @@ def merge_loras(transformer: Any, loras: Sequence[LoraFile], reader: Any) -> Non
     """
     for lora in loras:
         layers = _layers(lora, transformer, reader)
-        try:
-            transformer.load_lora_adapter(layers, adapter_name=_ADAPTER, prefix=None)
-        except (ValueError, RuntimeError, KeyError) as fault:
-            raise _invalid(lora, " ".join(str(fault).split())[:160]) from fault
-        transformer.set_adapters([_ADAPTER], [lora.weight])
-        transformer.fuse_lora(adapter_names=[_ADAPTER])
-        transformer.unload_lora()
+        for name in sorted({_module(name) for name in layers}):
+            _add(lora, layers, name, transformer.get_submodule(name))
+
+
+@torch.no_grad()
+def _add(lora: LoraFile, layers: Mapping[str, torch.Tensor], name: str, module: torch.nn.Linear) -> None:
+    """Add B A, as much as the file says, to a layer's weights: in float32, rounded once to what the layer holds."""
+    sides = [layers.get(f"{name}.lora_{side}.weight") for side in "AB"]
+    if sides[0] is None or sides[1] is None or sides[0].shape[0] != sides[1].shape[1]:
+        raise _invalid(lora, f"its layer '{name}' lacks one of its two sides")
+    down, up = sides[0].float(), sides[1].float()
+    module.weight.copy_(module.weight.float() + (up @ down) * lora.weight)
+    if (bias := layers.get(f"{name}.lora_B.bias")) is not None:
+        if module.bias is None:
+            raise _invalid(lora, f"its layer '{name}' has a bias and the model's has none")
+        module.bias.copy_(module.bias.float() + bias.float() * lora.weight)
 
 
 def _layers(lora: LoraFile, transformer: Any, reader: Any) -> dict[str, torch.Tensor]:

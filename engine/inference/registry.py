@@ -17,9 +17,7 @@ from ..models.lora_files import LoraFile
 from ..models.safetensors_headers import WeightsError
 from ..models.spec import ModelSpec, Speed
 from .family import Family
-from .helios.family import Helios
 from .helios.spec import HELIOS_BASE, HELIOS_DISTILLED, HELIOS_MID
-from .hunyuan.family import HunyuanFramePack
 from .hunyuan.spec import RELEASED
 from .memory.measure import measure_room
 from .memory.placement import Extent, Placed, Placement, place
@@ -37,12 +35,16 @@ _OVERRIDES = (
     *("seam", "overlap"),
 )
 
-_FAMILIES: dict[str, Any] = {
-    RELEASED.family: HunyuanFramePack,
-    HELIOS_BASE.family: Helios,
-    HELIOS_MID.family: Helios,
-    HELIOS_DISTILLED.family: Helios,
-}
+
+def _class_of(spec: ModelSpec) -> Any:
+    """The class of a spec's family; only then are its networks imported, which takes a while."""
+    if spec.family == RELEASED.family:
+        from .hunyuan.family import HunyuanFramePack
+
+        return HunyuanFramePack
+    from .helios.family import Helios
+
+    return Helios
 
 
 def spec_of(folder: ModelFolder) -> ModelSpec:
@@ -70,6 +72,11 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
     return replace(
         _SPECS[family], title=facts.title or folder.name, starts=folder.starts, conditions=folder.conditions, **given
     )
+
+
+def load_classes(folder: ModelFolder) -> None:
+    """Import what a model of this folder runs on, before anybody waits for it. Raises EngineError `model_damaged`."""
+    _class_of(spec_of(folder))
 
 
 class Families:
@@ -100,7 +107,7 @@ class Families:
         if self._last is None or self._last[0] != key:
             self.close()
             step_cache = StepCache(cache, spec.mag_ratios) if cache else None
-            kind = _FAMILIES[spec.family]
+            kind = _class_of(spec)
             family = kind(folder.components, spec, device, step_cache, placement, loras, self._loading, kernels)
             self._last = key, family
         return self._last[1]
@@ -140,7 +147,7 @@ def place_model(
     `retry` and `int8_weights` as in `place`. Raises EngineError `model_damaged`.
     """
     try:
-        demand = _FAMILIES[spec.family].demand(folder.components, spec, extent, device)
+        demand = _class_of(spec).demand(folder.components, spec, extent, device)
     except (WeightsError, OSError, LookupError, TypeError, ValueError) as fault:
         raise folder.damage(f"its parts cannot be measured ({' '.join(str(fault).split())[:160]})") from fault
     return place(demand, measure_room(device, limit), retry=retry, int8_weights=int8_weights)
@@ -153,9 +160,7 @@ def kernels_for(
 
     Raises OSError, LookupError and ValueError for a folder that `place_model` would not have passed.
     """
-    kernels = choose_kernels(
-        _FAMILIES[spec.family].attention(folder.components, spec, extent, device), speed, placement
-    )
+    kernels = choose_kernels(_class_of(spec).attention(folder.components, spec, extent, device), speed, placement)
     # How many tokens of a guide are left differs from section to section: blocks would be compiled anew for each.
     return replace(kernels, compiled=kernels.compiled and not extent.led)
 

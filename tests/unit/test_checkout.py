@@ -69,7 +69,7 @@ NOT_IMPORTED = {
     "accelerate": "diffusers and transformers place weights with it",
     "ftfy": "diffusers mends prompts with it",
     "mypy": "a program",
-    "peft": "diffusers reads LoRAs and merges them with it",
+    "peft": "the laboratory trains with it",
     "pytest-xdist": "shares tests among processes",
     "ruff": "a program",
     "schemathesis": "a program",
