@@ -1,4 +1,8 @@
-"""The engine is started before the first press where Generate must know what its models can: to be led by pictures."""
+"""The engine is started before the first press: libraries take it seconds to import, and nobody should wait for that.
+
+It is once an artist sees the button, and where a next shot is to be led by pictures, for Generate must know then what
+the models can.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,19 @@ import bpy
 from . import engine, runtime, timers
 
 _SECONDS = 1.0
+_seen = False
+"""Whether Generate has been drawn."""
+
+
+def button_seen() -> None:
+    """The panel with Generate is being drawn: whoever opens it is about to press."""
+    global _seen
+    _seen = True
 
 
 def look() -> float:
     """Start it if nobody has yet, neither the artist nor a shot; one that was stopped stays so. Calls for the next."""
-    if not runtime.woken and any(map(_is_led, bpy.data.scenes)) and not engine.needs_install():
+    if not runtime.woken and (_seen or any(map(_is_led, bpy.data.scenes))) and not engine.needs_install():
         runtime.wake()
     return _SECONDS
 
@@ -34,4 +46,6 @@ def attach() -> None:
 
 def detach() -> None:
     """Look no more."""
+    global _seen
     timers.end(look)
+    _seen = False

@@ -8,6 +8,7 @@ import bpy
 
 from ..operators import (
     camera_moves,
+    early_start,
     generate,
     new_take,
     previews,
@@ -229,6 +230,7 @@ class _Shot(Sidebar):
     bl_label = "Shot"
 
     def draw(self, context: Any) -> None:
+        early_start.button_seen()
         _draw_shot(self.layout, context)
 
 

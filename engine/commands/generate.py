@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from ..console import readable
 from ..errors import Code, EngineError
-from ..lean_imports import EIGHT_BITS, LORA_TRAINING, lean_imports
 from ..protocol import Cancelled, Event, Failed, Lora, Progress, Section, ShotRequest, Start
 from ..serialization import to_json
 from .continued import add_options, continued_folder, continued_shot, continued_take
@@ -161,12 +160,11 @@ def _events(args: argparse.Namespace, folder: ShotFolder, continued: ShotRequest
         model, asked = _own_shot(args, folder)
     require_start(model, asked.request.start)
     yield Progress("starting up")  # the next line takes seconds: diffusers
-    with lean_imports(LORA_TRAINING, *([] if asked.request.speed == "fast" else [EIGHT_BITS])):
-        from ..generation.job import Memory, prepare
-        from ..generation.job import run as run_job
-        from ..inference.registry import load_classes
+    from ..inference.lean_imports import import_families
 
-        load_classes(model)
+    import_families([(model.name, model.path)], args.device, fast=asked.request.speed == "fast")
+    from ..generation.job import Memory, prepare
+    from ..generation.job import run as run_job
 
     by_hash = {picture.sha256: picture for picture in asked.pictures}
     job = prepare(asked.request, by_hash, model, args.device, folder.root)

@@ -212,6 +212,7 @@ def test_why_no_camera_can_move_is_said_before_the_press(panel, saved, monkeypat
         assert "Start the engine" in intent(bpy.context)
         calls = []
         patched.setattr(runtime, "woken", False)
+        patched.setattr(part("operators.early_start"), "_seen", False)
         patched.setattr(runtime, "wake", lambda: calls.append(True))
         part("operators.early_start").look()
         assert calls, "it is started by itself"

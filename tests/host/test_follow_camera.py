@@ -114,6 +114,7 @@ def test_the_engine_is_started_before_the_first_press(room, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(runtime.client, "about", {})
         patched.setattr(runtime, "woken", False)
+        patched.setattr(early_start, "_seen", False)
         patched.setattr(runtime, "wake", lambda: calls.append(True))
         assert intent() == "Start the engine: it knows whether this model can follow the camera."
         room.shotpack.follow_camera = False

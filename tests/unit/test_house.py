@@ -49,7 +49,7 @@ MAY_IMPORT = {
             "engine.models",
             "engine.media",
         ),
-        *("engine.quiet", "engine.lean_imports", *SHARED),
+        *("engine.quiet", *SHARED),
     ),
     "engine/finishing": ("engine.media", *SHARED),
     "engine/generation": (
@@ -67,7 +67,6 @@ MAY_IMPORT = {
     "engine/media": ("engine.errors",),
     "engine/console.py": ("engine.media.files",),
     "engine/quiet.py": (),
-    "engine/lean_imports.py": (),
     "engine/file_copies.py": (),
     "engine/picture_sizes.py": (),
     "engine/framings.py": (),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.lean_imports import lean_imports
+from engine.inference.lean_imports import lean_imports
 
 
 @pytest.fixture

@@ -98,7 +98,11 @@ class Worker:
 
     def _begin(self) -> None:
         self._activity.begin("loading libraries", Stage.STARTING)
-        from ...generation import job  # noqa: F401  diffusers takes seconds, and the first job should not wait for it
+        from ...inference.lean_imports import import_families
+        from ...models.catalog import installed
+
+        import_families(installed(), self._device)  # it takes seconds, and no job should wait for that
+        from ...generation import job  # noqa: F401
         from ...inference.registry import Families, choose_device
 
         self._families = Families(self._activity.begin)
