@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import psutil
 import torch
 
 from ..errors import Code, EngineError
@@ -180,3 +181,11 @@ def choose_device(name: str) -> torch.device:
     if wanted not in available:
         raise EngineError(Code.DEVICE_MISSING, device=name, available=" or ".join(["auto", *available]))
     return torch.device(wanted)
+
+
+def describe_device(device: torch.device) -> tuple[str, int]:
+    """The device's name and its memory in bytes."""
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return properties.name, properties.total_memory
+    return device.type, psutil.virtual_memory().total

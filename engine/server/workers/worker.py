@@ -103,11 +103,11 @@ class Worker:
 
         import_families(installed(), self._device)  # it takes seconds, and no job should wait for that
         from ...generation import job  # noqa: F401
-        from ...inference.registry import Families, choose_device
+        from ...inference.registry import Families, choose_device, describe_device
 
         self._families = Families(self._activity.begin)
         device = choose_device(self._device)
-        self._say(Ready(str(device), *_describe(device)))
+        self._say(Ready(str(device), *describe_device(device)))
         self._rest()
 
     def _serve(self, order: Order) -> None:
@@ -317,18 +317,6 @@ def _let_go(shot: Generator[Event]) -> Iterator[Generator[Event]]:
             shot.close()
         except Exception:
             log.exception("closing the shot")
-
-
-def _describe(device: object) -> tuple[str, int]:
-    """The device's name and memory in bytes."""
-    import psutil
-    import torch
-
-    assert isinstance(device, torch.device)
-    if device.type == "cuda":
-        properties = torch.cuda.get_device_properties(device)
-        return properties.name, properties.total_memory
-    return device.type, psutil.virtual_memory().total
 
 
 def main() -> None:
