@@ -256,6 +256,8 @@ class Preview:
     step: int
     jpeg: str
     """Base64."""
+    frames: tuple[str, ...] = ()
+    """The same frames one by one in time, for a strip to play: a JPEG each, a latent a pixel, base64."""
 
 
 @dataclass(frozen=True)

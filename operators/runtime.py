@@ -15,7 +15,7 @@ import bpy
 from ..engine.client.engine_client import EngineClient, EngineLocation, EngineState
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
-from . import contact_sheets, previews, settings, shot_strips, timeline, timers, trust, unexpected
+from . import contact_sheets, moving_previews, previews, settings, shot_strips, timeline, timers, trust, unexpected
 
 BUDGET = 0.004
 """Seconds of a tick, of which the client may take half; a single shot's strips may take longer."""
@@ -246,6 +246,7 @@ def _clear() -> None:
     for kept in (_waiting, _shown, _finishing, _in_file, troubles, _pauses, _due):
         kept.clear()
     contact_sheets.forget()
+    moving_previews.forget()
     others, _counted = 0, client.about if client is not None else None
 
 
@@ -279,6 +280,7 @@ def _look_at(shot: Shot) -> None:
 def _catch_up(client: EngineClient, shot: Shot, metas: list[Any]) -> None:
     """Bring what shows one shot up to date; what goes wrong with its strips is its own trouble."""
     try:
+        moving_previews.take_in(shot, client.job(shot))
         if _shown.get(shot.id) != shot.revision:
             _bring_strips_up(client, shot, metas)
         troubles.pop(shot.id, None)

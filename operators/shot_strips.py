@@ -13,8 +13,10 @@ import bpy
 
 from . import sequencer, take_stamps, trust
 
-PLACEHOLDER, SECTION, FINAL = "placeholder", "section", "final"
-"""What a strip inside a shot is: its board, some of its frames, or all of them."""
+PLACEHOLDER, PREVIEW, SECTION, FINAL = "placeholder", "preview", "section", "final"
+"""What a strip inside a shot is: its board, a section in the making, some of its frames, or all of them."""
+IN_ITS_FOLDER = PLACEHOLDER, SECTION, FINAL
+"""Those whose pictures lie in the shot's folder."""
 
 
 def stamped() -> Iterator[tuple[Any, Any]]:
@@ -60,9 +62,8 @@ def folder_of(meta: Any) -> Path | None:
 
     The disk is not asked: anybody may have written what the strips say.
     """
-    for strip in meta.strips:
-        if strip.type == "IMAGE" and strip.shotpack.role:
-            return trust.plainly(bpy.path.abspath(strip.directory))
+    for strip in of_role(meta, *IN_ITS_FOLDER):
+        return trust.plainly(bpy.path.abspath(strip.directory))
     return None
 
 

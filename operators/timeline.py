@@ -1,8 +1,9 @@
 """Shots on the timeline: the one file that makes and changes their strips.
 
 A shot is a meta strip that bears a stamp (`settings.ShotStamp`). Inside it are, on channel 1, its board over the whole
-length; on channel 2, one image sequence for each section that can be seen; in the end, instead of both, one image
-sequence of all frames. Another take (`take_stamps.py`) shows its sections in that one, by the names of its pictures.
+length; on channel 2, one image sequence for each section that can be seen, and one in which the newest preview of the
+section that is being denoised plays; in the end, instead of all of them, one image sequence of all frames. Another take
+(`take_stamps.py`) shows its sections in that one, by the names of its pictures.
 `reconcile` makes a shot's strips what its record says, wherever the artist has moved, cut or copied them to; it is
 idempotent, and everything that changes a shot ends in it. Frames are counted from 1 in a shot.
 """
@@ -23,12 +24,15 @@ from ..engine.client.unplaced_folders import placed
 from ..engine.errors import Code
 from ..engine.protocol import Started
 from . import sequencer, take_stamps, trust
-from .shot_strips import FINAL, PLACEHOLDER, SECTION, content, find, listing, of_role, stamped
+from .shot_strips import FINAL, IN_ITS_FOLDER, PLACEHOLDER, PREVIEW, SECTION, content, find, listing, of_role, stamped
 
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
 _WAITING_COLOUR = "COLOR_06"
 _PLACEHOLDER_CHANNEL, _SECTION_CHANNEL, _FINAL_CHANNEL, _KEPT_CHANNEL = 1, 2, 3, 4
-_CHANNELS = {PLACEHOLDER: _PLACEHOLDER_CHANNEL, SECTION: _SECTION_CHANNEL, FINAL: _FINAL_CHANNEL}
+_CHANNELS = {
+    **{PLACEHOLDER: _PLACEHOLDER_CHANNEL, PREVIEW: _SECTION_CHANNEL},
+    **{SECTION: _SECTION_CHANNEL, FINAL: _FINAL_CHANNEL},
+}
 _KEPT = -1
 """No section's place: all that a shot showed before it was extended."""
 
@@ -73,7 +77,7 @@ def begin_again(shot: Shot, board: Path) -> None:
     """Show the board alone in a shot's strips, wherever they are: it is to be made anew, from pictures of its own."""
     placed(shot.folder)
     for meta in find(shot.id):
-        old = of_role(meta, SECTION, FINAL)
+        old = of_role(meta, PREVIEW, SECTION, FINAL)
         placeholder = next(iter(of_role(meta, PLACEHOLDER)), None)
         if placeholder is None:
             _place_board(meta, shot, board)
@@ -144,6 +148,7 @@ def reconcile(shot: Shot, job: Job | None, metas: list[Any] | None = None) -> bo
         final = next(iter(of_role(meta, FINAL)), None)
         if final is not None and shot.take != FIRST_TAKE:
             changed |= _show_sections_in(final, shot, job)
+        _play_preview(meta, shot, job)  # it is no frame of the shot: what looks at those has nothing to look at
         if state is None:
             continue
         changed |= _stamp(meta, shot, state, plan)
@@ -188,7 +193,7 @@ def _point(meta: Any, shot: Shot) -> bool:
 
     Where the folder is gone the artist has moved it, and knows better where its pictures are.
     """
-    ours = [strip for strip in meta.strips if strip.type == "IMAGE" and strip.shotpack.role]
+    ours = of_role(meta, *IN_ITS_FOLDER)
     folder = trust.plainly(shot.folder)
     # There are many strips and few paths.
     astray = {each for each in {strip.directory for strip in ours} if trust.plainly(bpy.path.abspath(each)) != folder}
@@ -246,7 +251,7 @@ def _show_section(meta: Any, shot: Shot, section: int, frames: range) -> bool:
         return _show(old[0], names)
     for strip in old:  # the frames that it makes with its neighbour have come
         meta.strips.remove(strip)
-    strip = _sequence(meta, f"{shot.name} section {section + 1}", shot, frames.start, names, SECTION)
+    strip = _sequence(meta, f"{shot.name} section {section + 1}", shot.folder, frames.start, names, SECTION)
     strip.shotpack.section = section
     return True
 
@@ -257,9 +262,30 @@ def _play_guide(meta: Any, shot: Shot) -> bool:
     if not shot.playing or len(boards) != 1 or len(boards[0].elements) > 1:
         return False
     board = boards[0]
-    _sequence(meta, f"{board.name} guide", shot, 1, list(shot.playing), PLACEHOLDER)
+    _sequence(meta, f"{board.name} guide", shot.folder, 1, list(shot.playing), PLACEHOLDER)
     meta.strips.remove(board)
     return True
+
+
+def _play_preview(meta: Any, shot: Shot, job: Job | None) -> None:
+    """While a section is denoised, let its newest preview play where its frames will be, and nothing afterwards."""
+    old, seen = of_role(meta, PREVIEW), shot.moving
+    plans = job.plan.sections if job is not None and job.plan is not None and not of_role(meta, FINAL) else ()
+    plan = next((each for each in plans if seen is not None and each.section == seen.section), None)
+    if plan is None or seen is None or job is None or plan.section in shot.visible(job):
+        for strip in old:
+            meta.strips.remove(strip)
+        return
+    frames = range(plan.first, plan.last + 1)
+    names = [seen.names[number * len(seen.names) // len(frames)] for number in range(len(frames))]
+    if len(old) == 1 and content(old[0]) == _on_timeline(meta, frames):
+        if trust.plainly(bpy.path.abspath(old[0].directory)) == trust.plainly(seen.folder):
+            _show(old[0], names)
+            return
+    for strip in old:
+        meta.strips.remove(strip)
+    strip = _sequence(meta, f"{shot.name} preview", seen.folder, frames.start, names, PREVIEW)
+    strip.shotpack.section = seen.section
 
 
 def _on_timeline(meta: Any, frames: range) -> range:
@@ -286,11 +312,11 @@ def _finish(meta: Any, shot: Shot) -> bool:
     if not old or (len(meta.shotpack.takes) and len(old[0].elements) != shot.frames):
         # It lies there before the others go: a meta strip that is empty for a moment would lose its place.
         names = [shot.pictures[frame] for frame in range(1, shot.frames + 1)]
-        _sequence(meta, f"{shot.name} frames", shot, 1, names, FINAL)
+        _sequence(meta, f"{shot.name} frames", shot.folder, 1, names, FINAL)
         for strip in old:  # the artist has taken pictures out of it: no take could be shown in what is left
             meta.strips.remove(strip)
         return True
-    over = of_role(meta, PLACEHOLDER, SECTION)
+    over = of_role(meta, PLACEHOLDER, PREVIEW, SECTION)
     for strip in over:
         meta.strips.remove(strip)
     if not len(meta.shotpack.takes):
@@ -299,9 +325,9 @@ def _finish(meta: Any, shot: Shot) -> bool:
     return bool(over) or shown
 
 
-def _sequence(meta: Any, name: str, shot: Shot, first: int, names: list[str], role: str) -> Any:
+def _sequence(meta: Any, name: str, folder: Path, first: int, names: list[str], role: str) -> Any:
     channel = _CHANNELS[role]
-    strip = _new_image(meta, name, shot.folder / names[0], channel, first, role)
+    strip = _new_image(meta, name, folder / names[0], channel, first, role)
     for picture in names[1:]:
         strip.elements.append(picture)
     # Elements that are appended make the strip's content longer, and its visible part with it.

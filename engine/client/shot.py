@@ -61,6 +61,16 @@ class RemoteFrame:
         return self.path.startswith(_FINAL)
 
 
+@dataclass(frozen=True)
+class MovingPreview:
+    """A section in the making as its strip plays it: a small picture a latent frame, in a folder for a while."""
+
+    section: int
+    step: int
+    folder: Path
+    names: tuple[str, ...]
+
+
 @dataclass
 class Shot:
     """One shot. `pictures` names the best picture of each frame that is in `folder` so far.
@@ -86,6 +96,8 @@ class Shot:
     """How far the pictures are that are to lead it."""
     playing: tuple[str, ...] = ()
     """Where pictures lead it and these are here: the one to show at each frame until a section shows it."""
+    moving: MovingPreview | None = None
+    """What is seen of the section that is being denoised."""
     hidden: int = 0
     """How many of its first frames its strip does not show: the board, where the strip before it shows that already."""
     trusted: bool = True
@@ -103,7 +115,7 @@ class Shot:
     complete: bool = False
     """Whether it is made, and every frame is here."""
     revision: int = 0
-    """Rises with all that its strips could show: steps and previews are not of that kind."""
+    """Rises with all that its strips could show: a step is not of that kind, nor a preview that is no file yet."""
     placing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     """Held while a file appears in `folder`, and while `folder` is exchanged: one lock for all takes in it."""
     _faults: dict[Trouble, EngineError] = field(default_factory=dict, repr=False)
@@ -172,6 +184,12 @@ class Shot:
         """The pictures that were taken of its films are in its folder: those that lead it play until it is made."""
         self.playing = playing_of(self.request, self.frames)
         self.revision += 1
+
+    def previewed(self, moving: MovingPreview | None) -> None:
+        """What is seen of the open section is this now."""
+        if moving != self.moving:
+            self.moving = moving
+            self.revision += 1
 
     def stands(self, state: str) -> None:
         """The engine says how the shot's job stands: an order may be carried out with that."""

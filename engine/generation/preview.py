@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from ..media.images import preview_jpeg, to_bytes
+from .. import protocol
+from ..framepack.solvers.base import Denoised
+from ..media.images import frame_jpeg, preview_jpeg, to_bytes
 from ..models.spec import Preview
 
 
@@ -16,6 +18,7 @@ def latent_rgb(latents: torch.Tensor, preview: Preview) -> torch.Tensor:
     return colours + bias.view(3, 1, 1, 1)
 
 
-def section_jpeg(estimate: torch.Tensor, preview: Preview) -> str:
-    """The model's estimate (1, C, T, H, W) of a section as one base64 JPEG: its latent frames row by row."""
-    return preview_jpeg(to_bytes(latent_rgb(estimate, preview)))
+def section_preview(section: int, denoised: Denoised, preview: Preview) -> protocol.Preview:
+    """What the model makes of a section by now: its latent frames as one sheet, and one by one."""
+    frames = to_bytes(latent_rgb(denoised.estimate, preview))
+    return protocol.Preview(section, denoised.step, preview_jpeg(frames), tuple(map(frame_jpeg, frames)))

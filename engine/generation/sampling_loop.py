@@ -21,12 +21,12 @@ from ..framepack.plan import PlannedSection
 from ..framepack.seams import Seams
 from ..inference.family import Denoising, Family
 from ..inference.memory.out_of_memory import memory_faults
-from ..protocol import Event, Finished, Preview, Progress, Started, Step
+from ..protocol import Event, Finished, Progress, Started, Step
 from .encode import Encoder, Encodings
 from .encode_guides import GuideEncoder
 from .encoding_cache import EncodingCache
 from .guided_frames import GuidedFrames, led_frames
-from .preview import section_jpeg
+from .preview import section_preview
 from .publish import Publisher
 from .resolve import ResolvedRequest
 from .section_settings import SectionSettings
@@ -303,7 +303,7 @@ class Shot:
             yield Step(planned.section, denoised.step, of, left)
             if self._watched and time.monotonic() - shown >= _PREVIEW_INTERVAL_S:
                 shown = time.monotonic()
-                yield Preview(planned.section, denoised.step, section_jpeg(denoised.estimate, family.spec.preview))
+                yield section_preview(planned.section, denoised, family.spec.preview)
             yield from self._publish_decoded(wanted=False)
         if (state := self._folder.stored_state(planned.number)) is not None:
             generator.set_state(state)  # the next section's noise is the one that it had

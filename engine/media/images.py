@@ -51,6 +51,15 @@ def preview_jpeg(frames: np.ndarray) -> str:
     if strip.width < _PREVIEW_SIDE:
         factor = _PREVIEW_SIDE // strip.width
         strip = strip.resize((strip.width * factor, strip.height * factor), Image.Resampling.BICUBIC)
+    return _jpeg(strip, quality=80)
+
+
+def frame_jpeg(frame: np.ndarray) -> str:
+    """A small frame (H, W, 3) uint8 as a base64 JPEG of that size, colours as fine as light: it is to be enlarged."""
+    return _jpeg(Image.fromarray(frame), quality=90, subsampling=0)
+
+
+def _jpeg(picture: Image.Image, **options: int) -> str:
     buffer = io.BytesIO()
-    strip.save(buffer, "JPEG", quality=80)
+    picture.save(buffer, "JPEG", **options)
     return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -11,11 +11,14 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
+from engine.framepack.solvers.base import Denoised
+from engine.generation.preview import section_preview
 from engine.inference.hunyuan.spec import RELEASED
 from engine.media.boards import decode_board, open_board
 from engine.media.frames import png_bytes, write_frames
 from engine.media.images import fit, preview_jpeg, to_bytes
 from engine.media.take_files import frame_name
+from engine.models.spec import Preview
 from engine.picture_sizes import fitting_size, nearest_size
 
 
@@ -144,3 +147,19 @@ def test_a_preview_shows_frames_row_by_row_in_a_square():
         row, column = divmod(number, 3)
         shown = sheet.getpixel((round((column + 0.5) * sheet.width / 3), round((row + 0.5) * sheet.height / 3)))
         assert abs(shown[0] - 25 * number) <= 3
+
+
+def test_a_preview_has_its_latent_frames_one_by_one_too():
+    """A latent a pixel, in the colours of the closed form: matrix by channels, plus bias."""
+    estimate = torch.zeros(1, 2, 9, 18, 32)
+    estimate[0, 0] = torch.linspace(-1, 1, 9).view(9, 1, 1)
+    told = section_preview(
+        3, Denoised(7, estimate, estimate), Preview(((0.5, 0.0, -0.5), (9.0, 9.0, 9.0)), (0.25, 0, 0))
+    )
+    assert (told.section, told.step, len(told.frames)) == (3, 7, 9)
+    for place, frame in enumerate(told.frames):
+        picture = Image.open(io.BytesIO(base64.b64decode(frame)))
+        assert picture.size == (32, 18)
+        level = place / 4 - 1
+        wanted = [127.5 * (1 + colour) for colour in (0.5 * level + 0.25, 0, -0.5 * level)]
+        assert np.allclose(picture.getpixel((16, 9)), wanted, atol=3)
