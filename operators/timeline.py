@@ -278,10 +278,10 @@ def _play_preview(meta: Any, shot: Shot, job: Job | None) -> None:
         return
     frames = range(plan.first, plan.last + 1)
     names = [seen.names[number * len(seen.names) // len(frames)] for number in range(len(frames))]
-    if len(old) == 1 and content(old[0]) == _on_timeline(meta, frames):
-        if trust.plainly(bpy.path.abspath(old[0].directory)) == trust.plainly(seen.folder):
-            _show(old[0], names)
-            return
+    folders = [trust.plainly(bpy.path.abspath(strip.directory)) for strip in old]
+    if folders == [trust.plainly(seen.folder)] and content(old[0]) == _on_timeline(meta, frames):
+        _show(old[0], names)
+        return
     for strip in old:
         meta.strips.remove(strip)
     strip = _sequence(meta, f"{shot.name} preview", seen.folder, frames.start, names, PREVIEW)
