@@ -6,7 +6,6 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,37 +85,10 @@ def outside_model(folder: Path, quick: bool) -> list[Row]:
 
 
 def first_frames(folder: Path, quick: bool) -> list[Row]:
-    """From starting the command line to the first frames on disk, 5 s shot; imports and loading included."""
-    from tests.bench.shots import BOARD, MODEL
+    """From the press to the first final frames on disk; imports and loading included."""
+    from tests.bench import first_frames
 
-    out = folder / "first"
-    command = [sys.executable, "-m", "engine", "generate", "--model", str(MODEL), "--image", str(BOARD), "--json"]
-    command += [
-        "--prompt",
-        "w5",
-        "--seconds",
-        "5",
-        "--size",
-        f"{SIZE}x{SIZE}",
-        "--steps",
-        str(STEPS),
-        "--out",
-        str(out),
-    ]
-    began = time.monotonic()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
-    marks: dict[str, float] = {}
-    for line in process.stdout:
-        marks.setdefault(json.loads(line)["event"], time.monotonic() - began)
-        if "section" in marks:
-            break
-    process.kill()
-    process.wait()
-    return [
-        Row("seconds to the first event", f"{marks['progress']:.1f}"),
-        Row(f"seconds to the first frames on disk, {SIZE}x{SIZE}, {STEPS} steps", f"{marks['section']:.1f}"),
-    ]
+    return first_frames.rows(1 if quick else 5)
 
 
 def true_size(folder: Path, quick: bool) -> list[Row]:
