@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import EXPLANATIONS, Code, EngineError
-from engine.protocol import EVENTS, Board, ShotRequest, Started, Step, event_from_json
+from engine.protocol import EVENTS, Board, Preview, ShotRequest, Started, Step, event_from_json
 from engine.serialization import from_json, to_json
 
 REQUEST = ShotRequest(model="m", prompt="p", boards=(Board(1, "ab"),), frames=10)
@@ -133,3 +133,9 @@ def test_keys_of_a_later_release_are_ignored() -> None:
     later["boards"] = [board | {"x": 2} for board in later["boards"]]
     assert from_json(ShotRequest, later) == REQUEST
     assert event_from_json(to_json(Step(0, 1, 2, None)) | {"speed": 3}) == Step(0, 1, 2, None)
+
+
+def test_a_preview_of_an_engine_of_0_1_0_is_a_sheet_alone() -> None:
+    told = {"event": "preview", "section": 2, "step": 5, "jpeg": "/9j/"}
+    assert event_from_json(told) == Preview(2, 5, "/9j/")
+    assert event_from_json(told | {"frames": ["/9j/", "/9k/"]}) == Preview(2, 5, "/9j/", ("/9j/", "/9k/"))
