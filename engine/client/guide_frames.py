@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..errors import EngineError
-from ..protocol import CLIP_MAXIMUM
+from ..protocol import CLIP_MAXIMUM, FRAMES_MAXIMUM
 from .stored_request import read
 
 _MOST_DENOMINATOR = 1001
@@ -82,7 +82,8 @@ def guide_frames(
     every *= max(1, -(-last // (every * max(1, most - past_end))))
     if past_end:
         last = -(-int((frames - 1) / ratio + Fraction(1, 2)) // every) * every
-    return [round(float(1 + native * ratio), 2) for native in range(every, last + 1, every)]
+    found = {round(float(1 + native * ratio), 2) for native in range(every, last + 1, every)}
+    return sorted(frame for frame in found if frame <= FRAMES_MAXIMUM)
 
 
 def picture_name(frame: float) -> str:

@@ -7,9 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.client import guide_frames as guide_frames_module
 from engine.client.guide_frames import GuideProgress, guide_frames, mask_name, picture_name, playing_of
+from engine.protocol import CLIP_MAXIMUM, FRAMES_MAXIMUM
 
 PROGRAM = Path(__file__).resolve().parents[2] / "operators" / "render_guide.py"
 
@@ -74,6 +77,22 @@ def test_the_program_says_it_in_these_words():
     assert {guide_frames_module._PROGRESS, guide_frames_module._LEFT_OUT, guide_frames_module._MATCH} <= said
     moving = ast.walk(ast.parse(PROGRAM.with_name("render_move.py").read_text()))
     assert guide_frames_module._MOVED in {node.value for node in moving if isinstance(node, ast.Constant)}
+
+
+@given(
+    details=st.fixed_dictionaries(
+        {"guide_frames": st.sampled_from([1, 4]), "native_fps": st.sampled_from([1, 8, 24, 30, 240])}
+    ),
+    frames=st.sampled_from([1, 2, 13, 1201, 36_000]) | st.integers(1, 36_000),
+    fps=st.sampled_from([1.0, 12.0, 23.976, 24.0, 30.0, 59.94, 240.0]),
+    conform=st.booleans(),
+    past_end=st.booleans(),
+)
+def test_they_are_what_a_request_takes(details, frames, fps, conform, past_end):
+    found = guide_frames(details, frames, fps, conform=conform, past_end=past_end)
+    assert len(found) <= CLIP_MAXIMUM
+    assert found == sorted(set(found))
+    assert all(1 <= frame <= FRAMES_MAXIMUM for frame in found)
 
 
 def test_what_is_shown_last_may_be_led_by_a_frame_past_the_end():
