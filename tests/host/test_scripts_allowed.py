@@ -31,7 +31,7 @@ def film_of(shown, folder):
     """What the film of a scene says."""
     follow, seen_from, guide_film = (part(f"operators.{name}") for name in ("follow", "seen_from", "guide_film"))
     followed = follow.Followed(seen_from.SeenFrom(shown, 1.0, seen_from.Tie.STRIP))
-    guide_film.take_look(followed, [("", followed.begin)], 5, folder)
+    guide_film._write(followed, (64, 36), [("", followed.begin)], {"0005.00": 5.0}, folder / "guide.blend")
     bpy.ops.wm.open_mainfile(filepath=str(folder / "guide.blend"), use_scripts=False)
     wanted = part("operators.render_guide").WANTED
     (said,) = (json.loads(scene[wanted]) for scene in bpy.data.scenes if wanted in scene)
