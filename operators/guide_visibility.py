@@ -29,9 +29,13 @@ def show_what_renders(scene: Any) -> None:
         if each.hide_viewport != each.hide_render:
             each.hide_viewport = each.hide_render
     for each in bpy.data.objects:
+        if each.show_instancer_for_viewport != each.show_instancer_for_render:
+            each.show_instancer_for_viewport = each.show_instancer_for_render
         for modifier in each.modifiers:
             if modifier.show_viewport != modifier.show_render:
                 modifier.show_viewport = modifier.show_render
+    for particles in bpy.data.particles:
+        particles.display_percentage = 100
     for layer in scene.view_layers:
         for each in layer.objects:
             if each.hide_get(view_layer=layer):

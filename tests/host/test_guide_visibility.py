@@ -97,6 +97,18 @@ def faint(box: Any) -> None:
         node.inputs[name].default_value = 1.0 if name.endswith("Strength") else (1, 1, 1, 1)
 
 
+def scattered(box: Any, **floor: bool) -> None:
+    """Boxes all over the floor, of which a viewport shows a tenth."""
+    ground = bpy.data.objects["floor"]
+    ground.modifiers.new("boxes", "PARTICLE_SYSTEM")
+    spread = ground.particle_systems[0].settings
+    spread.count, spread.frame_start, spread.frame_end, spread.lifetime = 40, -5, 1, 100
+    spread.physics_type, spread.render_type, spread.instance_object, spread.particle_size = "NO", "OBJECT", box, 0.5
+    spread.display_percentage = 10
+    for name, value in floor.items():
+        setattr(ground, name, value)
+
+
 def without_splines(_: Any) -> None:
     bpy.context.scene.collection.objects.link(bpy.data.objects.new("curve", bpy.data.curves.new("curve", "CURVE")))
 
@@ -127,6 +139,9 @@ WAYS = {
     "fog": lambda box: of_nodes(box, "VolumeScatter", "Volume"),
     "a transparent shader": lambda box: of_nodes(box, "BsdfTransparent"),
     "no alpha": faint,
+    "particles": scattered,
+    "the floor that they are on": lambda box: scattered(box, show_instancer_for_render=False),
+    "the floor's viewport": lambda box: scattered(box, show_instancer_for_viewport=False),
     "attributes that are called alike": named_alike,
     "a curve without splines": without_splines,
     "vertices that are nowhere": nowhere,
