@@ -44,12 +44,14 @@ def import_families(models: Iterable[tuple[str, Path]], device: str, *, fast: bo
 
     A model that is damaged says so when it is used.
     """
-    with lean_imports(_LORA_TRAINING, *([] if fast and _may_be_a_graphics_card(device) else [_EIGHT_BITS])):
-        from .registry import load_classes
+    with lean_imports(_LORA_TRAINING):
+        eight_bits = fast and _may_be_a_graphics_card(device)
+        with lean_imports(*([] if eight_bits else [_EIGHT_BITS])):
+            from .registry import load_classes
 
-        for name, path in models:
-            with suppress(EngineError):
-                load_classes(open_folder(path, name=name, check=False))
+            for name, path in models:
+                with suppress(EngineError):
+                    load_classes(open_folder(path, name=name, check=False))
 
 
 def _may_be_a_graphics_card(device: str) -> bool:

@@ -422,3 +422,18 @@ def test_a_file_without_a_place_says_where_its_shots_lie(scene, tmp_path):
     assert "Until this file is saved" in drawn().text
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
     assert "Until this file is saved" not in drawn().text
+
+
+def test_whoever_sees_the_button_finds_an_engine_that_has_imported_its_libraries(scene, monkeypatch):
+    runtime, early_start = part("operators.runtime"), part("operators.early_start")
+    shot, calls = part("panels.shot"), []
+    monkeypatch.setattr(runtime, "woken", False)
+    monkeypatch.setattr(runtime, "wake", lambda: calls.append(True))
+    monkeypatch.setattr(early_start, "_seen", False)
+    monkeypatch.setattr(shot, "_draw_shot", lambda *_: None)
+    early_start.look()
+    assert not calls
+    shot._Shot.draw(types.SimpleNamespace(layout=Panel()), bpy.context)
+    assert not calls, "nothing is started while drawing"
+    early_start.look()
+    assert calls == [True]
