@@ -22,7 +22,7 @@ from ..inference.memory.measure import Account, base_memory, measure_room
 from ..inference.memory.out_of_memory import memory_faults
 from ..inference.memory.placement import GIB, Extent, Placed
 from ..inference.registry import Families, choose_device, kernels_for, place_model, spec_of
-from ..inference.speed.kernels import ONEDNN, TORCH_CHOICE
+from ..inference.speed.kernels import TORCH_CHOICE, WINOGRAD
 from ..inference.speed.step_cache_choice import CacheChoice, parse_cache
 from ..media.boards import BoardPicture
 from ..media.files import make_folder, require_space
@@ -201,11 +201,11 @@ def run(
     make_folder(folder.lock.parent)
     with folder_lock(folder.lock, folder.root):
         stored = folder.stored_request()
-        # A shot of 0.1.0 goes on as it was begun, to the bit: its decoder convolved by PyTorch's own choice.
+        # A shot goes on as it was begun, to the bit; in 0.1.0 decoders convolved by PyTorch's own choice.
         base = stored
         if stored is None and resolved.request.take is not None:
             base = require_parent(folder, resolved.request.take)
-        convolution = ONEDNN if base is None else base[1].get("convolution", TORCH_CHOICE)
+        convolution = WINOGRAD if base is None else base[1].get("convolution", TORCH_CHOICE)
         if stored is None:
             begun = model | {"convolution": convolution, "seam": str(job.spec.seam)}
             begun |= {} if job.pinned else {"boards": _STRETCHES}

@@ -20,7 +20,7 @@ from .networks import Networks
 from .speed.attention import use_attention
 from .speed.compile import compile_blocks
 from .speed.convolution import convolve_by_onednn
-from .speed.kernels import AS_RELEASED, ONEDNN, Kernels
+from .speed.kernels import AS_RELEASED, TORCH_CHOICE, Kernels
 from .speed.step_cache import StepCache
 
 
@@ -88,7 +88,7 @@ class NetworkFamily(ABC):
 
     def _prepare_vae(self, vae: Any) -> None:
         """Let the VAE decode in tiles where the placement says so, and on a processor by its fastest convolutions."""
-        if self.kernels.convolution == ONEDNN:
+        if self.kernels.convolution != TORCH_CHOICE:
             convolve_by_onednn(vae.decoder)
         if tile := self._placement.tile:
             stride = tile * 3 // 4

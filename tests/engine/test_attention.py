@@ -161,7 +161,7 @@ def test_a_processor_stays_native(make_shot: MakeShot, masks: list[torch.Tensor 
         assert torch.equal(shot.latents, shots[0].latents)
         assert [path.read_bytes() for path in shot.frames] == [path.read_bytes() for path in shots[0].frames]
         record = json.loads((shot.folder / "shot.json").read_text())
-        assert record["kernels"] == {"attention": NATIVE, "compiled": False, "convolution": "onednn"}
+        assert record["kernels"] == {"attention": NATIVE, "compiled": False, "convolution": "winograd"}
     assert masks
     assert all(mask is None for mask in masks)
 

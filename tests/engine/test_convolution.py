@@ -12,7 +12,7 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d
 from engine.generation.shot_folder import ShotFolder
 from engine.inference.registry import Families
 from engine.inference.speed.convolution import convolve_by_onednn
-from engine.inference.speed.kernels import ONEDNN
+from engine.inference.speed.kernels import WINOGRAD
 
 LAYERS = [
     lambda: torch.nn.Conv3d(4, 6, 3, padding=1),
@@ -68,6 +68,6 @@ def test_a_shot_goes_on_with_what_it_was_begun_with(make_shot, monkeypatch):
 
     monkeypatch.setattr(Families, "open", opened)
     shot = make_shot(1, steps=2)
-    assert chosen == [ONEDNN]
-    assert ShotFolder(shot.folder).stored_request()[1]["convolution"] == ONEDNN
-    assert json.loads((shot.folder / "shot.json").read_text())["kernels"]["convolution"] == ONEDNN
+    assert chosen == [WINOGRAD]
+    assert ShotFolder(shot.folder).stored_request()[1]["convolution"] == WINOGRAD
+    assert json.loads((shot.folder / "shot.json").read_text())["kernels"]["convolution"] == WINOGRAD

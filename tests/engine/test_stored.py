@@ -111,7 +111,7 @@ def test_a_shot_that_0_1_0_had_begun_goes_on_to_the_bit(
     assert sum(isinstance(event, Section) for event in events) == 3
     assert (folder / first).read_bytes() == before, "what is made is not made again"
     with monkeypatch.context() as patch:
-        patch.setattr(job, "ONEDNN", TORCH_CHOICE)  # as 0.1.0 had it
+        patch.setattr(job, "WINOGRAD", TORCH_CHOICE)  # as 0.1.0 had it
         list(run(prepare(record.request, pictures, model, "cpu", tmp_path / "anew"), pictures, resume=False))
     made, anew = pixels(folder), pixels(tmp_path / "anew")
     assert made.shape == anew.shape == (109, 64, 96, 3)

@@ -1,4 +1,4 @@
-"""Released FramePack on HunyuanVideo: the first family. The only file that names its networks.
+"""Released FramePack on HunyuanVideo: the first family. With `decoder.py` the only file that names its networks.
 
 Everything runs through diffusers' and transformers' own classes, in the dtypes of github.com/lllyasviel/FramePack.
 """
@@ -32,6 +32,9 @@ from ..loading import load_part
 from ..memory.placement import Demand, Extent
 from ..prompt_length import TextReader
 from ..speed.attention import AttentionWork
+from ..speed.convolution import convolve_by_onednn
+from ..speed.kernels import WINOGRAD
+from .decoder import decode_by_fewer_products
 from .memory import hunyuan_attention, hunyuan_demand
 
 if TYPE_CHECKING:
@@ -238,6 +241,9 @@ class HunyuanFramePack(NetworkFamily):
     def _prepare_vae(self, vae: AutoencoderKLHunyuanVideo) -> None:
         super()._prepare_vae(vae)
         vae.use_framewise_decoding = self.spec.seam is not Seam.CAUSAL  # else its pieces fade
+        if self.kernels.convolution == WINOGRAD and self.device.type == "cpu":
+            convolve_by_onednn(vae.post_quant_conv)
+            decode_by_fewer_products(vae.decoder)
 
     def _transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
         kind = HunyuanVideoFramepackTransformer3DModel

@@ -21,8 +21,8 @@ _BLOCK_UNITS = {2: 17.5, 4: 16.0}
 # In units of frames x height x width x the first level's channels: the VAE's last upsampling, input, padded input,
 # output.
 _DECODE_UNITS, _ENCODE_UNITS = 9.2, 7.3
-_CPU_UNITS = 12.0
-"""The same of decoding on a CPU, whose convolutions reorder what they read; measured (docs/measurements.md)."""
+_CPU_UNITS = 5.6
+"""The same of decoding on a CPU by `decoder.py`; measured (docs/measurements.md)."""
 _CLIP_COPIES = 5.2
 """How often a decoded clip is in main memory, in float32, while it is blended with its neighbours and written."""
 _DECODED_TOGETHER = 5

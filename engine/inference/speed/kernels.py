@@ -9,6 +9,8 @@ from ...models.spec import Speed
 from ..memory.placement import Placement, Stay
 from .attention import NATIVE, AttentionWork, fastest
 
+WINOGRAD = "winograd"
+"""With fewer products where the family has such a decoder (`hunyuan/decoder.py`); where it has not, `ONEDNN`."""
 ONEDNN = "onednn"
 TORCH_CHOICE = "torch"
 
@@ -20,12 +22,12 @@ class Kernels:
     attention: str = NATIVE
     """The name of a backend of diffusers' attention dispatcher."""
     compiled: bool = False
-    convolution: str = ONEDNN
-    """What a decoder's convolutions run on in a processor; `TORCH_CHOICE` where a shot was begun so."""
+    convolution: str = WINOGRAD
+    """How a decoder convolves in a processor: the quickest, or as a shot was begun."""
 
 
 AS_RELEASED = Kernels()
-"""Attention and blocks as the models were released and parity is measured; pictures to rounding (`convolution.py`)."""
+"""Attention and blocks as the models were released and parity is measured; pictures to rounding."""
 
 
 def choose_kernels(work: AttentionWork, speed: Speed, placement: Placement) -> Kernels:
