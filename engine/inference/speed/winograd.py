@@ -10,7 +10,8 @@ PyTorch's kernels reach what the processor can do on a decoder's layers, so time
 
 Channels lie last, and whoever prepares a frame (norm, activation) writes straight into what is convolved: little more
 than the clip itself is alive. All edges are repeated, as in HunyuanVideo's VAE. Results are the plain ones to rounding,
-and the same bits in every run with as many threads. bfloat16 has no digits to spare for Winograd and takes plain products.
+and the same bits in every run with as many threads. bfloat16 has no digits to spare for Winograd; its products are
+plain.
 """
 
 from __future__ import annotations
