@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import adoption, contact_sheets, coverage, runtime, shot_folders, unexpected
+from . import adoption, contact_sheets, coverage, runtime, shot_folders, shot_strips, unexpected
 
 _own_renders = 0
 """How many renders that run are boards of ours: the engine need not make room for them."""
@@ -49,6 +49,7 @@ def will_save(file: Any, _more: Any = None) -> None:
         new = shot_folders.move_beside(Path(file))
         shot_folders.stay_trusted(Path(file), new)
         contact_sheets.keep()
+        shot_strips.remove_previews()
 
 
 @persistent

@@ -57,6 +57,16 @@ def by_shot() -> dict[str, list[Any]]:
     return found
 
 
+def remove_previews() -> None:
+    """Let no shot play what is being denoised: a file on disk must not name pictures that are gone with this Blender.
+
+    The next tick brings them back.
+    """
+    for _, meta in stamped():
+        for strip in of_role(meta, PREVIEW):
+            meta.strips.remove(strip)
+
+
 def folder_of(meta: Any) -> Path | None:
     """Where a shot's pictures are by its strips, whose paths Blender keeps right when a file is saved elsewhere.
 

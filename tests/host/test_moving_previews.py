@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.studio import FIXTURES, of_role, part
+from tests.host.studio import FIXTURES, bpy, of_role, part
 from tests.host.test_shot import frames_of
 from tests.host.test_trust import JOB, stamped, strip
 
@@ -93,6 +93,14 @@ def test_nothing_of_it_stays(show, state):
     if state is not None:
         job.state = state
     assert not of_role(show(job if state else None), "preview")
+
+
+def test_a_file_on_disk_names_none_of_its_pictures(show):
+    meta = show(told(1, 4))
+    assert of_role(meta, "preview")
+    bpy.ops.wm.save_mainfile()
+    assert not of_role(meta, "preview")
+    assert of_role(show(told(1, 4)), "preview"), "here it goes on"
 
 
 def test_an_engine_that_sends_a_sheet_alone_leaves_the_board(show):
