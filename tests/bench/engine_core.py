@@ -218,6 +218,7 @@ def drawn_guides(folder: Path, quick: bool) -> list[Row]:
 
 
 TRUE_SIZE = "true-size"
+SKETCH = "sketch"
 
 
 def moves(folder: Path, quick: bool) -> list[Row]:
@@ -246,7 +247,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     "ready": ready_time,
     "load": server_load,
     "opening": opened,
-    "sketch": sketch,
+    SKETCH: sketch,
     "caches": step_caches,
     "placements": placed,
     "clips": clips,

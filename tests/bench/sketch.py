@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from engine.generation.job import prepare, run
-from engine.inference.registry import Families
+from engine.inference.registry import Families, choose_device
 from engine.media.boards import open_board
 from engine.media.measures import psnr
 from engine.models.catalog import find_model
@@ -82,13 +82,16 @@ def _make(model: ModelFolder, families: Families, out: Path, sections: int) -> N
         str(model.path), _PROMPT, (Board(1, board.sha256),), frames=36 * sections + 1, order="forward", seed=3
     )
     pictures = {board.sha256: board}
-    job = prepare(request, pictures, model, "cpu", out)
+    job = prepare(request, pictures, model, "auto", out)
     for _ in run(job, pictures, resume=False, save_latents=out / "latents.safetensors", families=families):
         pass
 
 
 def _pipeline(model: ModelFolder) -> HunyuanVideoFramepackPipeline:
-    pipeline = HunyuanVideoFramepackPipeline.from_pretrained(model.path, torch_dtype=torch.float32)
+    device = choose_device("auto")
+    # As ours: float32 on a processor, on a card what the weights were released in.
+    kinds = {"transformer": torch.bfloat16, "default": torch.float16} if device.type != "cpu" else torch.float32
+    pipeline = HunyuanVideoFramepackPipeline.from_pretrained(model.path, torch_dtype=kinds).to(device)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
