@@ -92,6 +92,8 @@ def test_generate_says_why_it_cannot(scene):
     scene.shotpack.prompt = "the camera pans left"
     assert bpy.ops.shotpack.generate.poll()
     scene.shotpack.length = "NEXT"
+    assert intent(bpy.context).spot.length == 250, "as far as the scene goes"
+    scene.frame_start = scene.frame_end = 0
     assert "marker" in intent(bpy.context)
     scene.timeline_markers.new("next", frame=51)
     assert intent(bpy.context).spot.length == 50
