@@ -7,6 +7,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ _SIZE = (256, 144)
 def sketch(folder: Path, quick: bool) -> list[Row]:
     """Seconds a section of a forward shot, loading left out: three ways in turn, everything warm.
 
-    And how far its frames are from what diffusers' VAE decodes, in float32, from the same latents.
+    And how far its frames are from what diffusers' VAE decodes, in float32 and all at once, from the same latents.
     """
     model = find_model("sketch")
     sections = 2 if quick else 5
@@ -61,9 +62,20 @@ def sketch(folder: Path, quick: bool) -> list[Row]:
         wanted = "at most 0.45" if name == "ours" else ""
         rows.append(Row(f"Sketch, seconds a section, {frames} frames, forward, {what}: {spread}", *figures, wanted))
         near = _decibels(model, folder / f"{name}0")
-        figure = "the same: dB to float32 decoding of the same latents by diffusers, mean and worst frame"
+        figure = "the same: dB to float32 decoding of the same latents by diffusers, whole, mean and worst frame"
         rows.append(Row(figure, f"{np.mean(near):.1f}, {min(near):.1f}", "", "45"))
+        at_seams, inside = _jumps(folder / f"{name}0", sections)
+        figure = "the same: change, of 255, into a latent's first frame: at seams; within sections, median and most"
+        told = f"{min(at_seams):.1f} to {max(at_seams):.1f}; {statistics.median(inside):.1f}, {max(inside):.1f}"
+        rows.append(Row(figure, told))
     return rows
+
+
+def _jumps(shot: Path, sections: int) -> tuple[list[float], list[float]]:
+    """Mean absolute change into each latent's first frame, where motion is largest: at seams, and everywhere else."""
+    jumps = [float(np.abs(b.astype(float) - a).mean()) for a, b in pairwise(read_frames(shot))]
+    seams = {36 * section for section in range(1, sections)}
+    return [jumps[at] for at in sorted(seams)], [jumps[at] for at in range(4, 36 * sections, 4) if at not in seams]
 
 
 def _blended(model: ModelFolder, folder: Path) -> ModelFolder:
@@ -114,6 +126,7 @@ def _call(pipeline: HunyuanVideoFramepackPipeline, sections: int) -> None:
 @torch.inference_mode()
 def _decibels(model: ModelFolder, shot: Path) -> list[float]:
     vae = AutoencoderKLHunyuanVideo.from_pretrained(model.path / "vae", torch_dtype=torch.float32)
+    vae.use_framewise_decoding = False  # its pieces would be faded into each other
     latents = load_file(shot / "latents.safetensors")["latents"]
     pixels = vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0][0].permute(1, 2, 3, 0)
     decoded = ((pixels.clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
