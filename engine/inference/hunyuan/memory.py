@@ -21,8 +21,9 @@ _BLOCK_UNITS = {2: 17.5, 4: 16.0}
 # In units of frames x height x width x the first level's channels: the VAE's last upsampling, input, padded input,
 # output.
 _DECODE_UNITS, _ENCODE_UNITS = 9.2, 7.3
-_CPU_UNITS = 5.6
-"""The same of decoding on a CPU by `decoder.py`; measured (docs/measurements.md)."""
+_CPU_UNITS, _CPU_FRAMES = 2.4, 23
+"""The same of decoding on a CPU by `decoder.py`, and how many frames more its blocks count for, however few there are;
+measured (docs/measurements.md)."""
 _CLIP_COPIES = 5.2
 """How often a decoded clip is in main memory, in float32, while it is blended with its neighbours and written."""
 _DECODED_TOGETHER = 5
@@ -63,9 +64,10 @@ def hunyuan_demand(
     channels = config_of(components["vae"])["block_out_channels"][0]
     map_bytes = channels * other_bytes
     encode = round(min(extent.encoded, _ENCODED_TOGETHER) * extent.width * extent.height * map_bytes * _ENCODE_UNITS)
-    units = _CPU_UNITS if device == "cpu" else _DECODE_UNITS
+    units, more = (_CPU_UNITS, _CPU_FRAMES) if device == "cpu" else (_DECODE_UNITS, 0)
     together = extent.latents if spec.seam is Seam.CAUSAL else min(extent.latents, _DECODED_TOGETHER)
-    decode = {tile: _decode(extent, together, tile, units * map_bytes, other_bytes) for tile in (0, TILE, SMALL_TILE)}
+    at_once = 4 * together - 3 + more
+    decode = {tile: _decode(extent, at_once, tile, units * map_bytes, other_bytes) for tile in (0, TILE, SMALL_TILE)}
     clip = (4 * extent.latents - 3) * extent.width * extent.height * 3 * 4
     return Demand(
         encoders,
@@ -91,9 +93,8 @@ def _looks(vision: Mapping[str, Any]) -> int:
     return looks
 
 
-def _decode(extent: Extent, together: int, tile: int, pixel_bytes: float, other_bytes: int) -> int:
-    """Bytes of decoding `extent`'s latents, `together` at once, in tiles of `tile` pixels (0: whole)."""
-    frames = 4 * together - 3
+def _decode(extent: Extent, frames: int, tile: int, pixel_bytes: float, other_bytes: int) -> int:
+    """Bytes of decoding `extent`'s latents, `frames` frames at once, in tiles of `tile` pixels (0: whole)."""
     width, height = (min(side, tile or side) for side in (extent.width, extent.height))
     # The whole clip, three channels, and what of it is being blended.
     finished = 1.2 * (4 * extent.latents - 3) * extent.width * extent.height * 3 * other_bytes

@@ -18,7 +18,7 @@ FramePack decodes in tiles of 256 on every card under 60 GB."""
 _SPARE_SHARE, _SPARE = 0.05, GIB // 4
 """Room left free: the allocator wastes some, and other programs want some."""
 _NOTABLY_LESS = 0.8
-_LIBRARIES, _HALF_LIBRARIES = 128 * 2**20, 150 * 2**20
+_LIBRARIES, _HALF_LIBRARIES = 128 * 2**20, 40 * 2**20
 """What torch's CPU libraries take for themselves once they work, and more in bfloat16: measured on Sketch."""
 
 
