@@ -253,7 +253,6 @@ LABELS = {
     "1 section": "1 Abschnitt",
     "{count} sections": "{count} Abschnitte",
     "about {time}": "etwa {time}",
-    "time not measured here yet": "Zeit hier noch nicht gemessen",
     "up to {room} MB": "bis zu {room} MB",
     "Runs on a processor too": "Läuft auch auf einem Prozessor",
     "GPU from {least} GB, several times as fast from {whole} GB on": (

@@ -33,7 +33,10 @@ def draw_model(layout: Any, wanted: Any) -> None:
 
 
 def draw_estimate(layout: Any, scene: Any, frames: int, fps: float) -> None:
-    """What the next shot takes, in a line; nothing where the engine has not told what its model can."""
+    """What the next shot takes, in a line; nothing where the engine has not told what its model can.
+
+    How long it takes is said once that was measured here.
+    """
     found = chosen.estimate_of(scene, frames, fps)
     if found is None:
         return
@@ -43,9 +46,7 @@ def draw_estimate(layout: Any, scene: Any, frames: int, fps: float) -> None:
     words = [
         f"{found.width} x {found.height}",
         sections.format(count=found.sections),
-        translated("about {time}").format(time=time_of(found.seconds))
-        if found.seconds is not None
-        else translated("time not measured here yet"),
+        *([translated("about {time}").format(time=time_of(found.seconds))] if found.seconds is not None else []),
         translated("up to {room} MB").format(room=f"{room:.0f}" if room >= 1 else "1"),
     ]
     draw_text(layout, ", ".join(words), "TIME")
