@@ -5,6 +5,7 @@ Strips and markers are kept by their names: nothing of Blender's outlives a step
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import bpy
@@ -16,8 +17,8 @@ running: BoardRun | None = None
 """The run that captures boards now: panels show how far it is."""
 
 
-class BoardRun:
-    """What a run has still to do, and what it has to say; its `step`, `stop` and `summary` are in each kind of run."""
+class BoardRun(ABC):
+    """What a run has still to do, and what it has to say; its `summary` is in each kind of run."""
 
     summary: str
     """What has become of it, in a sentence."""
@@ -51,13 +52,13 @@ class BoardRun:
         """Whether nothing is changed yet."""
         return bool(self._to_capture)
 
+    @abstractmethod
     def step(self, context: Any) -> bool:
         """Do one thing; returns whether there is more to do. Raises nothing but what Blender's own end brings."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop(self) -> None:
         """Let go of what was captured: the file is as it was."""
-        raise NotImplementedError
 
     def _scene_or_none(self) -> Any | None:
         """The timeline's scene, as long as there is one."""

@@ -6,7 +6,7 @@ First all boards are captured, one a step, and nothing of the file is changed; t
 from __future__ import annotations
 
 import shutil
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any
 
 from . import batches, capture, generate
@@ -14,7 +14,7 @@ from .board_run import BoardRun
 from .shot_intent import Intent
 
 
-class ShotRun(BoardRun, ABC):
+class ShotRun(BoardRun):
     """What to make a shot of goes by names; `found` says which shot that is.
 
     `step` does one thing and returns whether there is more to do.
