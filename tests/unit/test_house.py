@@ -94,6 +94,7 @@ USED_ONLY_UNDER = {
 # Files of those places that must do without torch all the same: they are asked before it is there.
 WITHOUT_TORCH = (
     *(f"engine/generation/{name}.py" for name in ("frame_rates", "resolve", "section_settings", "start_frames")),
+    "engine/finishing/plan.py",
     *("engine/inference/memory/placement.py", "engine/inference/speed/step_cache_choice.py"),
     *("engine/framepack/solvers/__init__.py", "engine/framepack/solvers/base.py"),
 )
