@@ -38,6 +38,9 @@ GUIDE = "guide"
 """The kind of condition whose pictures lead a shot (`Condition`)."""
 TAKE_MAXIMUM = 9_999
 SLOW_MAXIMUM = 16
+SLATE_MAXIMUM = 40
+"""Characters: more cannot be read at previs size."""
+SLATE_USUAL = "AI previs"
 
 Text = Annotated[str, Limits(longest=PROMPT_MAXIMUM)]
 Name = Annotated[str, Limits(longest=200)]
@@ -190,6 +193,10 @@ class ShotRequest:
     """The stored shot that this one continues."""
     finish: Finish | None = None
     """What is done to the take that `take` continues; then nothing else of the request may differ from that one's."""
+    slate: Annotated[
+        str, Limits(longest=SLATE_MAXIMUM, pattern="^[ -~]*$", about="words burnt into the movie; ASCII")
+    ] = ""
+    """What stands in a corner of the movie, such as SLATE_USUAL; empty: nothing. Frames are never written on."""
 
     @property
     def pictures(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..console import readable
 from ..errors import Code, EngineError
-from ..protocol import Cancelled, Event, Failed, Lora, Progress, Section, ShotRequest, Start
+from ..protocol import SLATE_USUAL, Cancelled, Event, Failed, Lora, Progress, Section, ShotRequest, Start
 from ..serialization import to_json
 from .continued import add_options, continued_folder, continued_shot, continued_take
 from .moves import add_move
@@ -101,6 +101,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="append",
         metavar="NAME[=WEIGHT]",
         help="a LoRA from the loras folder by its whole name, and how much of it (default: 1; repeatable)",
+    )
+    parser.add_argument(
+        "--slate",
+        nargs="?",
+        const=SLATE_USUAL,
+        metavar="TEXT",
+        help="words in a corner of the movie, and of no frame (without TEXT: AI previs)",
     )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda:N or mps")
     add_memory(parser)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -23,6 +22,7 @@ from ..media.movie import movie_by_frames
 from ..protocol import Progress, Section
 from .record import shot_record
 from .resolve import ResolvedRequest
+from .shot_facts import of_movie, of_section
 from .shot_folder import ShotFolder
 from .time_left import Clock
 
@@ -53,6 +53,10 @@ class Publisher:
         self._stage = stage or AsMade()
         self._runs = FinalRuns([stretch.made for stretch in resolved.plan.stretches], self._stage.neighbours)
 
+    def amend(self, resolved: ResolvedRequest) -> None:
+        """Say from now on that the shot is made by another request, of the same plan."""
+        self._resolved = resolved
+
     def missing(self, made: range) -> bool:
         """Whether a file is missing among the shot's frames that show the plan's frames `made`."""
         return not all(path.exists() for path in self._final(made))
@@ -71,7 +75,9 @@ class Publisher:
             provisional = [
                 path
                 for block in (decode.provisional if self._provisional else ())
-                for path in self._write(self._waiting(planned), block.start, seams.waiting[block.start])
+                for path in self._write(
+                    self._waiting(planned), block.start, seams.waiting[block.start], provisional=True
+                )
             ]
             self._folder.commit_seam(planned.number, seams.waiting)
         return self._section(planned, sorted(files), provisional)
@@ -104,27 +110,16 @@ class Publisher:
         provisional, frames_of = self._folder.files.provisional, self._resolved.frames_of
         return lambda made: [provisional(planned.number, frame + 1) for frame in frames_of(made)]
 
-    def _write(self, paths: Callable[[range], list[Path]], first: int, pixels: torch.Tensor) -> list[Path]:
+    def _write(
+        self, paths: Callable[[range], list[Path]], first: int, pixels: torch.Tensor, *, provisional: bool = False
+    ) -> list[Path]:
         """Write the plan's frames from `first` on, (1, 3, F, H, W), as the shot's frames that show them."""
         made = range(first, first + pixels.shape[2])
         made_of, shown = self._resolved.shown.made_of, self._resolved.frames_of(made)
         picked = to_bytes(pixels[0, :, [made_of(frame) - first for frame in shown]]) if shown else ()
-        return write_frames(zip(paths(made), picked, strict=True), self._facts(first))
-
-    def _facts(self, frame: int) -> dict[str, str]:
-        """What the PNGs of the section that adds the plan's `frame` say of its making, in all runs alike."""
-        request, plan = self._resolved.request, self._resolved.plan
-        made, _ = self._folder.facts(plan.adding(frame).number)
-        model = Path(request.model).name  # where it lies is nobody else's business
-        seed = request.seed if made.seed is None else made.seed
-        made_by = {"prompt": made.prompt, "seed": seed, "model": model, "model_sha256": self._model}
-        boards = {str(board.frame): board.image for board in request.boards}
-        settings = {"steps": made.steps, "solver": str(self._resolved.solver), "schedule": request.schedule}
-        return {
-            "Software": "Shotpack",
-            "Description": made.prompt,
-            "shotpack": json.dumps({**made_by, **settings, "boards": boards}, ensure_ascii=False),
-        }
+        adding = self._resolved.plan.adding(first)
+        said = of_section(self._resolved, self._folder, self._model, adding, provisional=provisional)
+        return write_frames(zip(paths(made), picked, strict=True), said.texts())
 
     def finish(
         self, resolved: ResolvedRequest, circumstances: Mapping[str, Any], asked: Callable[[], bool]
@@ -148,7 +143,9 @@ class Publisher:
         wanted = self._resolved.request.frames
         frames = [self._folder.files.frame(frame) for frame in range(1, wanted + 1)]
         told, percent = time.monotonic(), 0
-        with closing(movie_by_frames(self._folder.movie, frames, self._resolved.exact_fps)) as writing:
+        said = of_movie(self._resolved, self._folder, self._model)
+        words = self._resolved.request.slate
+        with closing(movie_by_frames(self._folder.movie, frames, self._resolved.exact_fps, said, words)) as writing:
             while True:
                 with self._clock.measure("movie"):  # and not what passes while somebody else has the turn
                     written = next(writing, None)

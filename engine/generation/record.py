@@ -5,10 +5,12 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..media.shot_digests import file_digests
 from ..serialization import to_json, without_defaults
 from .resolve import ResolvedRequest
 from .shot_folder import ShotFolder
@@ -27,7 +29,7 @@ def shot_record(
 ) -> dict[str, Any]:
     """The record of a finished shot; `model` holds name, family and fingerprint, `circumstances` memory and kernels.
 
-    Times are seconds, sizes bytes.
+    Times are seconds, sizes bytes; `sha256` is that of each frame's file and the movie's, which must be there.
     """
     plan = resolved.plan
     sections = [
@@ -44,8 +46,13 @@ def shot_record(
         "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
         "device": str(device),
         **circumstances,
+        "sha256": file_digests(folder.root, [*_frames(resolved, folder), folder.movie]),
         "seconds": {kind: round(seconds, 3) for kind, seconds in clock.totals.items()},
     }
+
+
+def _frames(resolved: ResolvedRequest, folder: ShotFolder) -> list[Path]:
+    return [folder.files.frame(frame) for frame in range(1, resolved.request.frames + 1)]
 
 
 def _take(resolved: ResolvedRequest, folder: ShotFolder) -> dict[str, Any]:
@@ -53,7 +60,7 @@ def _take(resolved: ResolvedRequest, folder: ShotFolder) -> dict[str, Any]:
     if folder.parent is None:
         return {}
     remade = sorted(planned.section + 1 for planned in resolved.plan.made if not folder.is_kept(planned.number))
-    names = [folder.files.frame(frame).name for frame in range(1, resolved.request.frames + 1)]
+    names = [path.name for path in _frames(resolved, folder)]
     files = folder.files
     return {
         "take": files.take,

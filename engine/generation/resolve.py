@@ -32,7 +32,7 @@ from .guides import LatentGuide, guides_by_latent
 from .section_settings import SectionSettings, changes_by_section
 from .start_frames import lead_in, lead_pictures
 from .stretches import boards_in_time, plan_through, sections_of_changes
-from .value_checks import choice, number, whole
+from .value_checks import choice, number, slate_words, whole
 
 CONTEXT_MAXIMUM = 256
 
@@ -105,6 +105,7 @@ def resolve(
     number("fps", request.fps, 1, FPS_MAXIMUM)
     number("guidance", request.guidance, 0, GUIDANCE_MAXIMUM)
     number("cfg", request.cfg, 1, GUIDANCE_MAXIMUM)
+    slate_words(request.slate)
     if not 1 <= request.frames <= FRAMES_MAXIMUM:
         raise EngineError(Code.FRAMES_INVALID, frames=request.frames, maximum=FRAMES_MAXIMUM)
     width, height = _size(request, spec, default_size)

@@ -145,6 +145,7 @@ class Shot:
         """Go on by another request: from now on, also after a kill."""
         self._folder.amend(resolved.request)
         self._resolved = self._encoder.resolved = resolved
+        self._publisher.amend(resolved)
         with memory_faults(self._family.device, "encoding the prompt and boards"):
             return (yield from self._encoder.encode())
 

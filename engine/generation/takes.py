@@ -20,7 +20,7 @@ from .resolve import ResolvedRequest
 from .section_settings import SectionSettings
 from .shot_folder import ShotFolder
 
-FREE = ("prompt", "prompts", "steps", "guidance", "sections", "seed", "boards", "frames", "take")
+FREE = ("prompt", "prompts", "steps", "guidance", "sections", "seed", "boards", "frames", "take", "slate")
 """Fields of a request that may differ from those of the shot that it continues."""
 
 

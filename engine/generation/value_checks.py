@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..errors import Code, EngineError
+from ..protocol import SLATE_MAXIMUM
 
 
 def whole(name: str, value: int | None, least: int, most: int) -> None:
@@ -24,3 +25,12 @@ def choice(name: str, value: str, allowed: list[str]) -> str:
     if value not in allowed:
         raise EngineError(Code.CHOICE_INVALID, name=name, value=value, allowed=", ".join(allowed))
     return value
+
+
+def slate_words(text: str) -> None:
+    """Raise EngineError `bad_request` unless a slate can say `text`."""
+    if len(text) > SLATE_MAXIMUM or not (text.isascii() and text.isprintable()):
+        detail = (
+            f"a slate holds up to {SLATE_MAXIMUM} letters, digits and signs of ASCII, and not {text[:SLATE_MAXIMUM]!r}"
+        )
+        raise EngineError(Code.BAD_REQUEST, detail=detail)

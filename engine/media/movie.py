@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -12,31 +12,47 @@ import av
 import imageio.v3 as iio
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
+from . import mp4_boxes
 from .files import whole_file
+from .provenance import Provenance
+from .slate import slate
 
 _CODEC = {"preset": "veryfast", "crf": "16"}  # CRF as in the released recipe
 _BT709 = 1  # matrix and primaries, in the numbers of ISO/IEC 23091-2
 _SRGB = 13  # transfer characteristic
 
 
-def write_movie(path: Path, frames: Sequence[Path], fps: Fraction) -> None:
+def write_movie(
+    path: Path, frames: Sequence[Path], fps: Fraction, said: Provenance | None = None, words: str = ""
+) -> None:
     """`movie_by_frames`, all at once."""
-    for _ in movie_by_frames(path, frames, fps):
+    for _ in movie_by_frames(path, frames, fps, said, words):
         pass
 
 
-def movie_by_frames(path: Path, frames: Sequence[Path], fps: Fraction) -> Generator[int]:
+def movie_by_frames(
+    path: Path, frames: Sequence[Path], fps: Fraction, said: Provenance | None = None, words: str = ""
+) -> Generator[int]:
     """Write `frames` (PNG files of one size, even sides) as H.264, yuv420p, faststart; yields how many are written.
 
-    Colours are BT.709, said and meant: files that say nothing are shown in other colours by other players. The file
-    appears whole, when the last frame is, or, where the iterator is closed before, not at all. Raises EngineError
-    `disk_full` or `folder_unwritable`.
+    Colours are BT.709, said and meant: files that say nothing are shown in other colours by other players. `said` is
+    what the movie says of its making, in its tags and as XMP in a box at the end, `words` what a slate says in each of
+    its pictures. The file appears whole, when the last
+    frame is, or, where the iterator is closed before, not at all. Raises EngineError `disk_full` or
+    `folder_unwritable`.
     """
-    with (
-        whole_file(path) as temporary,
-        _Disk(temporary) as disk,
-        av.open(disk, "w", format="mp4", options={"movflags": "+faststart"}) as movie,
-    ):
+    with whole_file(path) as temporary:
+        yield from _encoded(temporary, frames, fps, said.tags() if said is not None else {}, words)
+        if said is not None:
+            with temporary.open("ab") as end:
+                end.write(mp4_boxes.box(mp4_boxes.XMP, said.packet()))
+
+
+def _encoded(path: Path, frames: Sequence[Path], fps: Fraction, tags: Mapping[str, str], words: str) -> Generator[int]:
+    """Write the movie's streams and tags."""
+    flags = {"movflags": f"+faststart{'+use_metadata_tags' if tags else ''}"}  # without it, own tags are dropped
+    with _Disk(path) as disk, av.open(disk, "w", format="mp4", options=flags) as movie:
+        movie.metadata.update(tags)
         stream = movie.add_stream("libx264", rate=fps, options=_CODEC)
         stream.pix_fmt, stream.time_base = "yuv420p", 1 / fps
         context = stream.codec_context
@@ -45,7 +61,10 @@ def movie_by_frames(path: Path, frames: Sequence[Path], fps: Fraction) -> Genera
         # One for all frames, in this thread: to set it up, or to wake others, takes longer than a small frame does.
         reformatter = VideoReformatter()
         for written, picture in enumerate(frames, 1):
-            frame = av.VideoFrame.from_ndarray(iio.imread(picture, plugin="pillow"), format="rgb24")
+            pixels = iio.imread(picture, plugin="pillow")
+            if words:
+                pixels = slate(words, pixels.shape[1], pixels.shape[0]).burn(pixels)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             if written == 1:
                 stream.width, stream.height = frame.width, frame.height
             frame = reformatter.reformat(

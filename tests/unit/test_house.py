@@ -37,7 +37,10 @@ MAY_IMPORT = {
     "engine/__main__.py": ("engine",),
     "engine/command_line.py": ("engine.console", "engine.quiet", "engine.media", "engine.errors"),
     "engine/commands": ("engine",),
-    "engine/client": ("engine.file_copies", "engine.framings", "engine.picture_sizes", *SHARED),
+    "engine/client": (
+        *("engine.file_copies", "engine.framings", "engine.picture_sizes", *SHARED),
+        "engine.media.provenance",  # what a file says of its making is read on both sides
+    ),
     "engine/server": ("engine.models", "engine.media", "engine.file_copies", *SHARED),
     # The worker's process is where a shot is made; nothing else of the server knows how.
     "engine/server/workers/worker.py": (
@@ -109,6 +112,7 @@ LIBRARIES = {
         (),
     ),
     "engine/client": ("requests",),
+    **dict.fromkeys((f"engine/media/{name}.py" for name in ("mp4_boxes", "png_chunks", "provenance", "xmp")), ()),
     # Blender's own Python has numpy, and no Pillow.
     "engine/framings.py": (),
     "engine/framed_pictures.py": ("numpy",),

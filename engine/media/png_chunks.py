@@ -1,0 +1,93 @@
+"""The chunks of a PNG file (ISO/IEC 15948): what it says in words, and whether a byte of it was changed.
+
+Anybody may have made the file: lengths are bounded, and nothing is decoded but text. No libraries.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+XMP = b"XML:com.adobe.xmp"
+"""The keyword of an XMP packet."""
+CONTENT_CREDENTIALS = b"caBX"
+"""The chunk of a C2PA signature."""
+_MOST_CHUNKS = 1 << 16
+_TEXTS = (b"iTXt", b"zTXt", b"tEXt")
+_PIECE = 1 << 20
+
+
+def chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Kind and length of each chunk, to its end (IEND); the file stands at the chunk's data then.
+
+    Raises ValueError where the file is no PNG or ends too soon.
+    """
+    file.seek(0)
+    if file.read(len(SIGNATURE)) != SIGNATURE:
+        raise ValueError("it is no PNG")
+    at, kind = len(SIGNATURE), b""
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            raise ValueError("its end is missing")
+        kind, length = head[4:], int.from_bytes(head[:4], "big")
+        yield kind, length
+        if kind == b"IEND":
+            return
+        at += 12 + length
+    raise ValueError("it has too many parts")
+
+
+def texts(file: BinaryIO, most: int) -> dict[bytes, bytes]:
+    """The text chunks by keyword, the first of each, none of more than `most` bytes; iTXt in UTF-8, others in Latin-1.
+
+    Raises as `chunks` does.
+    """
+    found: dict[bytes, bytes] = {}
+    for kind, length in chunks(file):
+        if kind not in _TEXTS or length > most:
+            continue
+        keyword, _, rest = file.read(length).partition(b"\0")
+        if keyword in found:
+            continue
+        compressed = kind == b"zTXt"
+        if kind == b"iTXt":
+            if len(rest) < 2:
+                continue
+            compressed, rest = rest[0] == 1, rest[2:].split(b"\0", 2)[-1]
+        elif compressed:
+            rest = rest[1:]
+        if compressed:
+            unpacking = zlib.decompressobj()
+            try:
+                rest = unpacking.decompress(rest, most)
+            except zlib.error:
+                continue
+            if not unpacking.eof:  # it is larger than that
+                continue
+        found[keyword] = rest
+    return found
+
+
+def changed(file: BinaryIO) -> str | None:
+    """What of the file is not as it was written, by the check sum that each chunk has; None where all agrees.
+
+    Raises ValueError where the file is no PNG or ends too soon.
+    """
+    for kind, length in chunks(file):
+        check = zlib.crc32(kind)
+        left = length
+        while left:
+            piece = file.read(min(left, _PIECE))
+            if not piece:
+                raise ValueError("its end is missing")
+            check, left = zlib.crc32(piece, check), left - len(piece)
+        stored = file.read(4)
+        if len(stored) < 4:
+            raise ValueError("its end is missing")
+        if int.from_bytes(stored, "big") != check:
+            return f"its part {kind.decode('latin-1')!r} does not have the check sum that was written with it"
+    return "something follows its end" if file.read(1) else None
