@@ -73,6 +73,10 @@ class Code(StrEnum):
     INSTALL_OFFLINE = "install_offline"
     INSTALL_FAILED = "install_failed"
     JOB_UNKNOWN = "job_unknown"
+    REMAKE_IMPOSSIBLE = "remake_impossible"
+    INSPECT_UNREADABLE = "inspect_unreadable"
+    SIGNING_MISSING = "signing_missing"
+    SIGNING_FAILED = "signing_failed"
     NOT_SHOWN = "not_shown"
     NOT_SENT = "not_sent"
     FILM_FAILED = "film_failed"
@@ -227,6 +231,21 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.INSTALL_FAILED: Explanation(1, "The engine could not be installed: {detail}", "{advice}"),
     Code.JOB_UNKNOWN: Explanation(2, "The engine does not know {name} any more", "send it again, or remove it"),
+    Code.REMAKE_IMPOSSIBLE: Explanation(2, "{name} cannot be made again: {detail}", "{advice}"),
+    Code.INSPECT_UNREADABLE: Explanation(
+        2, "{path} cannot be inspected: {detail}", "name a PNG picture, a movie or a shot's folder"
+    ),
+    Code.SIGNING_MISSING: Explanation(
+        2,
+        "What signs and checks signatures is not installed",
+        "run 'pip install --require-hashes --no-deps --only-binary :all: -r requirements/signing.txt' in the engine's "
+        "environment",
+    ),
+    Code.SIGNING_FAILED: Explanation(
+        2,
+        "The signature cannot be made or checked: {path}: {detail}",
+        "give certificates in PEM, the signer's own first, and the key that goes with it",
+    ),
     Code.NOT_SHOWN: Explanation(1, "The timeline cannot show this shot: {detail}", "please report it"),
     Code.NOT_SENT: Explanation(2, "{name} was cancelled before it was sent", "send it again"),
     Code.FILM_FAILED: Explanation(2, "The pictures of {path} could not be made: {detail}", "send it again"),

@@ -31,7 +31,8 @@ OURS = {
 
 # What code runs with each input's packages; the client's half of the engine runs in Blender's Python and in tests.
 RUNS_WITH = {
-    "engine": ("engine/**/*.py", "!engine/client/**/*.py"),
+    "engine": ("engine/**/*.py", "!engine/client/**/*.py", "!engine/media/content_credentials.py"),
+    "signing": ("engine/media/content_credentials.py",),
     "dev": (
         *(
             "dev.py",
