@@ -24,6 +24,7 @@ from . import (
     prompt_dialog,
     prompt_text,
     prompts,
+    remake,
     removal,
     runtime,
     section_lines,
@@ -64,6 +65,7 @@ CLASSES: tuple[type, ...] = (
     *watch.CLASSES,
     *new_take.CLASSES,
     *takes.CLASSES,
+    *remake.CLASSES,
     *tie_board.CLASSES,
     *coverage.CLASSES,
 )

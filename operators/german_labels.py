@@ -302,6 +302,9 @@ LABELS = {
     "It was made with '{model}', which is not installed any more.": (
         "Sie wurde mit '{model}' erzeugt, das nicht mehr installiert ist."
     ),
+    "It was made at {fps} frames a second, which this timeline has not.": (
+        "Sie wurde mit {fps} Bildern in der Sekunde erzeugt, die diese Zeitleiste nicht hat."
+    ),
     "The engine is of an earlier release, which cannot do this; update it.": (
         "Das Rechenwerk ist von einer früheren Version, die das nicht kann; aktualisiere es."
     ),

@@ -54,6 +54,8 @@ OPERATORS = {
     "Star Take": "Take mit Stern versehen",
     "Delete Take": "Take löschen",
     "Make Again": "Noch einmal erzeugen",
+    "Remake From This": "Hieraus neu erzeugen",
+    "Remake From File": "Aus Datei neu erzeugen",
     "Install Engine": "Rechenwerk installieren",
     "Cancel Installation": "Installation abbrechen",
     "Allow Online Access": "Online-Zugriff erlauben",

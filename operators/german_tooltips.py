@@ -12,6 +12,13 @@ TOOLTIPS = {
     "Stop all shots of the storyboard that are being made or wait; what is finished of them stays": (
         "Alle Einstellungen des Storyboards anhalten, die erzeugt werden oder warten; was fertig ist, bleibt"
     ),
+    "Make the active strip's shot again above it: as it is shown, or by what its picture or movie says of it": (
+        "Die Einstellung des aktiven Streifens darüber noch einmal erzeugen: wie gezeigt, oder nach dem, was sein Bild "
+        "oder Film von sich sagt"
+    ),
+    "Make a shot again at the playhead by what a frame or a movie of it says of itself": (
+        "Eine Einstellung am Abspielkopf noch einmal erzeugen, nach dem, was ein Bild oder ein Film von ihr sagt"
+    ),
     "Another seed, by the die: the same shot happens otherwise": (
         "Ein anderer Startwert, gewürfelt: dieselbe Einstellung geschieht anders"
     ),

@@ -77,6 +77,8 @@ class ShotStamp(bpy.types.PropertyGroup):
     """The marker bound to a camera that it was made of (`previs.py`), as JSON."""
     hidden: IntProperty(min=0, options={"HIDDEN"})
     """How many of its first frames the strip hides (`Shot.hidden`)."""
+    said: StringProperty(options={"HIDDEN"})
+    """The frame of which its custom properties tell what made it (`strip_provenance.py`)."""
 
 
 def _forget_camera(own: BoardSettings, _context: object) -> None:

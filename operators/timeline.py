@@ -23,7 +23,7 @@ from ..engine.client.takes import mark_of, plan_text
 from ..engine.client.unplaced_folders import placed
 from ..engine.errors import Code
 from ..engine.protocol import Started
-from . import sequencer, take_stamps, trust
+from . import sequencer, strip_provenance, take_stamps, trust
 from .shot_strips import FINAL, IN_ITS_FOLDER, PLACEHOLDER, PREVIEW, SECTION, content, find, listing, of_role, stamped
 
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
@@ -143,7 +143,7 @@ def reconcile(shot: Shot, job: Job | None, metas: list[Any] | None = None) -> bo
             continue
         changed |= _point(meta, shot)
         if shot.complete:
-            changed |= _finish(meta, shot) or _stamp(meta, shot, "finished", plan)
+            changed |= _finish(meta, shot) or _stamp(meta, shot, "finished", plan) or strip_provenance.keep(meta, shot)
             continue
         final = next(iter(of_role(meta, FINAL)), None)
         if final is not None and shot.take != FIRST_TAKE:

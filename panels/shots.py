@@ -11,6 +11,7 @@ from ..operators import (
     adoption,
     previews,
     problems,
+    remake,
     runtime,
     sequencer,
     shot_folders,
@@ -62,6 +63,10 @@ class _Shots(Sidebar):
             layout.label(text="No shots yet.")
         elif not shot_folders.beside_file():
             draw_text(layout, "Until this file is saved, its shots lie in Shotpack's own folder.", "INFO")
+        row = layout.row(align=True)
+        if remake.is_offered(context):
+            row.operator("shotpack.remake", icon="DUPLICATE")
+        row.operator("shotpack.remake_file", icon="FILEBROWSER")
 
 
 class SHOTPACK_PT_sequencer_shots(_Shots, bpy.types.Panel):  # noqa: N801
