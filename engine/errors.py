@@ -238,8 +238,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.SIGNING_MISSING: Explanation(
         2,
         "What signs and checks signatures is not installed",
-        "run 'pip install --require-hashes --no-deps --only-binary :all: -r requirements/signing.txt' in the engine's "
-        "environment",
+        "run 'pip install --require-hashes --no-deps --only-binary :all: -r {path}' in the engine's environment",
     ),
     Code.SIGNING_FAILED: Explanation(
         2,

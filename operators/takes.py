@@ -21,6 +21,7 @@ from . import (
     sequencer,
     shot_folders,
     shot_strips,
+    strip_provenance,
     take_stamps,
     timeline,
     trust,
@@ -113,6 +114,7 @@ def show(strip: Any, take: Any) -> None:
     if folder is not None and take.files:
         made = take_stamps.made(stamp, take, folder)
         timeline.reconcile(made, None)
+        strip_provenance.keep(strip, made)
         if _are_there(folder, made):
             return
         shot = None  # its pictures come again, where the engine still has them

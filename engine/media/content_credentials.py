@@ -19,6 +19,7 @@ from . import mp4_boxes, png_chunks
 from .files import whole_file
 from .provenance import Provenance, is_png
 
+REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements" / "signing.txt"
 ASSERTION = "shotpack.shot"
 """What the shot's facts are called in a manifest."""
 _OFFLINE: dict[str, dict[str, Any]] = {
@@ -48,6 +49,11 @@ class Credentials:
 def installed() -> bool:
     """Whether the extra is here."""
     return importlib.util.find_spec("c2pa") is not None and importlib.util.find_spec("cryptography") is not None
+
+
+def missing() -> EngineError:
+    """The error that says how the extra is installed."""
+    return EngineError(Code.SIGNING_MISSING, path=str(REQUIREMENTS))
 
 
 def are_there(path: Path) -> bool:
@@ -144,7 +150,7 @@ def _manifest(source: Path, said: Provenance) -> str:
 
 def _library() -> Any:
     if not installed():
-        raise EngineError(Code.SIGNING_MISSING)
+        raise missing()
     import c2pa
 
     return c2pa

@@ -131,8 +131,7 @@ def _signed(path: Path, anchors: str | None) -> Iterator[Check]:
     if not content_credentials.are_there(path):
         return
     if not content_credentials.installed():
-        missing = EngineError(Code.SIGNING_MISSING)
-        yield Check(SIGNATURE, None, f"there, and not checked: {missing.advice}")
+        yield Check(SIGNATURE, None, f"there, and not checked: {content_credentials.missing().advice}")
         return
     found = content_credentials.check(path, anchors)
     if found is None:

@@ -17,7 +17,13 @@ from .files import whole_file
 from .provenance import Provenance
 from .slate import slate
 
-_CODEC = {"preset": "veryfast", "crf": "16"}  # CRF as in the released recipe
+_CODEC = {
+    "preset": "veryfast",
+    "crf": "16",  # as in the released recipe
+    # The same bytes on every machine: x264 cuts its work by the number of its threads, and its macroblock tree may read
+    # memory that nobody has written. Without both, Sketch's movies take no longer, are a sixth larger, 0.6 dB nearer.
+    "x264-params": "threads=1:lookahead-threads=1:mbtree=0",
+}
 _BT709 = 1  # matrix and primaries, in the numbers of ISO/IEC 23091-2
 _SRGB = 13  # transfer characteristic
 

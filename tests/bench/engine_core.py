@@ -217,6 +217,13 @@ def drawn_guides(folder: Path, quick: bool) -> list[Row]:
     return drawn(folder / "drawn-guides", quick)
 
 
+def provenance(folder: Path, quick: bool) -> list[Row]:
+    """What a shot's marks cost, and what of them survives what others do."""
+    from tests.bench import provenance
+
+    return provenance.provenance(folder / "provenance", quick)
+
+
 TRUE_SIZE = "true-size"
 SKETCH = "sketch"
 
@@ -254,6 +261,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     THROUGH: through_boards,
     STORYBOARD: storyboards,
     "takes": take_seams,
+    "provenance": provenance,
     BRIDGE: bridges,
     GUIDES: guides,
     DRAWN_GUIDES: drawn_guides,

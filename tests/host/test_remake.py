@@ -1,0 +1,148 @@
+"""Remade from a strip, a frame or a movie: the same shot to the byte, and nothing that a file says is followed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image, PngImagePlugin
+
+from tests.host.studio import add_board, bpy, metas_of, of_role, part, step_until
+from tests.host.test_panels import drawn
+from tests.host.test_shot import frames_of, generate
+
+COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+
+
+def finished(scene):
+    """The newest shot's strip, once it is made."""
+
+    def done():
+        meta = metas_of(scene)[-1]
+        return meta.shotpack.state == "finished" and len(meta.strips) == 1 and meta.shotpack.said and meta
+
+    return step_until(done)
+
+
+@pytest.fixture
+def shot(saved):
+    """A finished shot's strip: two sections, forward, with a seed of its own."""
+    add_board(saved, length=73)
+    saved.shotpack.order, saved.shotpack.seed = "forward", 9
+    generate(saved)
+    return finished(saved)
+
+
+def frame(folder: Path, shot: dict, name: str = "frame.png") -> Path:
+    """A picture that claims to be of a shot."""
+    said = part("engine.media.provenance").Provenance(COMPOSITE, "", shot, "Shotpack 0.1.0")
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_itxt("XML:com.adobe.xmp", said.packet().decode())
+    Image.new("RGB", (64, 64)).save(folder / name, pnginfo=chunks)
+    return folder / name
+
+
+def contents(meta) -> list[bytes]:
+    return [path.read_bytes() for path in frames_of(of_role(meta, "final")[0])]
+
+
+def test_a_finished_strip_says_what_made_it(shot):
+    assert shot["digital_source_type"] == COMPOSITE
+    said = json.loads(shot["shotpack_shot"])
+    assert (said["seed"], said["model"], said["section"]) == (9, "tiny", 1)
+    assert said["request"]["order"] == "forward"
+    scene = bpy.context.scene
+    part("operators.sequencer").select(scene, shot)
+    assert bpy.ops.shotpack.new_take(of="SHOT", use_seed=True, seed=11) == {"FINISHED"}
+    step_until(lambda: metas_of(scene)[0].shotpack.said.endswith("-t02.png"))
+    meta = metas_of(scene)[0]
+    assert json.loads(meta["shotpack_shot"])["seed"] == 11
+    bpy.ops.shotpack.show_take(take=1)
+    assert json.loads(metas_of(scene)[0]["shotpack_shot"])["seed"] == 9
+
+
+def test_from_a_frame_a_movie_and_strips_the_same_shot_comes_to_the_byte(shot, tmp_path):
+    wanted, first = contents(shot), frames_of(of_role(shot, "final")[0])[0]
+    home = part("operators.settings").home()
+    movie = home / "jobs" / shot.shotpack.job / "shot.mp4"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for path in (first, movie, first.parent / "board.png"):
+        shutil.copyfile(path, elsewhere / path.name)
+
+    # In another file, far from the shot's folder: the board lies beside.
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    scene = bpy.context.scene
+    scene.render.fps, scene.frame_current = 30, 21
+    scene.sequence_editor_create()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other" / "other.blend") if _made(tmp_path / "other") else "")
+    for path in (elsewhere / first.name, elsewhere / "shot.mp4"):
+        assert bpy.ops.shotpack.remake_file(filepath=str(path)) == {"FINISHED"}
+        meta = finished(scene)
+        assert (meta.frame_final_start, meta.shotpack.frames) == (21, 73)
+        assert contents(meta) == wanted
+    assert [meta.channel for meta in metas_of(scene)] == [1, 2]
+
+    # From the strip that was just made, and from a plain strip that shows a frame.
+    assert "shotpack.remake" in drawn().buttons
+    assert bpy.ops.shotpack.remake() == {"FINISHED"}
+    assert contents(finished(scene)) == wanted
+    plain = scene.sequence_editor.strips.new_image("a frame", str(elsewhere / first.name), 8, 100)
+    scene.sequence_editor.active_strip = plain
+    assert bpy.ops.shotpack.remake() == {"FINISHED"}
+    meta = finished(scene)
+    assert (meta.frame_final_start, meta.channel) == (100, 9)
+    assert contents(meta) == wanted
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_a_board_that_is_nowhere_is_named_and_nothing_is_made(saved, tmp_path):
+    request = {"frames": 37, "boards": [{"frame": 1, "image": "ab" * 32}], "model": "tiny", "prompt": "w5"}
+    path = frame(tmp_path, {"request": request})
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(
+        RuntimeError, match=r"the board at frame 1 \(SHA-256 abababababab…\) is in no shot's folder here"
+    ):
+        bpy.ops.shotpack.remake_file(filepath=str(path))
+    assert metas_of(saved) == []
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"frames": 37, "boards": [{"frame": 1, "image": "../board.png"}]},
+        {"frames": 37, "boards": [{"frame": 1, "image": "/etc/passwd"}]},
+        {"frames": 10**7},
+        {"frames": 37, "prompt": 5},
+        "37",
+    ],
+)
+def test_nothing_that_a_file_says_is_a_path(saved, tmp_path, request_):
+    with pytest.raises(RuntimeError, match="makes no sense"):
+        bpy.ops.shotpack.remake_file(filepath=str(frame(tmp_path, {"request": request_})))
+    assert metas_of(saved) == []
+
+
+def test_other_files_say_why_not(saved, tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "plain.png")
+    with pytest.raises(RuntimeError, match=r"plain\.png cannot be made again: it says nothing of a shot"):
+        bpy.ops.shotpack.remake_file(filepath=str(tmp_path / "plain.png"))
+
+
+def test_a_shot_of_words_needs_no_picture_and_a_gone_model_is_said(saved, tmp_path, capfd):
+    saved.shotpack.prompt = "w1"
+    path = frame(tmp_path, {"request": {"frames": 37, "model": "long-gone", "prompt": "w5", "seed": 3, "fps": 24.0}})
+    step_until(lambda: part("operators.chosen").about().get("models"))
+    assert bpy.ops.shotpack.remake_file(filepath=str(path)) == {"FINISHED"}
+    (meta,) = metas_of(saved)
+    asked = json.loads(meta.shotpack.request)
+    assert asked.get("model", "") in ("", "tiny")
+    assert (asked["seed"], asked["prompt"]) == (saved.shotpack.seed, "w5")
+    assert "It was made with 'long-gone', which is not installed any more." in capfd.readouterr().out
