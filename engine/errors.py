@@ -7,6 +7,7 @@ terminal and in Blender (which adds its fix buttons in `operators/problems.py`).
     ├── exit 2   what was asked for cannot be done: images, numbers, folders, schedules
     ├── exit 3   the model is missing, damaged or not yet agreed to
     ├── exit 4   out of memory
+    ├── exit 5   stopped at a limit that the artist set
     └── exit 1   a fault of our own (`internal`)
 """
 
@@ -62,6 +63,7 @@ class Code(StrEnum):
     LICENCE_NOT_ACCEPTED = "licence_not_accepted"
     OFFLINE = "offline"
     DOWNLOAD_FAILED = "download_failed"
+    DRIFTED = "drifted"
     OUT_OF_MEMORY = "out_of_memory"
     WORKER_DIED = "worker_died"
     BIND_UNSAFE = "bind_unsafe"
@@ -253,6 +255,11 @@ EXPLANATIONS: dict[Code, Explanation] = {
         4,
         "The worker that made this shot ended twice: it was {reason}",
         "resume it with other programs closed, or begin another at a smaller size; finished sections are kept",
+    ),
+    Code.DRIFTED: Explanation(
+        5,
+        "The shot was stopped where it drifts: {detail}",
+        "resume it to go on all the same, or make it again with another seed; finished sections are kept",
     ),
     Code.OUT_OF_MEMORY: Explanation(
         4,

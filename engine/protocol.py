@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
+from .drift import Drift, OnDrift
 from .errors import Code, EngineError
 from .limits import Limits
 from .serialization import from_json
@@ -197,6 +198,8 @@ class ShotRequest:
         str, Limits(longest=SLATE_MAXIMUM, pattern="^[ -~]*$", about="words burnt into the movie; ASCII")
     ] = ""
     """What stands in a corner of the movie, such as SLATE_USUAL; empty: nothing. Frames are never written on."""
+    on_drift: Annotated[str, Limits(among=tuple(map(str, OnDrift)), about="where a section drifts beyond a limit")] = ""
+    """An `OnDrift`; no part of how a shot is made, so it may be another one whenever a shot is gone on with."""
 
     @property
     def pictures(self) -> tuple[str, ...]:
@@ -330,10 +333,10 @@ class Cancelled:
     done: int
 
 
-Event = Queued | Started | Progress | Step | Preview | Section | Finished | Failed | Cancelled
+Event = Queued | Started | Progress | Step | Preview | Section | Drift | Finished | Failed | Cancelled
 
 EVENTS: dict[str, type[Event]] = {
-    kind.event: kind for kind in (Queued, Started, Progress, Step, Preview, Section, Finished, Failed, Cancelled)
+    kind.event: kind for kind in (Queued, Started, Progress, Step, Preview, Section, Drift, Finished, Failed, Cancelled)
 }
 
 

@@ -9,6 +9,7 @@ from . import (
     chosen,
     coverage,
     draw_framings,
+    drift_takes,
     early_start,
     engine,
     extend,
@@ -84,6 +85,7 @@ ATTACHED = (
     prompt_text,
     watch,
     coverage,
+    drift_takes,
 )
 """Modules with `attach`, called in this order once all classes are registered, and `detach`."""
 

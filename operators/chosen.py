@@ -18,6 +18,7 @@ from ..engine.client.stored_request import asked_for
 from ..engine.protocol import ShotRequest
 from ..engine.serialization import to_json
 from . import loras, runtime, sequencer, settings
+from .drift_words import asked_at_limit
 
 SEEDS = 2**31 - 1
 """The highest seed that Blender's numbers hold."""
@@ -110,6 +111,7 @@ def asked(wanted: Any) -> dict[str, Any]:
         "width": width,
         "height": height,
         "negative": wanted.negative.strip() if takes_negative else "",
+        "on_drift": "" if is_earlier() else asked_at_limit(wanted.at_limit),
         "loras": tuple(loras.asked(wanted)),
     }
 

@@ -143,7 +143,8 @@ def prepared(found: Intent, name: str, folder: Path, taken: Taken) -> Prepared:
     moves += [(folder / MOVE).read_bytes()] if (folder / MOVE).is_file() else []
     shown = [folder / file for _, file in taken.boards] + sorted(folder.glob(MOVED_OVER))
     pictures = _sha256(*(fingerprint.of_picture(file.read_bytes()) for file in shown), *moves)
-    digest = f"{pictures}-{_sha256(write(asked, '').encode())}"
+    # What is done at a limit changes nothing of what is made.
+    digest = f"{pictures}-{_sha256(write(replace(asked, on_drift=''), '').encode())}"
     through = json.dumps([strip.name for strip, _ in found.pictures]) if found.stretches else ""
     board = found.strip.name if found.boards is not None and found.strip else ""
     shot = _new_shot(asked, name, folder, hidden=found.hidden)

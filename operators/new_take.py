@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import bpy
@@ -236,7 +237,7 @@ def begin(strip: Any, said: Any, record: Shot, change: Change, own_seed: bool) -
     shot = Shot(runtime.new_id(), stamp.name, record.folder, stamp.frames, key=runtime.new_id(), hidden=stamp.hidden)
     shot.take = takes.keep_number(record.folder, _numbers(shot, parent), {"parent": parent_number, "shot": shot.id})
     if not own_seed:
-        change = Change(change.section, takes.usual_seed(said.request, shot.take), change.prompt, change.guidance)
+        change = replace(change, seed=takes.usual_seed(said.request, shot.take))
     shot.request = takes.take_request(said.request, change, number=shot.take, job=said.job, parent_number=parent_number)
     runtime.share_folder(shot)
     for meta in shot_strips.listing(parent):

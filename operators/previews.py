@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import bpy
 import bpy.utils.previews
+import numpy as np
 
 from ..engine.client.session import Job
 
@@ -51,6 +53,17 @@ def of_file(path: Path) -> int:
             _drop(old)
         if _load(name, "file", name, "MOVIE" if path.suffix.lower() in bpy.path.extensions_movie else "IMAGE"):
             _read[name] = None
+    return icon(name)
+
+
+def draw(name: str, key: str, drawn: Callable[[], np.ndarray]) -> int:
+    """The icon that shows a picture (H, W, 4) of ours, 0 to 1, rows from below; it is drawn where `key` is another."""
+    if not _shown.get(name, "").startswith(f"{key}:"):
+        entry, pixels = _new_entry(name, key), drawn()
+        picture = _pictures.new(entry)
+        picture.image_size = pixels.shape[1], pixels.shape[0]
+        picture.image_pixels_float.foreach_set(pixels.ravel())
+        _shown[name] = entry
     return icon(name)
 
 
@@ -111,14 +124,19 @@ def _remove(file: Path) -> None:
         file.unlink()
 
 
-def _load(name: str, key: str, path: str, kind: str = "IMAGE") -> bool:
-    """Show the picture at `path` from now on; returns whether it can be."""
+def _new_entry(name: str, key: str) -> str:
+    """The entry that is to show `name` from now on, in place of the one that did."""
     global _pictures, _counter
     if _pictures is None:
         _pictures = bpy.utils.previews.new()
     _drop(name)
     _counter += 1
-    entry = f"{key}:{_counter}"  # an entry's picture cannot be changed: every one is new
+    return f"{key}:{_counter}"  # an entry's picture cannot be changed: every one is new
+
+
+def _load(name: str, key: str, path: str, kind: str = "IMAGE") -> bool:
+    """Show the picture at `path` from now on; returns whether it can be."""
+    entry = _new_entry(name, key)
     try:
         _pictures.load(entry, path, kind)
     except (OSError, RuntimeError, KeyError, TypeError, ValueError):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import bpy
 
 from ..engine.client.engine_client import EngineClient, EngineLocation, EngineState
+from ..engine.client.session import Job
 from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
 from . import contact_sheets, moving_previews, previews, settings, shot_strips, timeline, timers, trust, unexpected
@@ -26,6 +28,8 @@ _ALIVE = ("queued", "running", "paused")
 _TRY_AGAIN = (0.5, 60.0)
 """Seconds until strips that went wrong are tried again: at first, each time twice as many, and at most."""
 
+finished: list[Callable[[Shot, Job | None], None]] = []
+"""Who is told of every shot whose strips have come to show all of its frames."""
 _heard = 0.0
 client: EngineClient | None = None
 """There while the extension is registered; made on first use."""
@@ -311,6 +315,8 @@ def _bring_strips_up(client: EngineClient, shot: Shot, metas: list[Any]) -> None
         _finishing.discard(shot.id)
         if shot.id not in _in_file:
             client.tidy(shot)
+        for hear in finished:
+            hear(shot, client.job(shot))
 
 
 def _may_touch_strips() -> bool:

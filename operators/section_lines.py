@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import bpy
 
+from ..engine.client.kept_drift import drift_of
 from ..engine.client.section_borders import Sections, planned, sections_by, told
 from ..engine.client.section_marks import BORDER, Marks, marks
 from ..engine.client.session import Job
@@ -79,8 +80,9 @@ def _made(meta: Any) -> Iterator[_Drawn]:
     if plan is not None:
         start, visible, channel = sequencer.content_start(meta), sequencer.span(meta), meta.channel
         place = start, visible.start, visible.stop, channel
-        made = Job("", "finished", plan=plan)
-        yield _Drawn(meta.name, (meta.shotpack.plan, place), lambda: marks(told(made, ()), start, visible, channel))
+        made = Job("", "finished", plan=plan, drift=dict(drift_of(meta.shotpack.drift)))
+        key = meta.shotpack.plan, meta.shotpack.drift, place
+        yield _Drawn(meta.name, key, lambda: marks(told(made, ()), start, visible, channel))
 
 
 def _unplanned(meta: Any, about: Any) -> Iterator[_Drawn]:

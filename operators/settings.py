@@ -19,6 +19,7 @@ from bpy.props import (
 
 from ..engine.client.install.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, LORA_WEIGHT_MAXIMUM, STEPS_MAXIMUM
+from .drift_words import AT_LIMIT
 from .move_settings import MoveSettings
 from .shot_options import CONTEXT, LENGTHS, OTHER_LENGTHS, SOURCES
 from .strip_settings import BoardSettings, ShotStamp, TakeStamp
@@ -184,6 +185,12 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     )
     order: EnumProperty(name="Order", description="Which section is made first", items=ORDERS)
     rate: EnumProperty(name="Frame Rate", items=RATES)
+    at_limit: EnumProperty(
+        name="At Limit",
+        description="What is done where a section drifts beyond a limit of the model's: in colours, sharpness, "
+        "likeness to the board, or by a jump",
+        items=AT_LIMIT,
+    )
     speed: EnumProperty(
         name="Speed", description="What is given up for time", items=SPEEDS, translation_context=CONTEXT
     )

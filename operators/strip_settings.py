@@ -36,6 +36,7 @@ class TakeStamp(bpy.types.PropertyGroup):
     request: StringProperty(options={"HIDDEN"})
     state: StringProperty(default="sending", options={"HIDDEN"})
     plan: StringProperty(options={"HIDDEN"})
+    drift: StringProperty(options={"HIDDEN"})
     files: StringProperty(options={"HIDDEN"})
     """Which take's file shows each of its frames, once it is made (`engine/client/takes.py`)."""
     starred: BoolProperty(options={"HIDDEN"})
@@ -55,6 +56,8 @@ class ShotStamp(bpy.types.PropertyGroup):
     section: IntProperty(options={"HIDDEN"})
     plan: StringProperty(options={"HIDDEN"})
     """Where its sections lie and in which sequence they are made, as the engine said it when it began."""
+    drift: StringProperty(options={"HIDDEN"})
+    """How far its sections have drifted, as the engine measured it (`engine/client/kept_drift.py`)."""
     take: IntProperty(default=1, options={"HIDDEN"})
     """The take that the strip shows: what is said above is that one's."""
     takes: CollectionProperty(type=TakeStamp, options={"HIDDEN"})

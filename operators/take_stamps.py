@@ -14,7 +14,7 @@ from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.client.takes import names_of, plan_text, runs_of
 from ..engine.protocol import Started
 
-_SHOWN = ("shot", "job", "key", "request", "state", "plan")
+_SHOWN = ("shot", "job", "key", "request", "state", "plan", "drift")
 """What a stamp says of the take that its strip shows."""
 
 
@@ -91,8 +91,8 @@ def show(stamp: Any, take: Any) -> None:
         setattr(stamp, name, getattr(take, name))
 
 
-def note(stamp: Any, shot: Shot, state: str | None, plan: Started | None) -> bool:
-    """Bring a listed take up to date; `state` None: as it was. Returns whether anything was new."""
+def note(stamp: Any, shot: Shot, state: str | None, plan: Started | None, drift: str = "") -> bool:
+    """Bring a listed take up to date; `state` None: as it was, `drift` empty too. Returns whether anything was new."""
     take = entry(stamp, shot.id)
     if take is None:
         return False
@@ -101,6 +101,8 @@ def note(stamp: Any, shot: Shot, state: str | None, plan: Started | None) -> boo
         new["state"] = state
     if plan is not None and not take.plan:
         new["plan"] = plan_text(plan)
+    if drift:
+        new["drift"] = drift
     if shot.complete and not take.files:
         new["files"] = runs_of([shot.pictures[frame] for frame in range(1, shot.frames + 1)])
     changed = {name: value for name, value in new.items() if getattr(take, name) != value}

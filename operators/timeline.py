@@ -17,6 +17,7 @@ from typing import Any
 
 import bpy
 
+from ..engine.client.kept_drift import text_at_rest
 from ..engine.client.session import Job
 from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.client.takes import mark_of, plan_text
@@ -86,7 +87,7 @@ def begin_again(shot: Shot, board: Path) -> None:
         for strip in old:
             meta.strips.remove(strip)
         meta.shotpack.job, meta.shotpack.key, meta.shotpack.request = "", shot.key, shot.request
-        meta.shotpack.plan = ""
+        meta.shotpack.plan = meta.shotpack.drift = ""
 
 
 def extend(meta: Any, shot: Shot, still: Path) -> None:
@@ -102,7 +103,7 @@ def extend(meta: Any, shot: Shot, still: Path) -> None:
     if meta.name == stamp.name:
         meta.name = shot.name
     stamp.shot, stamp.name, stamp.frames, stamp.request = shot.id, shot.name, shot.frames, shot.request
-    stamp.job, stamp.key, stamp.state, stamp.plan = "", shot.key, "sending", ""
+    stamp.job, stamp.key, stamp.state, stamp.plan, stamp.drift = "", shot.key, "sending", "", ""
     stamp.takes.clear()  # those of the shorter one are its own
     if stamp.trying:  # a seed of one section alone: who wants more of it goes on with it
         stamp.trying, meta.mute = False, False
@@ -135,15 +136,17 @@ def reconcile(shot: Shot, job: Job | None, metas: list[Any] | None = None) -> bo
     """
     changed = False
     plan = job.plan if job is not None else None
+    drift = text_at_rest(job, complete=shot.complete)
     for meta in listing(shot.id) if metas is None else metas:
         stamp, shown = meta.shotpack, meta.shotpack.shot == shot.id
         state = _state_of(shot, job, take_stamps.said_of(stamp, shot.id).job)
-        changed |= take_stamps.note(stamp, shot, state, plan)
+        changed |= take_stamps.note(stamp, shot, state, plan, drift)
         if not shown:
             continue
         changed |= _point(meta, shot)
         if shot.complete:
-            changed |= _finish(meta, shot) or _stamp(meta, shot, "finished", plan) or strip_provenance.keep(meta, shot)
+            stamped_now = _finish(meta, shot) or _stamp(meta, shot, "finished", plan, drift)
+            changed |= stamped_now or strip_provenance.keep(meta, shot)
             continue
         final = next(iter(of_role(meta, FINAL)), None)
         if final is not None and shot.take != FIRST_TAKE:
@@ -151,7 +154,7 @@ def reconcile(shot: Shot, job: Job | None, metas: list[Any] | None = None) -> bo
         _play_preview(meta, shot, job)  # it is no frame of the shot: what looks at those has nothing to look at
         if state is None:
             continue
-        changed |= _stamp(meta, shot, state, plan)
+        changed |= _stamp(meta, shot, state, plan, drift)
         changed |= _play_guide(meta, shot)
         if job is not None and final is None:
             for section, frames in shot.visible(job).items():
@@ -205,7 +208,7 @@ def _point(meta: Any, shot: Shot) -> bool:
     return True
 
 
-def _stamp(meta: Any, shot: Shot, state: str, plan: Started | None) -> bool:
+def _stamp(meta: Any, shot: Shot, state: str, plan: Started | None, drift: str) -> bool:
     """What the strip itself says of the shot: what is needed to find it again when the file is opened."""
     stamp, changed = meta.shotpack, False
     if stamp.job != shot.job and shot.job:
@@ -216,6 +219,8 @@ def _stamp(meta: Any, shot: Shot, state: str, plan: Started | None) -> bool:
         stamp.request, changed = shot.request, True
     if plan is not None and not stamp.plan:
         stamp.plan, changed = plan_text(plan), True
+    if drift and stamp.drift != drift:
+        stamp.drift, changed = drift, True
     if stamp.state != state:
         stamp.state, changed = state, True
         recolour(meta)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bpy
 
 from .german_camera import CAMERA, CAMERA_OPERATORS
+from .german_drift import DRIFT
 from .german_labels import LABELS
 from .german_moves import MOVE_OPERATORS, MOVES
 from .german_operators import OPERATORS
@@ -16,7 +17,7 @@ from .german_tooltips import OF_THE_ENGINE, TOOLTIPS
 from .settings import ADDON
 from .shot_options import CONTEXT
 
-_GERMAN = LABELS | TOOLTIPS | OF_THE_ENGINE | CAMERA | MOVES
+_GERMAN = LABELS | TOOLTIPS | OF_THE_ENGINE | CAMERA | MOVES | DRIFT
 TABLES: dict[str, dict[tuple[str, str], str]] = {
     "de_DE": {
         **{

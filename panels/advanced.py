@@ -26,6 +26,7 @@ def _draw_advanced(layout: Any, context: Any) -> None:
     row.prop(wanted, "seed_count", text="")
     row.operator("shotpack.try_seeds", icon="RENDERLAYERS")
     layout.prop(wanted, "speed")
+    layout.prop(wanted, "at_limit")
     for name in ("steps", "guidance"):
         _draw_own(layout, wanted, name, details)
     if details is None or len(details["orders"]) > 1:

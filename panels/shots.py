@@ -22,6 +22,7 @@ from ..operators import (
     watch,
 )
 from .choices import time_of
+from .drift import draw_drift
 from .follow import draw_coverage
 from .problem import draw_problem
 from .shot import Sidebar
@@ -138,13 +139,16 @@ def _title(said: Any, stamp: Any) -> str:
 def _draw_guarded(layout: Any, said: Any, stamp: Any) -> None:
     """One shot's box, or a take's that its strip does not show; what goes wrong with it hides no other."""
     try:
-        _draw_stamped(layout, said, _title(said, stamp))
+        strip = shot_strips.active(stamp.id_data)
+        active = strip is not None and strip.shotpack.shot == said.shot
+        _draw_stamped(layout, said, _title(said, stamp), active=active)
     except Exception as fault:
         unexpected.report(fault)
         draw_problem(layout, problems.of_error(unexpected.error_of(fault)), said.shot)
 
 
-def _draw_stamped(layout: Any, stamp: Any, title: str) -> None:
+def _draw_stamped(layout: Any, stamp: Any, title: str, *, active: bool) -> None:
+    """One shot's box; of that of the active strip there is more to see."""
     shot = runtime.shot_of(stamp.shot)
     job = runtime.client.job(shot) if runtime.client and shot else None
     state = job.state if job else timeline.state_without_job(shot) or stamp.state
@@ -169,6 +173,8 @@ def _draw_stamped(layout: Any, stamp: Any, title: str) -> None:
             row.operator("shotpack.send_unsent").shot = stamp.shot
         elif stamp.state != "finished":
             adoption.adopt_soon()
+        else:
+            draw_drift(box, stamp, None, curves=active)
         return
     if state in ("running", "queued") and not _is_engine_there():
         draw_text(box, "Stands still: the engine is off. Start it, and the shot goes on at its open section.", "INFO")
@@ -181,6 +187,7 @@ def _draw_stamped(layout: Any, stamp: Any, title: str) -> None:
         draw_text(box, _ordered(shot) or _waiting())
     for notice in job.notices if job is not None else ():
         draw_text(box, f"{notice[:1].upper()}{notice[1:]}.", "INFO")
+    draw_drift(box, stamp, job, curves=active)
     if shot is not None:
         draw_coverage(box, shot.guide)
     if problem is not None:

@@ -38,6 +38,8 @@ class TimedSection:
     state: SectionState = SectionState.WAITING
     changed: bool = False
     """Whether it would be made of other words now than it was."""
+    drifted: bool = False
+    """Whether it is beyond a limit of how far it may drift."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,8 @@ def told(job: Job, finals: Collection[int], now: Sequence[str] | None = None) ->
             state = SectionState.PROVISIONAL
         else:
             state = SectionState.MAKING if each.section == making else SectionState.WAITING
-        found.append(TimedSection(each.section, each.first, each.last, state, each.section in others))
+        drifted = each.section in job.drift and bool(job.drift[each.section].over)
+        found.append(TimedSection(each.section, each.first, each.last, state, each.section in others, drifted))
     return found
 
 

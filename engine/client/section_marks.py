@@ -15,9 +15,11 @@ COLOURS: dict[SectionState, tuple[float, float, float, float]] = {
 }
 CHANGED = (1.0, 0.35, 0.1, 1.0)
 """The line over a section whose words have changed since it was made."""
+DRIFTED = (0.95, 0.15, 0.15, 1.0)
+"""The mark over a section that has drifted beyond a limit; one with other words is over it."""
 BORDER = (1.0, 1.0, 1.0, 0.8)
-_BOTTOM, _TOP, _OVER, _STRIP = 0.06, 0.16, 0.22, 0.95
-"""Of a channel's height: the bar at a strip's lower edge, the line over it, and where the strip ends."""
+_BOTTOM, _TOP, _OVER, _DRIFT, _STRIP = 0.06, 0.16, 0.22, 0.22, 0.95
+"""Of a channel's height: the bar at a strip's lower edge, the lines over it, and where the strip ends."""
 
 Rectangle = tuple[float, float, float, float]
 """Left, bottom, right, top."""
@@ -39,8 +41,11 @@ def marks(sections: Sequence[TimedSection], start: int, shown: range, channel: i
         if left >= right:
             continue
         found.bars.append(((left, channel + _BOTTOM, right, channel + _TOP), COLOURS[each.state]))
+        if each.drifted:
+            found.bars.append(((left, channel + _TOP, right, channel + _DRIFT), DRIFTED))
         if each.changed:
-            found.bars.append(((left, channel + _TOP, right, channel + _OVER), CHANGED))
+            low = _DRIFT if each.drifted else _TOP
+            found.bars.append(((left, channel + low, right, channel + low + _OVER - _TOP), CHANGED))
         if left > shown.start:  # a shot's own ends are the strip's
             found.borders.append((left, channel + _BOTTOM, channel + _STRIP))
     return found

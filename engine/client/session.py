@@ -11,6 +11,7 @@ import queue
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ..drift import Drift, OnDrift
 from ..errors import Code, EngineError
 from ..protocol import (
     GOING_ON,
@@ -31,7 +32,7 @@ from ..protocol import (
 from .connection import Connection
 from .event_stream import LineState, NumberedEvent
 
-E = TypeVar("E", Section, Started, Step, Failed)
+E = TypeVar("E", Section, Started, Step, Failed, Drift)
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,10 @@ class Job:
     preview: Preview | None = None
     sections: dict[int, Section] = field(default_factory=dict)
     """Finished sections by their place in time, in the sequence of their making; only ever added to."""
+    drift: dict[int, Drift] = field(default_factory=dict)
+    """How far sections have drifted that are measured, by their place in time; only ever added to."""
+    asks: int | None = None
+    """The section, by its place in time, because of which it stands still until somebody says that it is to go on."""
     failure: Failed | None = None
     starred: bool = False
     number: int = 0
@@ -181,21 +186,25 @@ class Session:
         """What one event changes."""
         match event:
             case Queued():
-                job.state = "queued"
+                job.state, job.asks = "queued", None
             case Started():
-                job.state, job.plan, job.stage = "running", event, ""
+                job.state, job.plan, job.stage, job.asks = "running", event, "", None
             case Progress():
                 job.stage = event.stage
                 if event.stage.startswith(NOT_ALL) and event.stage not in job.notices:
                     job.notices.append(event.stage)
                 if event.stage in (PAUSED, GOING_ON):
                     job.state = "paused" if event.stage == PAUSED else "running"
+                    job.asks = job.asks if event.stage == PAUSED else None
             case Step():
-                job.step, job.stage = event, ""
+                job.step, job.stage, job.asks = event, "", None
             case Preview():
                 job.preview = event
             case Section():
                 _add(job, event)
+            case Drift():
+                job.drift[event.section] = event
+                job.asks = event.section if event.then == OnDrift.ASK else job.asks
             case Finished():
                 job.state, job.preview = "finished", None
             case Failed():
@@ -219,6 +228,10 @@ def _job_of(name: str, said: dict[str, Any], number: int) -> Job:
     job = Job(name, str(state), stage, starred=said.get("starred") is True, number=number)
     for each in sections:
         _add(job, _event(Section, each))
+    for each in said.get("drift") or ():  # an engine of 0.1.0 tells of none
+        told = _event(Drift, each)
+        job.drift[told.section] = told
+        job.asks = told.section if state == "paused" and told.then == OnDrift.ASK else None
     job.notices = [str(notice) for notice in said.get("notices") or ()]
     job.plan = _event(Started, said["plan"]) if said.get("plan") else None
     job.step = _event(Step, said["step"]) if said.get("step") else None

@@ -40,6 +40,8 @@ class Change:
     seed: int | None = None
     prompt: str | None = None
     guidance: float | None = None
+    on_drift: str | None = None
+    """What is done where a section drifts beyond a limit (`OnDrift`)."""
 
 
 # What is asked for.
@@ -64,6 +66,8 @@ def take_request(parent: str, change: Change, *, number: int, job: str, parent_n
         asked |= given
         if change.seed is not None:
             own = {section: {key: each[key] for key in each if key != "seed"} for section, each in own.items()}
+    if change.on_drift is not None:
+        asked |= {"on_drift": change.on_drift}
     sections = [each for _, each in sorted(own.items()) if len(each) > 1]
     return json.dumps({**asked, **({"sections": sections} if sections else {}), "take": take})
 

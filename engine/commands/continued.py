@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..drift import tries_left
 from ..errors import Code, EngineError
 from ..media.take_files import FIRST_TAKE, takes_of
 from ..protocol import SectionChange, ShotRequest, Take
@@ -66,7 +68,7 @@ def continued_take(args: argparse.Namespace, root: Path) -> tuple[ShotFolder, Sh
         folder = ShotFolder(root, newest)
         stored = folder.stored_request()
         assert stored is not None, "it was begun"
-        begun = stored[0]
+        begun = stored[0] if args.on_drift is None else replace(stored[0], on_drift=args.on_drift)
         parent = args.parent or (begun.take.parent if begun.take is not None else FIRST_TAKE)
         if any(getattr(args, name) is not None for name in ("section", "frames", "seconds", *_SECTION)):
             asked = _asked(args, root, newest, parent)
@@ -98,6 +100,8 @@ def _asked(args: argparse.Namespace, root: Path, number: int, parent: int) -> Sh
         there = ", ".join(map(str, takes_of(root)))
         raise EngineError(Code.CHOICE_INVALID, name="--parent", value=parent, allowed=there)
     before = stored[0]
+    if args.on_drift is not None:
+        before = replace(before, on_drift=args.on_drift)
     if args.extend is not None:
         frames = given_frames(args, before.fps or 0)
         if frames is None:
@@ -111,7 +115,24 @@ def _asked(args: argparse.Namespace, root: Path, number: int, parent: int) -> Sh
     given = given or {"seed": before.seed + number - 1}
     if args.section is None:
         return replace(before, **given, take=Take(number, parent=parent))
-    others = tuple(change for change in before.sections if change.section != args.section)
-    own = next((change for change in before.sections if change.section == args.section), SectionChange(args.section))
+    return _with_section(before, args.section, given, Take(number, parent=parent, again=(args.section,)))
+
+
+def _with_section(before: ShotRequest, section: int, given: Mapping[str, Any], take: Take) -> ShotRequest:
+    """The take of a shot of which one section, from 1 in time, is to be otherwise."""
+    others = tuple(change for change in before.sections if change.section != section)
+    own = next((change for change in before.sections if change.section == section), SectionChange(section))
     changes = sorted((*others, replace(own, **given)), key=lambda change: change.section)
-    return replace(before, sections=tuple(changes), take=Take(number, parent=parent, again=(args.section,)))
+    return replace(before, sections=tuple(changes), take=take)
+
+
+def drifted_take(folder: ShotFolder, section: int) -> tuple[ShotFolder, ShotRequest]:
+    """The take, and its folder, that makes `section` (from 1 in time) of the finished take in `folder` again."""
+    from ..generation.shot_folder import ShotFolder
+
+    stored = folder.stored_request()
+    assert stored is not None, "it is finished"
+    before = replace(stored[0], on_drift=tries_left(stored[0].on_drift, is_take=stored[0].take is not None))
+    number = max(takes_of(folder.root)) + 1
+    take = Take(number, parent=folder.files.take, again=(section,))
+    return ShotFolder(folder.root, number), _with_section(before, section, {"seed": before.seed + number - 1}, take)

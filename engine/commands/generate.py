@@ -6,15 +6,18 @@ import argparse
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..console import readable
+from ..drift import OnDrift
 from ..errors import Code, EngineError
 from ..protocol import SLATE_USUAL, Cancelled, Event, Failed, Lora, Progress, Section, ShotRequest, Start
 from ..serialization import to_json
-from .continued import add_options, continued_folder, continued_shot, continued_take
+from .continued import add_options, continued_folder, continued_shot, continued_take, drifted_take
+from .drifted import Drifted
 from .moves import add_move
 from .options import add_memory
 from .progress import ProgressBar
@@ -109,6 +112,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="TEXT",
         help="words in a corner of the movie, and of no frame (without TEXT: AI previs)",
     )
+    parser.add_argument(
+        "--on-drift",
+        choices=("mark", "ask", "stop", "again"),
+        metavar="WHAT",
+        help="where a section drifts beyond a limit: mark (say so), ask, stop, or again: make it again with another"
+        " seed, as a take (default: mark)",
+    )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda:N or mps")
     add_memory(parser)
     parser.add_argument("--save-latents", type=Path, metavar="FILE", help="also write all latents as safetensors")
@@ -121,6 +131,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Make the shot and report it; the exit code says how it ended (README, "Exit codes")."""
+    args.on_drift = str(OnDrift.MARK) if args.on_drift == "mark" else args.on_drift
     done = 0
     bar: ProgressBar | None = None
     folder: ShotFolder | None = None
@@ -135,12 +146,21 @@ def run(args: argparse.Namespace) -> int:
         continued = None
         if root is not None:
             folder, continued = continued_take(args, root)
-        for event in _events(args, folder, continued):
-            done = event.index if isinstance(event, Section) else done
-            if args.json:
-                _print_json(event)
-            else:
-                bar.show(event)
+        while True:
+            drifted = Drifted()
+            with closing(_events(args, folder, continued)) as events:
+                for event in events:
+                    done = event.index if isinstance(event, Section) else done
+                    if args.json:
+                        _print_json(event)
+                    else:
+                        bar.show(event)
+                    drifted.heard(event, bar, may_ask=not args.json)
+            if (section := drifted.again()) is None:
+                break
+            folder, continued = drifted_take(folder, section)
+            args.resume = False
+            bar.close()
     except (EngineError, KeyboardInterrupt) as fault:
         if args.json:
             _print_json(Failed(fault.code, fault.params) if isinstance(fault, EngineError) else Cancelled(done))
@@ -153,7 +173,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _events(args: argparse.Namespace, folder: ShotFolder, continued: ShotRequest | None) -> Iterator[Event]:
+def _events(args: argparse.Namespace, folder: ShotFolder, continued: ShotRequest | None) -> Generator[Event]:
     """Check the cheap things first: torch and the model's classes take seconds to import.
 
     `continued` is what is asked of a stored shot that is to be continued.

@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..console import give_up
+from ..drift import Drift, sentence
 from ..media.files import DISK_FULL
 from ..protocol import Event, Finished, Progress, Section, Started, Step
 
@@ -48,6 +49,9 @@ class ProgressBar:
         elif isinstance(event, Section):
             first, last = event.first, event.first + event.count - 1
             self._say(f"section {event.section + 1} is done ({event.index} of {event.of}): frames {first} to {last}")
+        elif isinstance(event, Drift):
+            if said := sentence(event):
+                self._say(said)
         elif isinstance(event, Progress):
             # A person at a terminal wants to know at once what they wait for; a log gets no more than the one line of
             # what is wrong if the shot never starts.
@@ -60,6 +64,13 @@ class ProgressBar:
                 self._bar.set_postfix_str("", refresh=False)  # no time is left any more
             self.close()
             self._say(f"{event.frames} frames in {self._out / 'frames'}, movie in {self._out / (event.movie or '')}")
+
+    def asks(self, question: str) -> bool:
+        """Whether somebody at the terminal answers yes; nobody does where there is none."""
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        self._say(f"{question} [y/N]")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def close(self) -> None:
         """Leave the terminal tidy."""

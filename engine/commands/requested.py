@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _AS_GIVEN = (
     *("prompt", "fps", "steps", "seed", "order", "schedule", "solver", "window", "guidance", "cfg", "negative"),
-    *("speed", "cache", "conform", "slate"),
+    *("speed", "cache", "conform", "slate", "on_drift"),
 )
 """Options that are a request's fields of the same name; None where one is not given."""
 BY_MODEL = ("steps", "negative", "model")
 """Fields whose value a model rounds, fills in or is known by."""
+_SAID_ONLY = ("on_drift",)
+"""Fields that are no part of how a shot is made (`generation/resolve.py`, which is not imported for that)."""
 _SECONDS = 5.0
 
 
@@ -85,7 +87,9 @@ def stored_shot(
     request = replace(begun, **given)
     was = to_json(begun)
     # In the sequence of a request's fields: what a person set comes before what follows from it.
-    folder.require_same(was, {name: now for name, now in to_json(request).items() if name not in BY_MODEL})
+    folder.require_same(
+        was, {name: now for name, now in to_json(request).items() if name not in (*BY_MODEL, *_SAID_ONLY)}
+    )
     here = {picture.sha256: picture for picture in (*boards.values(), *clip, *guide)}
     return Asked(request, [here.get(sha256) or open_board(folder.boards / sha256) for sha256 in begun.pictures])
 

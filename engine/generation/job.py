@@ -39,7 +39,7 @@ from ..protocol import Event, Finished, Progress, ShotRequest
 from ..serialization import to_json
 from .encoding_cache import EncodingCache
 from .guides import guide_extent
-from .resolve import AMENDABLE, ResolvedRequest, resolve
+from .resolve import AMENDABLE, SAID_ONLY, ResolvedRequest, resolve
 from .sampling_loop import Shot
 from .shot_folder import ShotFolder
 from .takes import FREE, begin_take, require_continuable, require_parent
@@ -213,7 +213,9 @@ def run(
             images = {sha256: picture.data for sha256, picture in pictures.items()}
             folder.begin(resolved.request, begun, images, continues)
         else:
-            _require_same(folder, stored, resolved.request, model, () if revised is None else AMENDABLE)
+            _require_same(
+                folder, stored, resolved.request, model, SAID_ONLY if revised is None else (*SAID_ONLY, *AMENDABLE)
+            )
             if stored[0] != resolved.request:
                 folder.amend(resolved.request)
             folder.sweep()  # also of a finished shot: its latents may have been on their way to a file
@@ -292,6 +294,7 @@ def _digest(spec: ModelSpec, request: ShotRequest) -> str:
     described = dataclasses.asdict(spec) | {"title": "", "licence": ""}
     described = {_STORED_NAMES.get(name, name): value for name, value in described.items()}
     del described["conditions"]  # what a model can take is not how a shot is made: its request says what it took
+    del described["drift"]  # nor is what is said of it
     if not described["overlap"]:
         del described["overlap"]
     if not request.conditions:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from ..finishing.stage import AsMade, FinalRuns, Stage
+from ..drift import Drift
+from ..finishing.stage import AsMade, FinalRuns, Run, Stage
 from ..framepack.decoding import DecodePlan
 from ..framepack.plan import PlannedSection
 from ..framepack.seams import Seams
@@ -20,6 +22,7 @@ from ..media.frames import write_frames
 from ..media.images import to_bytes
 from ..media.movie import movie_by_frames
 from ..protocol import Progress, Section
+from .drift_meter import DriftMeter
 from .record import shot_record
 from .resolve import ResolvedRequest
 from .shot_facts import of_movie, of_section
@@ -44,6 +47,7 @@ class Publisher:
         stage: Stage | None = None,
     ) -> None:
         """`model` is the model's fingerprint; `stage` is what is done to final frames, nothing if None."""
+        self._meter = DriftMeter(resolved, folder, family.spec.drift)
         self._resolved = resolved
         self._family = family
         self._folder = folder
@@ -68,19 +72,28 @@ class Publisher:
         """
         final = [run for first, frames in seams.join(decode, pixels) for run in self._runs.add(first, frames)]
         kept = [block for block in planned.decode.final if block not in decode.final]
+        files = [path for block in kept for path in self._final(block)]
+        files += [path for run in final for path in self._write_final(run)]
         with self._clock.measure("disk"):
-            files = [path for block in kept for path in self._final(block)]
-            files += [path for run in final for path in self._write(self._final, run.first, self._stage.finish(run))]
             make_folder(self._folder.files.provisional(planned.number, 1).parent)
             provisional = [
                 path
                 for block in (decode.provisional if self._provisional else ())
-                for path in self._write(
-                    self._waiting(planned), block.start, seams.waiting[block.start], provisional=True
-                )
+                for path in self._write_waiting(planned, block.start, seams.waiting[block.start])
             ]
+            self._meter.commit(planned.number)
             self._folder.commit_seam(planned.number, seams.waiting)
         return self._section(planned, sorted(files), provisional)
+
+    def drifted(self, planned: PlannedSection) -> list[Drift]:
+        """What is to be said of the drift of sections once `planned` is published."""
+        with self._clock.measure("drift"):
+            return self._meter.told(planned.number)
+
+    def answer(self, drift: Drift) -> None:
+        """What was asked for where a section drifts is being done; what is known of the drift by now is shown."""
+        self._meter.answer(drift)
+        self._meter.write()
 
     def replay_section(self, planned: PlannedSection, *, newest: bool) -> Section:
         """The event of a section that an earlier run has made; only the newest one's seam can still be blended."""
@@ -110,16 +123,32 @@ class Publisher:
         provisional, frames_of = self._folder.files.provisional, self._resolved.frames_of
         return lambda made: [provisional(planned.number, frame + 1) for frame in frames_of(made)]
 
-    def _write(
-        self, paths: Callable[[range], list[Path]], first: int, pixels: torch.Tensor, *, provisional: bool = False
-    ) -> list[Path]:
-        """Write the plan's frames from `first` on, (1, 3, F, H, W), as the shot's frames that show them."""
-        made = range(first, first + pixels.shape[2])
-        made_of, shown = self._resolved.shown.made_of, self._resolved.frames_of(made)
-        picked = to_bytes(pixels[0, :, [made_of(frame) - first for frame in shown]]) if shown else ()
+    def _write_final(self, run: Run) -> list[Path]:
+        """Write frames that will never change again, and have the meter look at them while they are here."""
+        with self._clock.measure("disk"):
+            finished = self._stage.finish(run)
+            shown, picked = self._picked(run.first, finished)
+            paths = self._final(_range_of(run.first, finished))
+            files = write_frames(zip(paths, picked, strict=True), self._said(run.first, provisional=False))
+        with self._clock.measure("drift"):
+            self._meter.saw(zip(shown, picked, strict=True))
+        return files
+
+    def _write_waiting(self, planned: PlannedSection, first: int, pixels: torch.Tensor) -> list[Path]:
+        """Write the plan's frames from `first` on, (1, 3, F, H, W), that a later section may still blend."""
+        _, picked = self._picked(first, pixels)
+        paths = self._waiting(planned)(_range_of(first, pixels))
+        return write_frames(zip(paths, picked, strict=True), self._said(first, provisional=True))
+
+    def _picked(self, first: int, pixels: torch.Tensor) -> tuple[range, Iterable[np.ndarray]]:
+        """The shot's frames that show the plan's frames from `first` on, (1, 3, F, H, W): numbers and bytes."""
+        made_of, shown = self._resolved.shown.made_of, self._resolved.frames_of(_range_of(first, pixels))
+        return shown, to_bytes(pixels[0, :, [made_of(frame) - first for frame in shown]]) if shown else ()
+
+    def _said(self, first: int, *, provisional: bool) -> Mapping[str, str]:
+        """What frames of the plan from `first` on say of themselves."""
         adding = self._resolved.plan.adding(first)
-        said = of_section(self._resolved, self._folder, self._model, adding, provisional=provisional)
-        return write_frames(zip(paths(made), picked, strict=True), said.texts())
+        return of_section(self._resolved, self._folder, self._model, adding, provisional=provisional).texts()
 
     def finish(
         self, resolved: ResolvedRequest, circumstances: Mapping[str, Any], asked: Callable[[], bool]
@@ -136,7 +165,10 @@ class Publisher:
             "family": family.spec.family,
             "sha256": self._model,
         }
-        self._folder.finish(shot_record(resolved, model, family.device, self._clock, self._folder, circumstances))
+        with self._clock.measure("drift"):
+            drift = self._meter.write()
+        record = shot_record(resolved, model, family.device, self._clock, self._folder, circumstances)
+        self._folder.finish(record | {"drift": drift})
 
     def _write_movie(self, asked: Callable[[], bool]) -> Iterator[Progress]:
         yield Progress("writing the movie")
@@ -155,6 +187,11 @@ class Publisher:
                 if asked() or (now > percent and time.monotonic() - told >= _TELL_SECONDS):
                     told, percent = time.monotonic(), now
                     yield Progress(f"writing the movie, {percent} %")
+
+
+def _range_of(first: int, pixels: torch.Tensor) -> range:
+    """The plan's frames from `first` on that `pixels` (1, 3, F, H, W) are."""
+    return range(first, first + pixels.shape[2])
 
 
 def _span(planned: PlannedSection) -> range:

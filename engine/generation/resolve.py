@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
 
+from ..drift import OnDrift
 from ..errors import Code, EngineError
 from ..framepack.packing import Kernel, Order, Schedule, check_kernels, parse, with_window
 from ..framepack.plan import PlannedSection, ShotPlan
@@ -39,6 +40,8 @@ CONTEXT_MAXIMUM = 256
 
 AMENDABLE = ("prompt", "prompts", "steps", "guidance")
 """Fields of a request that may change while its shot is made; sections already made stay as they are."""
+SAID_ONLY = ("on_drift",)
+"""Fields that are no part of how a shot is made: they may differ whenever one is gone on with."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ def resolve(
         lead=lead_in(spec, grid, len(pictures), clip=bool(request.clip)),
         pinned=pinned,
     )
+    choice("on_drift", request.on_drift, [*OnDrift])
     steps = spec.whole_steps(request.steps or spec.steps)
     speed = Speed(choice("speed", request.speed, [*Speed]))
     guidance = _guidance(request, spec)

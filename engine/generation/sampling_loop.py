@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from ..drift import OnDrift, sentence
+from ..errors import Code, EngineError
 from ..framepack.decoding import DecodePlan
 from ..framepack.history import History
 from ..framepack.plan import PlannedSection
@@ -94,6 +96,7 @@ class Shot:
         yield self._started(done)
         for planned in plan.made[:done]:
             yield self._publisher.replay_section(planned, newest=planned.number == done - 1)
+            yield from self._drifted(planned)
         with memory_faults(self._family.device, "encoding the prompt and boards"):
             encodings = yield from self._encoder.encode()
             with self.clock.measure("encode"):
@@ -120,6 +123,7 @@ class Shot:
                 else:  # all that it would show is kept
                     history.forget(planned)
                     yield self._publisher.replay_section(planned, newest=False)
+                    yield from self._drifted(planned)
         finally:
             if self._decoding is not None:
                 wait([self._decoding[-1]])  # the memory it takes must be free before anybody goes on
@@ -185,7 +189,7 @@ class Shot:
         if self._family.decodes_async and not alone:
             self._decoding = planned, decode, latents, self._family.decode_async(latents)
             return
-        yield self._published(planned, decode, latents, lambda: self._family.decode(latents))
+        yield from self._published(planned, decode, latents, lambda: self._family.decode(latents))
 
     def _publish_decoded(self, *, wanted: bool) -> Iterator[Event]:
         """Publish the section that is decoded meanwhile, if any: once it is done, or where it is `wanted` now."""
@@ -193,15 +197,31 @@ class Shot:
             return
         planned, decode, latents, decoding = self._decoding
         self._decoding = None
-        yield self._published(planned, decode, latents, decoding.result)
+        yield from self._published(planned, decode, latents, decoding.result)
 
     def _published(
         self, planned: PlannedSection, decode: DecodePlan, latents: torch.Tensor, decoded: Callable[[], torch.Tensor]
-    ) -> Event:
+    ) -> Iterator[Event]:
         """Publish a section: its clip's `latents`, whose pixels `decoded` gives, or waits for."""
         with memory_faults(self._family.device, "decoding"), self.clock.measure("decode"):
             pixels = self._guided.show(decode.latents, latents, decoded())
-        return self._publisher.publish(planned, decode, pixels, self._seams)
+        yield self._publisher.publish(planned, decode, pixels, self._seams)
+        yield from self._drifted(planned)
+
+    def _drifted(self, planned: PlannedSection) -> Iterator[Event]:
+        """Tell how far sections have drifted that are final with `planned`, and stop where that was asked for.
+
+        What was asked for counts as done once whoever reads has taken the event, be it that they close then: a kill
+        before that, and the shot tells it once more when it goes on.
+        """
+        for drift in self._publisher.drifted(planned):
+            try:
+                yield drift
+            finally:
+                if drift.then in (OnDrift.ASK, OnDrift.STOP):
+                    self._publisher.answer(drift)
+            if drift.then == OnDrift.STOP:
+                raise EngineError(Code.DRIFTED, detail=sentence(drift))
 
     # Sampling
 

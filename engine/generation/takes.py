@@ -16,11 +16,11 @@ from ..framepack.decoding import DecodePlan
 from ..framepack.packing import Order
 from ..framepack.plan import ShotPlan
 from ..protocol import ShotRequest, Take
-from .resolve import ResolvedRequest
+from .resolve import AMENDABLE, SAID_ONLY, ResolvedRequest
 from .section_settings import SectionSettings
 from .shot_folder import ShotFolder
 
-FREE = ("prompt", "prompts", "steps", "guidance", "sections", "seed", "boards", "frames", "take", "slate")
+FREE = (*AMENDABLE, *SAID_ONLY, "sections", "seed", "boards", "frames", "take", "slate")
 """Fields of a request that may differ from those of the shot that it continues."""
 
 

@@ -68,6 +68,8 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
             given["guide"] = _SPECS[family].guide.told(facts.guide)
         except ValueError as fault:
             raise folder.damage(f"its {FACTS} is wrong: {fault}", "correct it") from fault
+    if facts.drift is not None:
+        given["drift"] = _SPECS[family].drift.told(facts.drift)
     if family == HELIOS_MID.family and "is_cfg_zero_star" not in folder.flags:
         given["variant"] = ()
     return replace(

@@ -4,6 +4,7 @@
     takes/02.json               take 2 is finished: `parent`, `remade` sections (in time, from 1), `frames`,
                                 and all that `shot.json` says of the first take
     shot-t02.mp4                its movie
+    drift-t02.json, .png        how far its sections drift
     checkpoint/takes/02/        what `checkpoint/` is for the first take, without what is kept
 
 A take is switched to by showing another one's frames: nothing of a take is ever written over. No torch: whoever serves
@@ -55,6 +56,8 @@ class TakeFiles:
         self.request = self.checkpoint / "request.json"
         self.record = root / "shot.json" if first else root / "takes" / f"{take:02d}.json"
         self.movie = root / f"shot{self.mark}.mp4"
+        self.drift = root / f"drift{self.mark}.json"
+        """How far its sections drift; a picture of that lies beside it (`generation/drift_meter.py`)."""
 
     @cached_property
     def begun(self) -> Begun:

@@ -16,6 +16,7 @@ from ..framepack.grid import Seam
 from ..framepack.packing import Order
 from ..framepack.sigmas import FlowShift
 from ..vocabulary import Vocabulary, read_vocabulary
+from .drift_limits import DriftLimits
 from .guide_use import GuidePictures, GuideUse
 from .spec import Preview, Speed
 
@@ -66,6 +67,9 @@ class ModelFacts:
     mag_ratios: tuple[float, ...] | None = None
     guide: Mapping[str, Any] | None = None
     """How it uses a guide, fields of `GuideUse`; what is not said is as the family has it."""
+    drift: Mapping[str, Any] | None = None
+    """How far its sections may drift before that is said, fields of `DriftLimits`, null for no such limit. No part of
+    how a shot is made either."""
     vocabulary: Vocabulary | None = None
     """The words it was taught, of a model that knows no others. No part of how a shot is made: a shot that was begun
     goes on whatever is said here."""
@@ -223,6 +227,15 @@ def _guide(name: str, value: Any) -> Mapping[str, Any]:
     return MappingProxyType({key: _GUIDE[key](f"{name}'s {key}", each) for key, each in value.items()})
 
 
+def _drift(name: str, value: Any) -> Mapping[str, Any]:
+    known = [each.name for each in fields(DriftLimits)]
+    if not isinstance(value, dict) or not value or not value.keys() <= set(known):
+        _refuse(name, f"an object with some of {', '.join(map(repr, known))}")
+    number = _number(0, 1000)
+    limits = {key: None if each is None else number(f"{name}'s {key}", each) for key, each in value.items()}
+    return MappingProxyType(limits)
+
+
 def _guide_pictures(name: str, value: Any) -> GuidePictures:
     if value not in list(GuidePictures):
         _refuse(name, f"one of {', '.join(GuidePictures)}")
@@ -310,6 +323,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "caches": _caches,
     "mag_ratios": _ratios,
     "guide": _guide,
+    "drift": _drift,
     "vocabulary": _vocabulary,
     "revisions": _mapping,
     "components": _components,

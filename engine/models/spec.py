@@ -16,6 +16,7 @@ from ..framepack.packing import Order
 from ..framepack.sigmas import FlowShift
 from ..framepack.solvers.base import Solver
 from ..protocol import Start
+from .drift_limits import USUAL_LIMITS, DriftLimits
 from .guide_use import AS_A_VIDEO, GuideUse
 
 START_WORDS = {Start.BOARD: "a board", Start.TEXT: "words alone", Start.CLIP: "frames that precede it"}
@@ -132,6 +133,8 @@ class ModelSpec:
     """Resolutions that a section is denoised at, one after the other; steps are shared evenly."""
     first_section_steps: int = 1
     """How many times the steps of any other the section made first takes."""
+    drift: DriftLimits = USUAL_LIMITS
+    """How far sections may drift before that is said. No part of how a shot is made."""
     variant: tuple[str, ...] = ()
     """What else the family's own file must know of these weights."""
 

@@ -102,6 +102,7 @@ class JobDetail(JobOut):
     stage: str
     notices: list[str] = Field(description="what of the request is left out of the shot, as `progress` events said it")
     failure: dict[str, Any] | None = Field(description="the `failed` event")
+    drift: list[dict[str, Any]] = Field(description="the `drift` events: how far each measured section has drifted")
 
 
 class Parking(_Strict):

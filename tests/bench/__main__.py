@@ -35,6 +35,7 @@ def main() -> int:
         engine_core.GUIDES: False,
         engine_core.DRAWN_GUIDES: False,
         engine_core.MOVES: False,
+        engine_core.DRIFT: False,
         engine_core.STORYBOARD: False,
         engine_core.FAULTS: False,
         engine_core.SOAK: False,

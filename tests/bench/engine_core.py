@@ -235,6 +235,14 @@ def moves(folder: Path, quick: bool) -> list[Row]:
     return rows(folder / "moves", quick)
 
 
+def drift(folder: Path, quick: bool) -> list[Row]:
+    """What the drift meter tells apart and finds, and what it costs."""
+    from tests.bench import drift_meter
+
+    return drift_meter.rows(folder / "drift", quick)
+
+
+DRIFT = "drift-meter"
 THROUGH = "through"
 BRIDGE = "bridge"
 STORYBOARD = "storyboard"
@@ -266,6 +274,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     GUIDES: guides,
     DRAWN_GUIDES: drawn_guides,
     MOVES: moves,
+    DRIFT: drift,
     FAULTS: kills,
     SOAK: soaked,
     TRUE_SIZE: true_size,

@@ -55,6 +55,11 @@ def pixels(folder: Path) -> dict[str, bytes]:
     return {path.name: np.asarray(Image.open(path)).tobytes() for path in (folder / "frames").iterdir()}
 
 
+def drift(folder: Path) -> list[bytes]:
+    """What the drift meter leaves."""
+    return [(folder / name).read_bytes() for name in ("drift.json", "drift.png")]
+
+
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """For each case what it adds to the command line."""
@@ -117,6 +122,7 @@ def test_killed_at_random_instants(
         assert pixels(out) == pixels(reference)
         ours, theirs = (load_file(path / "latents.safetensors")["latents"] for path in (out, reference))
         assert ours.equal(theirs)
+        assert drift(out) == drift(reference)
         assert not list(out.rglob("*.part*"))
         assert not (out / "provisional").exists()
         shutil.rmtree(out)

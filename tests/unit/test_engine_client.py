@@ -17,8 +17,9 @@ from engine.client.connection import Connection, _refusal
 from engine.client.engine_client import EngineClient, EngineState
 from engine.client.launcher import Engine
 from engine.client.session import Session
+from engine.drift import Drift, Figure
 from engine.errors import Code, EngineError
-from engine.protocol import PAUSED, Cancelled, Failed, Finished, Preview, Progress, Queued, Step
+from engine.protocol import GOING_ON, PAUSED, Cancelled, Failed, Finished, Preview, Progress, Queued, Step
 from engine.serialization import to_json
 from tests.unit.scripted_engine import (
     BREAK,
@@ -155,6 +156,38 @@ def test_what_the_answer_contains_is_not_heard_again_and_what_comes_after_it_is(
     connection.tell(5012, section(2, 4, 4))
     connection.tell(5013, Finished(4, 1.0, None))
     studio.until(lambda: shot.complete)
+
+
+def test_how_far_sections_drift_is_known_by_events_and_by_the_answer_and_what_a_job_waits_for(
+    studio, connection, tmp_path
+):
+    asks = Drift(0, 1, 9, (Figure("colours", 0.3, None, 0.2),), "ask")
+    said = {key: value for key, value in to_json(asks).items() if key != "event"}
+    connection.known[JOB] = snapshot(5010, "paused", (section(0, 1, 2),), drift=[said])
+    shot = shot_of(tmp_path)
+    studio.connect()
+    studio.client.follow(shot)
+    studio.until(lambda: studio.client.job(shot) is not None)
+    job = studio.client.job(shot)
+    assert (job.drift, job.asks) == ({0: asks}, 0)
+    connection.tell(5011, Progress(GOING_ON))
+    studio.until(lambda: job.asks is None)
+    connection.tell(5012, {**to_json(asks), "section": 1, "index": 2})
+    connection.tell(5013, Progress(PAUSED))
+    studio.until(lambda: job.asks == 1)
+    connection.tell(5014, Queued(1))
+    studio.until(lambda: job.asks is None)
+    assert sorted(job.drift) == [0, 1]
+
+
+def test_an_event_of_a_later_engine_is_passed_over(studio, connection, tmp_path):
+    connection.known[JOB] = snapshot(5010, "running")
+    shot = shot_of(tmp_path)
+    studio.connect()
+    studio.client.follow(shot)
+    connection.tell(5011, {"event": "smell", "section": 0, "figures": []})
+    connection.tell(5012, section(0, 1, 4))
+    studio.until(lambda: len(shot.finals) == 4)
 
 
 def test_an_engine_of_release_0_1_0_is_heard_from_its_first_event_on(studio, connection, tmp_path):

@@ -18,7 +18,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("engine", "operators", "panels", "training")
-SHARED = ("engine.protocol", "engine.vocabulary", "engine.serialization", "engine.limits", "engine.errors")
+SHARED = (
+    *("engine.protocol", "engine.drift", "engine.vocabulary", "engine.serialization", "engine.limits"),
+    "engine.errors",
+)
 
 # Which of our own modules a room's files may import, besides those of the room itself: only what lies below it. The
 # longest path that fits a file counts; a file that none fits is a fault, so a new room gets a line here first.
@@ -74,7 +77,8 @@ MAY_IMPORT = {
     "engine/picture_sizes.py": (),
     "engine/framings.py": (),
     "engine/framed_pictures.py": ("engine.framings",),
-    "engine/protocol.py": ("engine.serialization", "engine.limits", "engine.errors"),
+    "engine/protocol.py": ("engine.drift", "engine.serialization", "engine.limits", "engine.errors"),
+    "engine/drift.py": (),
     "engine/vocabulary.py": ("engine.serialization", "engine.errors"),
     "engine/serialization.py": ("engine.errors",),
     "engine/limits.py": (),
@@ -96,7 +100,10 @@ USED_ONLY_UNDER = {
 }
 # Files of those places that must do without torch all the same: they are asked before it is there.
 WITHOUT_TORCH = (
-    *(f"engine/generation/{name}.py" for name in ("frame_rates", "resolve", "section_settings", "start_frames")),
+    *(
+        f"engine/generation/{name}.py"
+        for name in ("drift_figures", "drift_report", "frame_rates", "resolve", "section_settings", "start_frames")
+    ),
     "engine/finishing/plan.py",
     *("engine/inference/memory/placement.py", "engine/inference/speed/step_cache_choice.py"),
     *("engine/framepack/solvers/__init__.py", "engine/framepack/solvers/base.py"),
@@ -107,7 +114,7 @@ LIBRARIES = {
     **dict.fromkeys(
         (
             f"engine/{name}.py"
-            for name in ("errors", "limits", "serialization", "protocol", "vocabulary", "file_copies")
+            for name in ("errors", "limits", "serialization", "protocol", "drift", "vocabulary", "file_copies")
         ),
         (),
     ),

@@ -8,8 +8,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from engine.media.measures import colour, likeness, likeness_anywhere, psnr, sharpness
+from engine.media.measures import (
+    BoardSearch,
+    change,
+    colour,
+    histogram,
+    histogram_distance,
+    likeness,
+    likeness_anywhere,
+    psnr,
+    sharpness,
+    start_end_contrast,
+)
+from engine.media.warp_error import available, warp_error
 from training.evaluation.drift import MEASURES, drift
 from training.evaluation.fidelity import by_section
 from training.evaluation.recognise import dominant, flat_clip, recognise, telling_frames
@@ -45,6 +58,65 @@ def test_colour_is_mean_and_deviation_a_channel():
     picture = np.zeros((2, 2, 3), np.uint8)
     picture[0, :, 0] = 100
     assert colour(picture).tolist() == [50, 0, 0, 50, 0, 0]
+
+
+@given(st.integers(0, 255), st.integers(0, 255))
+def test_the_distance_of_two_even_colours_is_how_far_they_are_apart(one, other):
+    pictures = [np.full((5, 7, 3), value, np.uint8) for value in (one, other)]
+    assert histogram_distance(*map(histogram, pictures)) == pytest.approx(abs(one - other) / 255)
+    assert change(*pictures) == abs(one - other)
+
+
+def test_colours_are_the_same_wherever_they_are_in_the_picture():
+    rng = np.random.default_rng(1)
+    picture = rng.integers(0, 256, (9, 16, 3), np.uint8)
+    moved = rng.permutation(picture.reshape(-1, 3)).reshape(picture.shape)
+    assert histogram_distance(histogram(picture), histogram(moved)) == 0
+    half = picture.copy()
+    half[..., 0] = 255 - np.sort(picture[..., 0].ravel())[::-1].reshape(9, 16)  # channels count alike
+    by_ranks = np.abs(np.sort(half[..., 0].ravel()).astype(int) - np.sort(picture[..., 0].ravel())).mean()
+    assert histogram_distance(histogram(picture), histogram(half)) == pytest.approx(by_ranks / 255 / 3)
+
+
+def test_contrast_is_between_the_first_and_the_last_fifteen_percent():
+    values = np.concatenate([np.full(15, 2.0), np.random.default_rng(0).normal(size=70), np.full(15, 5.0)])
+    assert start_end_contrast(values) == pytest.approx(3)
+    assert start_end_contrast(values[::-1]) == pytest.approx(3)
+    assert start_end_contrast(np.array([1.0])) == 0
+
+
+def correlations(picture, board):
+    """The best correlation of two glances by the definition, place by place: an oracle for the transforms."""
+    seen = np.asarray(Image.fromarray(picture).resize((32, 18), Image.Resampling.BOX), np.float64)
+    best = []
+    for nearer in (0.75, 0.87, 1.0, 1.15, 1.35, 1.6, 2.0):
+        size = (round(32 * nearer), round(18 * nearer))
+        sheet = np.asarray(Image.fromarray(board).resize(size, Image.Resampling.BOX), np.float64)
+        for top in range(-17, size[1]):
+            for left in range(-31, size[0]):
+                mine = seen[max(0, -top) : size[1] - top, max(0, -left) : size[0] - left]
+                if mine.shape[0] * mine.shape[1] * 2 < 18 * 32:
+                    continue
+                its = sheet[max(0, top) :, max(0, left) :][: mine.shape[0], : mine.shape[1]]
+                best.append(np.corrcoef(mine.ravel(), its.ravel())[0, 1])
+    return max(best)
+
+
+@pytest.mark.parametrize("seeds", [(8, 9), (10, 10)])
+def test_a_search_finds_the_best_place_of_all(seeds):
+    picture, board = (random_clip(np.random.default_rng(seed), (96, 54), 1).first for seed in seeds)
+    picture = np.roll(picture, 11, 1)
+    assert BoardSearch(board).likeness(picture) == pytest.approx(correlations(picture, board), abs=1e-9)
+
+
+@pytest.mark.skipif(not available(), reason="needs OpenCV")
+def test_motion_explains_a_pan_and_not_another_picture():
+    clip = flat_clip(random_clip(np.random.default_rng(8), (256, 144), 1).first, Motion(Move.PAN_LEFT, Speed.FAST), 1)
+    before, after = clip.frame(10), clip.frame(12)
+    strange = random_clip(np.random.default_rng(9), (256, 144), 1).first
+    assert warp_error(before, before) == pytest.approx(0, abs=0.1)
+    assert warp_error(before, after) < change(before, after) / 2
+    assert warp_error(before, strange) > 5 * warp_error(before, after)
 
 
 def test_likeness_to_itself_to_its_negative_and_to_paper():

@@ -28,8 +28,14 @@ def translated() -> dict[str, str]:
 
 SAID = {
     text
-    for folder in ("operators", "panels", "engine/client", "engine/models")
-    for path in (ROOT / folder).glob("*.py")
+    for path in [
+        *(ROOT / "engine" / "drift.py",),
+        *(
+            path
+            for folder in ("operators", "panels", "engine/client", "engine/models")
+            for path in (ROOT / folder).glob("*.py")
+        ),
+    ]
     if path not in TABLES
     for text in texts(path)
 }

@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from engine.media.measures import Picture, colour, likeness, likeness_anywhere, sharpness
+from engine.media.measures import BoardSearch, Picture, colour, likeness, sharpness, start_end_contrast
 
 from ..scenes.moves import Motion, Move, Speed
 from .trials import Trial, draw_trials
@@ -39,11 +39,10 @@ def drift(frames: list[Picture], board: Picture) -> tuple[float, ...]:
     Faces, which the paper knows a picture by, are alike wherever they are; a picture at a glance is not, and a pan
     makes it another as asked. So the board is also looked for wherever the camera may have gone.
     """
-    part = max(1, round(len(frames) * 0.15))
-    ends = frames[:part], frames[-part:]
-    first, last = (
-        np.mean([(sharpness(each), *colour(each), likeness(each, board)) for each in end], axis=0) for end in ends
+    crisp, *tint, same = start_end_contrast(
+        np.array([(sharpness(each), *colour(each), likeness(each, board)) for each in frames])
     )
-    crisp, *tint, same = np.abs(first - last)
-    here, there = (np.mean([likeness_anywhere(each, board) for each in end[::_SEARCHED]]) for end in ends)
-    return float(crisp), float(np.mean(tint)), float(same), float(abs(here - there))
+    # By the same share of frames: looking everywhere takes a while, and every fourth frame is looked at.
+    search = BoardSearch(board)
+    found = start_end_contrast(np.array([search.likeness(each) for each in frames[::_SEARCHED]]))
+    return float(crisp), float(np.mean(tint)), float(same), float(found)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ...drift import Drift
 from ...protocol import Event
 from ..storage.states import PendingOrder, State
 from ..storage.store import JobRecord, JobStore, StoredEvent
@@ -85,7 +86,8 @@ class Assignments:
         self.store.move(record.id, State.RUNNING)
         worker = idle.pop(0)
         self.busy[worker] = Held(record.id)
-        self.pool.order(worker, Make(record.id, record.request_json, record.attempts, record.stop_after))
+        asked = self.drifts_told(record.id)
+        self.pool.order(worker, Make(record.id, record.request_json, record.attempts, record.stop_after, asked))
 
     def _waiting(self, most: int) -> list[JobRecord]:
         return self.store.waiting(most, {*(held.job for held in self.busy.values()), *self.copying})
@@ -119,6 +121,11 @@ class Assignments:
         """How many of a job's sections are told."""
         made = self.store.last_event(job, "section")
         return int(made.event["index"]) if made else 0
+
+    def drifts_told(self, job: str) -> int:
+        """Of how many of a job's sections it is told how far they drift."""
+        told = self.store.last_event(job, Drift.event)
+        return int(told.event["index"]) if told else 0
 
     def queued(self) -> int:
         """How many jobs wait."""

@@ -24,6 +24,8 @@ class Snapshot:
     notices: list[str] = field(default_factory=list)
     """What of the request is left out of the shot, as `progress` events said it."""
     failure: dict[str, Any] | None = None
+    drift: list[dict[str, Any]] = field(default_factory=list)
+    """The `drift` events' data, in the sequence of being told."""
 
 
 def snapshot(number: int, events: Sequence[StoredEvent], *, shed: bool = False) -> Snapshot:
@@ -44,6 +46,8 @@ def snapshot(number: int, events: Sequence[StoredEvent], *, shed: bool = False) 
                 made.notices.append(made.stage)
         elif name == "queued":
             made.stage = ""
+        elif name == "drift":
+            made.drift.append(data)
         elif name == "failed":
             made.failure = data
     return made

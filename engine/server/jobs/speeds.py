@@ -72,7 +72,7 @@ class Speeds:
     def heard(self, event: StoredEvent) -> None:
         """Any other event: sections are timed, an end is written down, and a break makes the whole no measurement."""
         name, run = event.event["event"], self._running.get(event.job)
-        if run is None or name == "started":
+        if run is None or name in ("started", "drift"):
             return
         if name == "section":
             run.times.append(event.time)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ...drift import Drift, OnDrift
 from ...errors import Code, EngineError
 from ...protocol import GOING_ON, PAUSED, Cancelled, Failed, Finished, Progress, Queued, Section, event_from_json
 from ..storage.states import PendingOrder, State
@@ -96,8 +97,14 @@ class WorkerReports:
         # A resumed shot tells of all its sections: of those that a killed worker could not report any more too.
         if isinstance(event, Section) and event.index <= self._assignments.sections_made(job):
             return
+        wanted = None
+        if isinstance(event, Drift):
+            if event.index <= self._assignments.drifts_told(job):
+                return
+            if event.then == OnDrift.ASK and self._store.job(job).wanted is PendingOrder.GO_ON:
+                wanted = PendingOrder.PAUSE  # the worker stands still by itself; its death changes nothing of that
         try:
-            self._assignments.tell(job, event)
+            self._assignments.tell(job, event, wanted=wanted)
         except StoreError as refused:  # it was given up while the worker laid it aside
             log.warning("job %s: %s", job, refused)
         if isinstance(event, (Finished, Failed, Cancelled)):

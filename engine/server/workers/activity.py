@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...drift import Drift
 from ...protocol import Event, Preview, Progress, Section, Started, Step
 from ...serialization import to_json
 from .worker_messages import Stage
@@ -43,6 +44,6 @@ def _stage_after(event: Event) -> Stage | None:
         return None
     if isinstance(event, Step):
         return Stage.DECODING if event.step == event.of else Stage.SAMPLING
-    if isinstance(event, (Preview, Section)):
+    if isinstance(event, (Preview, Section, Drift)):
         return Stage.SAMPLING
     return Stage.LOADING if isinstance(event, Started) else Stage.RESTING

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...drift import Drift, OnDrift
 from ...errors import Code, EngineError
 from ...protocol import Cancelled, Event, Failed, Finished, Section, ShotRequest, Started
 from ...quiet import quiet_libraries
@@ -133,6 +134,8 @@ class Worker:
                         done = event.index
                         if 0 < self._stop_after <= done < event.of:
                             self._orders.put_first(Pause(order.job))  # before an order to go on that is here already
+                    elif isinstance(event, Drift) and event.then == OnDrift.ASK and event.index > order.asked:
+                        self._orders.put_first(Pause(order.job))
                     self._uses_networks |= isinstance(event, Started)
                     self._happened(order.job, event)
                     # Once the end is told nothing can hold the job back or change it any more.

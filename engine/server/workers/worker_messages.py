@@ -41,6 +41,8 @@ class Make:
     """How many workers have died on this job: it takes less memory each time than the policy would."""
     stop_after: int = 0
     """Stand still after so many sections, as if told to pause there, and say so by `Paused`; 0: do not."""
+    asked: int = 0
+    """Sections whose drift is told already: whoever was to be asked about them has been."""
 
 
 @dataclass(frozen=True)

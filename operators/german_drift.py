@@ -1,0 +1,59 @@
+"""German of how far sections drift, and of what is done at a limit."""
+
+from __future__ import annotations
+
+DRIFT = {
+    "At Limit": "An der Grenze",
+    "Mark It": "Kennzeichnen",
+    "Pause and Ask": "Anhalten und fragen",
+    "Make It Again": "Neu erzeugen",
+    "Stop": "Beenden",
+    "Sharpness": "Schärfe",
+    "Colours": "Farben",
+    "Likeness": "Ähnlichkeit",
+    "Seams": "Nähte",
+    "Section {section}: {faults}.": "Abschnitt {section}: {faults}.",
+    "{what} at frame {frame}": "{what} bei Bild {frame}",
+    "{what} ({value}, limit {limit})": "{what} ({value}, Grenze {limit})",
+    "{value}, from {least} to {most}": "{value}, von {least} bis {most}",
+    "{value}, from {least}": "{value}, ab {least}",
+    "{value}, up to {most}": "{value}, bis {most}",
+    "colours drift": "Farben driften",
+    "unlike the board": "dem Bild unähnlich",
+    "blurred": "unscharf",
+    "harsh": "überzeichnet",
+    "jumps": "springt",
+    "broken seam": "gebrochene Naht",
+    "repeats frames": "wiederholt Bilder",
+    "seam that no motion explains": "Naht, die keine Bewegung erklärt",
+    "{count} more sections are over a limit.": "{count} weitere Abschnitte sind über einer Grenze.",
+    "1 more section is over a limit.": "1 weiterer Abschnitt ist über einer Grenze.",
+    "The one that was made first of them is made again, as a take.": (
+        "Der von ihnen zuerst erzeugte wird neu erzeugt, als Take."
+    ),
+    "The shot waits for you: Resume goes on with it all the same.": (
+        "Die Einstellung wartet auf dich: Fortsetzen führt sie trotzdem weiter."
+    ),
+    "What is done where a section drifts beyond a limit of the model's: in colours, sharpness, likeness to the board, "
+    "or by a jump": (
+        "Was geschieht, wo ein Abschnitt über eine Grenze des Modells driftet: in Farben, Schärfe, Ähnlichkeit mit dem "
+        "Bild, oder durch einen Sprung"
+    ),
+    "The section is marked, and the shot goes on": (
+        "Der Abschnitt wird gekennzeichnet, und die Einstellung geht weiter"
+    ),
+    "The shot pauses after the section; Resume goes on with it": (
+        "Die Einstellung hält nach dem Abschnitt an; Fortsetzen führt sie weiter"
+    ),
+    "The shot ends there; its finished sections stay, and Resume goes on all the same": (
+        "Die Einstellung endet dort; fertige Abschnitte bleiben, und Fortsetzen führt sie trotzdem weiter"
+    ),
+    "Once the shot is made, the section is made again with another seed, as a take; twice at most. Sections that were "
+    "made from it are made again as well, and the first take stays": (
+        "Ist die Einstellung erzeugt, wird der Abschnitt mit anderem Startwert neu erzeugt, als Take; höchstens "
+        "zweimal. Abschnitte, die aus ihm entstanden sind, werden es auch, und der erste Take bleibt"
+    ),
+    "Resume to go on all the same, or make it again with another seed.": (
+        "Setze fort, um trotzdem weiterzumachen, oder erzeuge sie mit anderem Startwert neu."
+    ),
+}
