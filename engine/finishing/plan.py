@@ -87,10 +87,8 @@ def _result_size(size: tuple[int, int], upscale: str) -> tuple[tuple[int, int], 
     if fitted == frame:
         return frame, "" if frame == wanted else _evened(wanted)
     shapes = f"the pictures are {size[0]}x{size[1]}, which is another shape than {upscale}"
-    return (
-        fitted,
-        f"{shapes}: made {fitted[0]}x{fitted[1]}, which fits inside, so nothing is cut off, stretched or framed in black",
-    )
+    made = f"{fitted[0]}x{fitted[1]}"
+    return fitted, f"{shapes}: made {made}, which fits inside, so nothing is cut off, stretched or framed in black"
 
 
 def _inside(size: tuple[int, int], frame: tuple[int, int]) -> tuple[int, int]:
