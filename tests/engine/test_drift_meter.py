@@ -170,7 +170,7 @@ def test_at_another_rate_what_repeats_on_purpose_is_no_fault(fps: float, making:
     assert len(drifts(events)) == 2
     assert not any(drift.over for drift in drifts(events))
     changes = json.loads((tmp_path / "shot" / "drift.json").read_text())["frames"]["changes"]
-    assert len(changes) == (frames - 1 if fps < 30 else frames // 2 - 1)
+    assert len(changes) == (frames - 1 if fps < 30 else frames // 2)
 
 
 def test_a_take_says_what_it_would_say_if_nothing_were_known_of_the_shot(
