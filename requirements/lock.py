@@ -24,9 +24,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-NAMES = ("engine", "torch", "signing", "dev", "blender-4.5", "blender-5.0")
+NAMES = ("engine", "torch", "signing", "finishing", "dev", "blender-4.5", "blender-5.0")
 """In this order: the first one's versions hold for those that include it."""
-WITHIN = {"torch": "engine.txt", "signing": "engine.txt", "dev": "engine.txt"}
+WITHIN = {"torch": "engine.txt", "signing": "engine.txt", "finishing": "engine.txt", "dev": "engine.txt"}
 """Locks whose versions must be those of another lock."""
 MACHINES_OWN = re.compile(r"(torch|triton|(cuda|nvidia)-[\w-]+)==")
 """Packages of which each machine gets its own."""

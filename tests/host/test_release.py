@@ -45,7 +45,7 @@ def test_the_zip_holds_what_an_artist_needs_and_nothing_else(tmp_path: Path) -> 
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=studio.ROOT, capture_output=True, text=True, check=True)
     committed = set(listed.stdout.split("\0"))  # what else lies in a checkout, a release refuses
     needed = {"__init__.py", "blender_manifest.toml", "LICENSE"}
-    needed |= {f"requirements/{name}.txt" for name in ("engine", "torch", "signing")}
+    needed |= {f"requirements/{name}.txt" for name in ("engine", "torch", "signing", "finishing")}
     rooms = ("engine/", "operators/", "panels/")
     needed |= {name for name in committed if name.startswith(rooms) and name.endswith(".py")}
     needed |= {name for name in committed if name.startswith("engine/sketch/weights/")}
