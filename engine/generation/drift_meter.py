@@ -15,7 +15,8 @@ import json
 import logging
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 from ..drift import Drift, OnDrift
+from ..framepack.plan import ShotPlan
 from ..media.boards import decode_board
 from ..media.files import write_whole
 from ..media.images import cover
@@ -32,7 +34,8 @@ from ..media.warp_error import available, warp_error
 from ..models.drift_limits import DriftLimits
 from .drift_figures import FrameMeasures, Sample, is_sampled, is_warped, rounded, section_figures
 from .drift_report import drift_chart, drift_record
-from .resolve import ResolvedRequest
+from .frame_rates import ShownFrames
+from .guides import LatentGuide
 from .shot_folder import ShotFolder
 
 _LEAST_SHARPNESS = 1.0
@@ -54,16 +57,29 @@ class _Reference:
         self.search = BoardSearch(picture)
 
 
+@dataclass(frozen=True)
+class MeteredShot:
+    """What the meter has to know of a shot; words are none of it (`ResolvedRequest` tells what each is)."""
+
+    plan: ShotPlan
+    shown: ShownFrames
+    frames: int
+    board_images: Mapping[int, str]
+    start_images: Sequence[str]
+    guides: Sequence[LatentGuide]
+    on_drift: OnDrift
+
+
 class DriftMeter:
     """Measures one take of a shot in its folder, which must have been begun."""
 
-    def __init__(self, resolved: ResolvedRequest, folder: ShotFolder, limits: DriftLimits) -> None:
-        self._resolved = resolved
+    def __init__(self, shot: MeteredShot, folder: ShotFolder, limits: DriftLimits) -> None:
+        self._shot = shot
         self._folder = folder
         self._limits = limits
-        self._plan = plan = resolved.plan
+        self._plan = plan = shot.plan
         self._flow = available()
-        self._sections = [resolved.section_frames(section) for section in range(plan.sections)]
+        self._sections = [shot.shown.frames_of(plan.by_section[section].adds) for section in range(plan.sections)]
         self._starts = [frames.start for frames in self._sections]
         self._cuts = {self._sections[stretch.sections.start].start for stretch in plan.stretches}
         """Frames before which there is a cut, or nothing."""
@@ -130,12 +146,12 @@ class DriftMeter:
 
     def _passed(self, frame: int) -> int:
         """How many made frames pass from the frame before to this one: 0 where one is shown twice on purpose."""
-        made_of = self._resolved.shown.made_of
+        made_of = self._shot.shown.made_of
         return made_of(frame) - made_of(frame - 1)
 
     def _is_compared(self, frame: int) -> bool:
         """Whether the change into a frame is to be measured still."""
-        inside = 0 < frame < self._resolved.request.frames and frame not in self._cuts
+        inside = 0 < frame < self._shot.frames and frame not in self._cuts
         return inside and frame not in self._measured.changes and self._passed(frame) > 0
 
     def _is_open(self, frame: int) -> bool:
@@ -166,15 +182,13 @@ class DriftMeter:
         size = picture.shape[1], picture.shape[0]
         section = self._section_of(frame)
         stretch = next(stretch for stretch in self._plan.stretches if section in stretch.sections)
-        images = [
-            self._resolved.board_images[latent] for latent in stretch.boards if latent in self._resolved.board_images
-        ]
-        if self._resolved.guides:
-            latent = self._plan.grid.made_by(self._resolved.shown.made_of(frame))
-            images += [guide.latents[latent][-1].image for guide in self._resolved.guides if latent in guide.latents]
-        for image in images or self._resolved.start_images[-1:]:
+        images = [self._shot.board_images[latent] for latent in stretch.boards if latent in self._shot.board_images]
+        if self._shot.guides:
+            latent = self._plan.grid.made_by(self._shot.shown.made_of(frame))
+            images += [guide.latents[latent][-1].image for guide in self._shot.guides if latent in guide.latents]
+        for image in images or self._shot.start_images[-1:]:
             yield self._reference(image, partial(self._artists, image, size))
-        if not images and not self._resolved.start_images and (frame == 0 or 0 in self._measured.sharpness):
+        if not images and not self._shot.start_images and (frame == 0 or 0 in self._measured.sharpness):
             yield self._reference("", lambda: picture if frame == 0 else self._picture(0))
 
     def _reference(self, name: str, picture: Callable[[], Picture]) -> _Reference:
@@ -191,9 +205,12 @@ class DriftMeter:
 
     # Sections
 
-    def told(self, number: int) -> list[Drift]:
-        """What is to be said once section `number` (of making) is published: of the sections that are final with it."""
-        return [self._tell(section) for section in self._order.get(number, ())]
+    def told(self, number: int) -> Iterator[Drift]:
+        """What is to be said once section `number` (of making) is published: of the sections that are final with it.
+
+        One after the other, as they are asked for: where one of them stops the shot, nothing is said of the next.
+        """
+        yield from (self._tell(section) for section in self._order.get(number, ()))
 
     def answer(self, drift: Drift) -> None:
         """What was asked for at a limit is being done: it is not done again where the shot is gone on with."""
@@ -203,7 +220,7 @@ class DriftMeter:
     def write(self) -> dict[str, Any]:
         """Write what is known by now as JSON and as a curve; returns what `shot.json` says of it."""
         told = [self._told[section] for section in sorted(self._told)]
-        record = drift_record(self._sections, told, self._measured, self._limits, self._resolved.request.frames)
+        record = drift_record(self._sections, told, self._measured, self._limits, self._shot.frames)
         self._folder.write_json(self._folder.files.drift, record)
         write_whole(self._folder.files.drift.with_suffix(".png"), drift_chart(self._sections, told, self._measured))
         return {"contrast": record["contrast"], "over": [drift.section + 1 for drift in told if drift.over]}
@@ -216,7 +233,7 @@ class DriftMeter:
         figures = section_figures(frames, usual, self._measured, self._limits)
         index = self._index[section]
         drift = Drift(section, index, len(self._sections), figures)
-        asked = OnDrift(self._resolved.request.on_drift)
+        asked = self._shot.on_drift
         if drift.over and (asked is OnDrift.AGAIN or index > self._answered) and not self._is_kept(frames):
             drift = Drift(section, index, len(self._sections), figures, str(asked))
         self._told[section] = drift
@@ -234,7 +251,7 @@ class DriftMeter:
             frame: planned.number
             for planned in self._plan.made
             for block in planned.decode.final
-            for frame in self._resolved.frames_of(block)
+            for frame in self._shot.shown.frames_of(block)
         }
 
     @cached_property
@@ -283,9 +300,8 @@ def _checkpoint(folder: ShotFolder, name: str) -> Path:
 def _stored(folder: ShotFolder) -> FrameMeasures:
     """What earlier runs measured of a take, and of the frames that it keeps from the one that it continues."""
     measured = FrameMeasures()
-    own, parent = folder.stored_request(), folder.parent
-    before = parent.stored_request() if parent is not None else None
-    if parent is not None and own is not None and before is not None and own[0].boards == before[0].boards:
+    parent = folder.parent
+    if parent is not None and _has_same_boards(folder, parent):
         kept = folder.files.is_kept
         measured.take_in(_stored(parent).to_json(), lambda frame: kept(frame + 1))
     for path in sorted(folder.files.checkpoint.glob("drift-[0-9]*.json")):
@@ -294,6 +310,11 @@ def _stored(folder: ShotFolder) -> FrameMeasures:
         except _UNREADABLE as fault:
             log.warning("%s is passed over, its frames are measured again: %s", path.name, fault)
     return measured
+
+
+def _has_same_boards(take: ShotFolder, parent: ShotFolder) -> bool:
+    own, before = take.stored_request(), parent.stored_request()
+    return own is not None and before is not None and own[0].boards == before[0].boards
 
 
 def _answered(folder: ShotFolder) -> int:

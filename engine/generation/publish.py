@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..drift import Drift
+from ..drift import Drift, OnDrift
 from ..finishing.stage import AsMade, FinalRuns, Run, Stage
 from ..framepack.decoding import DecodePlan
 from ..framepack.plan import PlannedSection
@@ -22,7 +22,7 @@ from ..media.frames import write_frames
 from ..media.images import to_bytes
 from ..media.movie import movie_by_frames
 from ..protocol import Progress, Section
-from .drift_meter import DriftMeter
+from .drift_meter import DriftMeter, MeteredShot
 from .record import shot_record
 from .resolve import ResolvedRequest
 from .shot_facts import of_movie, of_section
@@ -47,7 +47,7 @@ class Publisher:
         stage: Stage | None = None,
     ) -> None:
         """`model` is the model's fingerprint; `stage` is what is done to final frames, nothing if None."""
-        self._meter = DriftMeter(resolved, folder, family.spec.drift)
+        self._meter = DriftMeter(metered(resolved), folder, family.spec.drift)
         self._resolved = resolved
         self._family = family
         self._folder = folder
@@ -85,10 +85,15 @@ class Publisher:
             self._folder.commit_seam(planned.number, seams.waiting)
         return self._section(planned, sorted(files), provisional)
 
-    def drifted(self, planned: PlannedSection) -> list[Drift]:
-        """What is to be said of the drift of sections once `planned` is published."""
-        with self._clock.measure("drift"):
-            return self._meter.told(planned.number)
+    def drifted(self, planned: PlannedSection) -> Iterator[Drift]:
+        """What is to be said of the drift of sections once `planned` is published (`DriftMeter.told`)."""
+        told = self._meter.told(planned.number)
+        while True:
+            with self._clock.measure("drift"):  # and not what passes while somebody else has the turn
+                drift = next(told, None)
+            if drift is None:
+                return
+            yield drift
 
     def answer(self, drift: Drift) -> None:
         """What was asked for where a section drifts is being done; what is known of the drift by now is shown."""
@@ -192,6 +197,20 @@ class Publisher:
 def _range_of(first: int, pixels: torch.Tensor) -> range:
     """The plan's frames from `first` on that `pixels` (1, 3, F, H, W) are."""
     return range(first, first + pixels.shape[2])
+
+
+def metered(resolved: ResolvedRequest) -> MeteredShot:
+    """What the drift meter has to know of a shot."""
+    request = resolved.request
+    return MeteredShot(
+        resolved.plan,
+        resolved.shown,
+        request.frames,
+        resolved.board_images,
+        resolved.start_images,
+        resolved.guides,
+        OnDrift(request.on_drift),
+    )
 
 
 def _span(planned: PlannedSection) -> range:

@@ -22,6 +22,7 @@ from engine.drift import Drift, Measure
 from engine.generation import drift_meter
 from engine.generation.drift_meter import DriftMeter
 from engine.generation.job import prepare, run
+from engine.generation.publish import metered
 from engine.generation.resolve import ResolvedRequest
 from engine.generation.shot_folder import ShotFolder
 from engine.inference.registry import Families, spec_of
@@ -266,7 +267,7 @@ class Measured:
         (aside / "checkpoint").mkdir()
         shutil.copy(shot / "checkpoint" / "request.json", aside / "checkpoint")
         folder = ShotFolder(aside)
-        meter = DriftMeter(resolved, folder, limits)
+        meter = DriftMeter(metered(resolved), folder, limits)
         meter.saw(enumerate(frames))
         told = [drift for planned in resolved.plan.made for drift in meter.told(planned.number)]
         contrast = meter.write()["contrast"]
