@@ -81,6 +81,8 @@ def inspect(path: Path, anchors: str | None = None) -> Inspection:
     try:
         if path.is_dir():
             return _folder(path)
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no file")
         with path.open("rb") as file:
             picture = provenance.is_png(file)
         return _picture(path, anchors) if picture else _movie(path, anchors)

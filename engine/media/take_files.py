@@ -3,6 +3,8 @@
     frames/0037-t02.png         a frame that take 2 shows otherwise than the take it continues
     takes/02.json               take 2 is finished: `parent`, `remade` sections (in time, from 1), `frames`,
                                 and all that `shot.json` says of the first take
+    checkpoint/takes/03/request.json    with `finish` in its request: nothing is sampled, all its frames are its own,
+                                and there are `frames` of them
     shot-t02.mp4                its movie
     drift-t02.json, .png        how far its sections drift
     checkpoint/takes/02/        what `checkpoint/` is for the first take, without what is kept
@@ -66,7 +68,7 @@ class TakeFiles:
             with disk_faults(self.record):
                 stored = self.request.read_bytes()
             data = json.loads(stored)
-            frames = int(data["request"]["frames"])
+            frames = int(data.get("frames", data["request"]["frames"]))
             if self.take == FIRST_TAKE:
                 return Begun(data, frames)
             parent = int(data["parent"])
@@ -77,6 +79,11 @@ class TakeFiles:
         except (ValueError, KeyError, TypeError) as fault:
             detail = " ".join(str(fault).split())[:120]
             raise EngineError(Code.CHECKPOINT_DAMAGED, path=str(self.request), detail=detail) from fault
+
+    @property
+    def finishes(self) -> bool:
+        """Whether it is another take's frames, finished: what the model made is there."""
+        return self.begun.data["request"].get("finish") is not None
 
     @cached_property
     def parent(self) -> TakeFiles | None:
@@ -107,6 +114,17 @@ class TakeFiles:
 def frame_name(frame: int, frames: int, mark: str = "") -> str:
     """File name of frame `frame` (from 1) of `frames`: at least four digits, so that names sort; then `mark`."""
     return f"{frame:0{max(4, len(str(frames)))}d}{mark}.png"
+
+
+def sampled_take(root: Path, take: int) -> int:
+    """The take whose frames a model made: `take`, or what that finishes. As it is where no such take was begun.
+
+    Raises EngineError `checkpoint_damaged`.
+    """
+    files = TakeFiles(root, take)
+    while files.take != FIRST_TAKE and files.request.exists() and files.finishes:
+        files = TakeFiles(root, files.begun.parent)
+    return files.take
 
 
 def takes_of(root: Path) -> list[int]:

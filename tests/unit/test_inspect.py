@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
 from fractions import Fraction
 from pathlib import Path
@@ -151,6 +152,16 @@ def test_a_record_leads_nowhere_else(shot: Path, capsys: pytest.CaptureFixture[s
     assert code == 0
     (record,) = [check for check in found["checks"] if check["check"] == "shot.json"]
     assert (record["holds"], "no digests" in record["detail"]) == (None, True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_is_not_waited_for(shot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shot / "frames/0003.png").unlink()
+    os.mkfifo(shot / "frames/0003.png")
+    assert main(["inspect", str(shot / "frames/0003.png")]) == 2
+    assert "it is no file" in capsys.readouterr().err
+    code, (found,) = told(capsys, shot)
+    assert (code, failed(found)) == (5, {"shot.json": "frames/0003.png missing"})
 
 
 def test_what_says_nothing_is_no_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
