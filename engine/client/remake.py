@@ -64,6 +64,9 @@ def asked_by(path: Path, said: Provenance) -> ShotRequest:
         asked = replace(from_json(ShotRequest, request), take=None)
     except EngineError as fault:
         raise _impossible(path, f"what it asks for makes no sense ({fault.params['detail']})", _ANOTHER) from fault
+    if asked.schedule is not None or asked.window is not None:
+        detail = "it was made by a packing schedule that only the command line can ask for"
+        raise _impossible(path, detail, "make it again with 'generate --schedule'")
     within = (
         1 <= asked.frames <= FRAMES_MAXIMUM
         and (asked.fps is None or 1 <= asked.fps <= FPS_MAXIMUM)

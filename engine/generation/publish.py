@@ -153,7 +153,8 @@ class Publisher:
     def _said(self, first: int, *, provisional: bool) -> Mapping[str, str]:
         """What frames of the plan from `first` on say of themselves."""
         adding = self._resolved.plan.adding(first)
-        return of_section(self._resolved, self._folder, self._model, adding, provisional=provisional).texts()
+        spec = self._family.spec
+        return of_section(self._resolved, spec, self._folder, self._model, adding, provisional=provisional).texts()
 
     def finish(
         self, resolved: ResolvedRequest, circumstances: Mapping[str, Any], asked: Callable[[], bool]
@@ -180,7 +181,7 @@ class Publisher:
         wanted = self._resolved.request.frames
         frames = [self._folder.files.frame(frame) for frame in range(1, wanted + 1)]
         told, percent = time.monotonic(), 0
-        said = of_movie(self._resolved, self._folder, self._model)
+        said = of_movie(self._resolved, self._family.spec, self._folder, self._model)
         words = self._resolved.request.slate
         with closing(movie_by_frames(self._folder.movie, frames, self._resolved.exact_fps, said, words)) as writing:
             while True:

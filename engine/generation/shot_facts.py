@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..framepack.packing import Order, with_window
 from ..framepack.plan import PlannedSection
 from ..media.provenance import Provenance, read, source_of, with_request
 from ..media.take_files import FIRST_TAKE
+from ..models.spec import ModelSpec
 from ..protocol import ENGINE_VERSION, SectionChange, ShotRequest
 from ..serialization import without_defaults
 from .resolve import ResolvedRequest
@@ -19,7 +21,13 @@ TOOL = f"Shotpack {ENGINE_VERSION}"
 
 
 def of_section(
-    resolved: ResolvedRequest, folder: ShotFolder, model_sha256: str, planned: PlannedSection, *, provisional: bool
+    resolved: ResolvedRequest,
+    spec: ModelSpec,
+    folder: ShotFolder,
+    model_sha256: str,
+    planned: PlannedSection,
+    *,
+    provisional: bool,
 ) -> Provenance:
     """What the frames say that a section adds, in all runs alike; with `provisional`, those that may still change.
 
@@ -36,11 +44,11 @@ def of_section(
         **({"provisional": True} if provisional else {}),
     }
     # The same frames whatever stands on the movie.
-    facts = with_request(facts, _wire(replace(request, slate="")), frame=True)
+    facts = with_request(facts, _wire(replace(request, slate=""), spec), frame=True)
     return Provenance(_source(request, folder), made.prompt, facts, TOOL)
 
 
-def of_movie(resolved: ResolvedRequest, folder: ShotFolder, model_sha256: str) -> Provenance:
+def of_movie(resolved: ResolvedRequest, spec: ModelSpec, folder: ShotFolder, model_sha256: str) -> Provenance:
     """What the movie says of the shot, whose sections must all be sampled."""
     request = as_made(resolved, folder)
     facts = {
@@ -49,7 +57,7 @@ def of_movie(resolved: ResolvedRequest, folder: ShotFolder, model_sha256: str) -
         **_shot(resolved, model_sha256, steps=resolved.steps),
         **({} if folder.files.take == FIRST_TAKE else {"take": folder.files.take}),
     }
-    facts = with_request(facts, _wire(request), frame=False)
+    facts = with_request(facts, _wire(request, spec), frame=False)
     return Provenance(_source(request, folder), request.prompt, facts, TOOL)
 
 
@@ -76,9 +84,16 @@ def _shot(resolved: ResolvedRequest, model_sha256: str, *, steps: int) -> dict[s
     }
 
 
-def _wire(request: ShotRequest) -> Mapping[str, Any]:
-    """The request as a shot of its own would be asked for: which take it is, and of which job, is no part of that."""
-    return without_defaults(replace(request, model=Path(request.model).name, take=None))
+def _wire(request: ShotRequest, spec: ModelSpec) -> Mapping[str, Any]:
+    """The request as a shot of its own would be asked for: which take it is, and of which job, is no part of that.
+
+    A schedule that is the model's own is left out: none can be asked for over the wire.
+    """
+    asked = replace(request, model=Path(request.model).name, take=None)
+    own = spec.schedules.get(Order(request.order)) if request.order is not None else None
+    if own is not None and request.schedule == with_window(own, spec.window):
+        asked = replace(asked, schedule=None, window=None)
+    return without_defaults(asked)
 
 
 def _source(request: ShotRequest, folder: ShotFolder) -> str:

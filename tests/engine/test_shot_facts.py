@@ -84,6 +84,7 @@ def test_frames_and_movie_say_what_made_them(shot: Path) -> None:
     for said in (first, last, movie):
         assert (said.source, said.tool) == (COMPOSITE, "Shotpack 0.1.0"), "the board is a person's"
         assert (said.shot["model"], said.shot["steps"], said.shot["solver"]) == ("tiny-framepack", 1, "unipc")
+        assert "schedule" not in said.shot["request"], "it is the model's own, and none can be asked for over the wire"
         assert said.shot["boards"] == {"1": hashlib.sha256(BOARD.read_bytes()).hexdigest()}
     assert (first.shot["section"], first.shot["prompt"], first.shot["seed"]) == (1, "w5 — ünï <b>", 11)
     assert (last.shot["section"], last.shot["prompt"], last.shot["seed"]) == (2, "w2 & w81", 5)
@@ -127,6 +128,14 @@ def test_a_take_is_told_and_asked_for_as_a_shot_of_its_own(making: Making, shot:
     again = making.make("take-again", from_json(ShotRequest, said_by(shot / "shot-t02.mp4").shot["request"]))
     one, other = (np.asarray(Image.open(path)) for path in (shot / "frames/0073-t02.png", again / "frames/0073.png"))
     assert np.array_equal(one, other)
+
+
+def test_a_schedule_of_ones_own_is_told(making: Making) -> None:
+    own = "f1k1_td_f16k4f2k2f1k1_g5"
+    made = making.make("window", making.request(making.add(BOARD), window=5, frames=5))
+    for name in ("frames/0002.png", "shot.mp4"):
+        request = said_by(made / name).shot["request"]
+        assert (request["schedule"], request["window"]) == (own, 5)
 
 
 def test_a_board_that_a_model_made_is_heard(making: Making, tmp_path: Path) -> None:

@@ -143,6 +143,11 @@ def test_what_is_no_shots_is_refused(tmp_path: Path) -> None:
             remake.said_by(tmp_path / name)
 
 
+def test_a_schedule_of_the_command_lines_own_cannot_be_asked_for_from_here(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="only the command line can ask for"):
+        asked(tmp_path, without_defaults(replace(REQUEST, schedule="f1k1_x_g9_f1k1f2k2f16k4_td", window=9)))
+
+
 def test_a_frame_without_its_request_says_where_that_is(tmp_path: Path) -> None:
     large = frame(tmp_path, {"seed": 5, "request_sha256": "0" * 64})
     with pytest.raises(EngineError, match="choose the shot's movie"):
