@@ -36,8 +36,8 @@ def keep(meta: Any, shot: Shot) -> bool:
 
 
 def _telling(shot: Shot) -> str:
-    """The file of the first frame that is the shown take's own, of a take that shows none the first."""
-    names = [shot.pictures[frame] for frame in range(1, shot.frames + 1)]
+    """The file of the first frame that is the shown take's own, of a take that shows none the first; empty: none."""
+    names = [name for _, name in sorted(shot.pictures.items())]  # a file may say nonsense of them: then there are none
     if shot.take == FIRST_TAKE:
-        return names[0]
-    return next((name for name in names if f"{mark_of(shot.take)}." in name), names[0])
+        return names[0] if names else ""
+    return next((name for name in names if f"{mark_of(shot.take)}." in name), names[0] if names else "")
