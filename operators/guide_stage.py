@@ -73,9 +73,9 @@ class Stage:
         )
         return np.array(self.eye.matrix_world), np.array(lens)
 
-    def carried(self, surfaces: Any, home: dict[Any, Array]) -> tuple[Array, Array, Array, Array]:
+    def carried(self, surfaces: Any, home: dict[Any, Array]) -> tuple[Array, Array, Array, Array, Array]:
         """Of each pixel: where what it shows was at `home` (H, W, 3), whether anything is there, whether that is known,
-        and the number of its object.
+        the number of its object, and how far before the camera it is now.
         """
         # Modifiers may put a vertex nowhere; no other one is to suffer for it.
         there = [places[np.isfinite(places).all(1)] for places in home.values()]
@@ -97,10 +97,11 @@ class Stage:
             bpy.data.objects.remove(self._shown.pop(key)[0])
         shone, owners = (self._render(which) for which in (0.0, 1.0))
         places = shone[..., :3].astype(np.float64) * size + low
-        return places, shone[..., 3] > 0.5, shone[..., 0] >= 0, np.rint(owners[..., 0]).astype(int)
+        owner, depth = np.rint(owners[..., 0]).astype(int), owners[..., 1].astype(np.float64)
+        return places, shone[..., 3] > 0.5, shone[..., 0] >= 0, owner, depth
 
     def _render(self, which: float) -> Array:
-        """A picture of the places (0) or of the objects' numbers (1)."""
+        """A picture of the places (0), or of the objects' numbers and depths (1)."""
         self._which.outputs[0].default_value = which
         self.scene.render.filepath = str(self._file)
         bpy.ops.render.render(write_still=True, scene=self.scene.name)
@@ -147,18 +148,23 @@ def _attribute(mesh: Any, name: str, kind: str) -> Any:
 
 
 def _new_shine() -> tuple[Any, Any]:
-    """What all materials shine with, as one group of nodes: the carried place or the owner; and the node that says."""
+    """What all materials shine with, as one group of nodes, and the node that says which of the two it is.
+
+    The carried place (0), or the owner and how far before the camera it is (1).
+    """
     group = bpy.data.node_groups.new("shine", "ShaderNodeTree")
     group.interface.new_socket("Colour", in_out="OUTPUT", socket_type="NodeSocketColor")
-    nodes = [group.nodes.new(name) for name in ("ShaderNodeAttribute", "ShaderNodeAttribute", "ShaderNodeMix")]
-    place, owner, mix = nodes
+    kinds = ("Attribute", "Attribute", "CameraData", "CombineXYZ", "Mix")
+    place, owner, camera, both, mix = (group.nodes.new(f"ShaderNode{kind}") for kind in kinds)
     which, end = group.nodes.new("ShaderNodeValue"), group.nodes.new("NodeGroupOutput")
     place.attribute_name, owner.attribute_name = _PLACE, _OWNER
     mix.data_type = "VECTOR"
     group.links.new(which.outputs[0], next(each for each in mix.inputs if each.name == "Factor" and each.enabled))
     sides = [each for each in mix.inputs if each.enabled and each.name in ("A", "B")]
     group.links.new(place.outputs["Vector"], sides[0])
-    group.links.new(owner.outputs["Fac"], sides[1])
+    group.links.new(owner.outputs["Fac"], both.inputs[0])
+    group.links.new(camera.outputs["View Z Depth"], both.inputs[1])
+    group.links.new(both.outputs[0], sides[1])
     group.links.new(next(each for each in mix.outputs if each.enabled), end.inputs[0])
     return group, which
 

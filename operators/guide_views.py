@@ -5,6 +5,7 @@ Numbers only. The program `render_guide.py` loads it from beside itself: it is n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +18,8 @@ _FAR = 1e9
 _NEAR = 2
 """Pixels of the board beside a silhouette whose colours are mixed; they are not carried."""
 _WINDOW = 2 * _NEAR + 1
+_TAPS = 4
+"""Samples along each side of a pixel, at most."""
 _NEIGHBOURS = 5
 """Places whose colours' median fills a hidden pixel: one wrong source would paint a whole region."""
 
@@ -68,6 +71,8 @@ class View:
     """(H, W) bool: the surface was there at the board."""
     owners: Array
     """(H, W) int: a number for each object that it is a surface of."""
+    depth: Array
+    """(H, W): how far before the camera it is now."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,10 @@ class Carried:
     """(H, W) bool: the board shows that very point, and well inside of a surface."""
     in_sight: Array
     """(H, W) bool: the same with silhouettes, where colours are mixed."""
+    lines: Array
+    """(H, W) bool: of what is seen, the lines of a drawn board that lie beside their form there."""
+    bare: Array
+    """(H, W) bool: beside a form whose edge a drawn board does not show: nobody knows whether there is a line."""
     closeness: Array
     """(H, W): how much nearer the board is to what it shows, at most 1: below 1 it shows less of it than there is."""
 
@@ -87,8 +96,12 @@ class Carried:
 class Board:
     """A picture, and what of the scene it shows."""
 
-    def __init__(self, colours: Array, view: View) -> None:
-        """`colours` (h, w, 3), 0 to 1, is the picture at its own size; `view` what its camera sees at its frame."""
+    def __init__(self, colours: Array, view: View, outlines: Callable[[Array, View], Any] | None = None) -> None:
+        """`colours` (h, w, 3), 0 to 1, is the picture at its own size; `view` what its camera sees at its frame.
+
+        Where it is drawn, and no render, `outlines` makes its `guide_outlines.Outlines` of its colours at the view's
+        size.
+        """
         self._colours = colours
         self._eye = view.eye
         width, height = view.eye.size
@@ -101,8 +114,10 @@ class Board:
         )
         self._edge = near.max(0) - near.min(0) > 8 * self._slope + 0.02 * self._depth
         grid = np.meshgrid(np.arange(width, dtype=float), np.arange(height, dtype=float))
-        flat = self._sample(*grid)
-        clean, sky = view.there & ~self._edge, ~view.there & ~self._edge
+        flat = self._sample(*grid) if outlines is None else self._averaged(*grid, np.ones((height, width)))
+        self._outlines = outlines(flat, view) if outlines is not None else None
+        plain = ~self._edge if self._outlines is None else self._outlines.plain
+        clean, sky = view.there & plain, ~view.there & plain
         self._surface = _Nearest(view.places[clean], flat[clean])
         self._of_owner = {
             owner: _Nearest(view.places[own], flat[own])
@@ -123,11 +138,15 @@ class Board:
         same = np.where(view.there, view.known & same, self._depth[at] >= _FAR)
         inside = (column > -0.5) & (column < width - 0.5) & (row > -0.5) & (row < height - 0.5)
         in_sight = front & inside & same
-        colours = self._sample(np.nan_to_num(column), np.nan_to_num(row))
         now = view.eye.project(view.places)[2]
         with np.errstate(divide="ignore", invalid="ignore"):
             closeness = np.where(view.there, np.minimum(1, now / depth), 1.0)
-        return Carried(colours, in_sight & ~self._edge[at], in_sight, closeness)
+        if self._outlines is not None:
+            shown = self._outlines.shown_in(view, column, row, in_sight)
+            colours = self._averaged(np.nan_to_num(shown.column), np.nan_to_num(shown.row), shown.scale)
+            return Carried(colours, shown.seen, in_sight, shown.lines, shown.bare, closeness.ravel()[shown.forms])
+        colours, none = self._sample(np.nan_to_num(column), np.nan_to_num(row)), np.zeros_like(in_sight)
+        return Carried(colours, in_sight & ~self._edge[at], in_sight, none, none, closeness)
 
     def fill(self, view: View, colours: Array, hidden: Array) -> None:
         """Give the `hidden` pixels of `colours` the colour of the nearest place that the board shows.
@@ -167,6 +186,20 @@ class Board:
             sides.append(np.minimum(abs(after - middle), abs(before - middle)))
         slope: Array = np.where(there, np.minimum(sides[0] + sides[1], 0.1 * middle), 0)
         return slope
+
+    def _averaged(self, column: Array, row: Array, scale: Array) -> Array:
+        """The picture's colours there as means over what a pixel shows, which is as large as `scale` of the view's own.
+
+        A line may be thinner than one: between its pixels alone it would come and go.
+        """
+        taps = round(float(np.quantile(scale, 0.9)) * self._colours.shape[1] / self._eye.size[0])
+        taps = min(max(taps, 1), _TAPS)
+        beside = (np.arange(taps) + 0.5) / taps - 0.5
+        total: Array = np.zeros((*column.shape, 3))
+        for down in beside:
+            for right in beside:
+                total += self._sample(column + right * scale, row + down * scale)
+        return total / taps**2
 
     def _sample(self, column: Array, row: Array) -> Array:
         """The picture's colours at these places of the view, linearly between its pixels."""
@@ -211,10 +244,13 @@ def joined(boards: list[Board], views: list[View], nearest: list[int]) -> tuple[
     carried = [board.seen_in(view) for board, view in zip(boards, views, strict=True)]
     first = carried[nearest[0]]
     colours, seen, closeness = first.colours.copy(), first.seen.copy(), np.where(first.seen, first.closeness, 0)
+    lines, bare = first.lines.copy(), first.bare.copy()
     for number in nearest[1:]:
         other = carried[number]
-        better = other.seen & (other.closeness > 1.25 * closeness)
+        better = other.seen & (other.closeness > 1.25 * closeness) & ~(lines & other.bare)
+        better |= other.lines & bare & ~lines  # what shows the background alone knows nothing of it
         colours[better], closeness[better] = other.colours[better], other.closeness[better]
+        lines[better], bare[better] = other.lines[better], other.bare[better]
         seen |= other.seen
     boards[nearest[0]].fill(views[nearest[0]], colours, ~seen)
     return colours, seen

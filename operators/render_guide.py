@@ -58,6 +58,9 @@ class Wanted:
     """By the board's number from 0, a camera as it was when the picture was taken (`guide_stage.Stage.look`)."""
     checked: frozenset[int] = frozenset()
     """The boards of which is to be said how well they match, by their numbers from 0."""
+    drawn: frozenset[int] = frozenset()
+    """The boards that are drawn over the scene and no renders of it: their lines go with the forms that they are around
+    (`guide_outlines.py`)."""
 
 
 def wanted_of(scene: Any) -> Wanted:
@@ -79,6 +82,7 @@ def wanted_of(scene: Any) -> Wanted:
         trusted=said.get("trusted") is True,
         kept={int(number): dict(camera) for number, camera in said.get("kept", {}).items()},
         checked=frozenset(int(number) for number in said.get("checked", ())),
+        drawn=frozenset(int(number) for number in said.get("drawn", ())),
     )
 
 
@@ -151,7 +155,7 @@ class Guide:
             self._looks.append((self._stage.Stage(wanted.size, scene, folder), self.surfaces.places()))
             view = self._view(*self._looks[-1], wanted.kept.get(number))
             colours = self._stage.read(pictures / picture)[..., :3] if picture else np.full((2, 2, 3), 0.5)
-            self.boards.append(self._views.Board(colours, view))
+            self.boards.append(self._views.Board(colours, view, _outlines if number in wanted.drawn else None))
             if number in wanted.checked:
                 self.matches[number] = _beside("guide_match").match(colours, view)
 
@@ -169,6 +173,11 @@ class Guide:
     def _view(self, stage: Any, home: dict[Any, Array], kept: dict[str, Any] | None = None) -> Any:
         eye = self._views.Eye(*stage.look(self.surfaces, kept), self.wanted.size)
         return self._views.View(eye, *stage.carried(self.surfaces, home))
+
+
+def _outlines(colours: Array, view: Any) -> Any:
+    """The outlines of a drawn board: its colours (H, W, 3) and its `guide_views.View`."""
+    return _beside("guide_outlines").Outlines(colours, view, _beside("guide_relief").Relief)
 
 
 def _beside(name: str) -> Any:
