@@ -108,7 +108,7 @@ def _boards(found: shot_intent.Intent, folder: Path) -> list[tuple[str, SeenFrom
 def _key(found: shot_intent.Intent, followed: Followed) -> tuple[object, ...]:
     """What it hangs on, but for what is in the scene: whoever changes that is heard (`changed`)."""
     boards = (followed.begin, *(each.seen for each in followed.further))
-    seen = tuple((each.scene.name_full, each.named, each.frame, each.kept) for each in boards)
+    seen = tuple((each.scene.name_full, each.named, each.frame, each.kept, each.drawn) for each in boards)
     try:
         size = guide_film.size_of(followed, found.scene.shotpack)
     except CaptureError:  # there is no engine any more that says so

@@ -45,6 +45,12 @@ class Followed:
         """The scene that is followed."""
         return self.begin.scene
 
+    @property
+    def drawn(self) -> list[int]:
+        """Which of its boards are drawn, by their numbers from 0."""
+        boards = (self.begin, *(each.seen for each in self.further))
+        return [number for number, seen in enumerate(boards) if seen.drawn]
+
     def at(self, frame: float) -> float:
         """The frame of the scene that the shot's frame `frame`, from 1, shows; it may lie between two."""
         low, high = self.begin.within

@@ -38,7 +38,7 @@ from . import (
 from .board_run import BoardRun, RunsOverBoards
 from .shot_folders import STILL
 from .shot_intent import Intent, intent
-from .shot_pictures import Taken
+from .shot_pictures import Seen, Taken
 
 _NAME_WORDS = 4
 
@@ -59,8 +59,8 @@ class Prepared:
     """As in `ShotStamp`."""
     marker: str = ""
     """As in `ShotStamp`."""
-    seen: tuple[str, float, str] | None = None
-    """From where its first picture is seen, where that is known: scene, frame, the camera then (`SeenFrom.kept`)."""
+    seen: Seen | None = None
+    """From where its first picture is seen, where that is known."""
 
     def at(self, channel: int) -> Prepared:
         """The same on another channel."""
@@ -140,6 +140,7 @@ def prepared(found: Intent, name: str, folder: Path, taken: Taken) -> Prepared:
     asked = replace(request_of(found.scene.shotpack, found, taken.boards, taken.before), conditions=taken.conditions)
     # What leads a shot is in none of its request's words: what the camera may see, a move's film and board.
     moves = [fingerprint.of_scene(found.followed.scene, follow.camera_of(found.followed))] if found.followed else []
+    moves += [repr(found.followed.drawn).encode()] if found.followed and found.followed.drawn else []
     moves += [(folder / MOVE).read_bytes()] if (folder / MOVE).is_file() else []
     shown = [folder / file for _, file in taken.boards] + sorted(folder.glob(MOVED_OVER))
     pictures = _sha256(*(fingerprint.of_picture(file.read_bytes()) for file in shown), *moves)
@@ -163,7 +164,7 @@ def put(scene: Any, made: Prepared, batch: str = "") -> Any:
     meta.shotpack.through, meta.shotpack.marker = made.through, made.marker
     if made.seen is not None and (seen := bpy.data.scenes.get(made.seen[0])) is not None:
         own = meta.shotpack_board
-        own.seen_scene, own.seen_frame, own.seen_camera = seen, *made.seen[1:]
+        own.seen_scene, own.seen_frame, own.seen_camera, own.seen_drawn = seen, *made.seen[1:]
     runtime.send(made.shot)
     return meta
 

@@ -23,6 +23,10 @@ CAMERA = {
     "The frame of that scene at which its camera sees it so": (
         "Das Bild dieser Szene, bei dem ihre Kamera es so sieht"
     ),
+    "Drawn": "Gezeichnet",
+    "The picture is drawn or painted over the scene, and no render of it: lines around its forms go where these go": (
+        "Das Bild ist über die Szene gezeichnet oder gemalt und kein Rendering: Linien um ihre Formen gehen mit diesen"
+    ),
     "Painted over Strip Below": "Über den Streifen darunter gemalt",
     "The picture is painted over what the scene strip below it shows, so its camera sees it": (
         "Das Bild ist über das gemalt, was der Szenenstreifen darunter zeigt; dessen Kamera sieht es"

@@ -129,6 +129,7 @@ def _write(
         "trusted": trusted,
         "kept": {str(number): camera for number, camera in kept.items() if camera is not None},
         "checked": [number for number, (name, seen) in enumerate(boards) if name and seen.checked],
+        "drawn": [number for number, (name, seen) in enumerate(boards) if name and seen.drawn],
     }
     try:
         scene[render_guide.WANTED] = json.dumps(film)

@@ -51,6 +51,8 @@ class SeenFrom:
     """The camera as it was when the picture was taken (`kept_camera`); empty: as it is."""
     pace: float = 1.0
     """Frames of the scene a frame of the timeline; -1 where a strip plays backwards."""
+    drawn: bool = False
+    """Whether the picture is drawn over what the camera sees, and no render of it: it may have outlines."""
     within: tuple[float, float] = (float("-inf"), float("inf"))
     """The frames of the scene that are played; before and after these the nearest one stands."""
 
@@ -83,7 +85,8 @@ def of_strip(scene: Any, strip: Any, frame: int) -> SeenFrom | str | None:
         kept = read_kept(own.seen_camera)
         if kept is not None and kept["lens"]["type"] not in FLAT:
             return PANORAMIC  # whatever the camera has become since
-        said = SeenFrom(own.seen_scene, own.seen_frame, Tie.SAID, None, own.seen_camera, pace_of(own.seen_scene, scene))
+        pace, drawn = pace_of(own.seen_scene, scene), is_drawn(strip)
+        said = SeenFrom(own.seen_scene, own.seen_frame, Tie.SAID, None, own.seen_camera, pace, drawn)
         return _whole(scene, strip, said)
     below = scene_strip_under(scene, strip) if own.seen_below else None
     if below is None:
@@ -91,8 +94,16 @@ def of_strip(scene: Any, strip: Any, frame: int) -> SeenFrom | str | None:
     found = _of_scene_strip(scene, below, frame if frame in sequencer.span(below) else sequencer.span(strip).start)
     if not isinstance(found, SeenFrom):
         return None  # what it is painted over is a guess: no shot is refused for it
-    over = SeenFrom(found.scene, found.frame, Tie.OVER, found.camera, "", found.pace, found.within)
+    over = SeenFrom(found.scene, found.frame, Tie.OVER, found.camera, "", found.pace, is_drawn(strip), found.within)
     return _whole(scene, strip, over)
+
+
+def is_drawn(strip: Any) -> bool:
+    """Whether a strip's picture is a drawing: an image's, where the artist says nothing else; a shot's, where that
+    began with one.
+    """
+    own = strip.shotpack_board
+    return bool(own.seen_drawn) and (strip.type == "IMAGE" or own.is_property_set("seen_drawn"))
 
 
 def scene_strip_under(scene: Any, strip: Any) -> Any | None:
@@ -157,7 +168,9 @@ def _of_scene_strip(scene: Any, strip: Any, frame: int) -> SeenFrom | str | None
     backwards = bool(strip.use_reverse_frames)
     index = min(max(length - 1 - at if backwards else at, 0), length - 1)
     within = (float(first), float(first + length - 1))
-    found = SeenFrom(shown, float(first + index), Tie.STRIP, strip.scene_camera, "", -1.0 if backwards else 1.0, within)
+    found = SeenFrom(
+        shown, float(first + index), Tie.STRIP, strip.scene_camera, pace=-1.0 if backwards else 1.0, within=within
+    )
     return _whole(scene, strip, found)
 
 

@@ -20,8 +20,8 @@ from .strip_scene import LONGEST_SIDE
 
 _END = "end.png"
 CHANGED = "The timeline was changed while its pictures were being taken; press again."
-Seen = tuple[str, float, str]
-"""From where a picture is seen: scene, frame, the camera then (`SeenFrom.kept`)."""
+Seen = tuple[str, float, str, bool]
+"""From where a picture is seen: scene, frame, the camera then (`SeenFrom.kept`), and whether it is drawn."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class ShotPictures:
         if followed is None:
             return ()
         if self._begin is not None:
-            _, frame, kept = self._begin
+            _, frame, kept, _ = self._begin
             followed = replace(followed, begin=replace(followed.begin, frame=frame, kept=kept))
         seen = [(boards[0][1], followed.begin)]
         if wanted.source == "CAMERA" and wanted.filmed:
@@ -194,7 +194,7 @@ class ShotPictures:
         if wanted.followed is None:
             return self._begin if not wanted.hidden else None
         begin = wanted.followed.begin
-        return self._begin or (begin.scene.name, begin.frame, begin.kept)
+        return self._begin or (begin.scene.name, begin.frame, begin.kept, begin.drawn)
 
 
 def _present(context: Any, wanted: Sources) -> Seen | None:
@@ -202,7 +202,7 @@ def _present(context: Any, wanted: Sources) -> Seen | None:
     if wanted.source != "CAMERA" or wanted.filmed:
         return None
     shown = wanted.followed.scene if wanted.followed is not None else context.scene
-    return shown.name, *seen_from.now(context, shown)
+    return (shown.name, *seen_from.now(context, shown), False)
 
 
 def count(context: Any, wanted: Sources) -> int:

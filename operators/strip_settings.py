@@ -134,6 +134,13 @@ class BoardSettings(bpy.types.PropertyGroup):
     )
     seen_camera: StringProperty(options={"HIDDEN"})
     """The camera as it was when the picture was taken (`seen_from.kept_camera`); empty: as it is now."""
+    seen_drawn: BoolProperty(
+        name="Drawn",
+        description="The picture is drawn or painted over the scene, and no render of it: lines around its forms go "
+        "where these go",
+        default=True,
+    )
+    """Of a shot's strip: whether its first picture is that; not set by versions that did not ask."""
     seen_below: BoolProperty(
         name="Painted over Strip Below",
         description="The picture is painted over what the scene strip below it shows, so its camera sees it",

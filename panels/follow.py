@@ -84,6 +84,8 @@ def _draw_seen_from(layout: Any, scene: Any, strip: Any, seen: Any) -> None:
     body.prop(own, "seen_scene", text="Scene")
     if own.seen_scene is not None:
         body.prop(own, "seen_frame")
+    if strip.type == "IMAGE" and isinstance(seen, seen_from.SeenFrom):
+        body.prop(own, "seen_drawn")
     body.operator("shotpack.seen_from_here", icon="OUTLINER_OB_CAMERA")
     if own.seen_camera:
         draw_text(body, "By the camera as it was then, wherever it is moved now.", "PINNED")

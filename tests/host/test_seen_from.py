@@ -285,10 +285,52 @@ def test_a_shot_of_a_scene_strip_is_led_by_its_camera(set_up, tmp_path):
     assert all((folder / frame["image"]).is_file() for frame in guide["frames"])
     assert {path.name for path in folder.glob("guide-board-*")} == {"guide-board-2.png"}
     assert shot.guide.mismatched == (2,), "a grey picture shows no hand"
+    assert film_of(folder)["drawn"] == [1], "a scene strip's picture is a render"
     own = meta.shotpack_board
     assert (own.seen_scene, own.seen_frame) == (room, 11.0)
     assert seen_of(scene, meta, 5).frame == 11.0
+    assert not seen_of(scene, meta, 5).drawn
     assert seen_of(scene, meta, 6) is None, "of a shot only its first picture is the board"
+
+
+def film_of(folder):
+    """What a guide's film says is to be made."""
+    with bpy.data.libraries.load(str(folder / "guide.blend")) as (there, here):
+        here.scenes = there.scenes
+    said = [json.loads(each["shotpack_guide"]) for each in here.scenes if "shotpack_guide" in each]
+    for each in here.scenes:
+        bpy.data.scenes.remove(each)
+    (film,) = said
+    return film
+
+
+def test_what_is_painted_over_a_scene_is_drawn_and_says_so(set_up, tmp_path):
+    """Unless the artist says that it is a render: another film, another shot."""
+    scene, room = set_up
+    heard_engine()
+    generate = part("operators.generate")
+    scene_strip(scene, room)
+    strip = picture(scene, tmp_path, start=15, channel=3)
+    strip.shotpack_board.frames = 13
+    for each in scene.sequence_editor.strips:
+        each.select = each == strip
+    scene.sequence_editor.active_strip = strip
+    own, made = strip.shotpack_board, []
+    for drawn in (True, False):
+        own.seen_drawn = drawn
+        assert seen_of(scene, strip, 15).drawn == drawn
+        made.append(generate.prepare(bpy.context, intent()))
+        assert film_of(made[-1].shot.folder)["drawn"] == ([0] if drawn else [])
+    assert [shot.seen[3] for shot in made] == [True, False]
+    assert made[0].digest != made[1].digest
+    own.property_unset("seen_drawn")
+    assert generate.prepare(bpy.context, intent()).digest == made[0].digest
+    metas = [generate.put(scene, shot) for shot in made]
+    assert [seen_of(scene, meta, 15).drawn for meta in metas] == [True, False]
+    metas[0].shotpack_board.property_unset("seen_drawn")
+    assert not seen_of(scene, metas[0], 15).drawn, "a shot of an earlier version goes on as it was led"
+    own.seen_scene, own.seen_frame = room, 30
+    assert seen_of(scene, strip, 15).drawn
 
 
 def test_how_much_is_seen_is_known_before(set_up, tmp_path):
