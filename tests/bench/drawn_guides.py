@@ -1,5 +1,5 @@
-"""Camera-true shots of Sketch over three drawn boards, of which there is no truth: against the board carried along, and
-against where the scene's forms are at each frame.
+"""Camera-true shots of Sketch over three drawn boards, of which there is no truth: against the board carried along,
+against where the scene's forms are at each frame, and against the lines of a frame that is drawn anew.
 
 `python -m tests.bench.drawn_guides DIR` keeps the shots there, with a contact sheet of each.
 """
@@ -28,6 +28,9 @@ _SLACK = 2
 """Pixels that an edge may lie beside the scene's, as a drawn line may."""
 _FORM = 24.0
 """Of 255, by which a form's colour changes where it ends or bends."""
+_DARK = 90
+"""Of 255; below it a pixel is a line's."""
+_LINED = ("ink", "cel")
 
 
 def drawn(folder: Path, quick: bool) -> list[Row]:
@@ -46,7 +49,10 @@ def drawn(folder: Path, quick: bool) -> list[Row]:
             "guided": made(place, 1, led=True),
         }
         for way, frames in ways.items():
-            rows.append(Row(f"{style} over {scene}, {way}", _told(place, carried, frames)))
+            told = _told(place, carried, frames)
+            if style in _LINED:
+                told += f"; {_lines_told(place, frames)}"
+            rows.append(Row(f"{style} over {scene}, {way}", told))
             print(rows[-1].figure, rows[-1].shotpack, file=sys.stderr, flush=True)
         at = range(1 + EVERY, FRAMES + 1, 17)
         shown = {"forms": [picture(place / "forms" / f"{frame:04d}.png") for frame in at]}
@@ -69,17 +75,46 @@ def _told(place: Path, carried: Mapping[int, Picture], shown: Mapping[int, Pictu
     return f"seen {there:.1f}, between {between:.1f} dB; blocks {100 * alike:.0f} %; edges {100 * edges:.0f} %"
 
 
+def _lines_told(place: Path, shown: Mapping[int, Picture]) -> str:
+    """How many of the lines around forms are there, of all and beside what the board shows, and how many of a picture's
+    lines are where one is.
+    """
+    scores = []
+    for frame in range(1 + EVERY, FRAMES + 1, EVERY):
+        redrawn, forms = (picture(place / kind / f"{frame:04d}.png") for kind in ("redrawn", "forms"))
+        seen = picture(place / "guide" / f"{frame:07.2f}-seen.png")[..., 0] > 127
+        scores.append(lines(shown[frame], redrawn, forms, seen))
+    all_there, there, true = (100 * statistics.fmean(score[which] for score in scores) for which in range(3))
+    return f"lines {all_there:.0f} % there, {there:.0f} % where seen, {true:.0f} % true"
+
+
+def lines(shown: Picture, redrawn: Picture, forms: Picture, seen: np.ndarray) -> tuple[float, float, float]:
+    """The share of the lines around forms that are there in `shown`, the same beside what is seen of the board, and the
+    share of its lines that are `redrawn`'s.
+    """
+    dark, wanted = (np.asarray(Image.fromarray(each).convert("L")) < _DARK for each in (shown, redrawn))
+    around = wanted & _near(_change(forms.astype(float)) > _FORM, 1)
+    there, known = _near(dark, _SLACK), around & _near(seen, _SLACK + 1)
+    true = float(_near(wanted, _SLACK)[dark].mean()) if dark.any() else 1.0
+    return float(there[around].mean()), float(there[known].mean()), true
+
+
 def on_edges(shown: Picture, forms: Picture) -> float:
     """The share of the pixels where forms end or bend that have an edge of the frame within reach."""
     change = _change(np.asarray(Image.fromarray(shown).convert("L"), float)[..., None])
     edge = change >= max(1.0, float(np.quantile(change, 1 - _STRONGEST)))
-    near = np.zeros_like(edge)
-    padded = np.pad(edge, _SLACK)
-    for down in range(2 * _SLACK + 1):
-        for right in range(2 * _SLACK + 1):
-            near |= padded[down : down + edge.shape[0], right : right + edge.shape[1]]
     ends = _change(forms.astype(float)) > _FORM
-    return float(near[ends].mean())
+    return float(_near(edge, _SLACK)[ends].mean())
+
+
+def _near(mask: np.ndarray, reach: int) -> np.ndarray:
+    """Within a square around a pixel of the mask."""
+    near = np.zeros_like(mask)
+    padded = np.pad(mask, reach)
+    for down in range(2 * reach + 1):
+        for right in range(2 * reach + 1):
+            near |= padded[down : down + mask.shape[0], right : right + mask.shape[1]]
+    return near
 
 
 def _change(values: np.ndarray) -> np.ndarray:

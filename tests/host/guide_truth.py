@@ -2,7 +2,8 @@
 
 FOLDER gets `board.png`, `truth/0001.png` and on, `guide/` as `generate --guide` reads it (a picture for every frame),
 and `geometry.json`: how many seconds of processor that took. With a third word, a style of `drawn_boards.py`, the board
-is drawn so, and instead of a truth, which there is none of, `forms/` shows where surfaces are and how they face.
+is drawn so, `forms/` shows where surfaces are and how they face, and `redrawn/` every fourth frame as it would be drawn
+anew: another drawing, so no truth but for where its lines are.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from tests.host.drawn_boards import STYLES
 from tests.host.guide_scenes import FRAMES, SCENES
 
 SIZE = (256, 144)
+EVERY = 4
+"""Frames from one that is drawn anew to the next."""
 PROGRAM = Path(__file__).resolve().parents[2] / "operators" / "render_guide.py"
 
 
@@ -36,15 +39,19 @@ def main() -> None:
     scene.cycles.samples = 8
     scene.render.resolution_x, scene.render.resolution_y = SIZE
     scene.render.use_persistent_data = True
-    _render(scene, range(1, 2 if style else FRAMES + 1), folder / "truth")
+    _render(scene, range(1, FRAMES + 1, EVERY if style else 1), folder / "truth")
     shutil.copyfile(folder / "truth" / "0001.png", folder / "board.png")
     if style:
         with _forms_alone(scene):
             _render(scene, range(1, FRAMES + 1), folder / "forms")
-        drawn = STYLES[style[0]](*(_colours(folder / kind / "0001.png") for kind in ("truth", "forms")))
-        Image.fromarray((255 * drawn).round().astype(np.uint8)).save(folder / "board.png")
+        (folder / "redrawn").mkdir()
+        for frame in range(1, FRAMES + 1, EVERY):
+            drawn = STYLES[style[0]](*(_colours(folder / kind / f"{frame:04d}.png") for kind in ("truth", "forms")))
+            Image.fromarray((255 * drawn).round().astype(np.uint8)).save(folder / "redrawn" / f"{frame:04d}.png")
+        shutil.copyfile(folder / "redrawn" / "0001.png", folder / "board.png")
     frames = {f"{frame:07.2f}": frame for frame in range(2, FRAMES + 1)}
-    scene["shotpack_guide"] = json.dumps({"size": SIZE, "boards": [["board.png", 1]], "frames": frames})
+    film = {"size": SIZE, "boards": [["board.png", 1]], "frames": frames, "drawn": [0] if style else []}
+    scene["shotpack_guide"] = json.dumps(film)
     bpy.data.libraries.write(str(folder / "guide.blend"), {scene}, path_remap="ABSOLUTE")
     (folder / "guide").mkdir()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
