@@ -38,6 +38,7 @@ WINDOW_MAXIMUM = 33
 GUIDE = "guide"
 """The kind of condition whose pictures lead a shot (`Condition`)."""
 TAKE_MAXIMUM = 9_999
+SLOW_MAXIMUM = 16
 SLATE_MAXIMUM = 40
 """Characters: more cannot be read at previs size."""
 SLATE_USUAL = "AI previs"
@@ -130,6 +131,19 @@ class Take:
     """Sections that are made again even where nothing in them has changed."""
 
 
+@dataclass(frozen=True)
+class Finish:
+    """What is done to the frames of a finished shot: a take of its own, beside what the model made."""
+
+    upscale: Annotated[str, Limits(pattern="^([24]|[0-9]{2,4}x[0-9]{2,4})?$", about="2, 4 or WxH; empty: not")] = ""
+    upscaler: Annotated[Name, Limits(about="what enlarges; empty: the best one here")] = ""
+    fps: Annotated[float, Limits(1, FPS_MAXIMUM)] | None = None
+    """Frames a second of the result; None: as many as what is finished has."""
+    slow: Annotated[float, Limits(1, SLOW_MAXIMUM, about="how many seconds one lasts")] = 1.0
+    between: Annotated[str, Limits(among=("", "flow", "motion", "nearest"))] = ""
+    """What makes a frame between two of the model's; empty: the best one here."""
+
+
 class Start(StrEnum):
     """What a shot may begin from: a picture, nothing but words, or the frames that precede it."""
 
@@ -153,6 +167,8 @@ class ShotRequest:
     fps: Annotated[float, Limits(1, FPS_MAXIMUM)] | None = None
     conform: Flag = True
     """True: motion keeps its speed, made at the model's own rate and resampled. False: frame for frame."""
+    between: Annotated[str, Limits(among=("", "flow", "motion"))] = ""
+    """What a resampled frame is between two of the model's: made out of both; empty: the nearest of them."""
     width: Side | None = None
     height: Side | None = None
     steps: Steps | None = None
@@ -176,6 +192,8 @@ class ShotRequest:
     """Sections that are made otherwise than the shot; each at most once."""
     take: Take | None = None
     """The stored shot that this one continues."""
+    finish: Finish | None = None
+    """What is done to the take that `take` continues; then nothing else of the request may differ from that one's."""
     slate: Annotated[
         str, Limits(longest=SLATE_MAXIMUM, pattern="^[ -~]*$", about="words burnt into the movie; ASCII")
     ] = ""

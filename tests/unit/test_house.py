@@ -104,6 +104,7 @@ WITHOUT_TORCH = (
         f"engine/generation/{name}.py"
         for name in ("drift_figures", "drift_report", "frame_rates", "resolve", "section_settings", "start_frames")
     ),
+    "engine/finishing/plan.py",
     *("engine/inference/memory/placement.py", "engine/inference/speed/step_cache_choice.py"),
     *("engine/framepack/solvers/__init__.py", "engine/framepack/solvers/base.py"),
 )

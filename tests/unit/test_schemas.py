@@ -96,6 +96,14 @@ def fits(name: str, value: object) -> bool:
         ({"more": 1}, "more"),
         ({"schedule": "f1k1_x_g9"}, "schedule"),
         ({"window": 9}, "window"),
+        ({"between": "ghosts"}, "between"),
+        ({"finish": {"upscale": "3"}}, "finish.upscale"),
+        ({"finish": {"upscale": "1280x72x3"}}, "finish.upscale"),
+        ({"finish": {"fps": 0}}, "finish.fps"),
+        ({"finish": {"slow": 0.5}}, "finish.slow"),
+        ({"finish": {"slow": 17}}, "finish.slow"),
+        ({"finish": {"between": "ghosts"}}, "finish.between"),
+        ({"finish": {"sharpen": 1}}, "finish.sharpen"),
         ({"conditions": [GUIDE | {"kind": "dream"}]}, "conditions.0.kind"),
         ({"conditions": [GUIDE | {"frames": []}]}, "conditions.0.frames"),
         ({"conditions": [GUIDE | {"strength": 1.5}]}, "conditions.0.strength"),
@@ -107,6 +115,12 @@ def fits(name: str, value: object) -> bool:
 )
 def test_every_limit_is_named_where_it_is_passed(wrong: dict[str, Any], place: str) -> None:
     assert places(NEW, {"frames": 37} | wrong) == [place]
+
+
+@pytest.mark.parametrize("upscale", ["", "2", "4", "1920x1080"])
+def test_a_shot_may_be_finished(upscale: str) -> None:
+    finish = {"upscale": upscale, "upscaler": "waifu2x", "fps": 59.94, "slow": 2, "between": "flow"}
+    assert places(NEW, {"frames": 37, "finish": finish, "between": "motion"}) == []
 
 
 def test_a_change_keeps_to_the_same_limits() -> None:
