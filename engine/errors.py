@@ -60,6 +60,10 @@ class Code(StrEnum):
     MODEL_DAMAGED = "model_damaged"
     LORA_UNKNOWN = "lora_unknown"
     LORA_INVALID = "lora_invalid"
+    UPSCALER_UNKNOWN = "upscaler_unknown"
+    UPSCALER_INVALID = "upscaler_invalid"
+    EXTRA_MISSING = "extra_missing"
+    FINISH_IMPOSSIBLE = "finish_impossible"
     LICENCE_NOT_ACCEPTED = "licence_not_accepted"
     OFFLINE = "offline"
     DOWNLOAD_FAILED = "download_failed"
@@ -190,6 +194,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.LORA_INVALID: Explanation(
         3, "The LoRA {lora} cannot be used: {detail}", "use one that was made for this model"
     ),
+    Code.UPSCALER_UNKNOWN: Explanation(
+        3, "There is no upscaler '{upscaler}' here", "put {upscaler}.safetensors into {path}; there is {known}"
+    ),
+    Code.UPSCALER_INVALID: Explanation(3, "The upscaler {upscaler} cannot be used: {detail}", "{advice}"),
+    Code.EXTRA_MISSING: Explanation(3, "{what} needs packages that are not installed here", "run: {command}"),
+    Code.FINISH_IMPOSSIBLE: Explanation(2, "{path} cannot be finished: {detail}", "{advice}"),
     Code.MODEL_FOLDER_INVALID: Explanation(3, "{path} is not a model folder: {detail}", "{advice}"),
     Code.MODEL_DAMAGED: Explanation(3, "The model in {path} is damaged: {detail}", "{advice}"),
     Code.LICENCE_NOT_ACCEPTED: Explanation(

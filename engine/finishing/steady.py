@@ -1,0 +1,35 @@
+"""Detail that stays where it belongs from frame to frame: enlarged frames averaged with their neighbours, moved along.
+
+A network invents detail for each frame alone, and invents a little otherwise each time: that is flicker. What averages
+out over neighbours on both sides is the invention and not the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..media.measures import Picture
+from .optical_flow import SourceFrame, at_size, moved, smoothed, spread
+
+NEIGHBOURS = 2
+"""On both sides."""
+_UNLIKE = 8.0
+"""Of 255: where a neighbour differs by so much although it was moved along, it counts e times less."""
+
+
+def steadied(frame: SourceFrame, enlarged: Picture, neighbours: Iterable[tuple[SourceFrame, Picture]]) -> Picture:
+    """The enlarged frame (H, W, 3), averaged with its neighbours of the same shot, each as it came and enlarged."""
+    size = (enlarged.shape[1], enlarged.shape[0])
+    total, weights = enlarged.astype(np.float32), np.ones(enlarged.shape[:2], np.float32)
+    for neighbour, other in neighbours:
+        there = frame.flow_to(neighbour)
+        found = moved(neighbour.small, there)
+        # What is brighter or darker all over, as in a fade, is no flicker, and stays as it is in this frame.
+        change = (frame.small.astype(np.float32) - found).mean((0, 1))
+        unlike = smoothed(np.abs(found + change - frame.small).mean(-1))
+        weight = spread(np.exp(-((unlike / _UNLIKE) ** 2)), size)
+        total += weight[..., None] * (moved(other, at_size(there, size)) + change)
+        weights += weight
+    return np.asarray(np.rint(total / weights[..., None]).clip(0, 255), np.uint8)
