@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from . import command_line
-from .commands import doctor, generate, inspect, models, serve, sign
+from .commands import doctor, finish, generate, inspect, models, serve, sign
 
 _MOVED = "shotpack: 'sketch' is 'python -m training' now, in Shotpack's own repository; write that instead.\n"
 
@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the process's exit code, as `command_line.run` says."""
     parser = command_line.Parser(prog="python -m engine", description="Shotpack's engine: boards and prompts to shots.")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=command_line.Parser)
-    for command in (generate, serve, models, doctor, inspect, sign):
+    for command in (generate, finish, serve, models, doctor, inspect, sign):
         command.add_parser(subparsers)
     _add_what_moved(subparsers)
     return command_line.run(parser, arguments)

@@ -145,7 +145,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.GUIDE_INVALID: Explanation(2, "The guide cannot be used: {detail}", "{advice}"),
     Code.CACHE_UNSUPPORTED: Explanation(2, "The step cache '{cache}' cannot be used: {detail}", "{advice}"),
     Code.FOLDER_TAKEN: Explanation(
-        2, "{path} already holds a shot", "pass --resume to go on with it, or choose another folder"
+        2,
+        "{path} already holds a shot",
+        "{advice}",
+        {"advice": "pass --resume to go on with it, or choose another folder"},
     ),
     Code.FOLDER_BUSY: Explanation(
         2, "Another process is making the shot in {path}", "wait for it, or choose another folder"

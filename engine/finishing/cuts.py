@@ -37,7 +37,7 @@ def _glance(picture: Picture) -> NDArray[np.float32]:
     for axis in (0, 1):
         wide = np.pad(small, [(1, 1) if each == axis else (0, 0) for each in (0, 1)], mode="edge")
         first, last = (np.take(wide, range(start, start + small.shape[axis]), axis) for start in (0, 2))
-        small = small / 2 + (first + last) / 4
+        small = np.asarray(small / 2 + (first + last) / 4, np.float32)
     return small
 
 

@@ -126,7 +126,7 @@ def factors_for(scale: Fraction, factors: Sequence[int]) -> tuple[int, ...]:
     """What a picture is enlarged by, one after the other, to become at least `scale` times as large, and no larger than
     it must; of two ways as good the one of fewer steps.
     """
-    reached = [(Fraction(1), ())] if scale > 1 else []
+    reached: list[tuple[Fraction, tuple[int, ...]]] = [(Fraction(1), ())] if scale > 1 else []
     ways: list[tuple[Fraction, tuple[int, ...]]] = []
     while reached:
         grown = [(size * factor, (*way, factor)) for size, way in reached for factor in factors]

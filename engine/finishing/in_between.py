@@ -87,7 +87,8 @@ def by_motion(before: Picture, after: Picture, moment: Fraction) -> Picture:
     height, width = before.shape[:2]
     early = round((1 - moment) * _TICKS)
     graph = av.filter.Graph()
-    source = graph.add_buffer(width=width, height=height, format="rgb24", time_base=Fraction(1, _TICKS))
+    kind = av.VideoFormat("rgb24", width, height)
+    source = graph.add_buffer(width=width, height=height, format=kind, time_base=Fraction(1, _TICKS))
     filters = [source, graph.add("minterpolate", _MOTION), graph.add("buffersink")]
     graph.link_nodes(*filters).configure()
     for second, picture in enumerate((before, before, after, after)):
@@ -99,7 +100,7 @@ def by_motion(before: Picture, after: Picture, moment: Fraction) -> Picture:
         made = filters[-1].pull()
         assert isinstance(made, av.VideoFrame)
         if made.pts is not None and made.pts * (made.time_base or 1) == 2:
-            return made.to_ndarray(format="rgb24")
+            return np.asarray(made.to_ndarray(format="rgb24"), np.uint8)
 
 
 def _disagreement(there: Floats, back: Floats) -> Floats:

@@ -33,11 +33,11 @@ def frames_bytes(size: tuple[int, int], result: tuple[int, int], held: int) -> i
     return held * (_KEPT_SMALL * pixels + _KEPT * made) + _MIXED * made
 
 
-class _Counting(TorchDispatchMode):
+class _Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of the storages that operations make inside it, until they die."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.most = 0
         self._now = 0
         self._alive: dict[int, int] = {}

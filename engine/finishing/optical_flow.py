@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 
 from ..media.measures import Picture
 from .extras import has, require
-
-if TYPE_CHECKING:
-    import cv2
 
 Floats = NDArray[np.float32]
 
@@ -109,12 +106,8 @@ def flicker(before: Picture, after: Picture, field: Floats) -> float:
     return float(np.abs(moved(before, field).clip(0, 255) - after).mean())
 
 
-def _cv2() -> Any:
-    return _module()
-
-
 @cache
-def _module() -> Any:
+def _cv2() -> Any:
     require_flow("Optical flow")
     import cv2
 
@@ -124,6 +117,5 @@ def _module() -> Any:
 
 
 @cache
-def _dis() -> cv2.DISOpticalFlow:
-    found: cv2.DISOpticalFlow = _cv2().DISOpticalFlow_create(_cv2().DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return found
+def _dis() -> Any:
+    return _cv2().DISOpticalFlow_create(_cv2().DISOPTICAL_FLOW_PRESET_MEDIUM)

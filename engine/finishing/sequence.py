@@ -25,6 +25,7 @@ from .optical_flow import SourceFrame, is_installed
 from .plan import FinishPlan, finish_plan
 from .steady import NEIGHBOURS, steadied
 from .upscalers import choose_upscaler, load_upscaler
+from .upscalers.upscaler import Upscaler
 
 _HELD = 2 * NEIGHBOURS + 2
 """Frames of the source that are held at a time: what one and the next look at."""
@@ -61,13 +62,7 @@ def finish_frames(
     that are no pictures, as `choose` does, and `disk_full` or `folder_unwritable`.
     """
     plan = finish_plan(len(source), picture_size(source[0]), fps, finish)
-    finisher = Finisher(source, plan, choose(finish, plan), device, memory)
-    make_folder(path_of(1).parent)
-    for frame in range(1, plan.frames + 1):
-        path, told = path_of(frame), facts(frame)
-        if not is_written(path, (plan.width, plan.height), told):
-            write_frames([(path, finisher.frame(frame - 1))], told)
-        yield frame
+    yield from Finisher(source, plan, choose(finish, plan), device, memory).write(path_of, facts)
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -89,9 +84,11 @@ class Finisher:
         result = (plan.width, plan.height)
         held = frames_bytes(self._size, result, _HELD)
         self._enlarger: Enlarger | None = None
+        self._upscaler: Upscaler | None = None
         if plan.enlarges:
             room = memory if memory is None or device.type != "cpu" else memory - held
-            self._enlarger = Enlarger(load_upscaler(finish.upscaler, device), self._size, result, room)
+            self._upscaler = load_upscaler(finish.upscaler, device)
+            self._enlarger = Enlarger(self._upscaler, self._size, result, room)
         self.tile = self._enlarger.tile if self._enlarger else 0
         self.predicted_bytes = (self._enlarger.predicted_bytes if self._enlarger else 0) + (
             held if device.type == "cpu" else 0
@@ -102,6 +99,21 @@ class Finisher:
         self._shown = lru_cache(2)(self._steady)
         self._gap = lru_cache(1)(self._in_between)
         self._is_cut = lru_cache(_HELD)(self._cut_after)
+
+    @property
+    def upscaler_sha256(self) -> str:
+        """Of the weights that enlarge; empty where nothing is enlarged."""
+        return self._upscaler.sha256 if self._upscaler is not None else ""
+
+    def write(self, path_of: Callable[[int], Path], facts: Callable[[int], Mapping[str, str]]) -> Generator[int]:
+        """Write all frames that are not there, as `finish_frames` says; yields how many are."""
+        size = (self._plan.width, self._plan.height)
+        make_folder(path_of(1).parent)
+        for frame in range(1, self._plan.frames + 1):
+            path, told = path_of(frame), facts(frame)
+            if not is_written(path, size, told):
+                write_frames([(path, self.frame(frame - 1))], told)
+            yield frame
 
     def frame(self, number: int) -> Picture:
         """Frame `number` of the result, from 0: (height, width, 3)."""

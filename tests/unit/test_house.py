@@ -57,7 +57,7 @@ MAY_IMPORT = {
         ),
         *("engine.quiet", *SHARED),
     ),
-    "engine/finishing": ("engine.media", *SHARED),
+    "engine/finishing": ("engine.models", "engine.media", *SHARED),
     "engine/generation": (
         "engine.finishing",
         "engine.inference",

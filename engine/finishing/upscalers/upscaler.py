@@ -74,7 +74,9 @@ class NetworkUpscaler:
         layout = torch.channels_last if convolutions else torch.contiguous_format
         self.name, self.sha256, self.device, self.margin, self.whole = name, digest, device, margin, whole
         self.factors = tuple(sorted(networks))
-        self._networks = {factor: each.to(device, memory_format=layout) for factor, each in networks.items()}
+        self._networks = {factor: each.to(device) for factor, each in networks.items()}
+        for network in self._networks.values():
+            network.to(memory_format=layout)  # type: ignore[call-overload]  # it is left out of what it says it takes
         self._layout = layout
         self._unpadded, self._multiple, self._least = unpadded, multiple, least
         # What oneDNN copies of a layer's input and output where the channels come first, measured; CUDA has workspaces.

@@ -1,0 +1,140 @@
+"""What there is to finish in a folder: a shot's take, a sequence that was finished before, or pictures by number.
+
+No torch: what is wrong is said before it is there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ..errors import Code, EngineError
+from ..media.take_files import FIRST_TAKE, TakeFiles, takes_of
+from .plan import exact_rate
+
+FRAMES = "frames"
+RECORD = "shot.json"
+_NUMBERED = re.compile(r"(.*?)(\d+)(\D*)$")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Frames in time order, all of which are there, and what is known of them."""
+
+    folder: Path
+    frames: tuple[Path, ...]
+    fps: Fraction
+    take: int | None = None
+    """Of a shot."""
+    record: Mapping[str, Any] | None = None
+    """What is said of their making, where anything is."""
+    movie: Path | None = None
+
+
+def find_source(folder: Path, take: int | None = None, fps: float | None = None) -> Source:
+    """What there is to finish in `folder`: of a shot the take `take`, else its newest that a model made; `fps` is the
+    rate of pictures that do not say theirs.
+
+    Raises EngineError `finish_impossible` where there is nothing, or no rate, and `choice_invalid` for a take that is
+    not there or not finished.
+    """
+    if folder.name == FRAMES and not (folder / RECORD).exists() and (folder.parent / RECORD).exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        what = "it is a file" if folder.exists() else "there is no such folder"
+        raise _impossible(folder, what, "name a shot's folder, or one of PNG pictures")
+    takes = takes_of(folder)
+    if (takes or (folder / RECORD).exists()) and fps is not None:
+        raise EngineError(Code.BAD_REQUEST, detail="a shot knows its rate: leave out --source-fps")
+    if takes:
+        return _of_take(folder, takes, take)
+    if take is not None:
+        raise _impossible(folder, "there are no takes in it", "leave out --take")
+    return _of_record(folder) if (folder / RECORD).exists() else _of_pictures(folder, fps)
+
+
+def _of_take(folder: Path, begun: list[int], asked: int | None) -> Source:
+    """The frames of a shot's take."""
+    there = [take for take in begun if TakeFiles(folder, take).record.exists()]
+    if not there:
+        raise _impossible(folder, "the shot in it is not finished", "go on with it first: generate --resume")
+    if asked is not None and asked not in there:
+        raise EngineError(Code.CHOICE_INVALID, name="--take", value=asked, allowed=", ".join(map(str, there)))
+    made = [take for take in there if not TakeFiles(folder, take).begun.data["request"].get("finish")]
+    files = TakeFiles(folder, asked or max(made, default=FIRST_TAKE))
+    record = _read(files.record)
+    return Source(
+        folder,
+        _require_all(folder, [files.frame(frame) for frame in range(1, files.frames + 1)]),
+        _rate(files.record, record),
+        files.take,
+        record,
+        files.movie if files.movie.exists() else None,
+    )
+
+
+def _of_record(folder: Path) -> Source:
+    """The frames of what was finished into `folder`, or of a shot's copy without what it was made of."""
+    record = _read(folder / RECORD)
+    try:
+        count = int(record["finished"]["frames"] if "finished" in record else record["request"]["frames"])
+    except (KeyError, TypeError, ValueError) as fault:
+        raise _impossible(folder, f"{RECORD} does not say how many frames there are", "make it again") from fault
+    files = TakeFiles(folder, FIRST_TAKE, count)
+    movie = files.movie if files.movie.exists() else None
+    frames = _require_all(folder, [files.frame(frame) for frame in range(1, count + 1)])
+    return Source(folder, frames, _rate(folder / RECORD, record), None, record, movie)
+
+
+def _of_pictures(folder: Path, fps: float | None) -> Source:
+    """The pictures in a folder, by their numbers. A second sequence or a number without a picture is refused."""
+    pictures = [path for path in folder.iterdir() if path.suffix.lower() == ".png" and not path.name.startswith(".")]
+    numbered = [(match, path) for path in pictures if (match := _NUMBERED.fullmatch(path.stem))]
+    if not numbered:
+        raise _impossible(folder, "it holds neither a shot nor numbered PNG pictures", "name another folder")
+    names = sorted({(match[1], match[3]) for match, _ in numbered})
+    if len(names) > 1:
+        examples = " and ".join(f"{before}…{after}.png" for before, after in names[:2])
+        raise _impossible(folder, f"it holds more than one sequence ({examples})", "give each a folder of its own")
+    by_number = {int(match[2]): path for match, path in numbered}
+    missing = sorted(set(range(min(by_number), max(by_number) + 1)) - by_number.keys())
+    if missing or len(by_number) < len(numbered):
+        told = f"picture {missing[0]} is missing" if missing else "two pictures have the same number"
+        raise _impossible(folder, told, "number them without gaps")
+    if fps is None:
+        raise _impossible(folder, "pictures do not say how fast they are shown", "add --source-fps F, such as 24")
+    return Source(folder, tuple(by_number[number] for number in sorted(by_number)), exact_rate(fps))
+
+
+def _require_all(folder: Path, frames: list[Path]) -> tuple[Path, ...]:
+    for path in frames:
+        if not path.exists():
+            advice = "make the shot whole again: generate --resume"
+            raise _impossible(folder, f"{path.name} is not there any more", advice)
+    return tuple(frames)
+
+
+def _rate(path: Path, record: Mapping[str, Any]) -> Fraction:
+    try:
+        return exact_rate(float(record.get("finished", record.get("request", {}))["fps"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        raise _impossible(path, "it does not say how fast its frames are shown", "make it again") from fault
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        record = json.loads(path.read_bytes())
+    except (OSError, ValueError) as fault:
+        raise _impossible(path, "it cannot be read", "make it again") from fault
+    if not isinstance(record, dict):
+        raise _impossible(path, "it is no record of a shot", "make it again")
+    return record
+
+
+def _impossible(path: Path, detail: str, advice: str) -> EngineError:
+    return EngineError(Code.FINISH_IMPOSSIBLE, path=str(path), detail=detail, advice=advice)
