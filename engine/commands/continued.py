@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..drift import tries_left
 from ..errors import Code, EngineError
-from ..media.take_files import FIRST_TAKE, takes_of
+from ..media.take_files import FIRST_TAKE, sampled_take, takes_of
 from ..protocol import SectionChange, ShotRequest, Take
 from ..serialization import to_json
 from .requested import Asked, given_frames
@@ -22,7 +22,7 @@ _SECTION = ("seed", "prompt", "steps", "guidance")
 """Options that say how a take is made."""
 _NEVER = (
     *("image", "clip", "end_image", "board", "prompt_at", "fps", "conform", "size", "order", "schedule", "solver"),
-    *("window", "cfg", "negative", "speed", "cache", "lora", "slate", "out"),
+    *("window", "cfg", "negative", "speed", "cache", "lora", "slate", "between", "out"),
 )
 _ALONE = {"take_of": (*_NEVER, "frames", "seconds"), "extend": (*_NEVER, *_SECTION, "section")}
 """Options that do not go with `--take-of` and with `--extend`: there a shot is as it is stored."""
@@ -59,11 +59,13 @@ def continued_folder(args: argparse.Namespace) -> Path | None:
 def continued_take(args: argparse.Namespace, root: Path) -> tuple[ShotFolder, ShotRequest]:
     """The take that the options ask for, and its place in the folder `root`.
 
-    With `--resume` the newest one that was begun there, where there is any: what is given must be as it was then.
+    With `--resume` the newest one that was begun there, where there is any: what is given must be as it was then. What
+    only finishes a take is none here.
     """
     from ..generation.shot_folder import ShotFolder
 
-    newest = max(takes_of(root), default=FIRST_TAKE)
+    there = takes_of(root)
+    newest = max((take for take in there if sampled_take(root, take) == take), default=FIRST_TAKE)
     if args.resume and newest > FIRST_TAKE:
         folder = ShotFolder(root, newest)
         stored = folder.stored_request()
@@ -74,7 +76,7 @@ def continued_take(args: argparse.Namespace, root: Path) -> tuple[ShotFolder, Sh
             asked = _asked(args, root, newest, parent)
             folder.require_same(to_json(begun), to_json(replace(begun, **_differences(asked))))
         return folder, begun
-    number = newest + 1
+    number = max(there, default=FIRST_TAKE) + 1
     return ShotFolder(root, number), _asked(args, root, number, args.parent or FIRST_TAKE)
 
 
@@ -93,6 +95,7 @@ def _differences(asked: ShotRequest) -> dict[str, Any]:
 def _asked(args: argparse.Namespace, root: Path, number: int, parent: int) -> ShotRequest:
     from ..generation.shot_folder import ShotFolder
 
+    parent = sampled_take(root, parent)
     stored = ShotFolder(root, parent).stored_request()
     if stored is None:
         if parent == FIRST_TAKE:

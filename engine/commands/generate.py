@@ -83,6 +83,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="play the model's frames as they are instead of conforming to --fps",
     )
     parser.add_argument(
+        "--between", metavar="HOW", help="make frames between two of the model's: flow or motion (default: the nearest)"
+    )
+    parser.add_argument(
         "--size", type=_size, metavar="WxH", help="pixels (default: the model's size nearest the board)"
     )
     parser.add_argument("--steps", type=int, metavar="N", help="denoising steps a section")

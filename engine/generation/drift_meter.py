@@ -144,10 +144,10 @@ class DriftMeter:
     def _section_of(self, frame: int) -> int:
         return bisect_right(self._starts, frame) - 1
 
-    def _passed(self, frame: int) -> int:
+    def _passed(self, frame: int) -> float:
         """How many made frames pass from the frame before to this one: 0 where one is shown twice on purpose."""
-        made_of = self._shot.shown.made_of
-        return made_of(frame) - made_of(frame - 1)
+        before, own = (self._shot.shown.source_of(each) for each in (frame - 1, frame))
+        return float(own.first + own.part - before.first - before.part)
 
     def _is_compared(self, frame: int) -> bool:
         """Whether the change into a frame is to be measured still."""
@@ -247,12 +247,9 @@ class DriftMeter:
     @cached_property
     def _settled(self) -> dict[int, int]:
         """By frame, the number of the section (of making) whose publishing makes it final."""
-        return {
-            frame: planned.number
-            for planned in self._plan.made
-            for block in planned.decode.final
-            for frame in self._shot.shown.frames_of(block)
-        }
+        made = {each: planned.number for planned in self._plan.made for block in planned.decode.final for each in block}
+        sources = map(self._shot.shown.source_of, range(self._shot.frames))
+        return {frame: max(made[each] for each in source.made) for frame, source in enumerate(sources)}
 
     @cached_property
     def _complete_at(self) -> list[int]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
+
+_NEAR = Fraction(1, 32)
+"""Of the model's frames: what lies no farther from one is that one, and not made out of two."""
 
 
 def rate(fps: float) -> Fraction:
@@ -48,6 +52,25 @@ class Conform:
 
 
 @dataclass(frozen=True)
+class FrameSource:
+    """What one frame of the shot is: the made frame `first`, or what lies between that and the next one."""
+
+    first: int
+    part: Fraction = Fraction(0)
+    """How far from `first`, 0, to the one after it, 1."""
+
+    @property
+    def made(self) -> range:
+        """The one or two frames that it takes."""
+        return range(self.first, self.first + 1 + (self.part > 0))
+
+    @property
+    def nearest(self) -> int:
+        """The one of them that it is nearest to; halves go up."""
+        return self.first + (2 * self.part >= 1)
+
+
+@dataclass(frozen=True)
 class ShownFrames:
     """Which of the frames that are made each frame of the shot shows, stretch by stretch; all counted from 0.
 
@@ -64,6 +87,11 @@ class ShownFrames:
     """The made frame that each of them shows, its start board's."""
     last: Conform | None = None
     """The clock of the last stretch where it is another: one that arrives at the picture after the shot."""
+    stops: tuple[int, ...] = ()
+    """Where frames are made in between: the made frame after each stretch's last, which nothing before it looks at.
+    Else none, and every frame shows the nearest one."""
+    boards: frozenset[int] = frozenset()
+    """The shot's frames that show a board: the nearest one even so."""
 
     def clock(self, stretch: int) -> Conform:
         """How the frames of a stretch pass, from its start."""
@@ -80,8 +108,18 @@ class ShownFrames:
         clock = self.clock(stretch)
         return self.made[stretch] + (frame - self.starts[stretch]) * clock.native / clock.fps
 
+    def source_of(self, frame: int) -> FrameSource:
+        """What shot frame `frame` is made from: the nearest made frame, or the two around it in its stretch."""
+        nearest = FrameSource(self.made_of(frame))
+        if not self.stops or frame in self.boards:
+            return nearest
+        at = self.made_at(Fraction(frame))
+        first = floor(at)
+        beyond = first + 1 >= self.stops[bisect_right(self.starts, frame) - 1]
+        return nearest if beyond or abs(at - nearest.first) <= _NEAR else FrameSource(first, at - first)
+
     def frames_of(self, made: range) -> range:
-        """The shot's frames that show one of the made frames `made` (contiguous)."""
+        """The shot's frames that show one of the made frames `made` (contiguous), or something nearest to it."""
         return range(self._first(made.start), self._first(made.stop))
 
     def _first(self, made: int) -> int:

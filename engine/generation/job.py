@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..errors import Code, EngineError
+from ..finishing.in_between import choose_between
 from ..framepack.grid import Seam
 from ..framepack.packing import Block
 from ..framepack.plan import PlannedSection
@@ -42,7 +43,7 @@ from .guides import guide_extent
 from .resolve import AMENDABLE, SAID_ONLY, ResolvedRequest, resolve
 from .sampling_loop import Shot
 from .shot_folder import ShotFolder
-from .takes import FREE, begin_take, require_continuable, require_parent
+from .takes import FREE, begin_take, of_sampled, require_continuable, require_parent
 
 _BYTES_PER_PIXEL = 2
 """Disk a frame's pixel takes at most in practice: a PNG, its provisional copy and its share of the latents."""
@@ -100,6 +101,8 @@ def prepare(
     for held in [held for condition in request.conditions for held in condition.frames]:
         if held.seen is not None:
             require_same_size(pictures[held.image], pictures[held.seen], held.frame)
+    if request.take is not None:
+        request = dataclasses.replace(request, take=of_sampled(out, request.take))
     take = request.take
     folder = ShotFolder(out) if take is None else ShotFolder(out, take.number)
     stored = folder.stored_request()
@@ -109,6 +112,8 @@ def prepare(
     pinned = stored is not None and stored[1].get("boards") != _STRETCHES
     spec = spec_of(model) if stored is None else _as_begun(spec_of(model), stored[1])
     resolved = resolve(request, spec, _size_of(request, pictures, spec), pinned=pinned)
+    if resolved.request.between:
+        choose_between(resolved.request.between)
     cache = parse_cache(resolved.request.cache or "none", spec)
     chosen = choose_device(device)
     if not folder.taken():  # a shot that is resumed has taken some of its space already

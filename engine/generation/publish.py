@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from ..drift import Drift, OnDrift
-from ..finishing.stage import AsMade, FinalRuns, Run, Stage
 from ..framepack.decoding import DecodePlan
 from ..framepack.plan import PlannedSection
 from ..framepack.seams import Seams
@@ -20,16 +19,16 @@ from ..inference.family import Family
 from ..media.files import make_folder
 from ..media.frames import write_frames
 from ..media.images import to_bytes
-from ..media.movie import movie_by_frames
 from ..protocol import Progress, Section
 from .drift_meter import DriftMeter, MeteredShot
+from .made_frames import MadeFrames, making_between
 from .record import shot_record
 from .resolve import ResolvedRequest
 from .shot_facts import of_movie, of_section
 from .shot_folder import ShotFolder
+from .shot_frames import ShotFrames
 from .time_left import Clock
-
-_TELL_SECONDS = 1.0
+from .write_movie import Movie, write_movie
 
 
 class Publisher:
@@ -43,47 +42,63 @@ class Publisher:
         model: str,
         clock: Clock,
         *,
+        frames: ShotFrames,
         provisional: bool,
-        stage: Stage | None = None,
     ) -> None:
-        """`model` is the model's fingerprint; `stage` is what is done to final frames, nothing if None."""
+        """`model` is the model's fingerprint; `frames` says what of the shot is written when."""
         self._meter = DriftMeter(metered(resolved), folder, family.spec.drift)
         self._resolved = resolved
         self._family = family
         self._folder = folder
         self._model = model
         self._clock = clock
+        self._frames = frames
         self._provisional = provisional
-        self._stage = stage or AsMade()
-        self._runs = FinalRuns([stretch.made for stretch in resolved.plan.stretches], self._stage.neighbours)
+        self._made = MadeFrames(frames, making_between(resolved.request.between))
 
     def amend(self, resolved: ResolvedRequest) -> None:
         """Say from now on that the shot is made by another request, of the same plan."""
         self._resolved = resolved
 
-    def missing(self, made: range) -> bool:
-        """Whether a file is missing among the shot's frames that show the plan's frames `made`."""
-        return not all(path.exists() for path in self._final(made))
+    def complete(self) -> bool:
+        """Whether every frame of the shot has its file."""
+        return not self._any_missing(range(self._resolved.request.frames))
+
+    def done(self, done: int) -> int:
+        """How many of the `done` sections that were published can be left at that: those with all that they settled.
+
+        What frames of later sections look at is taken up: where it is not on disk, sections are decoded once more.
+        """
+        for number in range(done):
+            if self._any_missing(self._frames.ready(number)):
+                done = number
+                break
+        stored = self._folder.load_held() if self._frames.held(done) else {}
+        while not (wanted := self._frames.held(done)).keys() <= stored.keys():
+            done = min(wanted.values())
+        self._made.take_up({made: stored[made].numpy() for made in wanted}, done)
+        return done
 
     def publish(self, planned: PlannedSection, decode: DecodePlan, pixels: torch.Tensor, seams: Seams) -> Section:
         """Join a section's decoded `pixels` (`Family.decode`) to its neighbours, write its frames and commit them.
 
         `decode` is as much of the section's decode as is wanted (`takes.decodes`): other frames have their files.
         """
-        final = [run for first, frames in seams.join(decode, pixels) for run in self._runs.add(first, frames)]
-        kept = [block for block in planned.decode.final if block not in decode.final]
-        files = [path for block in kept for path in self._final(block)]
-        files += [path for run in final for path in self._write_final(run)]
+        final = list(seams.join(decode, pixels))
+        for first, frames in final:
+            with self._clock.measure("disk"):
+                made = list(self._made.add(first, frames))
+                self._write(self._folder.files.frame, made)
+            with self._clock.measure("drift"):
+                self._meter.saw(made)
         with self._clock.measure("disk"):
+            drafts = self._drafts(planned, decode, seams) if self._provisional else ()
             make_folder(self._folder.files.provisional(planned.number, 1).parent)
-            provisional = [
-                path
-                for block in (decode.provisional if self._provisional else ())
-                for path in self._write_waiting(planned, block.start, seams.waiting[block.start])
-            ]
+            provisional = self._write(partial(self._folder.files.provisional, planned.number), drafts, drafts=True)
             self._meter.commit(planned.number)
-            self._folder.commit_seam(planned.number, seams.waiting)
-        return self._section(planned, sorted(files), provisional)
+            held = {made: torch.from_numpy(frame) for made, frame in self._made.held.items()}
+            self._folder.commit_seam(planned.number, seams.waiting, held)
+        return self._section(planned, provisional)
 
     def drifted(self, planned: PlannedSection) -> Iterator[Drift]:
         """What is to be said of the drift of sections once `planned` is published (`DriftMeter.told`)."""
@@ -102,13 +117,14 @@ class Publisher:
 
     def replay_section(self, planned: PlannedSection, *, newest: bool) -> Section:
         """The event of a section that an earlier run has made; only the newest one's seam can still be blended."""
-        files = [path for block in planned.decode.final for path in self._final(block)]
-        blocks = planned.decode.provisional if newest else ()
-        provisional = [path for block in blocks for path in self._waiting(planned)(block) if path.exists()]
-        return self._section(planned, files, provisional)
+        made = [frame for block in planned.decode.provisional for frame in self._resolved.frames_of(block)]
+        frames = [*made, *self._frames.waiting(planned.number)] if newest else []
+        drafts = (self._folder.files.provisional(planned.number, frame + 1) for frame in frames)
+        return self._section(planned, [path for path in drafts if path.exists()])
 
-    def _section(self, planned: PlannedSection, files: list[Path], provisional: list[Path]) -> Section:
+    def _section(self, planned: PlannedSection, provisional: Iterable[Path]) -> Section:
         changed = self._resolved.frames_of(_span(planned))
+        files = (self._folder.files.frame(frame + 1) for frame in self._frames.ready(planned.number))
         return Section(
             section=planned.section,
             index=planned.number + 1,
@@ -119,42 +135,44 @@ class Publisher:
             provisional=tuple(path.relative_to(self._folder.root).as_posix() for path in provisional),
         )
 
-    def _final(self, made: range) -> list[Path]:
-        """The files of the shot's frames that show the plan's frames `made`."""
-        return [self._folder.files.frame(frame + 1) for frame in self._resolved.frames_of(made)]
+    def _any_missing(self, frames: Iterable[int]) -> bool:
+        return not all(self._folder.files.frame(frame + 1).exists() for frame in frames)
 
-    def _waiting(self, planned: PlannedSection) -> Callable[[range], list[Path]]:
-        """Like `_final`, the files of the frames that `planned` has set and a later section may still blend."""
-        provisional, frames_of = self._folder.files.provisional, self._resolved.frames_of
-        return lambda made: [provisional(planned.number, frame + 1) for frame in frames_of(made)]
+    def _drafts(self, planned: PlannedSection, decode: DecodePlan, seams: Seams) -> Iterator[tuple[int, np.ndarray]]:
+        """Pictures of frames that are not final: of those a later section may still blend, and of those in between
+        that wait for it, each the nearest one that is made."""
+        for block in decode.provisional:
+            frames = self._resolved.frames_of(block)
+            nearest = [self._frames.sources[frame].nearest - block.start for frame in frames]
+            if nearest:
+                yield from zip(frames, to_bytes(seams.waiting[block.start][0, :, nearest]), strict=True)
+        for frame in self._frames.waiting(planned.number):
+            yield frame, self._made.held[self._frames.sources[frame].nearest]
 
-    def _write_final(self, run: Run) -> list[Path]:
-        """Write frames that will never change again, and have the meter look at them while they are here."""
-        with self._clock.measure("disk"):
-            finished = self._stage.finish(run)
-            shown, picked = self._picked(run.first, finished)
-            paths = self._final(_range_of(run.first, finished))
-            files = write_frames(zip(paths, picked, strict=True), self._said(run.first, provisional=False))
-        with self._clock.measure("drift"):
-            self._meter.saw(zip(shown, picked, strict=True))
-        return files
-
-    def _write_waiting(self, planned: PlannedSection, first: int, pixels: torch.Tensor) -> list[Path]:
-        """Write the plan's frames from `first` on, (1, 3, F, H, W), that a later section may still blend."""
-        _, picked = self._picked(first, pixels)
-        paths = self._waiting(planned)(_range_of(first, pixels))
-        return write_frames(zip(paths, picked, strict=True), self._said(first, provisional=True))
-
-    def _picked(self, first: int, pixels: torch.Tensor) -> tuple[range, Iterable[np.ndarray]]:
-        """The shot's frames that show the plan's frames from `first` on, (1, 3, F, H, W): numbers and bytes."""
-        made_of, shown = self._resolved.shown.made_of, self._resolved.frames_of(_range_of(first, pixels))
-        return shown, to_bytes(pixels[0, :, [made_of(frame) - first for frame in shown]]) if shown else ()
-
-    def _said(self, first: int, *, provisional: bool) -> Mapping[str, str]:
-        """What frames of the plan from `first` on say of themselves."""
-        adding = self._resolved.plan.adding(first)
-        spec = self._family.spec
-        return of_section(self._resolved, spec, self._folder, self._model, adding, provisional=provisional).texts()
+    def _write(
+        self, path_of: Callable[[int], Path], frames: Iterable[tuple[int, np.ndarray]], *, drafts: bool = False
+    ) -> list[Path]:
+        """Write frames of the shot, each with its number from 0; `path_of` counts from 1. Drafts are as made."""
+        adding = self._resolved.plan.adding
+        alike: dict[tuple[int, bool], list[tuple[Path, np.ndarray]]] = defaultdict(list)
+        for frame, picture in frames:
+            source = self._frames.sources[frame]
+            kind = adding(source.nearest).section, source.part > 0 and not drafts
+            alike[kind].append((path_of(frame + 1), picture))
+        written: list[Path] = []
+        for (section, between), some in alike.items():
+            planned = self._resolved.plan.by_section[section]
+            said = of_section(
+                self._resolved,
+                self._family.spec,
+                self._folder,
+                self._model,
+                planned,
+                provisional=drafts,
+                between=between,
+            )
+            written += write_frames(some, said.texts())
+        return written
 
     def finish(
         self, resolved: ResolvedRequest, circumstances: Mapping[str, Any], asked: Callable[[], bool]
@@ -164,7 +182,10 @@ class Publisher:
         `asked` is called after each frame of the movie: where somebody wants to be heard it is told at once how far it
         is. Closed before its end, it leaves no movie, and no record.
         """
-        yield from self._write_movie(asked)
+        frames = [self._folder.files.frame(frame) for frame in range(1, self._resolved.request.frames + 1)]
+        said = of_movie(self._resolved, self._family.spec, self._folder, self._model)
+        movie = Movie(self._folder.movie, frames, self._resolved.exact_fps, said, self._resolved.request.slate)
+        yield from write_movie(movie, self._clock, asked)
         family = self._family
         model = {
             "name": Path(self._resolved.request.model).name,
@@ -175,29 +196,6 @@ class Publisher:
             drift = self._meter.write()
         record = shot_record(resolved, model, family.device, self._clock, self._folder, circumstances)
         self._folder.finish(record | {"drift": drift})
-
-    def _write_movie(self, asked: Callable[[], bool]) -> Iterator[Progress]:
-        yield Progress("writing the movie")
-        wanted = self._resolved.request.frames
-        frames = [self._folder.files.frame(frame) for frame in range(1, wanted + 1)]
-        told, percent = time.monotonic(), 0
-        said = of_movie(self._resolved, self._family.spec, self._folder, self._model)
-        words = self._resolved.request.slate
-        with closing(movie_by_frames(self._folder.movie, frames, self._resolved.exact_fps, said, words)) as writing:
-            while True:
-                with self._clock.measure("movie"):  # and not what passes while somebody else has the turn
-                    written = next(writing, None)
-                if written is None:
-                    return
-                now = 100 * written // wanted
-                if asked() or (now > percent and time.monotonic() - told >= _TELL_SECONDS):
-                    told, percent = time.monotonic(), now
-                    yield Progress(f"writing the movie, {percent} %")
-
-
-def _range_of(first: int, pixels: torch.Tensor) -> range:
-    """The plan's frames from `first` on that `pixels` (1, 3, F, H, W) are."""
-    return range(first, first + pixels.shape[2])
 
 
 def metered(resolved: ResolvedRequest) -> MeteredShot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,42 @@ def shot_record(
         for section, planned in zip(resolved.section_plans(), plan.made, strict=True)
         for made, seconds in (folder.facts(planned.number),)
     ]
-    return _take(resolved, folder) | {
-        "request": to_json(resolved.request),
-        "model": model,
-        "plan": {"model_frames": plan.frames, "sections": sections},
-        "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
-        "device": str(device),
-        **circumstances,
-        "sha256": file_digests(folder.root, [*_frames(resolved, folder), folder.movie]),
-        "seconds": {kind: round(seconds, 3) for kind, seconds in clock.totals.items()},
-    }
+    return (
+        _take(resolved, folder)
+        | _between(resolved)
+        | {
+            "request": to_json(resolved.request),
+            "model": model,
+            "plan": {"model_frames": plan.frames, "sections": sections},
+            "versions": versions(),
+            "device": str(device),
+            **circumstances,
+            "sha256": file_digests(folder.root, [*_frames(resolved, folder), folder.movie]),
+            "seconds": clock.rounded(),
+        }
+    )
+
+
+def versions() -> dict[str, str]:
+    """What of a shot's making may differ by its version."""
+    return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
+
+
+def numbers_text(numbers: Iterable[int]) -> str:
+    """Ascending numbers as text: "2-4 6 8-10"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return " ".join(f"{first}-{last}" if first < last else str(first) for first, last in runs)
+
+
+def _between(resolved: ResolvedRequest) -> dict[str, Any]:
+    """Which frames lie between two of the model's, where any do, and what made them."""
+    frames = [frame for frame, source in enumerate(resolved.sources, 1) if source.part]
+    return {"between": {"by": resolved.request.between, "frames": numbers_text(frames)}} if frames else {}
 
 
 def _frames(resolved: ResolvedRequest, folder: ShotFolder) -> list[Path]:

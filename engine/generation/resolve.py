@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 from ..drift import OnDrift
 from ..errors import Code, EngineError
@@ -28,7 +29,7 @@ from ..protocol import (
     SectionPlan,
     ShotRequest,
 )
-from .frame_rates import Conform, ShownFrames, rate
+from .frame_rates import Conform, FrameSource, ShownFrames, rate
 from .guides import LatentGuide, guides_by_latent
 from .section_settings import SectionSettings, changes_by_section
 from .start_frames import lead_in, lead_pictures
@@ -36,7 +37,6 @@ from .stretches import boards_in_time, plan_through, sections_of_changes
 from .value_checks import choice, number, slate_words, whole
 
 CONTEXT_MAXIMUM = 256
-
 
 AMENDABLE = ("prompt", "prompts", "steps", "guidance")
 """Fields of a request that may change while its shot is made; sections already made stay as they are."""
@@ -76,6 +76,11 @@ class ResolvedRequest:
     def exact_fps(self) -> Fraction:
         """The shot's frame rate as a fraction."""
         return rate(self.fps)
+
+    @cached_property
+    def sources(self) -> tuple[FrameSource, ...]:
+        """What each of the shot's frames is made of."""
+        return tuple(self.shown.source_of(frame) for frame in range(self.request.frames))
 
     def frames_of(self, made: range) -> range:
         """The shot's frames (from 0) that show the frames `made` of the plan."""
@@ -139,6 +144,9 @@ def resolve(
         lead=lead_in(spec, grid, len(pictures), clip=bool(request.clip)),
         pinned=pinned,
     )
+    if request.between and choice("between", request.between, ["flow", "motion"]):
+        stops = tuple(stretch.made.stop for stretch in plan.stretches)
+        shown = replace(shown, stops=stops, boards=frozenset(board.frame - 1 for board in boards))
     choice("on_drift", request.on_drift, [*OnDrift])
     steps = spec.whole_steps(request.steps or spec.steps)
     speed = Speed(choice("speed", request.speed, [*Speed]))

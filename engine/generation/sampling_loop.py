@@ -33,6 +33,7 @@ from .publish import Publisher
 from .resolve import ResolvedRequest
 from .section_settings import SectionSettings
 from .shot_folder import SampledSection, ShotFolder
+from .shot_frames import ShotFrames
 from .takes import decodes
 from .time_left import Clock
 
@@ -73,7 +74,7 @@ class Shot:
         self._circumstances = circumstances
         self._asked = asked
         self._stop_after = stop_after
-        self._decodes = decodes(resolved.plan, resolved.frames_of, folder)
+        self._decodes = decodes(resolved.plan, resolved.sources, folder)
         self._decoding: tuple[PlannedSection, DecodePlan, torch.Tensor, Future[torch.Tensor]] | None = None
         """The section that is decoded while the next one is sampled."""
         self.clock = Clock()
@@ -82,7 +83,8 @@ class Shot:
         self._guides = GuideEncoder(resolved.guides, resolved.board_images, size, family, folder, self._encoder)
         led = led_frames(resolved.request.conditions, resolved.plan, resolved.shown) if family.spec.guide.alone else {}
         self._guided = GuidedFrames(led, resolved.plan.grid.compression, family, self._guides)
-        self._publisher = Publisher(resolved, family, folder, model, self.clock, provisional=watched)
+        frames = ShotFrames(resolved.sources, resolved.plan, self._decodes)
+        self._publisher = Publisher(resolved, family, folder, model, self.clock, frames=frames, provisional=watched)
 
     @torch.inference_mode()
     def events(self) -> Iterator[Event]:
@@ -132,7 +134,7 @@ class Shot:
 
     def complete(self) -> bool:
         """Whether the shot is finished and every frame of it is still there."""
-        return self._folder.record.exists() and not self._publisher.missing(range(self._plan.stretches[-1].made.stop))
+        return self._folder.record.exists() and self._publisher.complete()
 
     def export_latents(self, path: Path) -> None:
         """Save all latents of the finished shot, untrimmed (`ShotFolder.export_latents`)."""
@@ -171,10 +173,7 @@ class Shot:
         done, made = self._folder.done(), self._plan.made
         while done < len(made) and self._decodes[done] is None and self._folder.is_sampled(done):
             done += 1
-        for planned in self._plan.made[:done]:
-            if any(self._publisher.missing(block) for block in planned.decode.final):
-                return planned.number
-        return done
+        return self._publisher.done(done)
 
     # Decoding
 

@@ -28,10 +28,11 @@ def of_section(
     planned: PlannedSection,
     *,
     provisional: bool,
+    between: bool = False,
 ) -> Provenance:
     """What the frames say that a section adds, in all runs alike; with `provisional`, those that may still change.
 
-    The section must be sampled.
+    With `between` those that no model made, but what lies between two that it made. The section must be sampled.
     """
     request = resolved.request
     made, _ = folder.facts(planned.number)
@@ -42,6 +43,7 @@ def of_section(
         "section": planned.section + 1,
         **({} if folder.files.take == FIRST_TAKE else {"take": folder.files.take}),
         **({"provisional": True} if provisional else {}),
+        **({"between": request.between} if between else {}),
     }
     # The same frames whatever stands on the movie.
     facts = with_request(facts, _wire(replace(request, slate=""), spec), frame=True)

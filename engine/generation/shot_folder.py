@@ -6,7 +6,8 @@
     checkpoint/request.json              what is being made; its presence makes the folder a shot
     checkpoint/encodings/DIGEST.safetensors     prompts and boards, encoded, by content
     checkpoint/latents-0003.safetensors  the section is sampled: its latents and the noise generator's state after it
-    checkpoint/seam-0003.safetensors     its frames are on disk: the pixels that wait for the next section
+    checkpoint/seam-0003.safetensors     its frames are on disk: the pixels that wait for the next section, and the
+                                         made frames (`made-72`) that frames in between still look at
     shot.json                            everything that made the finished shot
     checkpoint/takes/02/ …               the same of take 2, but for what it keeps (`media/take_files.py`)
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:  # whether a folder is taken is asked before torch is there, w
 _VERSION = 1
 _SAID = {"conditions": "guide"}
 """What fields of a request are called for people, where that is another word."""
+_HELD = "made-"
+"""How the names of made frames begin that a seam's file holds beside pixels."""
 _MOST_SAID = 100
 """Characters of a value; a guide's is a list of hundreds of digests."""
 
@@ -168,7 +171,7 @@ class ShotFolder:
 
     def done(self) -> int:
         """How many sections, in the sequence of making, are sampled and have all their frames on disk."""
-        published = max((int(path.stem.removeprefix("seam-")) + 1 for path in self._seams()), default=0)
+        published = max((_number(seam) + 1 for seam in self._seams()), default=0)
         return next((number for number in range(published) if not self.is_sampled(number)), published)
 
     def is_sampled(self, number: int) -> bool:
@@ -215,11 +218,15 @@ class ShotFolder:
         except (KeyError, ValueError, EngineError) as fault:
             raise damaged(path, fault) from fault
 
-    def commit_seam(self, number: int, waiting: Mapping[int, torch.Tensor]) -> None:
-        """Commit that the frames of section `number` are on disk, with the pixels that wait for the next one."""
+    def commit_seam(self, number: int, waiting: Mapping[int, torch.Tensor], held: Mapping[int, torch.Tensor]) -> None:
+        """Commit that the frames of section `number` are on disk, with the pixels that wait for the next one.
+
+        `held` are made frames that later frames of the shot look at, (H, W, 3) uint8.
+        """
         # A shot of thousands of sections has as many files here: they are not listed anew for each.
         older = self._seams() if self._newest_seam is None else [self._seam(self._newest_seam)]
-        save(self._seam(number), {str(start): pixels for start, pixels in waiting.items()})
+        frames = {f"{_HELD}{made}": frame for made, frame in held.items()}
+        save(self._seam(number), {str(start): pixels for start, pixels in waiting.items()} | frames)
         self._newest_seam = number
         for path in older:
             if path != self._seam(number):
@@ -227,7 +234,14 @@ class ShotFolder:
 
     def load_seam(self, number: int) -> dict[int, torch.Tensor]:
         """The waiting pixels that `commit_seam` wrote. Raises EngineError `checkpoint_damaged`."""
-        return {int(start): pixels for start, pixels in load(self._seam(number)).items()}
+        stored = load(self._seam(number))
+        return {int(start): pixels for start, pixels in stored.items() if not start.startswith(_HELD)}
+
+    def load_held(self) -> dict[int, torch.Tensor]:
+        """The made frames that `commit_seam` wrote last. Raises EngineError `checkpoint_damaged`."""
+        newest = max(self._seams(), key=_number, default=None)
+        stored = {} if newest is None else load(newest)
+        return {int(name.removeprefix(_HELD)): frame for name, frame in stored.items() if name.startswith(_HELD)}
 
     # Results
 
@@ -271,6 +285,10 @@ class ShotFolder:
 
     def _seams(self) -> list[Path]:
         return list(self._checkpoint.glob("seam-*.safetensors"))
+
+
+def _number(seam: Path) -> int:
+    return int(seam.stem.removeprefix("seam-"))
 
 
 def _short(value: object) -> str:

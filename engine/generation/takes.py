@@ -7,7 +7,9 @@ alone keep their files. A longer shot in forward order keeps every section, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
@@ -15,7 +17,9 @@ from ..framepack.continuation import Continuation, continuation, decode_for, fra
 from ..framepack.decoding import DecodePlan
 from ..framepack.packing import Order
 from ..framepack.plan import ShotPlan
+from ..media.take_files import sampled_take
 from ..protocol import ShotRequest, Take
+from .frame_rates import FrameSource
 from .resolve import AMENDABLE, SAID_ONLY, ResolvedRequest
 from .section_settings import SectionSettings
 from .shot_folder import ShotFolder
@@ -39,6 +43,11 @@ def require_parent(folder: ShotFolder, take: Take) -> tuple[ShotRequest, dict[st
     if take.number <= take.parent:
         raise _impossible(folder, f"take {take.number} would be no later one", f"number it from {take.parent + 1} on")
     return stored
+
+
+def of_sampled(root: Path, take: Take) -> Take:
+    """The take where it continues a finishing one in `root`: as continuing what that finishes."""
+    return replace(take, parent=sampled_take(root, take.parent))
 
 
 def require_continuable(folder: ShotFolder, before: ResolvedRequest, after: ResolvedRequest) -> None:
@@ -89,34 +98,37 @@ def begin_take(folder: ShotFolder, before: ResolvedRequest, after: ResolvedReque
     }
 
 
-def decodes(plan: ShotPlan, frames_of: Callable[[range], range], folder: ShotFolder) -> dict[int, DecodePlan | None]:
+def decodes(plan: ShotPlan, sources: Sequence[FrameSource], folder: ShotFolder) -> dict[int, DecodePlan | None]:
     """What is decoded once each section, by its number of making, is there: all, but for frames that a take keeps.
 
-    `frames_of` tells which of the shot's frames (from 0) show some of the plan's. None where nothing is decoded. A kept
-    frame whose file is gone is decoded again.
+    `sources` tells what each frame of the shot is made of. None where nothing is decoded. A kept frame whose file is
+    gone is decoded again.
     """
     if folder.parent is None:
         return {planned.number: planned.decode for planned in plan.made}
     files = folder.files
-    needed = {
-        block
-        for block in frame_sources(plan)
-        if any(not files.is_kept(frame + 1) or not files.frame(frame + 1).exists() for frame in frames_of(block))
+    made = {
+        made
+        for frame, source in enumerate(sources, 1)
+        if not files.is_kept(frame) or not files.frame(frame).exists()
+        for made in source.made
     }
+    needed = {block for block in frame_sources(plan) if not made.isdisjoint(block)}
     return {planned.number: decode_for(planned.decode, needed) for planned in plan.made}
 
 
 def _shown(kept: Continuation, before: ResolvedRequest, after: ResolvedRequest) -> list[list[int]]:
     """The shot's frames, from 1, that show kept ones and are there already: first and last of each run."""
+    there = {made for block in kept.frames for made in block}
     runs: list[list[int]] = []
-    for block in kept.frames:
-        for frame in after.frames_of(block):
-            if frame >= before.request.frames or before.shown.made_of(frame) != after.shown.made_of(frame):
-                continue
-            if runs and runs[-1][1] == frame:
-                runs[-1][1] = frame + 1
-            else:
-                runs.append([frame + 1, frame + 1])
+    for frame in range(min(before.request.frames, after.request.frames)):
+        source = after.shown.source_of(frame)
+        if not there.issuperset(source.made) or before.shown.source_of(frame) != source:
+            continue
+        if runs and runs[-1][1] == frame:
+            runs[-1][1] = frame + 1
+        else:
+            runs.append([frame + 1, frame + 1])
     return runs
 
 

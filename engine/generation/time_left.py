@@ -40,6 +40,10 @@ class Clock:
             return None
         return round(steps * step + decodes * self._means.get("decode", step), 1)
 
+    def rounded(self) -> dict[str, float]:
+        """`totals` for a record."""
+        return {kind: round(seconds, 3) for kind, seconds in self.totals.items()}
+
     @property
     def elapsed(self) -> float:
         """Seconds since the clock was made."""

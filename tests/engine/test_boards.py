@@ -153,8 +153,8 @@ def test_provisional_frames_are_there_when_told(make_shot: MakeShot, monkeypatch
     seen: list[bool] = []
     commit = ShotFolder.commit_seam
 
-    def watch(self: ShotFolder, number: int, waiting: dict[int, torch.Tensor]) -> None:
-        commit(self, number, waiting)
+    def watch(self: ShotFolder, number: int, *waiting: dict[int, torch.Tensor]) -> None:
+        commit(self, number, *waiting)
         seen.append(any(self.provisional.rglob("*.png")))
 
     monkeypatch.setattr(ShotFolder, "commit_seam", watch)

@@ -102,7 +102,10 @@ USED_ONLY_UNDER = {
 WITHOUT_TORCH = (
     *(
         f"engine/generation/{name}.py"
-        for name in ("drift_figures", "drift_report", "frame_rates", "resolve", "section_settings", "start_frames")
+        for name in (
+            *("drift_figures", "drift_report", "frame_rates", "resolve", "section_settings", "shot_frames"),
+            "start_frames",
+        )
     ),
     "engine/finishing/plan.py",
     *("engine/inference/memory/placement.py", "engine/inference/speed/step_cache_choice.py"),
