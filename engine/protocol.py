@@ -137,8 +137,7 @@ class Finish:
 
     upscale: Annotated[str, Limits(pattern="^([24]|[0-9]{2,4}x[0-9]{2,4})?$", about="2, 4 or WxH; empty: not")] = ""
     upscaler: Annotated[Name, Limits(about="what enlarges; empty: the best one here")] = ""
-    fps: Annotated[float, Limits(1, FPS_MAXIMUM)] | None = None
-    """Frames a second of the result; None: as many as what is finished has."""
+    fps: Annotated[float, Limits(1, FPS_MAXIMUM, about="none: as many as what is finished has")] | None = None
     slow: Annotated[float, Limits(1, SLOW_MAXIMUM, about="how many seconds one lasts")] = 1.0
     between: Annotated[str, Limits(among=("", "flow", "motion", "nearest"))] = ""
     """What makes a frame between two of the model's; empty: the best one here."""
@@ -247,6 +246,7 @@ class Started:
     height: int
     fps: float
     steps: int
+    """Of a section; 0: nothing is sampled, a take is finished."""
     done: int
     """Sections finished by an earlier run of this shot."""
 
@@ -264,7 +264,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Step:
-    """One denoising step is done."""
+    """One denoising step is done; of a finishing take a frame of the section."""
 
     event: ClassVar[str] = "step"
     section: int

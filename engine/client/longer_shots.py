@@ -64,6 +64,7 @@ def longer(
     if asked is None or not 1 <= parent < TAKE_MAXIMUM or asked.frames >= frames:
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it")
     rest, before = dict(was.rest), asked.frames
+    rest.pop("finish", None)
     sections = sections_by(about, asked.model, asked.fps or 0, conform=asked.conform)
     if sections is not None:
         # Through boards it is the last stretch that grows, which has a clock of its own.

@@ -56,6 +56,7 @@ def take_request(parent: str, change: Change, *, number: int, job: str, parent_n
     if asked_for(parent) is None:
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it")
     asked = dict(json.loads(without_stop(parent)))
+    asked.pop("finish", None)  # what a model makes is never of finished frames
     given = {name: value for name in ("seed", "prompt", "guidance") if (value := getattr(change, name)) is not None}
     own = {int(each["section"]): dict(each) for each in asked.pop("sections", ())}
     take: dict[str, Any] = {"number": number, "job": job, "parent": parent_number}
@@ -76,6 +77,7 @@ def without_take(request: str, name: str = "") -> str:
     """The request of a shot of its own that is as the take, made to its end; `name` is what it is to be called."""
     asked = dict(json.loads(without_stop(request)))
     asked.pop("take", None)
+    asked.pop("finish", None)
     return json.dumps(asked | ({"name": name} if name else {}))
 
 

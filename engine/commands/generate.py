@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from ..console import readable
 from ..drift import OnDrift
 from ..errors import Code, EngineError
-from ..protocol import SLATE_USUAL, Cancelled, Event, Failed, Lora, Progress, Section, ShotRequest, Start
+from ..protocol import SLATE_USUAL, Cancelled, Event, Failed, Finish, Lora, Progress, Section, ShotRequest, Start
 from ..serialization import to_json
 from .continued import add_options, continued_folder, continued_shot, continued_take, drifted_take
 from .drifted import Drifted
+from .finished import add_finish, asked_finish, finishing, require_finishable
 from .moves import add_move
 from .options import add_memory
 from .progress import ProgressBar
@@ -41,6 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--prompt", type=readable, metavar="TEXT", help="what happens")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the shot")
     add_options(parser)
+    add_finish(parser)
     parser.add_argument(
         "--model", metavar="NAME_OR_DIR", help="an installed model or a model folder (default: the best)"
     )
@@ -141,6 +143,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         from ..generation.shot_folder import ShotFolder
 
+        finish = asked_finish(args)
         root = continued_folder(args)
         if root is None and args.out is None:
             raise EngineError(Code.BAD_REQUEST, detail="--out DIR is missing, the folder for the shot")
@@ -149,21 +152,22 @@ def run(args: argparse.Namespace) -> int:
         continued = None
         if root is not None:
             folder, continued = continued_take(args, root)
+        show = _print_json if args.json else bar.show
         while True:
             drifted = Drifted()
-            with closing(_events(args, folder, continued)) as events:
+            with closing(_events(args, folder, continued, finish)) as events:
                 for event in events:
                     done = event.index if isinstance(event, Section) else done
-                    if args.json:
-                        _print_json(event)
-                    else:
-                        bar.show(event)
+                    show(event)
                     drifted.heard(event, bar, may_ask=not args.json)
             if (section := drifted.again()) is None:
                 break
             folder, continued = drifted_take(folder, section)
             args.resume = False
             bar.close()
+        for event in finishing(folder, finish, args.device, args.memory):
+            done = event.index if isinstance(event, Section) else done
+            show(event)
     except (EngineError, KeyboardInterrupt) as fault:
         if args.json:
             _print_json(Failed(fault.code, fault.params) if isinstance(fault, EngineError) else Cancelled(done))
@@ -176,10 +180,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _events(args: argparse.Namespace, folder: ShotFolder, continued: ShotRequest | None) -> Generator[Event]:
+def _events(
+    args: argparse.Namespace, folder: ShotFolder, continued: ShotRequest | None, finish: Finish | None
+) -> Generator[Event]:
     """Check the cheap things first: torch and the model's classes take seconds to import.
 
-    `continued` is what is asked of a stored shot that is to be continued.
+    `continued` is what is asked of a stored shot that is to be continued, `finish` what is to be done to it then.
     """
     from ..models.catalog import find_model, require_start
 
@@ -198,6 +204,8 @@ def _events(args: argparse.Namespace, folder: ShotFolder, continued: ShotRequest
 
     by_hash = {picture.sha256: picture for picture in asked.pictures}
     job = prepare(asked.request, by_hash, model, args.device, folder.root)
+    if finish is not None:
+        require_finishable(job, finish)
     memory = Memory(args.memory)
     yield from run_job(
         job, by_hash, resume=args.resume, watched=args.json, save_latents=args.save_latents, memory=memory

@@ -21,6 +21,8 @@ class ProgressBar:
         self._out = out
         self._bar: tqdm[Any] | None = None
         self._unsaid: list[str] = []
+        self._firsts: dict[int, int] = {}
+        """Of a finishing take, where a step is a frame: the first one of each section."""
 
     def show(self, event: Event) -> None:
         """Take in one event. Where the disk that it is shown on is full, such as a log's, the shot goes on unseen."""
@@ -35,17 +37,21 @@ class ProgressBar:
         if isinstance(event, Started):
             for stage in self._unsaid:
                 self._say(stage)
-            steps = event.steps * len(event.sections)
-            self._say(f"{event.frames} frames at {event.fps:g} fps, {event.width}x{event.height}, {event.order}")
-            self._bar = tqdm(
-                total=steps, initial=event.steps * event.done, unit="step", file=sys.stderr, dynamic_ncols=True
-            )
+            what = event.order if event.steps else "finishing"
+            self._say(f"{event.frames} frames at {event.fps:g} fps, {event.width}x{event.height}, {what}")
+            self._firsts = {} if event.steps else {section.section: section.first for section in event.sections}
+            total, initial = event.steps * len(event.sections), event.steps * event.done
+            if not event.steps:
+                total, initial = event.frames, max([0, *(each.last for each in event.sections[: event.done])])
+            unit = "step" if event.steps else "frame"
+            self._bar = tqdm(total=total, initial=initial, unit=unit, file=sys.stderr, dynamic_ncols=True)
             self._bar.bar_format = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
         elif isinstance(event, Step) and self._bar is not None:
             self._bar.set_description(f"section {event.section + 1}", refresh=False)
             if event.seconds_left is not None:
                 self._bar.set_postfix_str(f"{_clock(event.seconds_left)} left", refresh=False)
-            self._bar.update()
+            first = self._firsts.get(event.section)
+            self._bar.update(1 if first is None else first - 1 + event.step - self._bar.n)
         elif isinstance(event, Section):
             first, last = event.first, event.first + event.count - 1
             self._say(f"section {event.section + 1} is done ({event.index} of {event.of}): frames {first} to {last}")

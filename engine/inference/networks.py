@@ -3,7 +3,6 @@ the GPU."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from diffusers.hooks import apply_group_offloading
 
 from .loading import load_network
+from .memory.measure import release_unused
 from .memory.placement import Placement, Stay
 
 _PARTS = ("text_encoder", "text_encoder_2", "image_encoder", "vae", "transformer")
@@ -80,7 +80,7 @@ class Networks:
             self._kept.clear()
             raise
         finally:
-            self._free()
+            release_unused(self._device)
 
     def _stay(self, name: str) -> Stay:
         return {"vae": self._placement.vae, "transformer": self._placement.transformer}.get(
@@ -100,15 +100,7 @@ class Networks:
             else:
                 del self._kept[name]
         if going or (coming not in self._kept and self._placement.encoders is not Stay.KEPT):
-            self._free()  # of an encoder, which is gone by now, too
-
-    def _free(self) -> None:
-        """Give memory that nothing uses any more back to the device."""
-        gc.collect()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        elif self._device.type == "mps":
-            torch.mps.empty_cache()
+            release_unused(self._device)  # also an encoder's, which is gone by now
 
     def _load(
         self,

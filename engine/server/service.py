@@ -91,7 +91,12 @@ class Service:
         return None
 
     def model_faults(self, job: NewJob) -> Sequence[Fault]:
-        """Why a job cannot use its model: only installed ones, never a folder that a client names."""
+        """Why a job cannot use its model: only installed ones, never a folder that a client names.
+
+        A finishing take has none to use.
+        """
+        if job.finish is not None:
+            return []
         name = job.model
         if name and name not in self.models():
             return [
@@ -121,8 +126,8 @@ class Service:
         return list(installed_loras())
 
     def lora_faults(self, job: NewJob) -> Sequence[Fault]:
-        """Which of a job's LoRAs are not here."""
-        here = self.loras()
+        """Which of a job's LoRAs are not here; a finishing take has none to use."""
+        here = self.loras() if job.finish is None else [lora.name for lora in job.loras]
         there_is = ", ".join(here) or "none"
         return [
             Fault(where=f"body.loras.{number}.name", what=f"'{lora.name}' is not here; there is {there_is}")
@@ -133,7 +138,8 @@ class Service:
     def take_faults(self, job: NewJob) -> Sequence[Fault]:
         """Why a job cannot continue the one that it names."""
         if job.take is None:
-            return []
+            said = "say by `take` which job's take is finished"
+            return [] if job.finish is None else [Fault(where="body.finish", what=said)]
         faults = take_faults(job.take, self.store, self.folders.of(job.take.job or "none"))
         return [Fault(where=f"body.take.{field}", what=what) for field, what in faults]
 
@@ -176,7 +182,8 @@ class Service:
         """An event is stored: how long shots take is measured by it, and it is passed on."""
         if event.event["event"] == "started":
             asked = json.loads(self.store.job(event.job).request_json)
-            if not asked.get("cache"):  # its pace would be that of no other shot
+            # The pace of one with a cache of its own would be that of no other shot; a finishing take has no section's.
+            if not asked.get("cache") and not asked.get("finish"):
                 model = asked.get("model") or next(iter(self.models()), "")
                 device = self.scheduler.device_of(event.job)
                 self.speeds.begun(event, model, device, asked.get("speed", "exact"))
@@ -203,7 +210,9 @@ class Service:
     def _files(self, record: JobRecord) -> TakeFiles:
         request = record.request
         take = FIRST_TAKE if request.take is None else request.take.number
-        return TakeFiles(self.folders.of(record.id), take, request.frames)
+        # How many frames a finishing take has its folder tells: the request has those of what is finished.
+        frames = request.frames if request.finish is None else None
+        return TakeFiles(self.folders.of(record.id), take, frames)
 
     def section_seconds(self) -> float:
         """Mean time between the latest sections of the same job; 0 before there are any."""

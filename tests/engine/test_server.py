@@ -438,6 +438,34 @@ def test_a_take_is_a_job_of_its_own_whoever_is_killed_meanwhile(engine, finished
     assert engine.call("DELETE", f"/v1/jobs/{take}").status_code == 204
 
 
+def test_a_finish_is_a_job_like_any_other_whoever_is_killed_meanwhile(engine, finished):
+    """It stops by itself after its first section, loses its worker, and goes on; no model is asked for."""
+    asked = {"frames": 73, "take": {"number": 2, "job": finished}, "finish": {"upscale": "96x96", "slow": 2}}
+    answer = engine.call("POST", "/v1/jobs", json=asked | {"model": "gone", "stop_after": 1})
+    assert answer.status_code == 201, answer.text
+    finish = answer.json()["id"]
+    engine.wait_for(finish, "paused")
+    for worker in psutil.Process(engine.process.pid).children():
+        worker.kill()
+    assert engine.call("POST", f"/v1/jobs/{finish}/resume").status_code == 200
+    engine.wait_for(finish, "finished")
+    events = engine.stored(finish)
+    started = next(event for event in events if event["event"] == "started")
+    assert (started["frames"], started["width"], started["steps"]) == (146, 96, 0)
+    told = [event for event in events if event["event"] == "section"]
+    names = [name for event in told for name in event["files"]]
+    assert names == [f"frames/{frame:04d}-t02.png" for frame in range(1, 147)]
+    folder = engine.home / "jobs" / finish
+    assert engine.call("GET", f"/v1/jobs/{finish}/frames/146").content == (folder / names[-1]).read_bytes()
+    assert engine.call("GET", f"/v1/jobs/{finish}/movie").content == (folder / "shot-t02.mp4").read_bytes()
+    assert engine.call("PATCH", f"/v1/jobs/{finish}", json={"steps": 3}).status_code == 409
+    assert engine.call("DELETE", f"/v1/jobs/{finish}").status_code == 204
+    for wrong, where in (({"take": None}, "body.finish"), ({"finish": {"slow": 99}}, "body.finish.slow")):
+        refused = engine.call("POST", "/v1/jobs", json=asked | wrong)
+        assert refused.status_code == 422
+        assert [fault["where"] for fault in refused.json()["faults"]] == [where]
+
+
 def test_a_take_of_what_is_gone_is_refused(engine):
     gone = {"boards": [{"frame": 1, "image": engine.board()}], "frames": 73, "take": {"number": 2, "job": "0" * 16}}
     answer = engine.call("POST", "/v1/jobs", json=gone)

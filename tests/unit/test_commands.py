@@ -17,17 +17,20 @@ from PIL import Image
 
 from engine.__main__ import main
 from engine.commands import doctor
+from engine.commands.finished import finishing_take
 from engine.errors import Code, EngineError
 from engine.generation.resolve import resolve
 from engine.generation.shot_folder import ShotFolder
+from engine.generation.takes import of_sampled
 from engine.inference.hunyuan.spec import RELEASED
 from engine.media.boards import open_board
 from engine.media.clip import read_clip
 from engine.media.files import make_folder, require_space
+from engine.media.take_files import TakeFiles
 from engine.models import download
 from engine.models.checksums import fingerprint
 from engine.models.folder import open_folder
-from engine.protocol import Board, Lora, PromptAt, SectionChange, ShotRequest, Take
+from engine.protocol import Board, Finish, Lora, PromptAt, SectionChange, ShotRequest, Take
 from tests.unit.model_files import make_model
 
 Say = Callable[..., tuple[int, str]]
@@ -147,6 +150,7 @@ def begun(tmp_path: Path, home: Path) -> Begun:
         (["--cfg", "2"], "cfg"),
         (["--speed", "fast"], "speed"),
         (["--cache", "teacache"], "cache"),
+        (["--between", "flow"], "between"),
         (["--prompt-at", "73=she runs"], "prompts"),
         (["--lora", "ink"], "loras"),
         (["--lora", "rain"], "loras"),
@@ -392,6 +396,58 @@ def test_what_does_not_go_together_is_refused(
     assert status == 2
     assert said in line
     assert not job.asked
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--upscale", "3"], "--upscale cannot be '3'"),
+        (["--upscale", "20000x4"], "--upscale cannot be '20000x4'"),
+        (["--finish-fps", "0"], "--finish-fps is 0"),
+        (["--slow", "0.5"], "--slow is 0.5"),
+        (["--slow", "2", "--finish-between", "ghosts"], "choose one of flow, motion, nearest"),
+        (["--upscaler", "waifu2x"], "--upscaler goes with --upscale"),
+        (["--finish-between", "flow"], "--finish-between goes with"),
+    ],
+)
+def test_what_no_shot_can_be_finished_to_is_refused_before_it_is_made(
+    options: list[str], said: str, begun: Begun, job: Job, say: Say
+) -> None:
+    status, line = say("generate", "--out", begun.out, "--resume", *options)
+    assert status == 2
+    assert said in line
+    assert not job.asked
+
+
+def test_a_finishing_take_goes_on_or_has_a_number_of_its_own(finished: Begun) -> None:
+    folder = ShotFolder(finished.out)
+    larger, slower = Finish(upscale="2"), Finish(slow=2.0, between="flow")
+    assert finishing_take(folder, None) is None
+    asked = finishing_take(folder, larger)
+    assert asked == replace(finished.request, take=Take(2), finish=larger)
+    begun = replace(finished.request, take=Take(2), finish=replace(larger, upscaler="waifu2x"))
+    ShotFolder(finished.out, 2).begin(begun, {}, {}, {"parent": 1, "kept": [], "kept_frames": [], "frames": 145})
+    for given in (None, larger, begun.finish):
+        assert finishing_take(folder, given) == begun, "what was left open is as it was begun"
+    assert finishing_take(folder, slower) == replace(finished.request, take=Take(3), finish=slower)
+    assert finishing_take(ShotFolder(finished.out, 2), None) is None, "another take's"
+    (finished.out / "takes").mkdir()
+    (finished.out / "takes" / "02.json").write_text("{}")
+    assert finishing_take(folder, None) is None, "it is finished, and nothing is asked for"
+    assert finishing_take(folder, larger) == begun
+
+
+def test_what_continues_a_finishing_take_continues_what_it_finishes(finished: Begun, job: Job, say: Say) -> None:
+    finish = replace(finished.request, take=Take(2), finish=Finish(slow=2.0))
+    ShotFolder(finished.out, 2).begin(finish, {}, {}, {"parent": 1, "kept": [], "kept_frames": [], "frames": 290})
+    assert (TakeFiles(finished.out, 2).frames, TakeFiles(finished.out).frames) == (290, 145)
+    assert say("generate", "--take-of", finished.out, "--parent", 2, "--seed", 5)[0] == 0
+    asked = job.asked.pop()
+    assert (asked.seed, asked.finish) == (5, None)
+    assert asked.take is not None
+    assert of_sampled(finished.out, asked.take) == Take(3, parent=1)
+    assert say("generate", "--extend", finished.out, "--parent", 2, "--frames", 181)[0] == 0
+    assert job.asked.pop().frames == 181
 
 
 def test_every_option_of_generate_is_told_in_the_readme(capsys):

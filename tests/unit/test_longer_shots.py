@@ -75,6 +75,10 @@ def test_it_continues_its_job_and_changes_nothing_else() -> None:
         longer(json.dumps(json.loads(longer(request(), "longer", 80, "0" * 16, ABOUT))), "x", 90, "1" * 16, {})
     )
     assert (again.take, again.frames) == (Take(3, "1" * 16, parent=2), 90)
+    larger = {"take": {"number": 2, "job": "0" * 16, "parent": 1}, "finish": {"upscale": "2"}}
+    finished = json.dumps(json.loads(request(order="forward")) | larger)
+    grown = asked(longer(finished, "longer", 80, "1" * 16, ABOUT))
+    assert (grown.take, grown.finish) == (Take(3, "1" * 16, parent=2), None)
     for frames in (50, 49):
         with pytest.raises(EngineError):
             longer(request(), "shorter", frames, "0" * 16, ABOUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -15,9 +16,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.errors import Code, EngineError
+from engine.media.take_files import TakeFiles
 from engine.models.folder import ModelFolder
 from engine.models.released import HELIOS_DISTILLED
-from engine.protocol import Board, Failed, Finished, ShotRequest, Take
+from engine.protocol import Board, Failed, Finish, Finished, Lora, ShotRequest, Take
 from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
 from engine.server.jobs.job_folders import JobFolders
@@ -286,6 +288,26 @@ def test_what_it_continues_cannot_be_removed_while_it_is_copied_and_an_unended_t
             service.scheduler.remove(job, unless_needed=True)
     finally:
         service.stop()
+
+
+def test_a_finish_is_a_job_that_needs_no_model_and_has_frames_of_its_own_number(service):
+    job = finished_job(service)
+    asked = NewJob(model="gone", frames=37, loras=(Lora("gone"),), take=Take(2, job), finish=Finish(slow=2.0))
+    assert [*service.model_faults(asked), *service.lora_faults(asked), *service.take_faults(asked)] == []
+    assert [fault.where for fault in service.take_faults(dataclasses.replace(asked, take=None))] == ["body.finish"]
+    assert service.model_faults(dataclasses.replace(asked, finish=None)) != []
+    record, _ = service.submit(asked, None)
+    with pytest.raises(EngineError):
+        service.frame(record, 60)  # nothing is begun
+    begun = {"request": {"frames": 37, "finish": {}}, "parent": 1, "kept": [], "kept_frames": [], "frames": 10_001}
+    path = TakeFiles(service.folders.of(record.id), 2).request
+    wait_until(path.parents[3].is_dir)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(begun))
+    assert service.frame(record, 60).name == "00060-t02.png", "as many digits as its own frames want"
+    with pytest.raises(StoreError, match="only finished"):
+        service.change(record, JobChange(steps=4))
+    assert service.change(record, JobChange(name="larger")).name == "larger"
 
 
 def test_what_cannot_be_continued_is_refused_and_says_why(service):

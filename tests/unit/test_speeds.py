@@ -10,7 +10,18 @@ from starlette.testclient import TestClient
 
 from engine.models.abilities import CARDS, abilities_of
 from engine.models.catalog import CATALOG, SKETCH
-from engine.protocol import PAUSED, Cancelled, Finished, Progress, Section, SectionPlan, ShotRequest, Started
+from engine.protocol import (
+    PAUSED,
+    Cancelled,
+    Finish,
+    Finished,
+    Progress,
+    Section,
+    SectionPlan,
+    ShotRequest,
+    Started,
+    Take,
+)
 from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
 from engine.server.jobs.speeds import Kind, Speeds
@@ -94,6 +105,11 @@ def test_the_engine_says_what_its_models_can_and_how_fast_they_were(tmp_path: Pa
         for event in (started(), *map(section, (1, 2, 3, 4)), Finished(145, 20.0, None)):
             service.pool.listener.heard("cpu", Happened(record.id, to_json(event)))
         (speed,) = client.get("/v1/engine").json()["speeds"]
+        finishing = ShotRequest(frames=145, take=Take(2, record.id), finish=Finish(slow=2.0))
+        other, _ = service.scheduler.submit(to_json_text(finishing), "")
+        for event in (started(), *map(section, (1, 2, 3, 4)), Finished(290, 4.0, None)):
+            service.pool.listener.heard("cpu", Happened(other.id, to_json(event)))
+        assert client.get("/v1/engine").json()["speeds"] == [speed], "what finishing takes says nothing of sections"
     expected = {"model": SKETCH, "device": "cpu", "width": 256, "height": 144, "steps": 8, "speed": "exact"}
     assert speed == expected | {"section_seconds": 5.0, "shots": 1}
 

@@ -174,6 +174,10 @@ def test_a_takes_request_is_the_shots_but_for_what_differs() -> None:
     assert (change_of(PARENT), change_of("{")) == (None, None)
     assert (parent_of(again), parent_of(PARENT)) == (3, 0)
     assert "take" not in json.loads(without_take(again, "other"))
+    finished = json.dumps(json.loads(section) | {"finish": {"upscale": "2"}})
+    assert "finish" not in json.loads(without_take(finished)), "what a model makes anew is of its own size"
+    anew = take_request(finished, Change(3, guidance=4.0), number=4, job="2" * 16, parent_number=3)
+    assert anew == again, "its parent is the finished one: the engine continues what that was made of"
     assert [usual_seed(PARENT, number) for number in (2, 3)] == [5, 6]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -40,6 +41,29 @@ def measure_room(device: torch.device, limit: int | None = None) -> Room:
     return Room(device.type, free, max(0, free_ram - _MAIN_MEMORY_SPARE), base if of_cpu else 0)
 
 
+def free_beside(device: torch.device, limit: int | None = None) -> int:
+    """Bytes of `device` that there are besides what this process holds of it, which is to hold `limit` at most."""
+    return max(0, measure_room(device, limit).free - _held(device))
+
+
+def release_unused(device: torch.device) -> None:
+    """Give memory that nothing uses any more back to the device."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def _held(device: torch.device) -> int:
+    """Bytes of `device` that this process holds now: tensors on a graphics card, all of it on a processor."""
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    if device.type == "mps":
+        return int(torch.mps.driver_allocated_memory())
+    return int(psutil.Process().memory_info().rss)
+
+
 @dataclass
 class Account:
     """What a job's memory was predicted to be, and what it was; a context that watches while the job runs."""
@@ -75,10 +99,5 @@ class Account:
             self._look()
 
     def _look(self) -> None:
-        if self.device.type == "cuda":
-            now = torch.cuda.max_memory_allocated(self.device)
-        elif self.device.type == "mps":
-            now = torch.mps.driver_allocated_memory()
-        else:
-            now = psutil.Process().memory_info().rss
+        now = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else _held(self.device)
         self.measured = max(self.measured, int(now))

@@ -192,6 +192,8 @@ class Scheduler:
             with self._store.transaction():
                 record = self._store.job(job)
                 if asked:
+                    if record.request.finish is not None:
+                        raise StoreError("no section of a take that is only finished is made anew")
                     if record.state.ended or self._last_is_begun(job):
                         raise StoreError("its last section is begun already")
                     record = self._store.change(job, request=replace(record.request, **asked))

@@ -12,6 +12,7 @@ _BY_FIRST_WORD = {
     "encoding": Stage.ENCODING,
     "sampling": Stage.SAMPLING,
     "decoding": Stage.DECODING,
+    "finishing": Stage.DECODING,
     "writing": Stage.WRITING,
 }
 

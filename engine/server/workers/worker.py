@@ -136,7 +136,7 @@ class Worker:
                             self._orders.put_first(Pause(order.job))  # before an order to go on that is here already
                     elif isinstance(event, Drift) and event.then == OnDrift.ASK and event.index > order.asked:
                         self._orders.put_first(Pause(order.job))
-                    self._uses_networks |= isinstance(event, Started)
+                    self._uses_networks |= isinstance(event, Started) and event.steps > 0
                     self._happened(order.job, event)
                     # Once the end is told nothing can hold the job back or change it any more.
                     event = next(shot, None) if isinstance(event, Finished) else self._go_on(shot, order.job)
@@ -166,20 +166,26 @@ class Worker:
         return event
 
     def _shot(self, order: Make) -> Generator[Event]:
+        from ...generation.finish_take import prepare_finish, run_finish
         from ...generation.job import Memory, run
-
-        job, pictures = self._prepare(order)
 
         def asked() -> bool:
             self._activity.advance()
             return self._orders.holds(order.job)
 
+        memory = Memory(self._limit, retry=order.retry)
+        assert self._request is not None, "only a job under way is made"
+        if self._request.finish is not None:
+            self._activity.begin("checking the job")
+            finishing = prepare_finish(self._request, self._device, jobs_folder(self._home) / order.job)
+            return run_finish(finishing, resume=True, families=self._families, memory=memory, asked=asked)
+        job, pictures = self._prepare(order)
         return run(
             job,
             pictures,
             resume=True,
             families=self._families,
-            memory=Memory(self._limit, retry=order.retry),
+            memory=memory,
             revised=self._revised,
             asked=asked,
             stop_after=order.stop_after,

@@ -1,0 +1,293 @@
+"""Finishing takes: what the model made stays as it is, and what is made of it comes out the same whoever was killed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+
+from engine.errors import Code, EngineError
+from engine.generation import finish_take
+from engine.generation.finish_take import prepare_finish, run_finish
+from engine.generation.job import Memory
+from engine.generation.shot_folder import ShotFolder
+from engine.inference.registry import Families
+from engine.media.boards import open_board
+from engine.media.provenance import read
+from engine.media.shot_digests import compare
+from engine.media.take_files import TakeFiles, takes_of
+from engine.models.folder import open_folder
+from engine.protocol import Event, Finish, Finished, Progress, Section, ShotRequest, Started, Step, Take
+from engine.serialization import to_json
+from tests.engine.checkpoints import BOARD, TINY
+from tests.engine.test_takes import Killed, Making, count_writes, held, kill_at, pixels, third
+
+FRAMES = 58
+LARGER = Finish(upscale="2", fps=48, between="flow")
+
+
+@pytest.fixture(scope="module")
+def making() -> Iterator[Making]:
+    made = Making(open_folder(TINY), open_board(BOARD))
+    yield made
+    made.families.close()
+
+
+@pytest.fixture(scope="module")
+def made_once(making: Making, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished shot of two sections at 24 frames a second."""
+    folder = tmp_path_factory.mktemp("made") / "shot"
+    making.make(making.request(frames=FRAMES, fps=24.0), folder)
+    return folder
+
+
+@pytest.fixture
+def shot(made_once: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made_once, tmp_path / "shot"))
+
+
+def request_of(making: Making, finish: Finish = LARGER, take: int = 2, parent: int = 1) -> ShotRequest:
+    """As a client sends it: with the fields of the shot."""
+    return replace(making.request(frames=FRAMES, fps=24.0), take=Take(take, parent=parent), finish=finish)
+
+
+def finish(request: ShotRequest, folder: Path, resume: bool = False, **more: object) -> list[Event]:
+    return list(run_finish(prepare_finish(request, "cpu", folder), resume=resume, **more))  # type: ignore[arg-type]
+
+
+def files(folder: Path, take: int = 2) -> list[bytes]:
+    found = TakeFiles(folder, take)
+    return [found.frame(frame).read_bytes() for frame in range(1, found.frames + 1)]
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_a_take_beside_the_one_that_it_finishes(making: Making, shot: Path) -> None:
+    before = held(shot)
+    events = finish(request_of(making), shot)
+    after = held(shot)
+    assert {name: after[name] for name in before} == before, "what the model made is there to the bit, and not written"
+
+    started = next(event for event in events if isinstance(event, Started))
+    assert (started.frames, started.width, started.height, started.fps, started.steps) == (116, 128, 128, 48, 0)
+    assert [(each.first, each.last) for each in started.sections] == [(1, 60), (61, 116)]
+    told = [event for event in events if isinstance(event, Section)]
+    assert [(event.section, event.index, event.of, event.first, event.count) for event in told] == [
+        (0, 1, 2, 1, 60),
+        (1, 2, 2, 61, 56),
+    ]
+    names = [f"frames/{frame:04d}-t02.png" for frame in range(1, 117)]
+    assert [name for event in told for name in event.files] == names
+    assert isinstance(events[-1], Finished)
+    assert (events[-1].frames, events[-1].movie) == (116, "shot-t02.mp4")
+
+    record = json.loads((shot / "takes" / "02.json").read_text())
+    assert (record["take"], record["parent"], record["remade"], record["movie"]) == (2, 1, [], "shot-t02.mp4")
+    assert [f"frames/{name}" for name in record["frames"]] == names
+    assert record["finished"] == {
+        "source": {"take": 1, "frames": 58, "fps": 24.0, "width": 64, "height": 64},
+        "fps": 48.0,
+        "width": 128,
+        "height": 128,
+        "between": " ".join(str(frame) for frame in range(2, 116, 2)),
+    }
+    assert record["model"] == json.loads((shot / "shot.json").read_text())["model"]
+    assert record["request"]["finish"] == to_json(replace(LARGER, upscaler="waifu2x")), "nothing is left open"
+    assert record["memory"]["predicted_bytes"] > 0
+    with av.open(shot / "shot-t02.mp4") as movie:
+        stream = movie.streams.video[0]
+        assert (stream.width, stream.height, stream.average_rate) == (128, 128, Fraction(48))
+        assert sum(1 for _ in movie.decode(stream)) == 116
+    assert {picture_size(shot / name) for name in names} == {(128, 128)}
+    assert not [path for path in shot.rglob("*") if ".part" in path.name or path.name == "provisional"]
+
+
+def test_a_frame_says_what_made_it_and_what_was_done(making: Making, shot: Path) -> None:
+    finish(request_of(making), shot)
+    larger = {"upscale": "2", "upscaler": "waifu2x", "fps": 48}
+    for frame, done in ((1, larger), (2, {**larger, "between": "flow"})):
+        said = read(shot / f"frames/{frame:04d}-t02.png")
+        was = read(shot / "frames/0001.png")
+        assert said is not None
+        assert was is not None
+        assert said.shot == {**was.shot, "finishing": [done]}
+        assert (said.source, said.description) == (was.source, "w5 w2")
+    movie = read(shot / "shot-t02.mp4")
+    assert movie is not None
+    assert movie.shot["finishing"] == [{**larger, "between": "flow"}]
+    record = json.loads((shot / "takes" / "02.json").read_text())
+    assert len(record["sha256"]) == 117
+    assert not [*compare(shot, record["sha256"])]
+
+
+def test_made_again_it_is_the_same_to_the_bit(making: Making, shot: Path) -> None:
+    finish(request_of(making), shot)
+    finish(request_of(making, take=3), shot)
+    assert files(shot, 3) == files(shot, 2)
+    assert (shot / "shot-t03.mp4").read_bytes() == (shot / "shot-t02.mp4").read_bytes()
+
+
+def test_what_continues_it_continues_what_it_finishes(making: Making, shot: Path) -> None:
+    """A retake is sampled and so of the model's size; a finish is never of a finished frame."""
+    finish(request_of(making), shot)
+    anew = third(making.request(frames=FRAMES, fps=24.0))
+    anew = replace(anew, sections=(replace(anew.sections[0], section=2),))
+    making.make(replace(anew, take=Take(3, parent=2, again=(2,))), shot)
+    making.make(replace(anew, take=Take(4, parent=1, again=(2,))), shot)
+    assert pixels(shot, 3) == pixels(shot, 4) != pixels(shot, 1)
+    assert json.loads((shot / "takes" / "03.json").read_text())["parent"] == 1
+    finish(request_of(making, take=5, parent=2), shot)
+    assert files(shot, 5) == files(shot, 2)
+    assert takes_of(shot) == [1, 2, 3, 4, 5]
+
+
+def test_killed_before_every_commit_and_resumed(
+    making: Making, shot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_of(making, Finish(slow=1.5, between="flow"))
+    undisturbed = Path(shutil.copytree(shot, tmp_path / "undisturbed"))
+    writes = count_writes(monkeypatch, lambda: finish(request, undisturbed))
+    assert writes[0] == "02/request.json"
+    frames = [place for place, name in enumerate(writes) if name.endswith(".png")]
+    assert len(frames) == 87
+    for place in sorted({*range(len(writes))} - {*frames} | {*frames[::29]}):
+        out = Path(shutil.copytree(shot, tmp_path / f"killed-{place}"))
+        with monkeypatch.context() as patch:
+            kill_at(patch, place)
+            with pytest.raises(Killed):
+                finish(request, out)
+        made = {path: path.stat().st_mtime_ns for path in out.glob("frames/*-t02.png")}
+        events = finish(request, out, resume=True)
+        assert files(out) == files(undisturbed), writes[place]
+        assert {path: path.stat().st_mtime_ns for path in made} == made, "what is there is not made again"
+        assert set(held(out)) == set(held(undisturbed))
+        told = [event for event in events if isinstance(event, Section)]
+        assert [event.index for event in told] == [1, 2], "all that was made is told, whoever heard of it before"
+        started = next(event for event in events if isinstance(event, Started))
+        assert started.done == (len(made) >= 45) + (len(made) == 87)
+
+
+def test_finished_it_is_left_as_it_is(making: Making, shot: Path) -> None:
+    finish(request_of(making), shot)
+    before = held(shot)
+    assert [type(event) for event in finish(request_of(making), shot, resume=True)] == [Finished]
+    assert held(shot) == before
+    with pytest.raises(EngineError) as caught:
+        finish(request_of(making), shot)
+    assert caught.value.code is Code.FOLDER_TAKEN
+    with pytest.raises(EngineError, match="another finish") as caught:
+        finish(request_of(making, replace(LARGER, upscale="4")), shot, resume=True)
+    assert caught.value.code is Code.RESUME_MISMATCH
+
+
+def test_a_frame_that_got_lost_is_decoded_again(making: Making, shot: Path) -> None:
+    """Then, and only then, their model is needed."""
+    lost = [shot / "frames" / f"{frame:04d}.png" for frame in (7, 40)]
+    was = [path.read_bytes() for path in lost]
+    for path in lost:
+        path.unlink()
+    events = finish(request_of(making), shot, families=making.families)
+    assert [path.read_bytes() for path in lost] == was
+    assert len([event for event in events if isinstance(event, Started)]) == 1
+    assert any(isinstance(event, Progress) and event.stage.startswith("2 of the frames are gone") for event in events)
+
+
+def test_whoever_asks_is_heard_between_two_frames(making: Making, shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing is held of the device meanwhile: what finishes is closed, and begun anew."""
+    begun: list[int] = []
+    finishing = finish_take.finish_frames
+
+    def watched(*args: object, **more: object) -> Iterator[int]:
+        begun.append(len(begun))
+        try:
+            yield from finishing(*args, **more)  # type: ignore[arg-type]
+        finally:
+            begun.remove(begun[-1])
+
+    monkeypatch.setattr(finish_take, "finish_frames", watched)
+    answers = iter([False] * 10 + [True, False, True] + [False] * 1000)
+    heard = []
+    for event in run_finish(prepare_finish(request_of(making), "cpu", shot), resume=False, asked=lambda: next(answers)):
+        if isinstance(event, Step) and not begun:
+            heard.append(event)
+    assert [event.step for event in heard[:1]] == [11]
+    assert len(heard) == 2
+    assert len(files(shot)) == 116
+
+
+def test_given_up_it_keeps_what_is_made(making: Making, shot: Path) -> None:
+    before = held(shot)
+    events = run_finish(prepare_finish(request_of(making), "cpu", shot), resume=False, asked=lambda: True)
+    while not isinstance(next(events), Step):
+        pass
+    events.close()
+    after = held(shot)
+    assert {name: after[name] for name in before} == before
+    assert [name for name in after if name.endswith("-t02.png")] == ["frames/0001-t02.png"]
+    assert not [name for name in after if ".part" in name]
+    making.make(replace(third(making.request(frames=FRAMES, fps=24.0)), sections=(), take=Take(3, again=(2,))), shot)
+    finish(request_of(making), shot, resume=True)
+    assert len(files(shot)) == 116
+
+
+def test_out_of_memory_is_tried_once_more_with_less(
+    making: Making, shot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms: list[int] = []
+    finishing = finish_take.finish_frames
+
+    def short(*args: object, memory: int, **more: object) -> Iterator[int]:
+        rooms.append(memory)
+        if len(rooms) == 1:
+            raise MemoryError("unable to allocate 4 GiB")
+        yield from finishing(*args, memory=memory, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(finish_take, "finish_frames", short)
+    families = Families()
+    finish(request_of(making), shot, families=families, memory=Memory(limit=2**33))
+    assert len(rooms) == 2
+    assert 0 < rooms[1] <= rooms[0] < 2**33, "what the process holds already counts"
+    assert len(files(shot)) == 116
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (Finish(), "changes nothing"),
+        (Finish(upscaler="waifu2x"), "changes nothing"),
+        (Finish(upscale="9000x9000"), "9000x9000"),
+        (Finish(slow=16, fps=240), None),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_written(
+    asked: Finish, said: str | None, making: Making, shot: Path
+) -> None:
+    before = held(shot)
+    if said is None:  # only much
+        assert prepare_finish(request_of(making, asked), "cpu", shot).plan.frames == FRAMES * 160
+        return
+    with pytest.raises(EngineError, match=said):
+        finish(request_of(making, asked), shot)
+    assert held(shot) == before
+
+
+def test_only_a_finished_take_is_finished(making: Making, shot: Path, tmp_path: Path) -> None:
+    for request in (replace(request_of(making), take=None), request_of(making, parent=1)):
+        with pytest.raises(EngineError) as caught:
+            finish(request, tmp_path / "nothing")
+        assert caught.value.exit_code == 2
+    (shot / "shot.json").unlink()
+    with pytest.raises(EngineError, match="not finished") as caught:
+        finish(request_of(making), shot)
+    assert caught.value.code is Code.TAKE_IMPOSSIBLE
+    assert ShotFolder(shot, 2).stored_request() is None
