@@ -10,9 +10,15 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-_KEPT_SMALL = 3 + 4 * (3 + 4 * 8)
-_KEPT = 3
-_MIXED = 110
+from .optical_flow import FLOWS_KEPT, flow_size
+
+LIBRARIES = 128 * 2**20
+"""What torch's libraries take of a processor's memory for themselves once they work: measured."""
+_PICTURE, _FLOW = 3, 8
+"""Bytes of a pixel."""
+_MIXING = 110
+"""Bytes of a pixel that it takes to mix two pictures, moved: planes of floats for what they show, for where that comes
+from and for what it counts. Measured."""
 
 
 def live_bytes(call: Callable[[], Any]) -> int:
@@ -23,14 +29,18 @@ def live_bytes(call: Callable[[], Any]) -> int:
     return counting.most
 
 
-def frames_bytes(size: tuple[int, int], result: tuple[int, int], held: int) -> int:
-    """Bytes of main memory that frames of `size` (width, height) take, enlarged to `result`, while `held` are at hand.
-
-    Each as it came, as flow is computed of it, and with the flow to four others; each enlarged; and what it takes to
-    mix two of those: planes of floats for a picture, for where its pixels come from, and for what each counts.
+def held_bytes(size: tuple[int, int], result: tuple[int, int], held: int) -> int:
+    """Bytes of main memory that `held` frames of `size` (width, height) take: as they came, as flow is computed of them
+    and the flow between them, and as they are shown, as large as `result`.
     """
-    pixels, made = size[0] * size[1], result[0] * result[1]
-    return held * (_KEPT_SMALL * pixels + _KEPT * made) + _MIXED * made
+    width, height = flow_size(*size)
+    flows = width * height * (_PICTURE + FLOWS_KEPT * _FLOW)
+    return held * (_PICTURE * size[0] * size[1] + flows + _PICTURE * result[0] * result[1])
+
+
+def mixing_bytes(result: tuple[int, int]) -> int:
+    """Bytes of main memory that it takes to steady a frame of that size, or to make one between two."""
+    return _MIXING * result[0] * result[1]
 
 
 class _Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]

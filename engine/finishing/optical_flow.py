@@ -16,6 +16,8 @@ Floats = NDArray[np.float32]
 
 _LARGE = 640
 """Pixels of the longer side from which on pictures are not doubled first: in small ones lines are too thin for DIS."""
+FLOWS_KEPT = 2
+"""Of a frame: those to the two beside it, which are asked for again where something is shown between."""
 _SMOOTHED = 5
 """Pixels of the square over which errors are averaged before they count."""
 
@@ -30,8 +32,13 @@ def require_flow(what: str) -> None:
     require(what, "cv2")
 
 
+def flow_size(width: int, height: int) -> tuple[int, int]:
+    """The size at which flow between pictures of a size is computed: theirs, or twice as large."""
+    return (width, height) if max(width, height) > _LARGE else (2 * width, 2 * height)
+
+
 class SourceFrame:
-    """A frame (H, W, 3) as it came, and the flow from it to others, each computed once."""
+    """A frame (H, W, 3) as it came, and the flow from it to others: the last ones asked for are kept."""
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
@@ -39,16 +46,18 @@ class SourceFrame:
 
     @cached_property
     def small(self) -> Picture:
-        """The picture that flow is computed of: as it came, or twice as large."""
-        if max(self.picture.shape[:2]) > _LARGE:
+        """The picture that flow is computed of."""
+        height, width = self.picture.shape[:2]
+        if flow_size(width, height) == (width, height):
             return self.picture
-        size = (2 * self.picture.shape[1], 2 * self.picture.shape[0])
-        doubled: Picture = _cv2().resize(self.picture, size, interpolation=_cv2().INTER_LANCZOS4)
+        doubled: Picture = _cv2().resize(self.picture, flow_size(width, height), interpolation=_cv2().INTER_LANCZOS4)
         return doubled
 
     def flow_to(self, other: SourceFrame) -> Floats:
         """The flow to another frame of the same size, in pixels of `small`."""
         if other not in self._flows:
+            if len(self._flows) >= FLOWS_KEPT:
+                del self._flows[next(iter(self._flows))]
             self._flows[other] = flow(self.small, other.small)
         return self._flows[other]
 

@@ -20,7 +20,7 @@ from ..protocol import Finish
 from .cuts import is_cut
 from .enlarge import Enlarger, resized
 from .in_between import InBetween, choose_between
-from .memory import frames_bytes
+from .memory import LIBRARIES, held_bytes, mixing_bytes
 from .optical_flow import SourceFrame, is_installed
 from .plan import FinishPlan, finish_plan
 from .steady import NEIGHBOURS, steadied
@@ -82,18 +82,18 @@ class Finisher:
         self._size = picture_size(source[0])
         self.steadies = plan.enlarges and is_installed()
         result = (plan.width, plan.height)
-        held = frames_bytes(self._size, result, _HELD)
+        on_cpu = device.type == "cpu"
+        held = held_bytes(self._size, result, _HELD) + (LIBRARIES if plan.enlarges else 0)
         self._enlarger: Enlarger | None = None
         self._upscaler: Upscaler | None = None
         if plan.enlarges:
-            room = memory if memory is None or device.type != "cpu" else memory - held
+            room = memory - held if memory is not None and on_cpu else memory
             self._upscaler = load_upscaler(finish.upscaler, device)
             self._enlarger = Enlarger(self._upscaler, self._size, result, room)
         self.tile = self._enlarger.tile if self._enlarger else 0
-        self.predicted_bytes = (self._enlarger.predicted_bytes if self._enlarger else 0) + (
-            held if device.type == "cpu" else 0
-        )
-        """The most bytes of the device that it takes."""
+        working = self._enlarger.predicted_bytes if self._enlarger else 0
+        self.predicted_bytes = held + max(working, mixing_bytes(result)) if on_cpu else working
+        """The most bytes of the device that it takes, besides what the process holds already."""
         self._original = lru_cache(_HELD)(self._read)
         self._enlarged = lru_cache(_HELD)(self._enlarge)
         self._shown = lru_cache(2)(self._steady)
@@ -151,7 +151,9 @@ class Finisher:
         enlarged = self._enlarged(frame)
         if not self.steadies:
             return enlarged
-        neighbours = [(self._original(other), self._enlarged(other)) for other in self._around(frame) if other != frame]
+        # The nearest last: their flow is asked for again where something is shown between.
+        others = sorted(self._around(frame), key=lambda other: -abs(other - frame))[:-1]
+        neighbours = [(self._original(other), self._enlarged(other)) for other in others]
         return steadied(self._original(frame), enlarged, neighbours)
 
     def _around(self, frame: int) -> range:
