@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,13 +13,51 @@ from torch.utils._pytree import tree_leaves
 
 from .optical_flow import FLOWS_KEPT, flow_size
 
-LIBRARIES = 128 * 2**20
-"""What torch's libraries take of a processor's memory for themselves once they work: measured."""
+_TORCH, _OPENCV = 128 * 2**20, 10 * 2**20
+"""What libraries take of main memory for themselves once they work: measured."""
 _PICTURE, _FLOW = 3, 8
 """Bytes of a pixel."""
-_MIXING = 110
-"""Bytes of a pixel that it takes to mix two pictures, moved: planes of floats for what they show, for where that comes
-from and for what it counts. Measured."""
+_STEADYING, _BETWEEN = 76, {"flow": 108, "motion": 318}
+"""Bytes of a pixel of the result that it takes to steady a frame, and to make one between two: planes of floats for
+what is shown, for where that comes from and for what it counts; FFmpeg's filter keeps some of its own. Measured.
+"""
+
+
+@dataclass(frozen=True)
+class FramesMemory:
+    """Main memory that frames of a source take while they are finished, in bytes."""
+
+    size: tuple[int, int]
+    """(width, height) of the source."""
+    result: tuple[int, int]
+    frames: int
+    """Of the source, that are at hand at a time."""
+    steadies: bool
+    between: str
+
+    @property
+    def held(self) -> int:
+        """As they came, with what flow is computed of and the flow between them; and as they are shown."""
+        flows = self.steadies or self.between == "flow"
+        width, height = flow_size(*self.size)
+        small = width * height * (_PICTURE + FLOWS_KEPT * _FLOW) if flows else 0
+        shown = _PICTURE * (self.size[0] * self.size[1] + self.result[0] * self.result[1])
+        return self.frames * (shown + small) + (_OPENCV if flows else 0)
+
+    @property
+    def mixing(self) -> int:
+        """What it takes to mix two of them."""
+        most = max(_STEADYING if self.steadies else 0, _BETWEEN.get(self.between, 0))
+        return most * self.result[0] * self.result[1]
+
+    @property
+    def beside_network(self) -> int:
+        """What is taken while a network works on the processor, besides what it takes itself."""
+        return self.held + _TORCH
+
+    def with_network(self, working: int) -> int:
+        """All that is taken at a time, with a network that takes `working` bytes on the processor, or none (0)."""
+        return (self.beside_network if working else self.held) + max(self.mixing, working)
 
 
 def live_bytes(call: Callable[[], Any]) -> int:
@@ -27,20 +66,6 @@ def live_bytes(call: Callable[[], Any]) -> int:
     with counting, torch.inference_mode():
         call()
     return counting.most
-
-
-def held_bytes(size: tuple[int, int], result: tuple[int, int], held: int) -> int:
-    """Bytes of main memory that `held` frames of `size` (width, height) take: as they came, as flow is computed of them
-    and the flow between them, and as they are shown, as large as `result`.
-    """
-    width, height = flow_size(*size)
-    flows = width * height * (_PICTURE + FLOWS_KEPT * _FLOW)
-    return held * (_PICTURE * size[0] * size[1] + flows + _PICTURE * result[0] * result[1])
-
-
-def mixing_bytes(result: tuple[int, int]) -> int:
-    """Bytes of main memory that it takes to steady a frame of that size, or to make one between two."""
-    return _MIXING * result[0] * result[1]
 
 
 class _Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]

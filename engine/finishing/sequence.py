@@ -20,7 +20,7 @@ from ..protocol import Finish
 from .cuts import is_cut
 from .enlarge import Enlarger, resized
 from .in_between import InBetween, choose_between
-from .memory import LIBRARIES, held_bytes, mixing_bytes
+from .memory import FramesMemory
 from .optical_flow import SourceFrame, is_installed
 from .plan import FinishPlan, finish_plan
 from .steady import NEIGHBOURS, steadied
@@ -82,17 +82,17 @@ class Finisher:
         self._size = picture_size(source[0])
         self.steadies = plan.enlarges and is_installed()
         result = (plan.width, plan.height)
+        main = FramesMemory(self._size, result, _HELD, self.steadies, finish.between)
         on_cpu = device.type == "cpu"
-        held = held_bytes(self._size, result, _HELD) + (LIBRARIES if plan.enlarges else 0)
         self._enlarger: Enlarger | None = None
         self._upscaler: Upscaler | None = None
         if plan.enlarges:
-            room = memory - held if memory is not None and on_cpu else memory
+            room = memory - main.beside_network if memory is not None and on_cpu else memory
             self._upscaler = load_upscaler(finish.upscaler, device)
             self._enlarger = Enlarger(self._upscaler, self._size, result, room)
         self.tile = self._enlarger.tile if self._enlarger else 0
         working = self._enlarger.predicted_bytes if self._enlarger else 0
-        self.predicted_bytes = held + max(working, mixing_bytes(result)) if on_cpu else working
+        self.predicted_bytes = main.with_network(working) if on_cpu else working
         """The most bytes of the device that it takes, besides what the process holds already."""
         self._original = lru_cache(_HELD)(self._read)
         self._enlarged = lru_cache(_HELD)(self._enlarge)
