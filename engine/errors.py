@@ -277,7 +277,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.OUT_OF_MEMORY: Explanation(
         4,
         "{device} ran out of memory while {stage}",
-        "close other programs, then --resume, or begin another shot with a smaller --size",
+        "{advice}",
+        {"advice": "close other programs, then --resume, or begin another shot with a smaller --size"},
     ),
     Code.INTERNAL: Explanation(1, "Something went wrong inside the engine: {detail}", "please report it with the log"),
 }

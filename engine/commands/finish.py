@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
-import re
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -12,11 +10,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..errors import Code, EngineError
-from ..protocol import FPS_MAXIMUM, SLOW_MAXIMUM, Finish
+from ..protocol import Finish
+from .finish_options import add_finish, asked_finish
 from .options import add_memory
 
-_UPSCALE = re.compile(r"[24]|\d{2,4}x\d{2,4}")
-_BETWEEN = ("flow", "motion", "nearest")
+_MORE_ROOM = "close other programs, then run the same command: finished frames are kept"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,23 +25,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--out", type=Path, required=True, metavar="DIR", help="folder for the result; one begun so is gone on with"
     )
     parser.add_argument("--take", type=int, metavar="T", help="of a shot (default: the newest that a model made)")
-    parser.add_argument("--source-fps", type=_rate, metavar="F", help="how fast pictures are shown that are no shot's")
-    parser.add_argument("--upscale", type=_upscale, default="", metavar="2|4|WxH", help="how large they become")
-    parser.add_argument(
-        "--upscaler",
-        default="",
-        metavar="NAME",
-        help="what enlarges: waifu2x (default), waifu2x-photo, realesrgan, or a file of your own by its name",
-    )
-    parser.add_argument("--fps", type=_rate, metavar="F", help="frames a second of the result (default: as it is)")
-    parser.add_argument("--slow", type=_slow, default=1.0, metavar="X", help="slow motion: a second lasts X seconds")
-    parser.add_argument(
-        "--between",
-        choices=_BETWEEN,
-        default="",
-        help="what is shown between two frames: one made along the flow or the motion of both, or the nearest of them"
-        " (default: flow where OpenCV is installed, else motion)",
-    )
+    parser.add_argument("--source-fps", type=float, metavar="F", help="how fast pictures are shown that are no shot's")
+    add_finish(parser)
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps")
     add_memory(parser)
     parser.set_defaults(run=run)
@@ -55,11 +38,11 @@ def run(args: argparse.Namespace) -> int:
     from ..finishing.sources import find_source
     from ..media.boards import open_board
 
-    finish = Finish(args.upscale, args.upscaler, args.fps, args.slow, args.between)
+    finish = asked_finish(args) or Finish()
     source = find_source(args.source, args.take, args.source_fps)
     board = open_board(source.frames[0])
     plan = finish_plan(len(source.frames), (board.width, board.height), source.fps, finish)
-    if not args.upscale and plan.fps == source.fps and plan.slow == 1:
+    if not finish.upscale and plan.fps == source.fps and plan.slow == 1:
         raise EngineError(Code.BAD_REQUEST, detail="nothing would change: add --upscale, --fps or --slow")
     if source.take is not None:
         _say(f"finishing take {source.take} of {source.folder}")
@@ -68,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from ..finishing.finished_folder import FinishedFolder
     from ..finishing.sequence import choose
     from ..inference.memory.measure import measure_room
+    from ..inference.memory.out_of_memory import memory_faults
     from ..inference.registry import choose_device
 
     folder = FinishedFolder(args.out, source, plan, choose(finish, plan))
@@ -75,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     device = choose_device(args.device)
     _say(f"{plan.frames} frames at {float(plan.fps):g} fps, {plan.width}x{plan.height}")
     with (
+        memory_faults(device, "finishing", advice=_MORE_ROOM),
         closing(folder.make(device, measure_room(device, args.memory).free)) as making,
         tqdm(total=plan.frames, unit="frame", file=sys.stderr, dynamic_ncols=True) as bar,
     ):
@@ -90,27 +75,3 @@ def run(args: argparse.Namespace) -> int:
 
 def _say(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
-
-
-def _upscale(text: str) -> str:
-    if not _UPSCALE.fullmatch(text.lower()):
-        raise argparse.ArgumentTypeError(f"'{text}' is no size; write 2, 4, or one such as 1920x1080")
-    return text.lower()
-
-
-def _rate(text: str) -> float:
-    return _number(text, FPS_MAXIMUM)
-
-
-def _slow(text: str) -> float:
-    return _number(text, SLOW_MAXIMUM)
-
-
-def _number(text: str, most: float) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 1 <= number <= most:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number from 1 to {most}")
-    return number

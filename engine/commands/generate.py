@@ -18,7 +18,8 @@ from ..protocol import SLATE_USUAL, Cancelled, Event, Failed, Finish, Lora, Prog
 from ..serialization import to_json
 from .continued import add_options, continued_folder, continued_shot, continued_take, drifted_take
 from .drifted import Drifted
-from .finished import add_finish, asked_finish, finishing, require_finishable
+from .finish_options import add_finish, asked_finish
+from .finished import finishing, require_finishable
 from .moves import add_move
 from .options import add_memory
 from .progress import ProgressBar
@@ -27,6 +28,9 @@ from .requested import Asked, new_shot, stored_shot
 if TYPE_CHECKING:
     from ..generation.shot_folder import ShotFolder
     from ..models.folder import ModelFolder
+
+_FINISH = "finish-"
+"""Before the names of a finish's options that a shot has of its own."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--prompt", type=readable, metavar="TEXT", help="what happens")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the shot")
     add_options(parser)
-    add_finish(parser)
+    add_finish(parser, _FINISH)
     parser.add_argument(
         "--model", metavar="NAME_OR_DIR", help="an installed model or a model folder (default: the best)"
     )
@@ -143,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         from ..generation.shot_folder import ShotFolder
 
-        finish = asked_finish(args)
+        finish = asked_finish(args, _FINISH)
         root = continued_folder(args)
         if root is None and args.out is None:
             raise EngineError(Code.BAD_REQUEST, detail="--out DIR is missing, the folder for the shot")

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..media.take_files import FIRST_TAKE, TakeFiles, takes_of
+from ..protocol import FPS_MAXIMUM, FRAMES_MAXIMUM
 from .plan import exact_rate
 
 FRAMES = "frames"
@@ -40,8 +41,8 @@ def find_source(folder: Path, take: int | None = None, fps: float | None = None)
     """What there is to finish in `folder`: of a shot the take `take`, else its newest that a model made; `fps` is the
     rate of pictures that do not say theirs.
 
-    Raises EngineError `finish_impossible` where there is nothing, or no rate, and `choice_invalid` for a take that is
-    not there or not finished.
+    Raises EngineError `finish_impossible` where there is nothing, or no rate, `number_invalid` for one that is none,
+    and `choice_invalid` for a take that is not there or not finished.
     """
     if folder.name == FRAMES and not (folder / RECORD).exists() and (folder.parent / RECORD).exists():
         folder = folder.parent
@@ -55,6 +56,9 @@ def find_source(folder: Path, take: int | None = None, fps: float | None = None)
         return _of_take(folder, takes, take)
     if take is not None:
         raise _impossible(folder, "there are no takes in it", "leave out --take")
+    if fps is not None and not 1 <= fps <= FPS_MAXIMUM:
+        allowed = f"a number from 1 to {FPS_MAXIMUM}"
+        raise EngineError(Code.NUMBER_INVALID, name="--source-fps", value=fps, allowed=allowed)
     return _of_record(folder) if (folder / RECORD).exists() else _of_pictures(folder, fps)
 
 
@@ -83,6 +87,8 @@ def _of_record(folder: Path) -> Source:
     record = _read(folder / RECORD)
     try:
         count = int(record["finished"]["frames"] if "finished" in record else record["request"]["frames"])
+        if not 1 <= count <= FRAMES_MAXIMUM:
+            raise ValueError(count)
     except (KeyError, TypeError, ValueError) as fault:
         raise _impossible(folder, f"{RECORD} does not say how many frames there are", "make it again") from fault
     files = TakeFiles(folder, FIRST_TAKE, count)
@@ -121,7 +127,10 @@ def _require_all(folder: Path, frames: list[Path]) -> tuple[Path, ...]:
 
 def _rate(path: Path, record: Mapping[str, Any]) -> Fraction:
     try:
-        return exact_rate(float(record.get("finished", record.get("request", {}))["fps"]))
+        fps = float(record.get("finished", record.get("request", {}))["fps"])
+        if not 1 <= fps <= FPS_MAXIMUM:
+            raise ValueError(fps)
+        return exact_rate(fps)
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise _impossible(path, "it does not say how fast its frames are shown", "make it again") from fault
 

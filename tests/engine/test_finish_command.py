@@ -25,7 +25,7 @@ def files(folder: Path, take: int) -> list[bytes]:
 
 
 def names(ended: Ended) -> list[object]:
-    return [event["event"] for event in ended.events if event["event"] not in ("step", "preview", "progress")]
+    return [event["event"] for event in ended.events if event["event"] not in ("step", "preview", "progress", "drift")]
 
 
 @pytest.fixture(scope="module")
