@@ -5,13 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from .paths import upscalers_home
-
-_ENDINGS = (".pth", ".safetensors")
-"""Of two files of one name the latter kind goes first: it holds nothing but numbers."""
+from .safetensors_headers import PICKLES
 
 
 def installed_upscalers(home: Path | None = None) -> dict[str, Path]:
-    """The upscalers that were put into the folder for them, by name."""
+    """The upscalers that were put into the folder for them, by name: safetensors, which hold nothing but numbers."""
+    return {path.stem: path for path in _files(home) if path.suffix == ".safetensors"}
+
+
+def pickled_upscalers(home: Path | None = None) -> dict[str, Path]:
+    """Files of weights in that folder that could run code, by name: they are never opened."""
+    return {path.stem: path for path in _files(home) if path.suffix in PICKLES}
+
+
+def _files(home: Path | None) -> list[Path]:
     folder = upscalers_home(home)
-    found = [path for ending in _ENDINGS for path in (sorted(folder.glob(f"*{ending}")) if folder.is_dir() else [])]
-    return {path.stem: path for path in found if path.is_file() and not path.name.startswith(".")}
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in found if path.is_file() and not path.name.startswith(".")]

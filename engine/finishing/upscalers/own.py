@@ -15,8 +15,6 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-_ENDINGS = (".safetensors", ".pth")
-"""Of those that spandrel reads: numbers alone, and pickles of which it unpickles tensors alone. Not .pt: programs."""
 _MARGIN = 32
 """Pixels around a tile. Such networks look farther, by attention or by many layers, and less and less the farther."""
 _INTERPOLATION = SimpleNamespace(NEAREST="nearest", BILINEAR="bilinear", BICUBIC="bicubic")
@@ -36,9 +34,11 @@ class OwnNetwork:
 
 
 def read_own_network(path: Path) -> OwnNetwork:
-    """The network in a file. Raises ValueError for what is none that enlarges colour pictures, and OSError."""
-    if path.suffix.lower() not in _ENDINGS:
-        raise ValueError(f"files end in {' or '.join(_ENDINGS)}, and not in {path.suffix}")
+    """The network in a file of safetensors. Raises ValueError for what is none that enlarges colour pictures, and
+    OSError.
+    """
+    if path.suffix != ".safetensors":  # spandrel would unpickle it
+        raise ValueError(f"{path.name} holds no safetensors")
     with _without_torchvision():
         import spandrel
     try:

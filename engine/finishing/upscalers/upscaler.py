@@ -19,7 +19,7 @@ from .ncnn import NcnnNetwork, read_layers
 from .own import read_own_network
 
 if TYPE_CHECKING:
-    from . import Packaged
+    from .packaged import Packaged
 
 
 class Upscaler(Protocol):
@@ -128,7 +128,13 @@ def read_packaged(name: str, package: Packaged, device: torch.device) -> Upscale
             layers, weights = ((package.folder / f"{stem}{ending}").read_bytes() for ending in (".param", ".bin"))
             networks[factor] = NcnnNetwork(read_layers(layers.decode()), weights)
             digest.update(weights)
-    except (OSError, ValueError, LookupError) as fault:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        RuntimeError,
+    ) as fault:  # what is damaged may say anything
         advice = "install its package again"
         raise EngineError(Code.UPSCALER_INVALID, upscaler=name, detail=_short(fault), advice=advice) from fault
     return NetworkUpscaler(
@@ -142,7 +148,7 @@ def read_own(name: str, path: Path, device: torch.device) -> Upscaler:
         own = read_own_network(path)
         digest = file_sha256(path)
     except (OSError, ValueError) as fault:
-        advice = "use one that is for enlarging pictures, as .safetensors where there is one"
+        advice = "use the weights of a network that enlarges pictures"
         raise EngineError(Code.UPSCALER_INVALID, upscaler=name, detail=_short(fault), advice=advice) from fault
     return NetworkUpscaler(
         name,
