@@ -13,6 +13,10 @@ from ..errors import Code, EngineError
 from ..protocol import FRAMES_MAXIMUM, Finish
 
 SIDE_MAXIMUM = 8192
+NEAR = Fraction(1, 32)
+"""Of frames: what lies no farther from one is that one, and not made out of two."""
+_NEAR_SLOW = Fraction(1, 16)
+"""The same of frames of the result: in slow motion a frame must not be shown twice."""
 _MOST_DENOMINATOR = 1001
 _TELEVISION = Fraction(1000, 1001)
 _TELEVISION_RATES = (24, 30, 48, 60, 120)
@@ -40,8 +44,14 @@ class FinishPlan:
     """A sentence for the artist where the result is not just what was asked for."""
 
     def position(self, frame: int) -> Fraction:
-        """The moment of the source, in its frames, that result frame `frame` shows; the last one is held to the end."""
-        return min(frame * self.source_fps / (self.fps * self.slow), Fraction(self.source_frames - 1))
+        """The moment of the source, in its frames, that result frame `frame` shows; a whole one where it is near to
+        that, and the last one to the end.
+        """
+        step = self.source_fps / (self.fps * self.slow)
+        exact = frame * step
+        near = Fraction(round(exact))
+        shown = near if abs(exact - near) <= min(NEAR, _NEAR_SLOW * step) else exact
+        return min(shown, Fraction(self.source_frames - 1))
 
     @property
     def enlarges(self) -> bool:

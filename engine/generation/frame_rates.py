@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
-_NEAR = Fraction(1, 32)
-"""Of the model's frames: what lies no farther from one is that one, and not made out of two."""
+from ..finishing.plan import NEAR
 
 
 def rate(fps: float) -> Fraction:
@@ -116,7 +115,7 @@ class ShownFrames:
         at = self.made_at(Fraction(frame))
         first = floor(at)
         beyond = first + 1 >= self.stops[bisect_right(self.starts, frame) - 1]
-        return nearest if beyond or abs(at - nearest.first) <= _NEAR else FrameSource(first, at - first)
+        return nearest if beyond or abs(at - nearest.first) <= NEAR else FrameSource(first, at - first)
 
     def frames_of(self, made: range) -> range:
         """The shot's frames that show one of the made frames `made` (contiguous), or something nearest to it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -54,7 +55,7 @@ def test_television_rates_are_the_fractions_that_they_stand_for(written: float, 
 
 @a_few
 @given(
-    frames=st.integers(1, 600),
+    frames=st.integers(1, 200),
     source=st.sampled_from([12.0, 16.0, 23.976, 24.0, 25.0, 30.0, 60.0]),
     fps=st.one_of(st.none(), st.sampled_from([8.0, 23.976, 24.0, 25.0, 30.0, 50.0, 59.94, 60.0])),
     slow=st.sampled_from([1.0, 1.5, 2.0, 4.0, 16.0]),
@@ -67,10 +68,25 @@ def test_moments_go_evenly_through_the_source_and_never_beyond_it(
     moments = [plan.position(frame) for frame in range(plan.frames)]
     step = rate / plan.fps / Fraction(slow)
     assert plan.frames == max(1, round(frames / step))
-    assert moments == [min(frame * step, Fraction(frames - 1)) for frame in range(plan.frames)]
+    exact = [min(frame * step, Fraction(frames - 1)) for frame in range(plan.frames)]
+    moved = [abs(moment - wanted) for moment, wanted in zip(moments, exact, strict=True)]
+    assert all(
+        not off or (off <= min(Fraction(1, 32), step / 16) and moment.denominator == 1)
+        for off, moment in zip(moved, moments, strict=True)
+    )
+    assert all(before < after or after == frames - 1 for before, after in pairwise(moments))
     # The result lasts as long as the source does, to half of its own frames.
     difference = abs(plan.frames / plan.fps - frames / rate * Fraction(slow))
     assert difference <= 1 / plan.fps / 2 or plan.frames == 1
+
+
+def test_between_television_and_computer_rates_the_models_own_frames_stay_while_they_are_near() -> None:
+    """30 to 59.94: every second frame lies a thousandth further from the model's than the one before."""
+    plan = finish_plan(120, SIZE, Fraction(30), Finish(fps=59.94))
+    whole = [frame for frame in range(plan.frames) if not plan.is_made(frame)]
+    assert whole[:32] == list(range(0, 64, 2))
+    assert plan.position(62) == 31
+    assert plan.position(64) == 32 * Fraction(1001, 1000)
 
 
 def test_slow_motion_keeps_every_frame_of_the_source() -> None:
