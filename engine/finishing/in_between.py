@@ -21,6 +21,8 @@ _LEAST = 1e-6
 _TICKS = 1000
 _MOTION = "fps=1:mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1:scd=none"
 """Its scene detection would repeat frames where it likes; cuts are found here."""
+_BLOCK = 16
+"""Pixels of the squares whose motion it estimates: of what is no whole one, as at an edge, it makes garbage."""
 
 
 def choose_between(name: str) -> str:
@@ -84,6 +86,8 @@ def by_motion(before: Picture, after: Picture, moment: Fraction) -> Picture:
     It makes frames at whole seconds, and needs one more frame on both sides; so the two come at such times that the
     moment is a whole second, each twice. Its last frames it keeps to itself, and they are not wanted.
     """
+    own = (slice(_BLOCK, _BLOCK + before.shape[0]), slice(_BLOCK, _BLOCK + before.shape[1]))
+    before, after = _in_blocks(before), _in_blocks(after)
     height, width = before.shape[:2]
     early = round((1 - moment) * _TICKS)
     graph = av.filter.Graph()
@@ -92,7 +96,7 @@ def by_motion(before: Picture, after: Picture, moment: Fraction) -> Picture:
     filters = [source, graph.add("minterpolate", _MOTION), graph.add("buffersink")]
     graph.link_nodes(*filters).configure()
     for second, picture in enumerate((before, before, after, after)):
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         frame.pts, frame.time_base = second * _TICKS + early, Fraction(1, _TICKS)
         source.push(frame)
     source.push(None)
@@ -100,7 +104,20 @@ def by_motion(before: Picture, after: Picture, moment: Fraction) -> Picture:
         made = filters[-1].pull()
         assert isinstance(made, av.VideoFrame)
         if made.pts is not None and made.pts * (made.time_base or 1) == 2:
-            return np.asarray(made.to_ndarray(format="rgb24"), np.uint8)
+            return np.ascontiguousarray(made.to_ndarray(format="rgb24")[own], np.uint8)
+
+
+def motion_size(width: int, height: int) -> tuple[int, int]:
+    """The size of what `by_motion` gives FFmpeg for pictures of a size: in whole blocks, with one more on each side."""
+    wide, high = (-(-side // _BLOCK) * _BLOCK + 2 * _BLOCK for side in (width, height))
+    return wide, high
+
+
+def _in_blocks(picture: Picture) -> Picture:
+    """A picture in the middle of one of `motion_size`, its edges drawn out: what leaves it has somewhere to go."""
+    height, width = picture.shape[:2]
+    right, below = (side - _BLOCK - own for side, own in zip(motion_size(width, height), (width, height), strict=True))
+    return np.pad(picture, ((_BLOCK, below), (_BLOCK, right), (0, 0)), mode="edge")
 
 
 def _disagreement(there: Floats, back: Floats) -> Floats:

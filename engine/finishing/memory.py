@@ -11,13 +11,14 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from .in_between import FLOW, MOTION, motion_size
 from .optical_flow import FLOWS_KEPT, flow_size
 
-_TORCH, _OPENCV = 128 * 2**20, 10 * 2**20
+_TORCH, _OPENCV = 128 * 2**20, 30 * 2**20
 """What libraries take of main memory for themselves once they work: measured."""
 _PICTURE, _FLOW = 3, 8
 """Bytes of a pixel."""
-_STEADYING, _BETWEEN = 76, {"flow": 108, "motion": 318}
+_STEADYING, _BETWEEN = 76, {FLOW: 108, MOTION: 318}
 """Bytes of a pixel of the result that it takes to steady a frame, and to make one between two: planes of floats for
 what is shown, for where that comes from and for what it counts; FFmpeg's filter keeps some of its own. Measured.
 """
@@ -38,7 +39,7 @@ class FramesMemory:
     @property
     def held(self) -> int:
         """As they came, with what flow is computed of and the flow between them; and as they are shown."""
-        flows = self.steadies or self.between == "flow"
+        flows = self.steadies or self.between == FLOW
         width, height = flow_size(*self.size)
         small = width * height * (_PICTURE + FLOWS_KEPT * _FLOW) if flows else 0
         shown = _PICTURE * (self.size[0] * self.size[1] + self.result[0] * self.result[1])
@@ -47,8 +48,9 @@ class FramesMemory:
     @property
     def mixing(self) -> int:
         """What it takes to mix two of them."""
-        most = max(_STEADYING if self.steadies else 0, _BETWEEN.get(self.between, 0))
-        return most * self.result[0] * self.result[1]
+        width, height = motion_size(*self.result) if self.between == MOTION else self.result
+        steadying = _STEADYING * self.result[0] * self.result[1] if self.steadies else 0
+        return max(steadying, _BETWEEN.get(self.between, 0) * width * height)
 
     @property
     def beside_network(self) -> int:
