@@ -106,6 +106,12 @@ def smoothed(values: Floats) -> Floats:
     return found
 
 
+def contrast(values: Floats) -> Floats:
+    """By how much values (H, W) vary around each: the standard deviation over the same square."""
+    variance = smoothed(values**2) - smoothed(values) ** 2
+    return np.asarray(np.sqrt(np.maximum(variance, 0)), np.float32)
+
+
 def flicker(before: Picture, after: Picture, field: Floats) -> float:
     """How much a picture differs from the one before it, moved along: mean of absolute values, of 255.
 
