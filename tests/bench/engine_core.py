@@ -224,6 +224,13 @@ def provenance(folder: Path, quick: bool) -> list[Row]:
     return provenance.provenance(folder / "provenance", quick)
 
 
+def finishing(folder: Path, quick: bool) -> list[Row]:
+    """What enlarging and frames in between are worth, flicker, take and cost."""
+    from tests.bench.finishing import finishing
+
+    return finishing(folder / "finishing", quick)
+
+
 TRUE_SIZE = "true-size"
 SKETCH = "sketch"
 
@@ -270,6 +277,7 @@ PARTS: dict[str, Callable[[Path, bool], list[Row]]] = {
     STORYBOARD: storyboards,
     "takes": take_seams,
     "provenance": provenance,
+    "finishing": finishing,
     BRIDGE: bridges,
     GUIDES: guides,
     DRAWN_GUIDES: drawn_guides,
