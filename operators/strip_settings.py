@@ -54,6 +54,10 @@ class ShotStamp(bpy.types.PropertyGroup):
     state: StringProperty(default="sending", options={"HIDDEN"})
     role: StringProperty(options={"HIDDEN"})
     section: IntProperty(options={"HIDDEN"})
+    pixels: IntVectorProperty(size=2, options={"HIDDEN"})
+    """Of a strip inside a shot's: width and height of the pictures that its scale and crop are for; 0: not noted."""
+    to_fit: BoolProperty(options={"HIDDEN"})
+    """Whether it shows pictures that are not here yet, so that nobody knows their size."""
     plan: StringProperty(options={"HIDDEN"})
     """Where its sections lie and in which sequence they are made, as the engine said it when it began."""
     drift: StringProperty(options={"HIDDEN"})

@@ -10,13 +10,14 @@ idempotent, and everything that changes a shot ends in it. Frames are counted fr
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import bpy
 
+from ..engine.client.finishes import finish_of
 from ..engine.client.kept_drift import text_at_rest
 from ..engine.client.session import Job
 from ..engine.client.shot import FIRST_TAKE, Shot
@@ -25,17 +26,14 @@ from ..engine.client.unplaced_folders import placed
 from ..engine.errors import Code
 from ..engine.protocol import Started
 from . import sequencer, strip_provenance, take_stamps, trust
+from .image_strips import append, blender_path, new_image, new_sequence, place_as, show
 from .shot_strips import FINAL, IN_ITS_FOLDER, PLACEHOLDER, PREVIEW, SECTION, content, find, listing, of_role, stamped
 
 _COLOURS = {"running": "COLOR_03", "finished": "COLOR_04", "failed": "COLOR_01", "cancelled": "COLOR_01"}
 _WAITING_COLOUR = "COLOR_06"
 _PLACEHOLDER_CHANNEL, _SECTION_CHANNEL, _FINAL_CHANNEL, _KEPT_CHANNEL = 1, 2, 3, 4
-_CHANNELS = {
-    **{PLACEHOLDER: _PLACEHOLDER_CHANNEL, PREVIEW: _SECTION_CHANNEL},
-    **{SECTION: _SECTION_CHANNEL, FINAL: _FINAL_CHANNEL},
-}
-_KEPT = -1
-"""No section's place: all that a shot showed before it was extended."""
+_KEPT, _FINISHED = -1, -2
+"""No section's place: all that a shot showed before it was extended; what is there of a finish in the making."""
 
 _NOT_TAKEN = {Code.REFUSED: "failed", Code.NOT_SENT: "cancelled"}
 
@@ -83,7 +81,7 @@ def begin_again(shot: Shot, board: Path) -> None:
         if placeholder is None:
             _place_board(meta, shot, board)
         else:
-            placeholder.directory = f"{_blender_path(board.parent)}/"
+            placeholder.directory = f"{blender_path(board.parent)}/"
         for strip in old:
             meta.strips.remove(strip)
         meta.shotpack.job, meta.shotpack.key, meta.shotpack.request = "", shot.key, shot.request
@@ -97,7 +95,7 @@ def extend(meta: Any, shot: Shot, still: Path) -> None:
     """
     stamp, start = meta.shotpack, sequencer.content_start(meta)
     for strip in of_role(meta, FINAL):
-        strip.directory = f"{_blender_path(shot.folder)}/"
+        strip.directory = f"{blender_path(shot.folder)}/"
         strip.shotpack.role, strip.shotpack.section = SECTION, _KEPT
         strip.channel = _KEPT_CHANNEL
     if meta.name == stamp.name:
@@ -150,7 +148,8 @@ def reconcile(shot: Shot, job: Job | None, metas: list[Any] | None = None) -> bo
             continue
         final = next(iter(of_role(meta, FINAL)), None)
         if final is not None and shot.take != FIRST_TAKE:
-            changed |= _show_sections_in(final, shot, job)
+            fill = _show_sections_in if finish_of(shot.request) is None else _show_finished_over
+            changed |= fill(meta, final, shot, job)
         _play_preview(meta, shot, job)  # it is no frame of the shot: what looks at those has nothing to look at
         if state is None:
             continue
@@ -204,7 +203,7 @@ def _point(meta: Any, shot: Shot) -> bool:
         return False
     for strip in ours:
         if strip.directory in astray:
-            strip.directory = f"{_blender_path(folder)}/"
+            strip.directory = f"{blender_path(folder)}/"
     return True
 
 
@@ -228,35 +227,20 @@ def _stamp(meta: Any, shot: Shot, state: str, plan: Started | None, drift: str) 
 
 
 def _place_board(meta: Any, shot: Shot, board: Path) -> None:
-    strip = _new_image(meta, f"{shot.name} board", board, _PLACEHOLDER_CHANNEL, 1, PLACEHOLDER)
+    strip = new_image(meta, f"{shot.name} board", board, _PLACEHOLDER_CHANNEL, 1, PLACEHOLDER)
     sequencer.set_end(strip, sequencer.content_start(meta) + shot.frames)
-
-
-def _new_image(meta: Any, name: str, picture: Path, channel: int, frame: int, role: str) -> Any:
-    strip = meta.strips.new_image(
-        name, _blender_path(picture), channel, sequencer.content_start(meta) + frame - 1, fit_method="FILL"
-    )
-    strip.shotpack.role = role
-    strip.colorspace_settings.name = sequencer.srgb()
-    strip.select = False
-    return strip
-
-
-def _blender_path(path: Path) -> str:
-    """Relative to the file, once it has a place; from one of Windows' drives to another no such path leads."""
-    with contextlib.suppress(ValueError):
-        return bpy.path.relpath(str(path)) if bpy.data.filepath else str(path)
-    return str(path)
 
 
 def _show_section(meta: Any, shot: Shot, section: int, frames: range) -> bool:
     names = [shot.pictures[frame] for frame in frames]
     old = [strip for strip in of_role(meta, SECTION) if strip.shotpack.section == section]
     if len(old) == 1 and content(old[0]) == _on_timeline(meta, frames):
-        return _show(old[0], names)
+        return show(old[0], names)
     for strip in old:  # the frames that it makes with its neighbour have come
         meta.strips.remove(strip)
-    strip = _sequence(meta, f"{shot.name} section {section + 1}", shot.folder, frames.start, names, SECTION)
+    strip = new_sequence(
+        meta, f"{shot.name} section {section + 1}", shot.folder, frames.start, names, _SECTION_CHANNEL, SECTION
+    )
     strip.shotpack.section = section
     return True
 
@@ -267,7 +251,7 @@ def _play_guide(meta: Any, shot: Shot) -> bool:
     if not shot.playing or len(boards) != 1 or len(boards[0].elements) > 1:
         return False
     board = boards[0]
-    _sequence(meta, f"{board.name} guide", shot.folder, 1, list(shot.playing), PLACEHOLDER)
+    new_sequence(meta, f"{board.name} guide", shot.folder, 1, list(shot.playing), _PLACEHOLDER_CHANNEL, PLACEHOLDER)
     meta.strips.remove(board)
     return True
 
@@ -285,11 +269,11 @@ def _play_preview(meta: Any, shot: Shot, job: Job | None) -> None:
     names = [seen.names[number * len(seen.names) // len(frames)] for number in range(len(frames))]
     folders = [trust.plainly(bpy.path.abspath(strip.directory)) for strip in old]
     if folders == [trust.plainly(seen.folder)] and content(old[0]) == _on_timeline(meta, frames):
-        _show(old[0], names)
+        show(old[0], names)
         return
     for strip in old:
         meta.strips.remove(strip)
-    strip = _sequence(meta, f"{shot.name} preview", seen.folder, frames.start, names, PREVIEW)
+    strip = new_sequence(meta, f"{shot.name} preview", seen.folder, frames.start, names, _SECTION_CHANNEL, PREVIEW)
     strip.shotpack.section = seen.section
 
 
@@ -297,8 +281,10 @@ def _on_timeline(meta: Any, frames: range) -> range:
     return range(sequencer.content_start(meta) + frames.start - 1, sequencer.content_start(meta) + frames.stop - 1)
 
 
-def _show_sections_in(final: Any, shot: Shot, job: Job | None) -> bool:
+def _show_sections_in(meta: Any, final: Any, shot: Shot, job: Job | None) -> bool:
     """Show the sections of a take that are here, and the take that it continues where it has none yet."""
+    if (over := _finished_over(meta)) is not None:
+        meta.strips.remove(over)
     names = dict(shot.under)
     if job is None:  # the engine has told nothing yet: what is shown of this take stays
         own = f"{mark_of(shot.take)}.", f"{mark_of(shot.take)}-"
@@ -308,7 +294,32 @@ def _show_sections_in(final: Any, shot: Shot, job: Job | None) -> bool:
         names |= {frame: shot.pictures[frame] for frame in frames}
     if len(final.elements) != shot.frames or len(names) != shot.frames:
         return False  # what is under it is not known here: it stays until the take is made
-    return _show(final, [names[frame] for frame in range(1, shot.frames + 1)])
+    return show(final, [names[frame] for frame in range(1, shot.frames + 1)])
+
+
+def _show_finished_over(meta: Any, final: Any, shot: Shot, _job: Job | None) -> bool:
+    """Show the frames of a finish that are here over the take that it finishes: they may be larger than that one's."""
+    under = [shot.under[frame] for frame in sorted(shot.under)]
+    changed = len(final.elements) == len(under) and show(final, under)
+    here = [shot.pictures[frame] for frame in takewhile(shot.pictures.__contains__, range(1, shot.frames + 1))]
+    over = _finished_over(meta)
+    if over is not None and mark_of(shot.take) not in over.elements[0].filename:
+        meta.strips.remove(over)  # of another finish
+        over, changed = None, True
+    if over is None and here:
+        channel = max(final.channel + 1, _KEPT_CHANNEL)
+        over = new_sequence(meta, f"{shot.name} finished", shot.folder, 1, here, channel, SECTION)
+        over.shotpack.section = _FINISHED
+        place_as(over, final)
+        return True
+    if over is None or len(here) <= len(over.elements):
+        return changed  # of a file that was just opened nothing is known to be here yet
+    append(over, here[len(over.elements) :])
+    return True
+
+
+def _finished_over(meta: Any) -> Any | None:
+    return next((strip for strip in of_role(meta, SECTION) if strip.shotpack.section == _FINISHED), None)
 
 
 def _finish(meta: Any, shot: Shot) -> bool:
@@ -317,7 +328,7 @@ def _finish(meta: Any, shot: Shot) -> bool:
     if not old or (len(meta.shotpack.takes) and len(old[0].elements) != shot.frames):
         # It lies there before the others go: a meta strip that is empty for a moment would lose its place.
         names = [shot.pictures[frame] for frame in range(1, shot.frames + 1)]
-        _sequence(meta, f"{shot.name} frames", shot.folder, 1, names, FINAL)
+        new_sequence(meta, f"{shot.name} frames", shot.folder, 1, names, _FINAL_CHANNEL, FINAL)
         for strip in old:  # the artist has taken pictures out of it: no take could be shown in what is left
             meta.strips.remove(strip)
         return True
@@ -326,24 +337,5 @@ def _finish(meta: Any, shot: Shot) -> bool:
         meta.strips.remove(strip)
     if not len(meta.shotpack.takes):
         return bool(over)
-    shown = _show(old[0], [shot.pictures[frame] for frame in range(1, shot.frames + 1)])
+    shown = show(old[0], [shot.pictures[frame] for frame in range(1, shot.frames + 1)])
     return bool(over) or shown
-
-
-def _sequence(meta: Any, name: str, folder: Path, first: int, names: list[str], role: str) -> Any:
-    channel = _CHANNELS[role]
-    strip = _new_image(meta, name, folder / names[0], channel, first, role)
-    for picture in names[1:]:
-        strip.elements.append(picture)
-    # Elements that are appended make the strip's content longer, and its visible part with it.
-    sequencer.set_end(strip, sequencer.content_start(meta) + first - 1 + len(names))
-    return strip
-
-
-def _show(strip: Any, names: list[str]) -> bool:
-    """Let a strip show these pictures; those that it shows already are left alone."""
-    changed = False
-    for element, name in zip(strip.elements, names, strict=True):
-        if element.filename != name:
-            element.filename, changed = name, True
-    return changed

@@ -112,6 +112,13 @@ def fades(curve: Any, strip: Any) -> bool:
     return _moves(curve, strip) and curve.data_path.endswith(".blend_alpha")
 
 
+def curves_of(scene: Any, strip: Any, name: str) -> list[Any]:
+    """The animation curves of a strip's property `name`."""
+    action = scene.animation_data.action if scene.animation_data is not None else None
+    curves = _curves(action) if action is not None else ()
+    return [each for each in curves if _moves(each, strip) and each.data_path.endswith(f".{name}")]
+
+
 def remove_curves(action: Any, unwanted: Callable[[Any], bool]) -> None:
     """Remove curves from an action of our own."""
     for curves in _bags(action):

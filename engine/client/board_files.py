@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import struct
 from pathlib import Path
 
 from ..errors import Code, EngineError
@@ -18,7 +19,10 @@ ENDINGS = (".png", ".jpg", ".jpeg")
 """What an engine takes."""
 LARGEST = 64 << 20
 """Bytes: no engine takes more in one call."""
-_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_BEGINNINGS = (_PNG, b"\xff\xd8\xff")
+_HEADER = struct.Struct(">8s4x4s2I")
+"""Of a PNG: its beginning, then the first chunk's length, kind, width and height."""
 _ENDS = (b"IEND\xaeB`\x82", b"\xff\xd9")
 # No link at the end of the path is followed, and a pipe that lies there is not waited for.
 _OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -44,6 +48,18 @@ def is_whole(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - max(map(len, _ENDS))))
         return file.read().endswith(_ENDS)
+
+
+def png_size(path: Path) -> tuple[int, int] | None:
+    """Width and height, in pixels, of the PNG at `path` itself; None where there is none."""
+    if not is_file(path):
+        return None
+    try:
+        with path.open("rb") as file:
+            beginning, kind, width, height = _HEADER.unpack(file.read(_HEADER.size))
+    except (OSError, struct.error):
+        return None
+    return (width, height) if (beginning, kind) == (_PNG, b"IHDR") and width and height else None
 
 
 def read(folder: Path, name: str) -> bytes:

@@ -1,0 +1,202 @@
+"""A finished take in Blender: its pictures, which are larger, lie where the shot's lie, whatever the artist did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.host.studio import bpy, of_role, part
+from tests.host.test_takes import names_of
+
+FRAMES = 5
+SMALL, LARGE = (64, 36), (480, 270)
+FINISH = {"frames": FRAMES, "boards": [], "finish": {"upscale": "480x270"}, "take": {"number": 2, "parent": 1}}
+DARK, BRIGHT = (0.2, 0.2, 0.2), (0.8, 0.8, 0.8)
+
+
+def draw(path: Path, size: tuple[int, int], colour: tuple[float, float, float]) -> None:
+    """A picture with a white square left of its middle, at the same place at every size."""
+    width, height = size
+    pixels = np.ones((height, width, 4), np.float32)
+    pixels[..., :3] = colour
+    pixels[height // 4 : height // 2, width // 8 : width // 4, :3] = 1
+    image = bpy.data.images.new("frame", width, height)
+    image.pixels.foreach_set(pixels.ravel())
+    image.filepath_raw, image.file_format = str(path), "PNG"
+    image.save()
+    bpy.data.images.remove(image)
+
+
+@pytest.fixture
+def shot(saved: Any) -> Any:
+    """The strip of a made shot of small frames, and beside them larger ones of a take that is none of its yet."""
+    saved.render.resolution_x, saved.render.resolution_y = LARGE
+    folder = Path(bpy.data.filepath).parent / "shots" / "panel-1"
+    folder.mkdir(parents=True)
+    for frame in range(1, FRAMES + 1):
+        draw(folder / f"{frame:04d}.png", SMALL, DARK)
+        draw(folder / f"{frame:04d}-t02.png", LARGE, BRIGHT)
+    draw(folder / "board.png", SMALL, DARK)
+    timeline, record = part("operators.timeline"), part("engine.client.shot").Shot
+    first = record("one", "panel-1", folder, FRAMES, request=json.dumps({"frames": FRAMES, "boards": []}))
+    meta = timeline.place(saved, first, timeline.Spot(1, FRAMES, 1), folder / "board.png")
+    complete(first)
+    reconcile(first)
+    part("operators.sequencer").select(saved, meta)
+    return meta
+
+
+def complete(shot: Any, last: int = FRAMES) -> None:
+    mark = part("engine.client.shot").mark_of(shot.take)
+    shot.pictures = {frame: f"{frame:04d}{mark}.png" for frame in range(1, last + 1)}
+    shot.complete = last == FRAMES
+
+
+def reconcile(shot: Any) -> None:
+    while part("operators.timeline").reconcile(shot, None):
+        pass
+
+
+def finish(meta: Any, last: int = FRAMES) -> Any:
+    """A finish of the shot, shown in its strip, of which `last` frames are here; the engine has not told of it."""
+    stamps, stamp = part("operators.take_stamps"), meta.shotpack
+    folder = part("operators.shot_strips").folder_of(meta)
+    take = part("engine.client.shot").Shot("two", "panel-1", folder, FRAMES, request=json.dumps(FINISH), take=2)
+    stamps.list_take(stamp, take, 1)
+    take.under = stamps.pictures(stamp, 1)
+    stamps.show(stamp, stamps.take_of(stamp, 2))
+    complete(take, last)
+    reconcile(take)
+    return take
+
+
+def seen(frame: int) -> np.ndarray:
+    """What the Sequencer renders at a frame, as brightnesses."""
+    scene = bpy.context.scene
+    scene.frame_current = frame
+    scene.render.filepath = str(Path(bpy.data.filepath).with_name("seen.png"))
+    scene.render.image_settings.file_format = "PNG"
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(scene.render.filepath)
+    width, height = image.size
+    pixels = np.array(image.pixels[:], np.float32).reshape(height, width, 4)
+    bpy.data.images.remove(image)
+    return pixels[..., 1] * pixels[..., 3]
+
+
+def corners(picture: np.ndarray) -> list[float]:
+    """Where the white square is, in parts of 16 of the height."""
+    ys, xs = np.nonzero(picture > 0.9)
+    unit = picture.shape[0] / 16
+    return [float(edge) / unit for edge in (xs.min(), xs.max(), ys.min(), ys.max())]
+
+
+def square(picture: np.ndarray) -> Any:
+    """The same, as far as it can be told: enlarged edges are soft."""
+    return pytest.approx(corners(picture), abs=0.5)
+
+
+def brightness(picture: np.ndarray) -> float:
+    """Of what is shown at all."""
+    return float(np.median(picture[picture > 0.05]))
+
+
+def place_of(strip: Any) -> tuple[float, ...]:
+    transform, crop = strip.transform, strip.crop
+    edges = (crop.min_x, crop.max_x, crop.min_y, crop.max_y)
+    return (transform.scale_x, transform.scale_y, transform.offset_x, transform.offset_y, transform.rotation, *edges)
+
+
+@pytest.mark.parametrize("percentage", [100, 50])
+def test_larger_pictures_lie_where_the_small_ones_lie_and_back(shot, percentage):
+    (final,) = of_role(shot, "final")
+    final.transform.scale_x *= 0.5
+    final.transform.scale_y *= 0.75
+    final.transform.offset_x, final.transform.rotation = 40, 0.1
+    # With another origin a smaller render shows the picture elsewhere than the whole one, finished or not.
+    final.transform.origin = (0.25, 0.5) if percentage == 100 else (0.5, 0.5)
+    final.crop.min_x, final.crop.max_y = 7, 5
+    bpy.context.scene.render.resolution_percentage = percentage
+    place, before = place_of(final), seen(2)
+    assert brightness(before) < 0.5
+    finish(shot)
+    after = seen(2)
+    assert names_of(shot) == [f"{frame:04d}-t02.png" for frame in range(1, FRAMES + 1)]
+    assert brightness(after) > 0.5  # it is the other picture
+    assert corners(after) == square(before)
+    assert abs((before > 0.05).sum() - (after > 0.05).sum()) < 0.02 * before.size  # as much of the scene is covered
+    # The artist moves it while it is finished; back it is as it was, but for what he did.
+    final = of_role(shot, "final")[0]
+    final.transform.scale_x *= 2
+    moved = square(seen(2))
+    assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
+    assert np.allclose(place_of(of_role(shot, "final")[0]), (place[0] * 2, *place[1:]), rtol=1e-5)
+    assert corners(seen(2)) == moved
+    assert bpy.ops.shotpack.show_take(take=2) == {"FINISHED"}
+    assert corners(seen(2)) == moved
+
+
+def test_a_finish_fills_in_over_what_it_finishes(shot):
+    (final,) = of_role(shot, "final")
+    final.transform.scale_x, final.transform.scale_y, final.crop.min_y = 4, 5, 6
+    final.use_flip_x = True
+    small = [seen(frame) for frame in range(1, FRAMES + 1)]
+    take = finish(shot, 0)
+    assert [seen(frame).sum() for frame in (1, FRAMES)] == [small[0].sum(), small[-1].sum()]
+    for here in (2, 4):
+        complete(take, here)
+        reconcile(take)
+        for frame in range(1, FRAMES + 1):
+            now = seen(frame)
+            assert (brightness(now) > 0.5) == (frame <= here)
+            assert corners(now) == square(small[frame - 1])
+    # Another take is shown meanwhile, and this one again.
+    assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
+    assert [strip.shotpack.role for strip in shot.strips] == ["final"]
+    stamps = part("operators.take_stamps")
+    stamps.show(shot.shotpack, stamps.take_of(shot.shotpack, 2))
+    reconcile(take)
+    assert brightness(seen(4)) > 0.5 > brightness(seen(5))
+    complete(take)
+    reconcile(take)
+    assert [strip.shotpack.role for strip in shot.strips] == ["final"]
+    assert all(corners(seen(frame)) == square(small[0]) for frame in range(1, FRAMES + 1))
+
+
+def test_keys_on_the_scale_are_divided_too(shot):
+    (final,) = of_role(shot, "final")
+    for frame, scale in ((1, 4.0), (5, 8.0)):
+        final.transform.scale_x = scale
+        final.transform.keyframe_insert("scale_x", frame=frame)
+    before = [square(seen(frame)) for frame in range(1, FRAMES + 1)]
+    assert corners(seen(1)) != before[-1]
+    finish(shot)
+    assert [corners(seen(frame)) for frame in range(1, FRAMES + 1)] == before
+    assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
+    assert [corners(seen(frame)) for frame in range(1, FRAMES + 1)] == before
+
+
+def test_pictures_that_are_not_here_take_their_place_when_they_come(shot):
+    folder = part("operators.shot_strips").folder_of(shot)
+    place = square(seen(1))
+    finish(shot)
+    assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
+    away = [path.rename(path.with_suffix(".away")) for path in folder.glob("*-t02.png")]
+    take = part("operators.take_stamps").made(shot.shotpack, shot.shotpack.takes[1], folder)
+    assert bpy.ops.shotpack.show_take(take=2) == {"FINISHED"}
+    for path in away:
+        path.rename(path.with_suffix(".png"))
+    reconcile(take)
+    assert corners(seen(1)) == place
+    assert brightness(seen(1)) > 0.5
+
+
+def test_a_strip_of_an_earlier_release_is_fitted_as_well(shot):
+    place = square(seen(1))
+    of_role(shot, "final")[0].shotpack.property_unset("pixels")
+    finish(shot)
+    assert corners(seen(1)) == place
