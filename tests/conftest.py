@@ -14,3 +14,8 @@ def pytest_collection_finish() -> None:
     """What is imported by now stays; imageio collects garbage whenever it closes a movie, and need not look there."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Blender's module ends Blender once nothing holds it: what is frozen would keep 4.5 waiting for ever."""
+    gc.unfreeze()
