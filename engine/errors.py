@@ -78,6 +78,7 @@ class Code(StrEnum):
     REQUESTS_BROKEN = "requests_broken"
     INSTALL_OFFLINE = "install_offline"
     INSTALL_FAILED = "install_failed"
+    ADDITION_FAILED = "addition_failed"
     JOB_UNKNOWN = "job_unknown"
     REMAKE_IMPOSSIBLE = "remake_impossible"
     INSPECT_UNREADABLE = "inspect_unreadable"
@@ -245,6 +246,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "allow online access in Preferences > System > Network",
     ),
     Code.INSTALL_FAILED: Explanation(1, "The engine could not be installed: {detail}", "{advice}"),
+    Code.ADDITION_FAILED: Explanation(1, "The addition could not be installed: {detail}", "{advice}"),
     Code.JOB_UNKNOWN: Explanation(2, "The engine does not know {name} any more", "send it again, or remove it"),
     Code.REMAKE_IMPOSSIBLE: Explanation(2, "{name} cannot be made again: {detail}", "{advice}"),
     Code.INSPECT_UNREADABLE: Explanation(

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from engine.client import subprocesses
-from engine.client.install import installer, uv
+from engine.client.install import installer, report, uv
 from engine.client.install.environment import EnvironmentState, Place, environment_python, requirements_hash, state_of
 from engine.client.install.installer import Installation, InstallProgress, InstallResult, Stage
 from engine.errors import Code
@@ -286,7 +286,7 @@ def test_pytorch_brings_nothing_that_the_lock_does_not_know(folder: Path, locked
 def test_only_pytorch_is_left_to_the_resolver(folder: Path, locked: Path, play_uv: Callable[..., Path]) -> None:
     installation = install(folder, locked, play_uv("print('words', *words[4:])"), torch_backend="cu128")
     assert ended(installation).ok
-    lines = (folder.parent / installer.LOG).read_text(encoding="utf-8").splitlines()
+    lines = (folder.parent / report.LOG).read_text(encoding="utf-8").splitlines()
     first, second = [line.partition(" words ")[2] for line in lines if " words " in line]
     assert first == f"--require-hashes --no-deps --only-binary :all: -r {locked}"
     assert second == f"-r {locked.with_name('torch.txt')} --torch-backend=cu128"
@@ -423,7 +423,7 @@ def test_other_python_is_looked_for_where_the_given_one_will_not_do(
 def test_no_python_at_all_is_one_sentence(folder: Path, requirements: Path, play_uv: Callable[..., Path]) -> None:
     said = "error: No download found for request: cpython-3.11"
     installation = install(folder, requirements, play_uv(venv=f"print({said!r}); sys.exit(2)"))
-    lines = (folder.parent / installer.LOG).read_text(encoding="utf-8").splitlines()
+    lines = (folder.parent / report.LOG).read_text(encoding="utf-8").splitlines()
     tried = [line.rpartition("--python ")[2] for line in lines if " venv " in line]
     assert tried == [str(PYTHON), ">=3.11,<3.15", "3.11"]
     assert detail(installation).startswith("no Python 3.11 to 3.14 was found, and uv could not get one (No download")
@@ -437,7 +437,7 @@ def test_a_python_that_the_packages_do_not_come_for_is_not_tried(
 ) -> None:
     monkeypatch.setattr(installer, "FITTING", ((3, 9),))
     install(folder, requirements, play_uv())
-    [made] = [line for line in (folder.parent / installer.LOG).read_text().splitlines() if " venv " in line]
+    [made] = [line for line in (folder.parent / report.LOG).read_text().splitlines() if " venv " in line]
     assert made.endswith("--no-python-downloads --python >=3.9,<3.10")
 
 
@@ -581,7 +581,7 @@ def test_report_names_versions_and_nobody(
     lines = [f"line {number}" for number in range(100)]
     lines += [f"{home}/x", f"{home}!", "/tmp/erika/y", "numerika", "https://erika:secret@mirror.example/simple"]
     (folder.parent / "install.log").write_text("\n".join(lines), encoding="utf-8")
-    text = installer.report(folder, requirements, "Downloading packages")
+    text = report.report(folder, requirements, "Downloading packages")
     assert "mmustermann" not in text
     assert "secret" not in text
     for part in ("~/x", "~!", "/tmp/USER/y", "numerika", "https://***@mirror.example/simple", "tiny==1.0"):

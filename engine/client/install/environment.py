@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
@@ -46,7 +46,8 @@ class EnvironmentState(StrEnum):
     READY = "ready"
 
 
-_WHOLE = (EnvironmentState.OUTDATED, EnvironmentState.READY)
+WHOLE = (EnvironmentState.OUTDATED, EnvironmentState.READY)
+"""Those that an engine runs in."""
 
 
 def environment_python(folder: Path) -> Path:
@@ -64,7 +65,12 @@ def locks(requirements: Path) -> list[Path]:
 
 def requirements_hash(requirements: Path) -> str:
     """The SHA-256 of what fills an environment, however the files' lines end."""
-    lines = [line for file in locks(requirements) for line in file.read_text(encoding="utf-8").splitlines()]
+    return hash_of(locks(requirements))
+
+
+def hash_of(files: Iterable[Path]) -> str:
+    """The SHA-256 of files' lines, however they end."""
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -112,9 +118,9 @@ class Place:
 
         Raises EngineError `install_failed` where the folder holds what is not ours.
         """
-        if not self.folder.exists() and state_of(self.old, self.requirements) in _WHOLE:
+        if not self.folder.exists() and state_of(self.old, self.requirements) in WHOLE:
             _move(self.old, self.folder)
-        if self.folder.exists() and state_of(self.folder, self.requirements) not in _WHOLE:
+        if self.folder.exists() and state_of(self.folder, self.requirements) not in WHOLE:
             ours = any((self.folder / name).exists() for name in (_STAMP, "pyvenv.cfg"))
             if not ours and any(self.folder.iterdir()):
                 detail = f"{self.folder} holds something else"

@@ -9,9 +9,7 @@ from __future__ import annotations
 import atexit
 import collections
 import contextlib
-import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -22,18 +20,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from ...errors import Code, EngineError
 from .. import subprocesses
-from . import uv
-from .environment import Place, environment_python, locks, remove, state_of
+from . import extras, report, uv
+from .environment import WHOLE, Place, environment_python, locks, remove, state_of
 
 CHECK = "import torch, diffusers, fastapi, uvicorn"
 NEEDED_BYTES = 8 * 2**30
 FITTING = ((3, 11), (3, 12), (3, 13), (3, 14))
 """Versions of Python that the pinned packages come for; uv gets the first one where there is none of them."""
-LOG = "install.log"
-_LOG_LINES = 60
 
 
 class Stage(StrEnum):
@@ -106,7 +103,12 @@ class Installation:
         self.folder, self.requirements, self.python, self._online = folder, requirements, python, online
         self._torch_backend, self._index, self._uv_program, self._check = torch_backend, index, uv_program, check
         self._place = Place(folder, requirements)
-        self._beside, self._log, self._cache = folder.parent, folder.parent / LOG, folder.parent / "install-cache"
+        self._needed_bytes = NEEDED_BYTES
+        self._beside, self._log, self._cache = (
+            folder.parent,
+            folder.parent / report.LOG,
+            folder.parent / "install-cache",
+        )
         self._progress = InstallProgress()
         self._result: InstallResult | None = None
         self._stop = threading.Event()
@@ -138,7 +140,7 @@ class Installation:
 
     def report(self) -> str:
         """What to copy into an issue."""
-        return report(self.folder, self.requirements, f"{self._progress.stage} {self._progress.detail}".strip())
+        return report.report(self.folder, self.requirements, f"{self._progress.stage} {self._progress.detail}".strip())
 
     def _leave(self) -> None:
         """Blender quits: leave no program behind."""
@@ -174,6 +176,8 @@ class Installation:
             self._place.begin()
             self._make(program)
             self._fill(program)
+            for name in extras.there(self.folder):  # what the environment had that was there goes on
+                self._add_extra(program, self._place.new, name)
             self._tell(Stage.CHECKING)
             self._call([str(environment_python(self._place.new)), "-I", "-c", self._check])
             self._place.finish()
@@ -184,9 +188,9 @@ class Installation:
             remove(self._cache)
 
     def _require_space(self) -> None:
-        free = shutil.disk_usage(self._beside).free
-        if free < NEEDED_BYTES:
-            sizes = {"free": uv.readable_bytes(free), "needed": uv.readable_bytes(NEEDED_BYTES)}
+        free, needed = shutil.disk_usage(self._beside).free, self._needed_bytes
+        if free < needed:
+            sizes = {"free": uv.readable_bytes(free), "needed": uv.readable_bytes(needed)}
             raise EngineError(Code.DISK_SHORT, path=str(self._beside), model="the engine", **sizes)
 
     def _get_uv(self) -> str | None:
@@ -241,9 +245,23 @@ class Installation:
         self._add(program, [*_HASHED, "-r", str(packages)], 0.0, _TORCH_BEGINS)
         self._add(program, ["-r", str(torch[0]), *backend], _TORCH_BEGINS, 1.0)
 
-    def _add(self, program: str | None, wanted: Sequence[str], begin: float, end: float) -> None:
+    def _add_extra(self, program: str | None, environment: Path, name: str, begin: float = 1.0) -> None:
+        """Install an addition into an environment, at its own place there."""
+        lock, new = extras.requirements_of(self.requirements, name), extras.begin(environment, name)
+        try:
+            self._add(program, ["--target", str(new), *_HASHED, "-r", str(lock)], begin, 1.0, environment)
+            seen = f"import sys; sys.path.append({str(new)!r}); {extras.CHECKS[name]}"
+            self._call([str(environment_python(environment)), "-I", "-c", seen])
+            extras.finish(environment, self.requirements, name)
+        finally:
+            with contextlib.suppress(OSError):  # what is left is not looked at, and the next install removes it
+                extras.abandon(environment, name)
+
+    def _add(
+        self, program: str | None, wanted: Sequence[str], begin: float, end: float, environment: Path | None = None
+    ) -> None:
         """Have uv, or pip, install something; it takes the packages' part of the bar from `begin` to `end`."""
-        python = str(environment_python(self._place.new))
+        python = str(environment_python(environment or self._place.new))
         if program is None:
             pip = [*(uv.pip(self.python) or ()), "--python", python, "install", "--progress-bar", "off"]
             self._call(
@@ -263,7 +281,7 @@ class Installation:
 
     def _call(self, command: Sequence[str], heard: subprocesses.Heard | None = None) -> None:
         """Run a program with its output in the log. Raises EngineError `install_failed` in the program's own words."""
-        said: collections.deque[str] = collections.deque(maxlen=_LOG_LINES)
+        said: collections.deque[str] = collections.deque(maxlen=report.LINES)
 
         def hear(line: str | None) -> None:
             self._go_on()
@@ -296,34 +314,29 @@ class Installation:
             log.write(f"{time.strftime('%H:%M:%S')} {line.rstrip()}\n")
 
 
-def report(folder: Path, requirements: Path, stage: str = "") -> str:
-    """What to copy into an issue: versions and the end of the last install's log, without the user's name."""
-    try:
-        log = (folder.parent / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        log = ["no log"]
-    lines_of = (line for file in locks(requirements) for line in file.read_text(encoding="utf-8").splitlines())
-    wanted = dict.fromkeys(line.split()[0] for line in lines_of if line[:1].isalnum())
-    lines = [
-        f"Stage: {stage or '-'}",
-        f"Environment: {state_of(folder, requirements)}, {folder}",
-        f"System: {platform.platform()}, {platform.machine()}",
-        f"Python: {platform.python_version()}, {sys.executable}",
-        f"uv: {uv.VERSION}",
-        f"Requirements: {', '.join(wanted)}",
-        "",
-        *log[-_LOG_LINES:],
-    ]
-    return _masked("\n".join(lines)) + "\n"
+class ExtraInstallation(Installation):
+    """One addition to an environment that is there, which goes on working whatever becomes of this."""
 
+    def __init__(self, folder: Path, requirements: Path, python: Path, name: str, **options: Any) -> None:
+        """As an installation of the environment; `name` is one of `extras.NAMES`."""
+        super().__init__(folder, requirements, python, **options)
+        self._name, self._needed_bytes = name, extras.NEEDED_BYTES
 
-def _masked(text: str) -> str:
-    """`text` without the home folder's path, the user's name, and what a URL holds before its host."""
-    home = Path.home()
-    text = re.sub(r"://[^/\s@]+@", "://***@", text)
-    if home.name:
-        for path in {str(home), home.as_posix(), str(home).replace("\\", "\\\\")}:
-            text = re.sub(rf"{re.escape(path)}(?!\w)", "~", text, flags=re.IGNORECASE)
-    for name in {home.name, *(os.environ.get(name, "") for name in ("USER", "USERNAME", "LOGNAME"))} - {""}:
-        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "USER", text, flags=re.IGNORECASE)
-    return text
+    def _install(self) -> None:
+        try:
+            self._add_it()
+        except EngineError as fault:
+            if fault.code is not Code.INSTALL_FAILED:
+                raise
+            raise EngineError(Code.ADDITION_FAILED, **fault.params) from fault
+
+    def _add_it(self) -> None:
+        if state_of(self.folder, self.requirements) not in WHOLE:
+            detail = "the engine itself is not installed"
+            raise EngineError(Code.INSTALL_FAILED, detail=detail, advice="install the engine first")
+        self._require_space()
+        program = self._get_uv()
+        self._tell(Stage.PACKAGES)
+        self._add_extra(program, self.folder, self._name, 0.0)
+        with contextlib.suppress(OSError):
+            remove(self._cache)
