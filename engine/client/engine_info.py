@@ -132,6 +132,11 @@ _SHAPES: dict[str, _Fits] = {
             shots=_count,
         )
     ),
+    "finishing": _with(
+        upscalers=_list_of(_with(name=_text, title=_text)),
+        between=_list_of(_text),
+        speeds=_list_of(_with(upscaler=_text, device=_text, megapixel_seconds=_positive)),
+    ),
     "free": _limit,
     "loras": _list_of(_text),
     "workers": _list_of(_with(device=_text, title=_text, ready=_flag, memory_used=_number, memory_total=_number)),

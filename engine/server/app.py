@@ -97,6 +97,7 @@ def create_app(service: Service) -> FastAPI:
                 SpeedOut(**vars(kind), section_seconds=seconds, shots=shots)
                 for kind, seconds, shots in service.speeds.told()
             ],
+            finishing=service.finishing(),
             free=service.free(),
             loras=service.loras(),
             jobs=counts,

@@ -23,6 +23,11 @@ def logs_folder(home: Path) -> Path:
     return home / "logs"
 
 
+def finish_speeds_file(home: Path) -> Path:
+    """Where it is kept how long finishing took."""
+    return home / "finish-speeds.json"
+
+
 def speeds_file(home: Path) -> Path:
     """The file that says how long finished shots took."""
     return home / "speeds.json"

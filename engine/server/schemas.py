@@ -201,6 +201,29 @@ class SpeedOut(BaseModel):
     shots: int = Field(description="how many of the newest shots that is the median of")
 
 
+class UpscalerOut(BaseModel):
+    """What enlarges pictures."""
+
+    name: str
+    title: str
+
+
+class FinishSpeedOut(BaseModel):
+    """How long finishing takes on a device, measured."""
+
+    upscaler: str
+    device: str
+    megapixel_seconds: float = Field(description="for a million pixels of the result")
+
+
+class FinishingOut(BaseModel):
+    """What a finishing take can be made with."""
+
+    upscalers: list[UpscalerOut] = Field(description="the best first; none: the packages for it are not installed")
+    between: list[str] = Field(description="what makes frames in between, the best first")
+    speeds: list[FinishSpeedOut]
+
+
 class EngineOut(BaseModel):
     """The engine: what it is, what it can use, what it has."""
 
@@ -213,6 +236,7 @@ class EngineOut(BaseModel):
     vocabularies: dict[str, Vocabulary] = Field(description="the words of each model that knows some words only")
     details: dict[str, ModelOut] = Field(description="by the model's name; a damaged one says nothing")
     speeds: list[SpeedOut] = Field(description="as finished shots were measured; none: nothing was measured yet")
+    finishing: FinishingOut
     free: int | None = Field(description="bytes free on the disk of the engine's home; none: it does not say")
     loras: list[str]
     jobs: dict[str, int] = Field(description="how many jobs are in each state")

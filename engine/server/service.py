@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
+from ..finishing.abilities import betweens, upscalers
 from ..media.files import make_folder
 from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..models.catalog import find_model, installed
@@ -21,13 +22,14 @@ from ..models.spec import condition_unsupported
 from ..protocol import Start
 from ..serialization import to_json_text
 from .broker import Broker
-from .home import images_folder, jobs_folder, logs_folder, speeds_file
+from .home import finish_speeds_file, images_folder, jobs_folder, logs_folder, speeds_file
+from .jobs.finish_speeds import FinishSpeeds
 from .jobs.job_folders import JobFolders
 from .jobs.retention import Retention, Rule
 from .jobs.scheduler import Scheduler
 from .jobs.speeds import Speeds
 from .jobs.takes import take_faults
-from .schemas import Fault, JobChange, NewJob
+from .schemas import Fault, FinishingOut, FinishSpeedOut, JobChange, NewJob, UpscalerOut
 from .storage.states import State
 from .storage.store import JobRecord, JobStore, StoredEvent, StoreError
 from .uploads import Uploads
@@ -57,6 +59,7 @@ class Service:
         self.folders = JobFolders(jobs_folder(home))
         self.folders.put_back(lambda: {record.id for record in self.store.jobs()})
         self.speeds = Speeds(speeds_file(home))
+        self.finish_speeds = FinishSpeeds(finish_speeds_file(home))
         self.scheduler = Scheduler(self.store, pool, home, self._happened, self.broker.pass_live, folders=self.folders)
         self.retention = Retention(home, self.store, self.scheduler, self.folders, self.uploads, rule or Rule())
 
@@ -121,6 +124,17 @@ class Service:
         ]
         return untaken or _guide_faults(job, model)
 
+    def finishing(self) -> FinishingOut:
+        """What takes can be finished with here, and how long that took."""
+        return FinishingOut(
+            upscalers=[UpscalerOut(name=name, title=title) for name, title in upscalers()],
+            between=betweens(),
+            speeds=[
+                FinishSpeedOut(upscaler=upscaler, device=device, megapixel_seconds=seconds)
+                for upscaler, device, seconds in self.finish_speeds.told()
+            ],
+        )
+
     def loras(self) -> list[str]:
         """Names of the LoRAs that are here."""
         return list(installed_loras())
@@ -182,13 +196,15 @@ class Service:
         """An event is stored: how long shots take is measured by it, and it is passed on."""
         if event.event["event"] == "started":
             asked = json.loads(self.store.job(event.job).request_json)
-            # The pace of one with a cache of its own would be that of no other shot; a finishing take has no section's.
-            if not asked.get("cache") and not asked.get("finish"):
+            device = self.scheduler.device_of(event.job)
+            if finish := asked.get("finish"):
+                self.finish_speeds.begun(event, finish.get("upscaler", ""), device)
+            elif not asked.get("cache"):  # its pace would be that of no other shot
                 model = asked.get("model") or next(iter(self.models()), "")
-                device = self.scheduler.device_of(event.job)
                 self.speeds.begun(event, model, device, asked.get("speed", "exact"))
         else:
             self.speeds.heard(event)
+            self.finish_speeds.heard(event)
         self.broker.pass_on(event)
 
     def is_shed(self, record: JobRecord) -> bool:

@@ -77,7 +77,7 @@ class Speeds:
         if name == "section":
             run.times.append(event.time)
             return
-        if name == "progress" and not _is_break(event.event):
+        if name == "progress" and not is_break(event.event):
             return
         del self._running[event.job]
         if name == "finished":
@@ -100,7 +100,7 @@ class Speeds:
             log.warning("how long a shot took is not kept: %s", fault.line)
 
 
-def _is_break(progress: Mapping[str, Any]) -> bool:
+def is_break(progress: Mapping[str, Any]) -> bool:
     """Whether a stage means that nothing is computed, or by another worker."""
     stage = str(progress["stage"])
     return stage == PAUSED or stage.startswith("the worker was")
