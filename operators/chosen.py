@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from ..engine.client import estimate
+from ..engine.client import estimate, finishes
 from ..engine.client.longer_shots import FORWARD
 from ..engine.client.stored_request import asked_for
 from ..engine.protocol import ShotRequest
@@ -23,6 +23,10 @@ from .drift_words import asked_at_limit
 SEEDS = 2**31 - 1
 """The highest seed that Blender's numbers hold."""
 _SIZE = re.compile(r"([0-9]{2,4})x([0-9]{2,4})")
+BETWEENS = {"NEAREST": "", "FLOW": "flow", "MOTION": "motion"}
+"""What makes frames in between, as a request says it."""
+NO_FLOW = "Flow is not installed yet: the nearest frames are shown."
+_SAME_RATE = 0.005
 EARLIER = "The engine is of an earlier release, which cannot do this; update it."
 """What greys a button that such an engine would refuse."""
 
@@ -113,7 +117,24 @@ def asked(wanted: Any) -> dict[str, Any]:
         "negative": wanted.negative.strip() if takes_negative else "",
         "on_drift": "" if is_earlier() else asked_at_limit(wanted.at_limit),
         "loras": tuple(loras.asked(wanted)),
+        "between": "" if why_no_between(wanted) else BETWEENS[wanted.between],
     }
+
+
+def why_no_between(wanted: Any) -> str | None:
+    """The sentence that says why a scene's shots get no frames in between; None where they do, or are to get none."""
+    details = details_of(model_in_use(wanted))
+    if wanted.rate != "CONFORM":
+        return "Frame for Frame shows the model's own frames alone."
+    if details is not None:
+        render = wanted.id_data.render
+        if abs(render.fps / render.fps_base - details["native_fps"]) < _SAME_RATE:
+            return "The model's frame rate is the scene's: there is nothing in between."
+    if about() and "finishing" not in about():
+        return EARLIER
+    if about() and wanted.between == "FLOW" and BETWEENS["FLOW"] not in finishes.betweens(about()):
+        return NO_FLOW
+    return None
 
 
 def order_toward_end(wanted: Any, order: str | None) -> str | None:

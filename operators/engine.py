@@ -11,7 +11,8 @@ import bpy
 
 from ..engine.client.engine_client import EngineState
 from ..engine.client.install.environment import EnvironmentState, state_of
-from ..engine.client.install.installer import Installation
+from ..engine.client.install.extras import FINISHING
+from ..engine.client.install.installer import ExtraInstallation, Installation
 from ..engine.errors import EngineError
 from . import runtime, settings, timers
 
@@ -22,6 +23,8 @@ _absent = False
 _TICK = 0.25
 MISSING = "The engine that makes shots is not installed yet."
 """What a grey button says where `missing`."""
+FINISHING_MISSING = "What enlarges shots is not installed yet; it is about 150 MB to download."
+"""What the press is told that would need it."""
 INSTALL_FIRST = "The engine is not installed yet; press Install Engine."
 """What a press is answered where it `needs_install`."""
 
@@ -40,16 +43,39 @@ def missing() -> bool:
 
 
 def installing() -> bool:
-    """Whether an installation runs."""
+    """Whether an installation runs, of the engine or of an addition."""
     return installation is not None and installation.result is None
+
+
+def replacing() -> bool:
+    """Whether the engine itself is being installed."""
+    return installing() and addition() is None
+
+
+def addition() -> ExtraInstallation | None:
+    """The installation of something besides the engine that runs, or ran last."""
+    return installation if isinstance(installation, ExtraInstallation) else None
 
 
 def install_fault() -> EngineError | None:
     """Why the last installation failed, until an engine works: this one, or one of the artist's own."""
-    result = installation.result if installation is not None else None
+    result = installation.result if installation is not None and addition() is None else None
     chosen, client = settings.preferences(), runtime.client
     works = (client is not None and client.state is EngineState.READY) or bool(chosen.remote or chosen.python)
     return result.error if result is not None and not works else None
+
+
+def why_no_addition() -> str | None:
+    """The sentence that says why nothing can be added to the engine from here."""
+    if installing():
+        return "The engine is being installed."
+    if missing():
+        return MISSING
+    if settings.preferences().remote:
+        return "The engine runs on another machine; install it there: pip install -r requirements/finishing.txt"
+    if settings.preferences().python:
+        return "The engine's Python is your own; install it there: pip install -r requirements/finishing.txt"
+    return None
 
 
 class SHOTPACK_OT_install_engine(bpy.types.Operator):  # noqa: N801
@@ -70,6 +96,37 @@ class SHOTPACK_OT_install_engine(bpy.types.Operator):  # noqa: N801
         runtime.the_client().stop()  # Windows cannot replace files that are in use
         installation = Installation(
             settings.environment(), settings.requirements(), Path(sys.executable), online=bpy.app.online_access
+        )
+        installation.start()
+        timers.begin(_watch, _TICK, persistent=True)
+        return {"FINISHED"}
+
+
+class SHOTPACK_OT_install_finishing(bpy.types.Operator):  # noqa: N801
+    """Add to the engine what enlarges finished shots and makes frames in between; nothing else of it changes"""
+
+    bl_idname = "shotpack.install_finishing"
+    bl_label = "Install Finishing"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        if (why := why_no_addition()) is not None:
+            cls.poll_message_set(why)
+        return why is None
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Say how much comes before anything does."""
+        confirm = {"title": "Install Finishing", "message": FINISHING_MISSING, "confirm_text": "Install"}
+        return set(context.window_manager.invoke_confirm(self, event, **confirm))
+
+    def execute(self, _context: Any) -> set[str]:
+        global installation
+        installation = ExtraInstallation(
+            settings.environment(),
+            settings.requirements(),
+            Path(sys.executable),
+            FINISHING,
+            online=bpy.app.online_access,
         )
         installation.start()
         timers.begin(_watch, _TICK, persistent=True)
@@ -186,6 +243,10 @@ def _watch() -> float | None:
     if installing():
         return _TICK
     needs_install()
+    added = addition()
+    if added is not None and added.result is not None and added.result.ok:
+        runtime.the_client().stop()  # what it has it looks up when it starts; its shots go on then
+        runtime.wake()
     return None
 
 
@@ -209,6 +270,7 @@ def detach() -> None:
 
 CLASSES = (
     SHOTPACK_OT_install_engine,
+    SHOTPACK_OT_install_finishing,
     SHOTPACK_OT_cancel_install,
     SHOTPACK_OT_allow_online,
     SHOTPACK_OT_copy_report,

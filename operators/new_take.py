@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..engine.client import estimate, local_store, takes
+from ..engine.client.finishes import finish_of
 from ..engine.client.shot import Shot
 from ..engine.client.stored_request import asked_for, read
 from ..engine.client.takes import Change
@@ -33,15 +35,23 @@ _DIALOG_WIDTH = 420
 
 
 def source_of(stamp: Any) -> Any | None:
-    """The take that the next one continues: the shown one, or, while that is not made, the one that it continues."""
+    """The take that the next one continues: the shown one, or, while that is not made, the one that it continues.
+
+    Of a finish, which nothing can be made of, the one that was finished.
+    """
     if not len(stamp.takes):
-        return stamp if stamp.state == "finished" else None
+        return stamp if _is_made(stamp) else None
     take = take_stamps.take_of(stamp, stamp.take)
     for _ in range(len(stamp.takes)):  # a file may hold anything, a circle too
-        if take is None or take.state == "finished":
+        if take is None or _is_made(take):
             break
         take = take_stamps.take_of(stamp, take.parent)
-    return take if take is not None and take.state == "finished" else None
+    return take if take is not None and _is_made(take) else None
+
+
+def _is_made(said: Any) -> bool:
+    """Whether a take is there, as a model has made it."""
+    return said.state == "finished" and finish_of(said.request) is None
 
 
 def plan_of(stamp: Any, said: Any) -> Started | None:
@@ -189,16 +199,12 @@ class SHOTPACK_OT_new_take(bpy.types.Operator):  # noqa: N801
             if section < 1 or (plan is not None and takes.section_of(plan, section) is None):
                 self.report({"ERROR"}, "The shot has no such section.")
                 return {"CANCELLED"}
-        if not settings.preferences().remote and local_store.known(settings.home(), {said.job}) == frozenset():
-            self.report({"ERROR"}, "The engine does not have this shot any more; Make Again makes it anew.")
-            return {"CANCELLED"}
         if len(self.prompt) > PROMPT_MAXIMUM:
             self.report({"ERROR"}, f"The words are {len(self.prompt)} characters long; {PROMPT_MAXIMUM} is the most.")
             return {"CANCELLED"}
-        record = runtime.shot_of(said.shot) or adoption.record(strip, said)
-        if record is None:
-            problem = problems.of_error(adoption.left_alone[said.shot])
-            self.report({"ERROR"}, f"{problem.sentence} {problem.advice}")
+        record = record_of(strip, said)
+        if isinstance(record, str):
+            self.report({"ERROR"}, record)
             return {"CANCELLED"}
         change = self._change(section)
         if self.use_seed and takes.is_same(said.request, change):
@@ -207,8 +213,7 @@ class SHOTPACK_OT_new_take(bpy.types.Operator):  # noqa: N801
         try:
             shot = begin(strip, said, record, change, self.use_seed)
         except (OSError, EngineError) as fault:
-            why = fault.line if isinstance(fault, EngineError) else f"{fault.strerror or fault}."
-            self.report({"ERROR"}, f"The take cannot be kept in the shot's folder: {why}")
+            self.report({"ERROR"}, not_kept(fault))
             return {"CANCELLED"}
         runtime.send(shot)
         return {"FINISHED"}
@@ -224,11 +229,40 @@ class SHOTPACK_OT_new_take(bpy.types.Operator):  # noqa: N801
         )
 
 
+def record_of(strip: Any, said: Any) -> Shot | str:
+    """The record of the take that another one is to continue, or the sentence that says why none can."""
+    if not settings.preferences().remote and local_store.known(settings.home(), {said.job}) == frozenset():
+        return "The engine does not have this shot any more; Make Again makes it anew."
+    record = runtime.shot_of(said.shot) or adoption.record(strip, said)
+    if record is None:
+        problem = problems.of_error(adoption.left_alone[said.shot])
+        return f"{problem.sentence} {problem.advice}"
+    return record
+
+
+def not_kept(fault: OSError | EngineError) -> str:
+    """The sentence for a take that `begin` could not begin."""
+    why = fault.line if isinstance(fault, EngineError) else f"{fault.strerror or fault}."
+    return f"The take cannot be kept in the shot's folder: {why}"
+
+
 def begin(strip: Any, said: Any, record: Shot, change: Change, own_seed: bool) -> Shot:
     """A new take that continues `said`, listed in all strips of the shot and shown in this one; it is yet to be sent.
 
     Raises OSError where its number cannot be kept in the shot's folder, and EngineError where the strip tells nonsense.
     """
+
+    def request(number: int, parent: int) -> str:
+        seed = change.seed if own_seed else takes.usual_seed(said.request, number)
+        return takes.take_request(
+            said.request, replace(change, seed=seed), number=number, job=said.job, parent_number=parent
+        )
+
+    return begin_take(strip, said, record, request)
+
+
+def begin_take(strip: Any, said: Any, record: Shot, request: Callable[[int, int], str]) -> Shot:
+    """The same for whatever `request` asks for, which is given the take's number and that of the one it continues."""
     if asked_for(said.request) is None:  # a file may hold anything, and no number is kept for that
         raise EngineError(Code.BAD_REQUEST, detail="the file says nothing of use about it")
     read(said.request)
@@ -236,9 +270,7 @@ def begin(strip: Any, said: Any, record: Shot, change: Change, own_seed: bool) -
     parent, parent_number = said.shot, take_stamps.number_of(stamp, said)
     shot = Shot(runtime.new_id(), stamp.name, record.folder, stamp.frames, key=runtime.new_id(), hidden=stamp.hidden)
     shot.take = takes.keep_number(record.folder, _numbers(shot, parent), {"parent": parent_number, "shot": shot.id})
-    if not own_seed:
-        change = replace(change, seed=takes.usual_seed(said.request, shot.take))
-    shot.request = takes.take_request(said.request, change, number=shot.take, job=said.job, parent_number=parent_number)
+    shot.request = request(shot.take, parent_number)
     runtime.share_folder(shot)
     for meta in shot_strips.listing(parent):
         take_stamps.list_take(meta.shotpack, shot, parent_number)

@@ -36,6 +36,11 @@ RATES = (
     ("CONFORM", "Keep Speed", "Made at the model's frame rate and resampled to the scene's: motion keeps its speed"),
     ("FRAMES", "Frame for Frame", "The model's frames as they are: motion is slower at a lower frame rate"),
 )
+BETWEENS = (
+    ("NEAREST", "Nearest", "The model's frame that is nearest: some are left out, or shown twice"),
+    ("FLOW", "Flow", "Made of both, along what moves from one to the other (optical flow)"),
+    ("MOTION", "Motion", "Made of both, along the motion of blocks: coarser, and nothing has to be installed for it"),
+)
 SPEEDS = (
     ("exact", "Exact", "Every step is computed: the model at its best"),
     ("balanced", "Balanced", "Steps that change little are skipped: about twice as fast, nearly the same picture"),
@@ -190,6 +195,12 @@ class ShotpackSettings(bpy.types.PropertyGroup):
         description="What is done where a section drifts beyond a limit of the model's: in colours, sharpness, "
         "likeness to the board, or by a jump",
         items=AT_LIMIT,
+    )
+    between: EnumProperty(
+        name="In-Between Frames",
+        description="What a frame shows that lies between two of the model's, where the scene has another frame rate: "
+        "frames in between make the motion smooth. Cuts are never mixed",
+        items=BETWEENS,
     )
     speed: EnumProperty(
         name="Speed", description="What is given up for time", items=SPEEDS, translation_context=CONTEXT

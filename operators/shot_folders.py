@@ -30,14 +30,14 @@ _RECOVERED = re.compile(r"(.*_)?[0-9]+_autosave\.blend|quit\.blend")
 """What Blender calls files that it saves by itself: they lie where the system clears away."""
 
 
-def shortage(frames: int) -> str | None:
+def shortage(frames: int, frame_bytes: float = _FRAME_BYTES) -> str | None:
     """The sentence for the artist where the disk has no room for a shot of so many frames."""
     base = _base()
     try:
         free = shutil.disk_usage(base).free
     except OSError:
         return None  # a file system that does not tell is tried, not refused
-    wanted = frames * _FRAME_BYTES
+    wanted = frames * frame_bytes
     if free >= wanted:
         return None
     return f"{base} has {free / 1e6:.0f} MB free and the shot takes about {wanted / 1e6:.0f} MB; free some space."

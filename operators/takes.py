@@ -8,10 +8,11 @@ from typing import Any
 import bpy
 from bpy.props import IntProperty
 
-from ..engine.client import takes
+from ..engine.client import finishes, takes
 from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.client.stored_request import read
 from ..engine.errors import Code, EngineError
+from ..engine.protocol import Finish
 from . import (
     adoption,
     chosen,
@@ -52,6 +53,8 @@ def telling_picture(stamp: Any, take: Any) -> str:
 def difference(stamp: Any, take: Any) -> list[str]:
     """What differs in a take from the one that it continues, in a line, and its words where they are others."""
     translated = bpy.app.translations.pgettext_iface
+    if (finish := finishes.finish_of(take.request)) is not None:
+        return [_finished(finish, take.parent)]
     change = takes.change_of(take.request)
     if change is None:
         seed = takes.value_of(take.request, None, "seed") or 0
@@ -71,6 +74,17 @@ def difference(stamp: Any, take: Any) -> list[str]:
     if change.prompt and change.prompt != takes.value_of(before, change.section, "prompt"):
         lines.append(f"“{change.prompt}”")
     return lines
+
+
+def _finished(finish: Finish, parent: int) -> str:
+    """What a finish has made of the take that it finishes."""
+    translated = bpy.app.translations.pgettext_iface
+    words = translated("Enlarged {size}x") if finish.upscale in ("2", "4") else translated("Finished to {size}")
+    parts = [words.format(size=finish.upscale)]
+    if finish.upscaler:
+        parts.append(translated("with {upscaler}").format(upscaler=finishes.title_of(chosen.about(), finish.upscaler)))
+    said = " ".join(parts)
+    return said if parent == FIRST_TAKE else f"{said}, {translated('from take {number}').format(number=parent)}"
 
 
 class _OnTake:

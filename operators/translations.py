@@ -10,6 +10,7 @@ import bpy
 
 from .german_camera import CAMERA, CAMERA_OPERATORS
 from .german_drift import DRIFT
+from .german_finishing import FINISHING, FINISHING_OPERATORS
 from .german_labels import LABELS
 from .german_moves import MOVE_OPERATORS, MOVES
 from .german_operators import OPERATORS
@@ -17,12 +18,11 @@ from .german_tooltips import OF_THE_ENGINE, TOOLTIPS
 from .settings import ADDON
 from .shot_options import CONTEXT
 
-_GERMAN = LABELS | TOOLTIPS | OF_THE_ENGINE | CAMERA | MOVES | DRIFT
+_GERMAN_OPERATORS = OPERATORS | CAMERA_OPERATORS | MOVE_OPERATORS | FINISHING_OPERATORS
+_GERMAN = LABELS | TOOLTIPS | OF_THE_ENGINE | CAMERA | MOVES | DRIFT | FINISHING
 TABLES: dict[str, dict[tuple[str, str], str]] = {
     "de_DE": {
-        **{
-            ("Operator", english): german for english, german in (OPERATORS | CAMERA_OPERATORS | MOVE_OPERATORS).items()
-        },
+        **{("Operator", english): german for english, german in _GERMAN_OPERATORS.items()},
         **{(context, english): german for context in ("*", CONTEXT) for english, german in _GERMAN.items()},
     },
 }

@@ -8,7 +8,9 @@ import bpy
 
 from ..operators import chosen, loras, sequencer
 from .choices import draw_model
+from .install import draw_addition
 from .shot import Sidebar
+from .text import draw_text
 
 
 def _draw_advanced(layout: Any, context: Any) -> None:
@@ -32,6 +34,7 @@ def _draw_advanced(layout: Any, context: Any) -> None:
     if details is None or len(details["orders"]) > 1:
         layout.prop(wanted, "order")
     layout.prop(wanted, "rate")
+    _draw_between(layout, wanted)
     if details is not None and details["negative"]:
         layout.prop(wanted, "negative")
     layout.prop(wanted, "use_end")
@@ -63,6 +66,20 @@ def _draw_own(layout: Any, wanted: Any, name: str, details: Any) -> None:
     text = f"{own}: {details[name]:g}" if details is not None else own
     row = _labelled(layout, name.capitalize())
     row.operator("shotpack.own_value", text=text, translate=False).name = name
+
+
+def _draw_between(layout: Any, wanted: Any) -> None:
+    """What is shown between two of the model's frames; grey, with the reason, where nothing lies between them."""
+    why = chosen.why_no_between(wanted)
+    row = layout.row()
+    row.active = why is None
+    row.enabled = why in (None, chosen.NO_FLOW)
+    row.prop(wanted, "between")
+    if why is not None:
+        draw_text(layout, why, "INFO")
+    if why == chosen.NO_FLOW:
+        layout.operator("shotpack.install_finishing", icon="IMPORT")
+        draw_addition(layout)
 
 
 def _labelled(layout: Any, text: str) -> Any:

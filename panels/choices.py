@@ -54,7 +54,7 @@ def draw_estimate(layout: Any, scene: Any, frames: int, fps: float) -> None:
 
 def draw_missing_engine(layout: Any) -> bool:
     """What must be installed before anything can be made, with its button; whether that is so."""
-    if not (engine.missing() or engine.installing()):
+    if not (engine.missing() or engine.replacing()):
         return False
     draw_install(layout.box())
     return True

@@ -24,7 +24,7 @@ _ENGINE_ICONS = {"off": "RADIOBUT_OFF", "starting": "TIME", "ready": "CHECKMARK"
 
 
 def _draw_engine(layout: Any, _context: Any) -> None:
-    if engine.missing() or engine.installing():
+    if engine.missing() or engine.replacing():
         draw_install(layout)
         return
     client = runtime.client

@@ -94,6 +94,7 @@ class SHOTPACK_MT_shot(bpy.types.Menu):  # noqa: N801
         layout.operator("shotpack.select", icon="RESTRICT_SELECT_OFF").shot = name
         layout.operator("shotpack.reveal", icon="FILE_FOLDER").shot = name
         layout.separator()
+        layout.operator("shotpack.finish", text="Finish …", icon="FULLSCREEN_ENTER").shot = name
         layout.operator("shotpack.use_again", icon="TEXT").shot = name
         layout.operator("shotpack.make_again", icon="DUPLICATE").shot = name
         if not any(len(meta.shotpack.takes) for meta in shot_strips.listing(name)):  # takes go on from it where it is

@@ -9,6 +9,7 @@ import bpy
 
 from ..operators import new_take, previews, runtime, shot_strips, takes, trust
 from .choices import time_of
+from .install import draw_addition
 from .shot import Sidebar
 from .text import draw_text, letters
 
@@ -116,6 +117,8 @@ def _draw_new(layout: Any, strip: Any) -> None:
             layout.operator("shotpack.make_again", icon="FILE_REFRESH").shot = said.shot
     elif said is not None and section:
         draw_text(layout, " ".join(new_take.foretold(said, plan, section)), "INFO", translate=False)
+    layout.operator("shotpack.finish", text="Finish …", icon="FULLSCREEN_ENTER")
+    draw_addition(layout)
 
 
 class SHOTPACK_PT_sequencer_takes(_Takes, bpy.types.Panel):  # noqa: N801

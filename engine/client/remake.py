@@ -61,7 +61,7 @@ def asked_by(path: Path, said: Provenance) -> ShotRequest:
         advice = "choose the shot's movie, or its strip" if large else "choose the shot's strip"
         raise _impossible(path, detail, advice)
     try:
-        asked = replace(from_json(ShotRequest, request), take=None)
+        asked = replace(from_json(ShotRequest, request), take=None, finish=None)
     except EngineError as fault:
         raise _impossible(path, f"what it asks for makes no sense ({fault.params['detail']})", _ANOTHER) from fault
     if asked.schedule is not None or asked.window is not None:

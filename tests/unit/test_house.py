@@ -44,7 +44,7 @@ MAY_IMPORT = {
         *("engine.file_copies", "engine.framings", "engine.picture_sizes", *SHARED),
         "engine.media.provenance",  # what a file says of its making is read on both sides
     ),
-    "engine/server": ("engine.models", "engine.media", "engine.file_copies", *SHARED),
+    "engine/server": ("engine.finishing.abilities", "engine.models", "engine.media", "engine.file_copies", *SHARED),
     # The worker's process is where a shot is made; nothing else of the server knows how.
     "engine/server/workers/worker.py": (
         *(
