@@ -45,9 +45,8 @@ FINISHING = {
         "{frames} Bilder werden {width} x {height}; das Modell hat sie {was} erzeugt."
     ),
     "On the disk it takes up to {room} MB.": "Auf der Platte braucht es bis zu {room} MB.",
-    "Enlarged {size}x": "{size}x vergrößert",
-    "Finished to {size}": "Fertig in {size}",
-    "with {upscaler}": "mit {upscaler}",
+    "{size} by {upscaler}": "{size} mit {upscaler}",
+    "{times}x slower": "{times}x langsamer",
     "In-Between Frames": "Zwischenbilder",
     "What a frame shows that lies between two of the model's, where the scene has another frame rate: "
     "frames in between make the motion smooth. Cuts are never mixed": (

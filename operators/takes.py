@@ -54,7 +54,7 @@ def difference(stamp: Any, take: Any) -> list[str]:
     """What differs in a take from the one that it continues, in a line, and its words where they are others."""
     translated = bpy.app.translations.pgettext_iface
     if (finish := finishes.finish_of(take.request)) is not None:
-        return [_finished(finish, take.parent)]
+        return _finished(finish, take.parent)
     change = takes.change_of(take.request)
     if change is None:
         seed = takes.value_of(take.request, None, "seed") or 0
@@ -76,15 +76,19 @@ def difference(stamp: Any, take: Any) -> list[str]:
     return lines
 
 
-def _finished(finish: Finish, parent: int) -> str:
-    """What a finish has made of the take that it finishes."""
+def _finished(finish: Finish, parent: int) -> list[str]:
+    """What a finish has made of the take that it finishes: its size, and the rest."""
     translated = bpy.app.translations.pgettext_iface
-    words = translated("Enlarged {size}x") if finish.upscale in ("2", "4") else translated("Finished to {size}")
-    parts = [words.format(size=finish.upscale)]
-    if finish.upscaler:
-        parts.append(translated("with {upscaler}").format(upscaler=finishes.title_of(chosen.about(), finish.upscaler)))
-    said = " ".join(parts)
-    return said if parent == FIRST_TAKE else f"{said}, {translated('from take {number}').format(number=parent)}"
+    size = f"{finish.upscale}x" if finish.upscale in ("2", "4") else finish.upscale
+    if size and finish.upscaler:
+        upscaler = finishes.title_of(chosen.about(), finish.upscaler)
+        size = translated("{size} by {upscaler}").format(size=size, upscaler=upscaler)
+    rest = [
+        *([f"{finish.fps:g} fps"] if finish.fps is not None else []),
+        *([translated("{times}x slower").format(times=f"{finish.slow:g}")] if finish.slow != 1 else []),
+        *([translated("from take {number}").format(number=parent)] if parent != FIRST_TAKE else []),
+    ]
+    return [line for line in (size, ", ".join(rest)) if line]
 
 
 class _OnTake:

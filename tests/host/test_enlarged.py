@@ -43,7 +43,7 @@ def test_a_finish_is_a_take_that_is_kept_switched_and_made_again_to_the_bit(stre
     assert names_of(meta) == second
     assert {size_of(path) for path in frames_of(of_role(meta, "final")[0])} == {LARGE}
     assert of_role(meta, "final")[0].transform.scale_x == pytest.approx(scale * SMALL[0] / LARGE[0])
-    assert "Finished to 192x128 with waifu2x (drawings)" in drawn().said
+    assert "192x128 by waifu2x (drawings)" in drawn().said
     whole = digests(folder)
     assert {name: whole[name] for name in before} == before
     with pytest.raises(RuntimeError, match="Take 2 is that already"):
@@ -63,7 +63,7 @@ def test_a_finish_is_a_take_that_is_kept_switched_and_made_again_to_the_bit(stre
     asked = json.loads(newest(scene).shotpack.request)
     assert (asked["take"]["parent"], asked["finish"]["upscale"]) == (1, "2")
     step_until(lambda: finished(newest(scene)))
-    assert "Enlarged 2x with Real-ESRGAN (animation)" in drawn().said
+    assert "2x by Real-ESRGAN (animation)" in drawn().said
     new_take(of="SECTION", section=1)
     asked = json.loads(newest(scene).shotpack.request)
     assert (asked["take"]["parent"], "finish" in asked) == (1, False)
