@@ -289,6 +289,16 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class Frames:
+    """Frames of a section that is still being decoded. They are final and on disk; its `Section` names them again."""
+
+    event: ClassVar[str] = "frames"
+    section: int
+    files: tuple[str, ...]
+    """Relative to the shot's folder."""
+
+
+@dataclass(frozen=True)
 class Section:
     """A section is made and committed: it will never be made again. Paths are relative to the shot's folder."""
 
@@ -333,10 +343,11 @@ class Cancelled:
     done: int
 
 
-Event = Queued | Started | Progress | Step | Preview | Section | Drift | Finished | Failed | Cancelled
+Event = Queued | Started | Progress | Step | Preview | Frames | Section | Drift | Finished | Failed | Cancelled
 
 EVENTS: dict[str, type[Event]] = {
-    kind.event: kind for kind in (Queued, Started, Progress, Step, Preview, Section, Drift, Finished, Failed, Cancelled)
+    kind.event: kind
+    for kind in (Queued, Started, Progress, Step, Preview, Frames, Section, Drift, Finished, Failed, Cancelled)
 }
 
 

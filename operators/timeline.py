@@ -257,16 +257,17 @@ def _play_guide(meta: Any, shot: Shot) -> bool:
 
 
 def _play_preview(meta: Any, shot: Shot, job: Job | None) -> None:
-    """While a section is denoised, let its newest preview play where its frames will be, and nothing afterwards."""
+    """While a section is made, let its newest preview play where its frames will be, and nothing afterwards."""
     old, seen = of_role(meta, PREVIEW), shot.moving
     plans = job.plan.sections if job is not None and job.plan is not None and not of_role(meta, FINAL) else ()
     plan = next((each for each in plans if seen is not None and each.section == seen.section), None)
-    if plan is None or seen is None or job is None or plan.section in shot.visible(job):
+    frames = range(0) if plan is None or job is None else shot.awaited(job, plan)
+    if plan is None or seen is None or not frames:
         for strip in old:
             meta.strips.remove(strip)
         return
-    frames = range(plan.first, plan.last + 1)
-    names = [seen.names[number * len(seen.names) // len(frames)] for number in range(len(frames))]
+    whole = plan.last + 1 - plan.first
+    names = [seen.names[(frame - plan.first) * len(seen.names) // whole] for frame in frames]
     folders = [trust.plainly(bpy.path.abspath(strip.directory)) for strip in old]
     if folders == [trust.plainly(seen.folder)] and content(old[0]) == _on_timeline(meta, frames):
         show(old[0], names)

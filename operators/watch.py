@@ -155,7 +155,7 @@ def _draw() -> None:
     if planned is None or not metas or preview.section in job.sections:
         return
     at = sequencer.scene_of(context).frame_current - sequencer.content_start(metas[0]) + 1
-    if not planned.first <= at <= planned.last:
+    if not planned.first <= at <= planned.last or at in shot.visible(job).get(planned.section, ()):
         return
     share = (at - planned.first) / max(1, planned.last - planned.first)
     texture = live_picture.texture(shot.id, share)

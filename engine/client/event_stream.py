@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
-from ..protocol import Preview, Step
+from ..protocol import Frames, Preview, Step
 from .http_session import CONNECT_SECONDS, open_session
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SILENCE_SECONDS = 10.0
 """The engine sends a comment every two seconds; a line silent for longer is dead, whatever TCP says."""
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
-_LIVE = (Step.event, Preview.event)
+_LIVE = (Step.event, Preview.event, Frames.event)
 """Events that are told once, to whoever listens: their number is that of the newest one that is kept."""
 
 log = logging.getLogger(__name__)

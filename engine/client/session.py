@@ -21,6 +21,7 @@ from ..protocol import (
     Event,
     Failed,
     Finished,
+    Frames,
     Preview,
     Progress,
     Queued,
@@ -49,6 +50,8 @@ class Job:
     plan: Started | None = None
     step: Step | None = None
     preview: Preview | None = None
+    ahead: Frames | None = None
+    """The first frames of the section that is being decoded."""
     sections: dict[int, Section] = field(default_factory=dict)
     """Finished sections by their place in time, in the sequence of their making; only ever added to."""
     drift: dict[int, Drift] = field(default_factory=dict)
@@ -200,7 +203,10 @@ class Session:
                 job.step, job.stage, job.asks = event, "", None
             case Preview():
                 job.preview = event
+            case Frames():
+                job.ahead = event
             case Section():
+                job.ahead = None
                 _add(job, event)
             case Drift():
                 job.drift[event.section] = event

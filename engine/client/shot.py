@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import Section, Started
+from ..protocol import Section, SectionPlan, Started
 from .guide_frames import GuideProgress, playing_of
 from .session import Job
 from .stored_request import agrees
@@ -207,6 +207,7 @@ class Shot:
         told = list(itertools.islice(job.sections.values(), self._told, None))
         self._told += len(told)
         wrong = [*self._note(path for section in told for path in section.files)]
+        wrong += self._note(job.ahead.files if job.ahead is not None else ())
         # What a section left open another may have set already, and then the engine may have it no more.
         wrong += self._note(path for section in told for path in section.provisional)
         if job.state == "finished" and not self._all_told and self.take == FIRST_TAKE:
@@ -255,6 +256,14 @@ class Shot:
             for section, (first, last, count) in self._runs.items()
             if count == last - first + 1
         }
+
+    def awaited(self, job: Job, plan: SectionPlan) -> range:
+        """The frames of a section in the making that are not to be seen yet: the first of them may be."""
+        here = self.visible(job).get(plan.section)
+        if here is None:
+            return range(plan.first, plan.last + 1)
+        made = plan.section in job.sections or here.start > plan.first
+        return range(0) if made else range(here.stop, plan.last + 1)
 
     def _note(self, paths: Iterable[str]) -> list[str]:
         """Owe the frames of these paths that are new; returns what is no path of ours."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import PAUSED, Cancelled, Event, Failed, Finished, Preview, Progress, Section, Step
+from ..protocol import PAUSED, Cancelled, Event, Failed, Finished, Frames, Preview, Progress, Section, Step
 from .background_calls import BackgroundCalls, as_error
 from .frame_fetcher import Arrival, FrameFetcher, passes
 from .frame_files import Source
@@ -179,7 +179,7 @@ class ShotTracker:
                 if not isinstance(event, (Step, Preview)):
                     shot.revision += 1
                     shot.stands(_state_told(event))
-                    if isinstance(event, (Section, Finished)):
+                    if isinstance(event, (Frames, Section, Finished)):
                         self._guarded(shot, lambda shot=shot: self.fetch(shot))  # type: ignore[misc]
 
     def _arrived(self, shot: Shot, arrival: Arrival) -> None:

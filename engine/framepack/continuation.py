@@ -50,7 +50,7 @@ def continuation(old: ShotPlan, new: ShotPlan, *, settings: Collection[int], pic
 def frame_sources(plan: ShotPlan) -> dict[range, tuple[range, ...]]:
     """For every run of frames that becomes final at once, the runs of latents it is decoded from, in time order.
 
-    Two or more are faded into each other.
+    Two or more are faded into each other, or show it one behind the other.
     """
     waiting: dict[range, tuple[range, ...]] = {}
     final: dict[range, tuple[range, ...]] = {}
@@ -58,7 +58,7 @@ def frame_sources(plan: ShotPlan) -> dict[range, tuple[range, ...]]:
         decode = planned.decode
         for block in (*decode.final, *decode.provisional):
             earlier = waiting.pop(block, ())
-            sources: tuple[range, ...] = (decode.latents,)
+            sources = decode.clips
             if block == decode.blend_before:
                 sources = earlier + sources
             elif block == decode.blend_after:

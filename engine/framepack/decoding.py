@@ -25,13 +25,28 @@ class DecodePlan:
     """Frames that will never change again from now on, and were not final before; ascending."""
     provisional: tuple[range, ...]
     """Frames this decode set that a later section may still blend; ascending."""
+    parts: tuple[range, ...] = ()
+    """The clips that `latents` are decoded as where they are more than one: each shows what those before it do not."""
+
+    @property
+    def clips(self) -> tuple[range, ...]:
+        """The latents of each clip that is decoded, in time order."""
+        return self.parts or (self.latents,)
 
     def toward(self, board: int, frames: range) -> DecodePlan:
         """The same decoded on as far as the latent `board` that follows: it settles the `frames` before that, too."""
-        return replace(self, latents=range(self.latents.start, board + 1), final=(*self.final, frames))
+        clips = [*self.clips[:-1], range(self.clips[-1].start, board + 1)]
+        return replace(
+            self,
+            latents=range(self.latents.start, board + 1),
+            final=(*self.final, frames),
+            parts=tuple(clips) if self.parts else (),
+        )
 
     def moved(self, latents: int, frames: int) -> DecodePlan:
-        """The same, so many latents and pixel frames later."""
+        """The same, so many latents and pixel frames later: as one clip, as a shot's first frames are there by then."""
+        if not latents:
+            return self
         before, after = self.blend_before, self.blend_after
         return DecodePlan(
             _later(self.latents, latents),
@@ -133,7 +148,11 @@ def _causal(section: int, grid: Grid, done: Done, held: int) -> DecodePlan:
             final.append(range(compression * (start + overlap - 1) + 1, compression * (stop - 1) + 1))
     if after:
         final += [between(stop), frames(stop, stop + overlap)]
-    return DecodePlan(range(first, stop + overlap if after else stop), None, None, tuple(final), tuple(provisional))
+    decode = DecodePlan(range(first, stop + overlap if after else stop), None, None, tuple(final), tuple(provisional))
+    cut = first + grid.head
+    if section or not grid.head or done.before or done.after < done.sections or cut >= stop:
+        return decode
+    return replace(decode, parts=(range(first, cut), range(max(first, cut - overlap), stop)))
 
 
 def _later(numbers: range, by: int) -> range:

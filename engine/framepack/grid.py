@@ -34,6 +34,9 @@ class Grid:
     overlap: int = 0
     """Latents that are decoded once more so that those after them are decoded behind something: 1 .. `window` where
     seams are causal."""
+    head: int = 0
+    """Latents of a shot's first section that are decoded by themselves, and so can be seen before the others are; where
+    seams are causal. 0: none."""
 
     @property
     def lead(self) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import torch
 
@@ -31,30 +32,47 @@ class Seams:
         self._grid = grid
         self.waiting = dict(waiting or {})
 
-    def join(self, decode: DecodePlan, pixels: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
-        """Join a decoded clip (1, 3, F, H, W) float32 to what waits; yield (first pixel frame, frames) of all final.
+    def join(self, decode: DecodePlan, pieces: Iterable[torch.Tensor]) -> Iterator[list[tuple[int, torch.Tensor]]]:
+        """Join a decoded clip to what waits; yield, with each of its pieces, all that is final: (first frame, frames).
 
-        The clip's first frame is that of its first latent (`plan.Grid`). What stays provisional is kept in `waiting`.
+        The `pieces`, (1, 3, F, H, W) float32, are the clip's frames in time order; its first frame is that of its first
+        latent (`plan.Grid`). Where something is blended all is final with the last one. What stays provisional is kept
+        in `waiting`.
         """
-        origin = decode.latents.start * self._grid.compression
+        first = decode.latents.start * self._grid.compression
         if self._grid.seam is Seam.CUT:
-            yield decode.final[0].start, pixels
-            return
-        clip = pixels.clone() if decode.blend_before or decode.blend_after else pixels
+            first = decode.final[0].start
+        if decode.blend_before or decode.blend_after:
+            pieces = [self._blended(decode, torch.cat(list(pieces), dim=2), first)]  # a clip of its own, to write into
+        kept: dict[int, list[torch.Tensor]] = {block.start: [] for block in decode.provisional}
+        for pixels in pieces:
+            yield [found for block in decode.final if (found := _within(block, first, pixels)) is not None]
+            for block in decode.provisional:
+                if (found := _within(block, first, pixels)) is not None:
+                    kept[block.start].append(found[1])
+            first += pixels.shape[2]
+        for block in decode.final:
+            self.waiting.pop(block.start, None)  # decoded anew, where nothing is blended
+        self.waiting |= {start: torch.cat(frames, dim=2) for start, frames in kept.items()}
+
+    def keep(self, decode: DecodePlan, pieces: Iterable[torch.Tensor]) -> None:
+        """Keep what a decoded clip sets provisionally; these frames are never blended by their own decode."""
+        for _ in self.join(replace(decode, final=(), blend_before=None, blend_after=None), pieces):
+            pass
+
+    def _blended(self, decode: DecodePlan, pixels: torch.Tensor, origin: int) -> torch.Tensor:
+        """A whole clip's `pixels` with what waits of its neighbours faded into them, in place."""
         for seam, clip_is_later in ((decode.blend_before, True), (decode.blend_after, False)):
             if seam is None:
                 continue
             own = slice(seam.start - origin, seam.stop - origin)
             other = self.waiting.pop(seam.start)
             pair = (other, pixels[:, :, own]) if clip_is_later else (pixels[:, :, own], other)
-            clip[:, :, own] = linear_blend(*pair)
-        self.keep(decode, clip)
-        for block in decode.final:
-            self.waiting.pop(block.start, None)  # decoded anew, where nothing is blended
-            yield block.start, clip[:, :, block.start - origin : block.stop - origin]
+            pixels[:, :, own] = linear_blend(*pair)
+        return pixels
 
-    def keep(self, decode: DecodePlan, clip: torch.Tensor) -> None:
-        """Keep what a decoded clip sets provisionally; these frames are never blended by their own decode."""
-        origin = decode.latents.start * self._grid.compression
-        for block in decode.provisional:
-            self.waiting[block.start] = clip[:, :, block.start - origin : block.stop - origin].clone()
+
+def _within(block: range, first: int, pixels: torch.Tensor) -> tuple[int, torch.Tensor] | None:
+    """What of `pixels`, frames from `first` on, lies in `block`, and its own first frame."""
+    start, stop = max(block.start, first), min(block.stop, first + pixels.shape[2])
+    return (start, pixels[:, :, start - first : stop - first]) if start < stop else None

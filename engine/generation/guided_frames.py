@@ -7,7 +7,7 @@ it, the straight line between the two latents that were made the rest, and the f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -64,25 +64,27 @@ class GuidedFrames:
         self._shown: dict[int, torch.Tensor] = {}
         """What was shown of the last clip, by native frame: the next one, which overlaps it, shows the same."""
 
-    def show(self, numbers: range, latents: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
-        """`pixels` (1, 3, F, H, W), decoded from `latents` (1, C, T, H, W) number `numbers`, with what is shown alone.
+    def show(self, numbers: range, latents: torch.Tensor, pieces: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
+        """The `pieces` in time of a clip's pixels (1, 3, F, H, W), decoded from `latents` (1, C, T, H, W) number
+        `numbers`, with what is shown alone: then they come as one.
 
         A clip's first frame is that of its first latent.
         """
         first = numbers.start * self._compression
-        led = [frame for frame in range(first + 1, first + pixels.shape[2]) if frame in self._frames]
+        led = [frame for frame in range(first + 1, (numbers.stop - 1) * self._compression + 1) if frame in self._frames]
         if not led:
-            return pixels
+            yield from pieces
+            return
+        pixels = torch.cat(list(pieces), dim=2)
         self._shown = {frame: self._shown[frame] for frame in led if frame in self._shown}
         missing = [frame for frame in led if frame not in self._shown]
         for start in range(0, len(missing), _TOGETHER):
             some = missing[start : start + _TOGETHER]
             alone = torch.cat([self._latent(frame, numbers, latents) for frame in some])
             self._shown.update(zip(some, torch.split(self._family.decode(alone), 1), strict=True))
-        pixels = pixels.clone()
         for frame in led:
             pixels[:, :, frame - first] = self._shown[frame][:, :, 0]
-        return pixels
+        yield pixels
 
     def _latent(self, frame: int, numbers: range, latents: torch.Tensor) -> torch.Tensor:
         """What shows native frame `frame`: (1, C, 1, H, W)."""

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,10 @@ import torch
 from ..errors import Code, EngineError
 from ..finishing.in_between import choose_between
 from ..framepack.grid import Seam
-from ..framepack.packing import Block
-from ..framepack.plan import PlannedSection
-from ..framepack.token_counts import FULL, block_tokens
 from ..inference.memory.measure import Account, base_memory, measure_room
 from ..inference.memory.out_of_memory import memory_faults
-from ..inference.memory.placement import GIB, Extent, Placed
-from ..inference.registry import Families, choose_device, kernels_for, place_model, spec_of
+from ..inference.memory.placement import GIB, Placed
+from ..inference.registry import Families, choose_device, spec_of
 from ..inference.speed.kernels import TORCH_CHOICE, WINOGRAD
 from ..inference.speed.step_cache_choice import CacheChoice, parse_cache
 from ..media.boards import BoardPicture
@@ -39,7 +36,7 @@ from ..picture_sizes import fitting_size
 from ..protocol import Event, Finished, Progress, ShotRequest
 from ..serialization import to_json
 from .encoding_cache import EncodingCache
-from .guides import guide_extent
+from .open_family import FamilyOpener
 from .resolve import AMENDABLE, SAID_ONLY, ResolvedRequest, resolve
 from .sampling_loop import Shot
 from .shot_folder import ShotFolder
@@ -58,6 +55,9 @@ _STORED_NAMES = {
     "variant": "traits",
 }
 """What fields of `ModelSpec` were called when the first shots were begun: their folders hold a digest with these."""
+
+_FIRST_CAUSAL = ("overlap", 2), ("head", 0)
+"""How shots with causal seams were decoded whose folders do not say."""
 
 log = logging.getLogger("shotpack.job")
 
@@ -172,17 +172,13 @@ def run(
         return resolved
 
     def attempt(retry: int) -> Generator[Event]:
+        opener = FamilyOpener(job.model, job.spec, job.device, convolution, job.cache, job.loras)
         speed = Speed(resolved.request.speed)
-        extent = extent_of(resolved.plan.made, job.spec, resolved.plan.grid.window, (resolved.width, resolved.height))
-        extent = dataclasses.replace(extent, **guide_extent(resolved.guides, resolved.plan, job.spec.guide))
-        placed = place_model(
-            job.model, job.spec, extent, job.device, limit=memory.limit, retry=retry, int8_weights=speed is Speed.FAST
-        )
+        extent = opener.extent(resolved.plan, (resolved.width, resolved.height), resolved.guides)
+        placed = opener.place(extent, speed, memory.limit, retry)
         if said := _told(placed, job.device, memory.limit):
             yield Progress(said)
-        kernels = kernels_for(job.model, job.spec, extent, job.device, placed.placement, speed)
-        kernels = dataclasses.replace(kernels, convolution=convolution)
-        family = families.open(job.model, job.spec, job.device, job.cache, placed.placement, job.loras, kernels)
+        family = opener.open(families, extent, speed, placed)
         with Account(placed, job.device) as account:
             shot = Shot(
                 resolved,
@@ -213,6 +209,8 @@ def run(
         convolution = WINOGRAD if base is None else base[1].get("convolution", TORCH_CHOICE)
         if stored is None:
             begun = model | {"convolution": convolution, "seam": str(job.spec.seam)}
+            if job.spec.seam is Seam.CAUSAL:
+                begun |= {"overlap": str(job.spec.overlap), "head": str(job.spec.head)}
             begun |= {} if job.pinned else {"boards": _STRETCHES}
             continues = None if base is None else _continues(job, base, model)
             images = {sha256: picture.data for sha256, picture in pictures.items()}
@@ -243,7 +241,11 @@ def run(
 def _as_begun(spec: ModelSpec, begun: Mapping[str, str]) -> ModelSpec:
     """What a shot goes on by that was `begun` so: before there were causal seams, neighbours were blended."""
     if spec.seam is Seam.CAUSAL and begun.get("seam") != spec.seam:
-        return dataclasses.replace(spec, seam=Seam.BLEND, overlap=0)
+        return dataclasses.replace(spec, seam=Seam.BLEND, overlap=0, head=0)
+    if spec.seam is Seam.CAUSAL:
+        overlap, head = (str(begun.get(name, before)) for name, before in _FIRST_CAUSAL)
+        if overlap.isdecimal() and head.isdecimal():
+            return dataclasses.replace(spec, overlap=int(overlap), head=int(head))
     return spec
 
 
@@ -269,17 +271,6 @@ def _encoders(job: Job, model: Mapping[str, str], placed: Placed) -> str:
     return json.dumps([model, job.device.type, placed.placement.half_precision])
 
 
-def extent_of(sections: Sequence[PlannedSection], spec: ModelSpec, window: int, size: tuple[int, int]) -> Extent:
-    """How large the work on the largest of `sections` is, `window` latents each of `size` (width, height) pixels."""
-    columns, rows = (side // spec.spatial_compression for side in size)
-    context = max(
-        sum(block_tokens(Block(len(block.slots), block.kernel), rows, columns) for block in planned.layout.blocks)
-        for planned in sections
-    )
-    own = block_tokens(Block(window, FULL), rows, columns)
-    return Extent(*size, own + context, max(len(planned.decode.latents) for planned in sections))
-
-
 def _told(placed: Placed, device: torch.device, limit: int | None) -> str:
     """What the artist is told of where the model lives; nothing where all of it stays on the device."""
     about = f"about {placed.peak / GIB:.1f} GB of memory"
@@ -300,8 +291,9 @@ def _digest(spec: ModelSpec, request: ShotRequest) -> str:
     described = {_STORED_NAMES.get(name, name): value for name, value in described.items()}
     del described["conditions"]  # what a model can take is not how a shot is made: its request says what it took
     del described["drift"]  # nor is what is said of it
-    if not described["overlap"]:
-        del described["overlap"]
+    for name in ("overlap", "head"):
+        if not described[name]:
+            del described[name]
     if not request.conditions:
         del described["guide"]
     else:

@@ -19,7 +19,7 @@ from ..inference.family import Family
 from ..media.files import make_folder
 from ..media.frames import write_frames
 from ..media.images import to_bytes
-from ..protocol import Progress, Section
+from ..protocol import Frames, Progress, Section
 from .drift_meter import DriftMeter, MeteredShot
 from .made_frames import MadeFrames, making_between
 from .record import shot_record
@@ -79,18 +79,25 @@ class Publisher:
         self._made.take_up({made: stored[made].numpy() for made in wanted}, done)
         return done
 
-    def publish(self, planned: PlannedSection, decode: DecodePlan, pixels: torch.Tensor, seams: Seams) -> Section:
-        """Join a section's decoded `pixels` (`Family.decode`) to its neighbours, write its frames and commit them.
+    def publish(
+        self, planned: PlannedSection, decode: DecodePlan, pieces: Iterable[torch.Tensor], seams: Seams
+    ) -> Iterator[Frames | Section]:
+        """Join a section to its neighbours as it is decoded (`Seams.join`), write its frames and commit them.
 
-        `decode` is as much of the section's decode as is wanted (`takes.decodes`): other frames have their files.
+        `decode` is as much of the section's decode as is wanted (`takes.decodes`): other frames have their files. What
+        is final before the last piece is told at once.
         """
-        final = list(seams.join(decode, pixels))
-        for first, frames in final:
-            with self._clock.measure("disk"):
-                made = list(self._made.add(first, frames))
-                self._write(self._folder.files.frame, made)
-            with self._clock.measure("drift"):
-                self._meter.saw(made)
+        end = max(block.stop for block in (*decode.final, *decode.provisional))
+        for final in seams.join(decode, pieces):
+            new: list[Path] = []
+            for first, frames in final:
+                with self._clock.measure("disk"):
+                    made = list(self._made.add(first, frames))
+                    new += self._write(self._folder.files.frame, made)
+                with self._clock.measure("drift"):
+                    self._meter.saw(made)
+            if new and all(first + frames.shape[2] < end for first, frames in final):
+                yield Frames(planned.section, self._names(sorted(new)))
         with self._clock.measure("disk"):
             drafts = self._drafts(planned, decode, seams) if self._provisional else ()
             make_folder(self._folder.files.provisional(planned.number, 1).parent)
@@ -98,7 +105,7 @@ class Publisher:
             self._meter.commit(planned.number)
             held = {made: torch.from_numpy(frame) for made, frame in self._made.held.items()}
             self._folder.commit_seam(planned.number, seams.waiting, held)
-        return self._section(planned, provisional)
+        yield self._section(planned, provisional)
 
     def drifted(self, planned: PlannedSection) -> Iterator[Drift]:
         """What is to be said of the drift of sections once `planned` is published (`DriftMeter.told`)."""
@@ -131,12 +138,15 @@ class Publisher:
             of=len(self._resolved.plan.made),
             first=changed.start + 1,
             count=len(changed),
-            files=tuple(path.relative_to(self._folder.root).as_posix() for path in files),
-            provisional=tuple(path.relative_to(self._folder.root).as_posix() for path in provisional),
+            files=self._names(files),
+            provisional=self._names(provisional),
         )
 
     def _any_missing(self, frames: Iterable[int]) -> bool:
         return not all(self._folder.files.frame(frame + 1).exists() for frame in frames)
+
+    def _names(self, files: Iterable[Path]) -> tuple[str, ...]:
+        return tuple(path.relative_to(self._folder.root).as_posix() for path in files)
 
     def _drafts(self, planned: PlannedSection, decode: DecodePlan, seams: Seams) -> Iterator[tuple[int, np.ndarray]]:
         """Pictures of frames that are not final: of those a later section may still blend, and of those in between

@@ -24,6 +24,7 @@ from ..framepack.seams import Seams
 from ..inference.family import Denoising, Family
 from ..inference.memory.out_of_memory import memory_faults
 from ..protocol import Event, Finished, Progress, Started, Step
+from .decode_clips import decode_clips
 from .encode import Encoder, Encodings
 from .encode_guides import GuideEncoder
 from .encoding_cache import EncodingCache
@@ -180,15 +181,17 @@ class Shot:
     def _decode(self, planned: PlannedSection, decode: DecodePlan, history: History) -> Iterator[Event]:
         """Decode a section and publish it; or, where memory allows, have it decoded while the next one is sampled.
 
-        Killed meanwhile, the section has its latents on disk but no frames, as if the kill had come before its decode.
+        Killed meanwhile, the section has its latents on disk but not all frames, as if the kill had come before its
+        decode.
         """
         latents = history.clip(decode.latents)
         history.forget(planned)
         alone = planned is self._plan.made[-1] or planned.number + 1 == self._stop_after
-        if self._family.decodes_async and not alone:
+        if self._family.decodes_async and not alone and not decode.parts:
             self._decoding = planned, decode, latents, self._family.decode_async(latents)
             return
-        yield from self._published(planned, decode, latents, lambda: self._family.decode(latents))
+        pixels = decode_clips(self._family, decode, latents, self._plan.grid.compression)
+        yield from self._published(planned, decode, latents, pixels)
 
     def _publish_decoded(self, *, wanted: bool) -> Iterator[Event]:
         """Publish the section that is decoded meanwhile, if any: once it is done, or where it is `wanted` now."""
@@ -196,16 +199,23 @@ class Shot:
             return
         planned, decode, latents, decoding = self._decoding
         self._decoding = None
-        yield from self._published(planned, decode, latents, decoding.result)
+        yield from self._published(planned, decode, latents, (each.result() for each in (decoding,)))
 
     def _published(
-        self, planned: PlannedSection, decode: DecodePlan, latents: torch.Tensor, decoded: Callable[[], torch.Tensor]
+        self, planned: PlannedSection, decode: DecodePlan, latents: torch.Tensor, decoded: Iterator[torch.Tensor]
     ) -> Iterator[Event]:
         """Publish a section: its clip's `latents`, whose pixels `decoded` gives, or waits for."""
-        with memory_faults(self._family.device, "decoding"), self.clock.measure("decode"):
-            pixels = self._guided.show(decode.latents, latents, decoded())
-        yield self._publisher.publish(planned, decode, pixels, self._seams)
+        pixels = self._guided.show(decode.latents, latents, decoded)
+        yield from self._publisher.publish(planned, decode, self._timed(pixels), self._seams)
         yield from self._drifted(planned)
+
+    def _timed(self, pixels: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
+        while True:
+            with memory_faults(self._family.device, "decoding"), self.clock.measure("decode"):
+                piece = next(pixels, None)
+            if piece is None:
+                return
+            yield piece
 
     def _drifted(self, planned: PlannedSection) -> Iterator[Event]:
         """Tell how far sections have drifted that are final with `planned`, and stop where that was asked for.
@@ -270,7 +280,8 @@ class Shot:
                 history.add(planned, self._folder.load_latents(planned.number).latents)
         for decode in set_by.values():
             clip = history.clip(decode.latents)
-            seams.keep(decode, self._guided.show(decode.latents, clip, self._family.decode(clip)))
+            pixels = decode_clips(self._family, decode, clip, self._plan.grid.compression)
+            seams.keep(decode, self._guided.show(decode.latents, clip, pixels))
         return {start: seams.waiting[start] for start in set_by}
 
     def _sample(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -72,6 +72,14 @@ class NetworkFamily(ABC):
     @abstractmethod
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """As `Family.decode`."""
+
+    def decode_in_time(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+        """As `Family.decode_in_time`; where a family does not say otherwise all frames come at once."""
+        yield self.decode(latents)
+
+    def load(self) -> Iterator[None]:
+        """As `Family.load`; where a family does not say otherwise its networks are loaded when they are used."""
+        yield from ()
 
     @abstractmethod
     def _vae(self) -> Any:

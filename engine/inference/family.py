@@ -103,6 +103,10 @@ class Family(Protocol):
         """Decode (1, C, T, H, W) latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32."""
         ...
 
+    def decode_in_time(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+        """What `decode` gives, some frames after the other as soon as they are there; together the same to the bit."""
+        ...
+
     @property
     def decodes_async(self) -> bool:
         """Whether memory allows that a section is decoded while the next one is sampled."""
@@ -110,6 +114,10 @@ class Family(Protocol):
 
     def decode_async(self, latents: torch.Tensor) -> Future[torch.Tensor]:
         """`decode`, while the caller goes on; one at a time, and to be waited for before the family is let go."""
+        ...
+
+    def load(self) -> Iterator[None]:
+        """Load what the placement keeps on the device, network by network, before there is a use for it."""
         ...
 
     def park(self) -> None:

@@ -33,7 +33,7 @@ _PIPELINES = {"HeliosPipeline": HELIOS_BASE.family, "HeliosPyramidPipeline": HEL
 _OVERRIDES = (
     *("licence", "prompt_template", "prompt_crop", "prompt_tokens", "native_fps", "sizes", "side_limits"),
     *("steps", "guidance", "shift", "far_shift", "order", "trained_orders", "preview", "caches", "mag_ratios"),
-    *("seam", "overlap"),
+    *("seam", "overlap", "head"),
 )
 
 

@@ -61,6 +61,8 @@ class ModelFacts:
     """`blend`, or `causal` where the decoder looks back only; then `overlap` says how far."""
     overlap: int | None = None
     """Latents, 1 to 16."""
+    head: int | None = None
+    """Latents, 1 to 16, that a shot shows before it decodes the others; given where `seam` is causal."""
     preview: Preview | None = None
     caches: Mapping[Speed, str] | None = None
     """The step cache behind each speed but exact."""
@@ -96,6 +98,8 @@ def parse_facts(text: str) -> ModelFacts:
         raise FactsError(f"the key '{unknown[0]}' is not known; known are {', '.join(sorted(_READERS))}")
     if (data.get("seam") == Seam.CAUSAL) != ("overlap" in data):
         _refuse("'overlap'", f"given where 'seam' is '{Seam.CAUSAL}', and only there")
+    if "head" in data and "overlap" not in data:
+        _refuse("'head'", f"given only where 'seam' is '{Seam.CAUSAL}'")
     return ModelFacts(**{name: _READERS[name](f"'{name}'", value) for name, value in data.items()})
 
 
@@ -319,6 +323,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "trained_orders": _orders,
     "seam": _seam,
     "overlap": _whole(1, 16),
+    "head": _whole(1, 16),
     "preview": _preview,
     "caches": _caches,
     "mag_ratios": _ratios,

@@ -107,6 +107,8 @@ class ModelSpec:
     """The step cache behind `BALANCED` and `FAST`, as `parse_cache` reads it."""
     overlap: int = 0
     """Latents that are decoded once more in front of others, where seams are causal (`Grid.overlap`)."""
+    head: int = 0
+    """Latents of a shot that are decoded before the others, where seams are causal (`Grid.head`)."""
     far_shift: FlowShift | None = None
     """The shift of sections that no board lies in or beside; None: `shift` for all."""
     mag_ratios: tuple[float, ...] = ()
@@ -141,7 +143,7 @@ class ModelSpec:
     def grid(self, window: int | None = None) -> Grid:
         """How latents, sections of `window` latents (as trained if None) and pixel frames relate."""
         window = window or self.window
-        return Grid(window, self.temporal_compression, self.seam, min(self.overlap, window))
+        return Grid(window, self.temporal_compression, self.seam, min(self.overlap, window), self.head)
 
     def whole_steps(self, steps: int) -> int:
         """The fewest steps, at least `steps`, that give every resolution of the pyramid as many."""

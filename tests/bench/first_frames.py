@@ -103,7 +103,7 @@ def _heard(told: Iterator[dict[str, object]], process: psutil.Process, spent_bef
     for event in told:
         if event["event"] == "progress" and event["stage"] == "loading the transformer":
             before_sampling = _processor(process) - spent_before
-        if event["event"] == "section" and before_sampling is not None:
+        if event["event"] in ("frames", "section") and before_sampling is not None:  # earlier trees tell sections alone
             return Spent(before_sampling, _processor(process) - spent_before, time.monotonic() - began)
         if event["event"] == "failed":
             break

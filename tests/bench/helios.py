@@ -22,7 +22,8 @@ from engine.framepack.layout import NO_LEAD
 from engine.framepack.packing import Order, parse
 from engine.framepack.plan import ShotPlan, plan_shot
 from engine.framepack.solvers.base import Solver
-from engine.generation.job import extent_of, prepare, run
+from engine.generation.job import prepare, run
+from engine.generation.open_family import extent_of
 from engine.inference.family import Denoising, TextCondition
 from engine.inference.helios.family import Helios
 from engine.inference.helios.spec import HELIOS_DISTILLED

@@ -16,7 +16,7 @@ from diffusers import AutoencoderKLHunyuanVideo
 from diffusers.hooks import apply_layerwise_casting
 from torch import nn
 
-from engine.generation import job
+from engine.generation import open_family
 from engine.inference.memory.placement import SMALL_TILE, TILE, Placed, Placement
 from engine.inference.speed import quantize as eight_bits_module
 from engine.models.catalog import find_model
@@ -66,7 +66,7 @@ def eight_bits(folder: Path, shots: int) -> list[Row]:
         return np.stack([shoot(trial, find_model("sketch"), folder / name, "cpu") for trial in trials]) / 255
 
     plain, near = frames("plain"), {}
-    with patch.object(job, "place_model", lambda *_, **__: Placed(Placement(int8_weights=True), 0, fits=True)):
+    with patch.object(open_family, "place_model", lambda *_, **__: Placed(Placement(int8_weights=True), 0, fits=True)):
         near["int8"] = frames("int8")
         with patch.object(eight_bits_module, "store_in_eight_bits", cast):
             near["float8"] = frames("float8")

@@ -83,7 +83,8 @@ def _blended(model: ModelFolder, folder: Path) -> ModelFolder:
     copy = folder / "blended"
     shutil.copytree(model.path, copy)
     facts = json.loads((copy / FACTS).read_bytes())
-    del facts["seam"], facts["overlap"]
+    for name in ("seam", "overlap", "head"):
+        del facts[name]
     (copy / FACTS).write_text(json.dumps(facts))
     return open_folder(copy)
 

@@ -23,7 +23,7 @@ from transformers import SiglipImageProcessor, SiglipVisionConfig, SiglipVisionM
 from engine.framepack.history import History
 from engine.framepack.packing import Order, parse
 from engine.framepack.plan import PlannedSection, plan_shot
-from engine.generation.job import extent_of
+from engine.generation.open_family import extent_of
 from engine.inference.family import Denoising, TextCondition
 from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.inference.hunyuan.spec import RELEASED

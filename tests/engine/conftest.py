@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.generation.job import prepare, run
+from engine.inference.base import NetworkFamily
 from engine.inference.helios.family import Helios
 from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.media.boards import open_board
@@ -91,6 +92,7 @@ def latents_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for family in (HunyuanFramePack, Helios):
         monkeypatch.setattr(family, "decode", grey)
+        monkeypatch.setattr(family, "decode_in_time", NetworkFamily.decode_in_time)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from diffusers import HunyuanVideoFramepackTransformer3DModel
 from diffusers.models.transformers import transformer_hunyuan_video
 from PIL import Image
 
-from engine.generation import job as job_module
+from engine.generation import open_family
 from engine.inference.hunyuan.spec import RELEASED
 from engine.inference.memory.placement import ALL_KEPT, Extent
 from engine.inference.registry import kernels_for
@@ -178,7 +178,7 @@ def test_a_processor_stays_native(make_shot: MakeShot, masks: list[torch.Tensor 
 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Kernels], None]:
-    return lambda kernels: monkeypatch.setattr(job_module, "kernels_for", lambda *_: kernels)
+    return lambda kernels: monkeypatch.setattr(open_family, "kernels_for", lambda *_: kernels)
 
 
 @pytest.mark.usefixtures("latents_only")

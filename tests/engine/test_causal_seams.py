@@ -129,7 +129,15 @@ def test_a_shot_longer_is_the_one_asked_for_at_once(causal: Path, make_shot: Mak
 
 
 @pytest.mark.parametrize(
-    "facts", [{"seam": "causal"}, {"overlap": 1}, {"seam": "cut"}, {"seam": "causal", "overlap": 0}]
+    "facts",
+    [
+        {"seam": "causal"},
+        {"overlap": 1},
+        {"seam": "cut"},
+        {"seam": "causal", "overlap": 0},
+        {"head": 4},
+        {"seam": "causal", "overlap": 1, "head": 0},
+    ],
 )
 def test_what_a_folder_may_not_say(facts: dict[str, object], tmp_path: Path) -> None:
     model = tmp_path / "model"

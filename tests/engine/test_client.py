@@ -19,7 +19,7 @@ from engine.client.launcher import Engine, adopt, find_or_start, start
 from engine.client.session import Session
 from engine.client.shot import Shot
 from engine.errors import Code, EngineError
-from engine.protocol import Finished, Preview, Section, Step
+from engine.protocol import Finished, Frames, Preview, Section, Step
 from tests.engine.checkpoints import BOARD, TINY
 from tests.patience import PATIENCE
 
@@ -120,7 +120,7 @@ def test_who_comes_late_hears_everything(engine):
     told = follow(first, lambda: made in first.jobs and first.jobs[made].ended)
     late = Session(engine.connection)
     again = follow(late, lambda: made in late.jobs and late.jobs[made].ended)
-    kept = [event for of, event in told if of == made and not isinstance(event, (Step, Preview))]
+    kept = [event for of, event in told if of == made and not isinstance(event, (Step, Preview, Frames))]
     assert [event for of, event in again if of == made] == kept
     answered = Session(engine.connection, engine.connection.engine()["newest"])
     answered.expect(made)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.generation import job as job_module
+from engine.generation import open_family
 from engine.inference.hunyuan.spec import RELEASED
 from engine.inference.memory.placement import ALL_KEPT, Placement, Stay
 from engine.inference.registry import Families
@@ -41,7 +41,7 @@ def _compiled_anew() -> Iterator[None]:
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Compile on the CPU too, which no speed does."""
-    return lambda: monkeypatch.setattr(job_module, "kernels_for", lambda *_: Kernels(compiled=True))
+    return lambda: monkeypatch.setattr(open_family, "kernels_for", lambda *_: Kernels(compiled=True))
 
 
 def said(shot: MadeShot) -> bool:

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from engine.errors import Code, EngineError
-from engine.generation import job
+from engine.generation import open_family
 from engine.generation.job import prepare, run
 from engine.inference.base import NetworkFamily
 from engine.inference.helios.family import Helios
@@ -59,7 +59,7 @@ def begin(
     pictures = {board.sha256: board}
     prepared = prepare(request, pictures, open_folder(model), "cpu", folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "place_model", place)
+        patch.setattr(open_family, "place_model", place)
         yield from run(prepared, pictures, resume=True, families=families, stop_after=stop_after)
 
 
@@ -164,6 +164,7 @@ def test_what_goes_wrong_aside_is_said(model: Path, tmp_path: Path, monkeypatch:
 
     for kind in (HunyuanFramePack, Helios):
         monkeypatch.setattr(kind, "decode", starved)
+        monkeypatch.setattr(kind, "decode_in_time", starved)  # where it is not aside
     with pytest.raises(EngineError) as caught:
         list(begin(model, tmp_path / "shot"))
     assert caught.value.code is Code.OUT_OF_MEMORY

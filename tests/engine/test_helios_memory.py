@@ -12,7 +12,7 @@ import torch
 from diffusers import AutoencoderKLWan, HeliosTransformer3DModel
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 
-import engine.generation.job as job_module
+from engine.generation import open_family
 from engine.inference.helios.family import Helios
 from engine.inference.helios.guided import without_tokens
 from engine.inference.helios.memory import helios_demand
@@ -158,7 +158,7 @@ def test_a_placement_changes_no_latent(make_shot: MakeShot, monkeypatch: pytest.
     settings = {"model": model, "start": None, "steps": 3}
     usual = make_shot(66, **settings)
     streamed = Placement(Stay.STREAMED, Stay.STREAMED, Stay.IN_TURN)
-    monkeypatch.setattr(job_module, "place_model", lambda *_, **__: Placed(streamed, 0, fits=True))
+    monkeypatch.setattr(open_family, "place_model", lambda *_, **__: Placed(streamed, 0, fits=True))
     other = make_shot(66, **settings)
     assert relative_error(other.latents, usual.latents) < 1e-5
 

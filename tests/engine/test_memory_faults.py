@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from engine.errors import Code, EngineError
 from engine.framepack.solvers.base import Velocity
-from engine.generation import job
+from engine.generation import open_family
 from engine.generation.job import prepare, run
 from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.inference.loading import load_network
@@ -30,7 +30,7 @@ from engine.models.folder import open_folder
 from engine.protocol import Board, Event, Progress, Section, ShotRequest, Step
 from tests.engine.checkpoints import BOARD, TINY
 
-PLACE = job.place_model
+PLACE = open_family.place_model
 Starve = Callable[[str, Collection[int]], None]
 
 
@@ -81,8 +81,8 @@ STAGES = [
     ("encode_visions", 1, "encoding"),
     ("encode_latent", 1, "encoding"),
     ("begin", 2, "loading the transformer"),
-    ("decode", 1, "decoding"),
-    ("decode", 2, "decoding"),
+    ("decode_in_time", 1, "decoding"),
+    ("decode_in_time", 2, "decoding"),
     ("prepare_start", 1, "making the shot"),
 ]
 
@@ -100,7 +100,7 @@ def test_memory_runs_out_once(
     placements: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            job, "place_model", lambda *a, retry=0, **k: placements.append(retry) or PLACE(*a, retry=retry, **k)
+            open_family, "place_model", lambda *a, retry=0, **k: placements.append(retry) or PLACE(*a, retry=retry, **k)
         )
         events = make(tmp_path / "starved")
     assert placements == [0, 1]
@@ -186,7 +186,7 @@ def place_as(monkeypatch: pytest.MonkeyPatch, leaner: Placement | None) -> list[
         taken.append(answer.placement)
         return answer
 
-    monkeypatch.setattr(job, "place_model", placed)
+    monkeypatch.setattr(open_family, "place_model", placed)
     return taken
 
 
@@ -218,7 +218,7 @@ def test_memory_runs_out_in_the_middle_of_a_section(
     undisturbed = tmp_path / "undisturbed"
     close_after(begun(undisturbed, frames=frames), sections - 1)
     with monkeypatch.context() as patch:
-        patch.setattr(job, "place_model", lambda *_, **__: Placed(taken[1], 0, fits=True))
+        patch.setattr(open_family, "place_model", lambda *_, **__: Placed(taken[1], 0, fits=True))
         make(undisturbed, resume=True, frames=frames)
     name = f"checkpoint/latents-{sections - 1:04d}.safetensors"
     latents = [load_file(shot / name)["latents"] for shot in (folder, undisturbed)]

@@ -17,7 +17,7 @@ from diffusers.models.transformers.transformer_hunyuan_video import (
 from PIL import Image
 from torchao.utils import TorchAOBaseTensor
 
-import engine.generation.job as job_module
+from engine.generation import open_family
 from engine.generation.job import prepare, run
 from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.inference.hunyuan.memory import hunyuan_attention, hunyuan_demand
@@ -44,7 +44,7 @@ def make(folder: Path, placement: Placement | None = None) -> np.ndarray:
     request = ShotRequest("tiny", "w5 w2 w81", (Board(1, board.sha256),), frames=73, width=64, height=64, steps=2)
     with pytest.MonkeyPatch.context() as patch:
         if placement is not None:
-            patch.setattr(job_module, "place_model", lambda *_, **__: Placed(placement, 0, fits=True))
+            patch.setattr(open_family, "place_model", lambda *_, **__: Placed(placement, 0, fits=True))
         pictures = {board.sha256: board}
         list(run(prepare(request, pictures, open_folder(TINY), "cpu", folder), pictures, resume=False))
     return np.stack([np.asarray(Image.open(path)) for path in sorted((folder / "frames").glob("*.png"))])

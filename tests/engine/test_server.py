@@ -159,7 +159,7 @@ def test_what_was_finished_while_nobody_listened_is_all_there(engine, finished):
     assert names[0] == "queued"
     assert names[-1] == "finished"
     assert names.count("section") == 2
-    assert not {"step", "preview"} & set(names)  # live only
+    assert not {"step", "preview", "frames"} & set(names)  # live only
     assert numbers == sorted(set(numbers))
     again = list(engine.events(f"/v1/jobs/{finished}/events", after=numbers[3]))
     assert again == told[4:]
@@ -199,10 +199,10 @@ def test_steps_are_told_live_and_kept_nowhere(engine):
                 (stored if has_id else live).append(event["event"])
                 assert event["number"] >= newest  # a live event bears the newest number that is stored
                 has_id = False
-    assert set(live) <= {"step", "preview"}
+    assert set(live) <= {"step", "preview", "frames"}
     assert live.count("step") == 4
     assert [event["event"] for event in engine.stored(job)] == stored
-    assert not {"step", "preview"} & set(stored)
+    assert not {"step", "preview", "frames"} & set(stored)
 
 
 def test_a_client_that_has_heard_more_than_there_is_hears_everything(engine, finished):
@@ -246,7 +246,7 @@ def test_two_clients_see_the_same_numbers(engine):
     with ThreadPoolExecutor(2) as clients:
         job = engine.add(frames=37)
         told = list(clients.map(lambda _: list(engine.events(f"/v1/jobs/{job}/events")), range(2)))
-    stored = [[event for event in each if event["event"] not in ("step", "preview")] for each in told]
+    stored = [[event for event in each if event["event"] not in ("step", "preview", "frames")] for each in told]
     assert stored[0] == stored[1]
     assert told[0][-1]["event"] == "finished"
 
@@ -480,7 +480,7 @@ def test_a_killed_server_takes_its_workers_with_it_and_loses_nothing(tmp_path, m
     job = started.add()
     told = []
     for event in started.events(f"/v1/jobs/{job}/events"):
-        if event["event"] not in ("step", "preview"):
+        if event["event"] not in ("step", "preview", "frames"):
             told.append(event)
         if event["event"] == "section":
             break

@@ -76,13 +76,34 @@ def test_another_section_s_takes_its_place_and_a_few_latents_are_spread_over_all
 def test_the_section_s_frames_take_the_place_of_its_preview(show):
     job = told(1, 4)
     assert of_role(show(job), "preview")
-    for frame in LAST:
-        (show.shot.folder / f"{frame:04d}.png").write_bytes(PICTURE)
-        show.shot.arrived(part("engine.client.shot").RemoteFrame(frame, f"frames/{frame:04d}.png", f"{frame:04d}.png"))
+    arrive(show, LAST)
     meta = show(job)
     assert not of_role(meta, "preview")
     (section,) = of_role(meta, "section")
     assert (section.frame_final_start, section.channel) == (20, 2), "on the channel that it would have had"
+
+
+def arrive(show, frames):
+    for frame in frames:
+        (show.shot.folder / f"{frame:04d}.png").write_bytes(PICTURE)
+        show.shot.arrived(part("engine.client.shot").RemoteFrame(frame, f"frames/{frame:04d}.png", f"{frame:04d}.png"))
+
+
+def test_a_section_s_first_frames_are_shown_and_the_preview_plays_behind_them(show):
+    job = told(0, 4)
+    assert of_role(show(job), "preview")
+    arrive(show, range(1, 8))
+    meta = show(job)
+    (section,), (playing,) = of_role(meta, "section"), of_role(meta, "preview")
+    assert (section.frame_final_start, section.frame_final_end, section.channel) == (1, 8, 2)
+    assert (playing.frame_final_start, playing.frame_final_end, playing.channel) == (8, 20, 2)
+    assert places(playing) == [(frame - 1) * 9 // 19 for frame in range(8, 20)], "what belongs there"
+    arrive(show, range(8, 20))
+    job.sections[0] = part("engine.protocol").Section(0, 1, 2, 1, 19, (), ())
+    meta = show(job)
+    assert not of_role(meta, "preview")
+    (section,) = of_role(meta, "section")
+    assert (section.frame_final_start, section.frame_final_end, section.channel) == (1, 20, 2)
 
 
 @pytest.mark.parametrize("state", ["finished", "failed", "cancelled", None])

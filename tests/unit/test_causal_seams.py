@@ -20,9 +20,9 @@ SCHEDULES = {
 
 @st.composite
 def plans(draw: st.DrawFn) -> ShotPlan:
-    """A shot of one stretch or several, in windows and overlaps of all sizes."""
+    """A shot of one stretch or several, in windows, overlaps and heads of all sizes."""
     order, window = draw(st.sampled_from(Order)), draw(st.integers(1, 12))
-    grid = Grid(window, 4, Seam.CAUSAL, draw(st.integers(1, window)))
+    grid = Grid(window, 4, Seam.CAUSAL, draw(st.integers(1, window)), draw(st.integers(0, 12)))
     schedule = parse(with_window(SCHEDULES[order], window))
     if draw(st.booleans()):
         return plan_shot(draw(st.integers(1, 900)), grid=grid, schedule=schedule)
@@ -36,11 +36,13 @@ def test_every_frame_becomes_final_once_behind_all_that_it_may_see(plan: ShotPla
     compression, overlap = plan.grid.compression, plan.grid.overlap
     settled: dict[int, range] = {}
     for planned in plan.made:
-        latents = planned.decode.latents
+        clips = planned.decode.clips
+        assert (clips[0].start, clips[-1].stop) == (planned.decode.latents.start, planned.decode.latents.stop)
         for block in planned.decode.final:
             for frame in block:
                 assert frame not in settled
-                settled[frame] = latents
+                # It is shown by the first clip that has it.
+                settled[frame] = next(clip for clip in clips if frame <= (clip.stop - 1) * compression)
     assert set(settled) == {frame for stretch in plan.stretches for frame in stretch.made}
     for stretch in plan.stretches:
         first = stretch.made.start // compression
@@ -72,10 +74,34 @@ def test_what_is_provisional_is_settled_by_the_section_before(plan: ShotPlan) ->
 @given(plans())
 def test_latents_are_decoded_once_but_for_the_overlap(plan: ShotPlan) -> None:
     most = plan.grid.window + plan.grid.overlap * (2 if plan.order is Order.ENDPOINT else 1) + 1
-    for planned in plan.made:
-        assert len(planned.decode.latents) <= most
-    decoded = sum(len(planned.decode.latents) for planned in plan.made)
-    assert decoded <= plan.sections * (plan.grid.window + plan.grid.overlap) + len(plan.stretches)
+    assert all(len(clip) <= most for planned in plan.made for clip in planned.decode.clips)
+    decoded = sum(len(clip) for planned in plan.made for clip in planned.decode.clips)
+    behind_the_head = min(plan.grid.head, plan.grid.overlap)
+    assert decoded <= plan.sections * (plan.grid.window + plan.grid.overlap) + len(plan.stretches) + behind_the_head
+
+
+@settings(deadline=None)
+@given(plans())
+def test_the_head_of_a_shot_alone_comes_first(plan: ShotPlan) -> None:
+    """Where the first section is made first, and has more latents than that."""
+    head, parts = plan.grid.head, [planned.decode.parts for planned in plan.made]
+    assert not any(parts[1:])
+    first = plan.made[0]
+    whole = first.decode.latents
+    if not head or first.section or len(whole) <= head:
+        assert not parts[0]
+        return
+    cut = whole.start + head
+    assert parts[0] == (range(whole.start, cut), range(max(whole.start, cut - plan.grid.overlap), whole.stop))
+
+
+def test_the_frames_of_a_head_have_sources_of_their_own() -> None:
+    """A shot that was begun without one, continued, keeps no frame that is decoded otherwise."""
+    with_head, without = (
+        plan_shot(37, grid=Grid(9, 4, Seam.CAUSAL, 2, head), schedule=parse(RELEASED_FORWARD)) for head in (4, 0)
+    )
+    assert frame_sources(with_head) == {range(37): (range(4), range(2, 10))}
+    assert frame_sources(without) == {range(37): (range(10),)}
 
 
 def test_forward_everything_is_final_at_once() -> None:

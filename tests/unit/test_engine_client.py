@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from engine.client import event_stream
 from engine.client.background_calls import BackgroundCalls
 from engine.client.connection import Connection, _refusal
 from engine.client.engine_client import EngineClient, EngineState
@@ -19,7 +20,19 @@ from engine.client.launcher import Engine
 from engine.client.session import Session
 from engine.drift import Drift, Figure
 from engine.errors import Code, EngineError
-from engine.protocol import GOING_ON, PAUSED, Cancelled, Failed, Finished, Preview, Progress, Queued, Step
+from engine.protocol import (
+    EVENTS,
+    GOING_ON,
+    PAUSED,
+    Cancelled,
+    Failed,
+    Finished,
+    Frames,
+    Preview,
+    Progress,
+    Queued,
+    Step,
+)
 from engine.serialization import to_json
 from tests.unit.scripted_engine import (
     BREAK,
@@ -219,6 +232,39 @@ def test_steps_and_previews_are_news_though_they_have_no_number_of_their_own(stu
     connection.tell(5003, Preview(0, 3, ""))
     studio.until(lambda: job.state == "failed" and studio.client._session.idle)
     assert job.preview is None
+
+
+def test_the_first_frames_of_a_section_come_before_it_is_told(studio, connection, tmp_path):
+    connection.known[JOB] = snapshot(5000)
+    shot = shot_of(tmp_path)
+    studio.client.follow(shot)
+    studio.connect()
+    connection.tell(5001, started((1, 4)))
+    job = studio.until(lambda: (job := studio.client.job(shot)) and job.plan and job)
+    (plan,) = job.plan.sections
+    assert shot.awaited(job, plan) == range(1, 5)
+    connection.tell(5001, Frames(0, ("frames/0001.png", "frames/0002.png")))
+    studio.until(lambda: shot.finals == {1, 2})
+    assert (shot.visible(job), job.sections, job.done < 1) == ({0: range(1, 3)}, {}, True)
+    assert shot.awaited(job, plan) == range(3, 5)
+    asked = list(connection.asked)
+    connection.tell(5002, section(0, 1, 4))
+    studio.until(lambda: len(shot.finals) == 4)
+    assert sorted(connection.asked[len(asked) :]) == ["frames/0003.png", "frames/0004.png"], "none is fetched twice"
+    assert (job.ahead, shot.awaited(job, plan)) == (None, range(0))
+
+
+def test_a_section_s_last_frames_alone_leave_nothing_to_wait_for(studio, connection, tmp_path):
+    """In last-first order its first ones are made together with its neighbour."""
+    connection.known[JOB] = snapshot(5000, sections=(section(1, 4, 4),), plan=to_json(started((1, 2), (3, 4))))
+    del connection.known[JOB]["plan"]["event"]
+    shot = shot_of(tmp_path)
+    studio.client.follow(shot)
+    studio.connect()
+    studio.until(lambda: shot.finals == {4})
+    job = studio.client.job(shot)
+    assert shot.awaited(job, job.plan.sections[1]) == range(0)
+    assert shot.awaited(job, job.plan.sections[0]) == range(1, 3)
 
 
 @pytest.mark.parametrize(
@@ -478,11 +524,13 @@ def test_what_is_live_moves_no_line(at_once):
         line_of(7, started((1, 4)), "a"),
         line_of(7, Step(0, 2, 3, None), "a"),
         line_of(9, Step(0, 3, 3, None), "a"),
+        line_of(9, Frames(0, ("frames/0001.png",)), "a"),
     ]
     with streams(({}, steps), ({}, [line_of(8, Queued(1), "b")])) as (url, asked):
         session = followed(url, lambda session: "b" in session.jobs)
     assert asked[:2] == ["0", "7"]
     assert session.jobs["a"].step.step == 3
+    assert session.jobs["a"].ahead.files == ("frames/0001.png",)
 
 
 @pytest.mark.parametrize(
@@ -811,3 +859,18 @@ def test_a_refusal_says_which_fields_it_is_about():
     assert _refusal(answer).params["fields"] == "model loras.0.name"
     answer.json = lambda: {"title": "No"}
     assert _refusal(answer).params["fields"] == ""
+
+
+def test_a_client_of_a_release_before_first_frames_goes_on_without(at_once, monkeypatch):
+    """It takes them for an event of the job's that it does not know; the section names them again."""
+    monkeypatch.setattr(event_stream, "_LIVE", (Step.event, Preview.event))
+    monkeypatch.delitem(EVENTS, Frames.event)
+    told = [
+        line_of(7, started((1, 4)), "a"),
+        line_of(7, Frames(0, ("frames/0001.png",)), "a"),
+        line_of(8, section(0, 1, 4), "a"),
+    ]
+    with streams(({}, told)) as (url, _):
+        session = followed(url, lambda session: "a" in session.jobs and session.jobs["a"].sections)
+    assert session.jobs["a"].sections[0] == section(0, 1, 4)
+    assert session.jobs["a"].ahead is None

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from engine.protocol import Cancelled, Finished, Progress, Section, Step
+from engine.protocol import Cancelled, Finished, Frames, Progress, Section, Step
 from engine.serialization import to_json, to_json_text
 from engine.server.jobs.park_leases import Leases
 from engine.server.jobs.scheduler import Scheduler
@@ -40,16 +40,19 @@ def test_steps_are_passed_on_and_the_newest_is_known(tmp_path):
     passed = []
     store, pool = JobStore(tmp_path / "jobs.db"), ScriptedPool(("cpu",))
     scheduler = Scheduler(
-        store, pool, tmp_path, lambda _event: None, lambda job, event: passed.append((job, event["step"]))
+        *(store, pool, tmp_path),
+        lambda _event: None,
+        lambda job, event: passed.append((job, event.get("step") or event["files"])),
     )
     scheduler.start()
     job = store.add(to_json_text(REQUEST), "").id
     scheduler.submitted(job)
-    for event in (*(Step(0, n, 3, None) for n in (1, 2, 3)), Progress("decoding")):
+    first = Frames(0, ("frames/0001.png",))
+    for event in (*(Step(0, n, 3, None) for n in (1, 2, 3)), Progress("decoding"), first):
         pool.listener.heard("cpu", Happened(job, to_json(event)))
     assert [each.event["event"] for each in store.events(job=job)] == ["queued", "progress"]
     assert scheduler.step(job) == to_json(Step(0, 3, 3, None))
-    assert passed == [(job, 1), (job, 2), (job, 3)]
+    assert passed == [(job, 1), (job, 2), (job, 3), (job, ["frames/0001.png"])]
     pool.listener.heard("cpu", Happened(job, to_json(Finished(37, 1.0, None))))
     assert scheduler.step(job) is None
     store.close()

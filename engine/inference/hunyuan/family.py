@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import (
-    AutoencoderKLHunyuanVideo,
-    FlowMatchEulerDiscreteScheduler,
-    HunyuanVideoFramepackPipeline,
-    HunyuanVideoFramepackTransformer3DModel,
-)
+from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackTransformer3DModel
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, LlamaModel, SiglipVisionModel
 
 from ...framepack.grid import Seam
@@ -29,19 +25,18 @@ from ...models.spec import ModelSpec
 from ..base import NetworkFamily
 from ..family import Denoising, TextCondition
 from ..loading import load_part
-from ..memory.placement import Demand, Extent
+from ..memory.placement import Demand, Extent, Stay
 from ..prompt_length import TextReader
 from ..speed.attention import AttentionWork
 from ..speed.convolution import convolve_by_onednn
 from ..speed.kernels import WINOGRAD
 from .decoder import decode_by_fewer_products
+from .faded_clips import faded_clips
 from .memory import hunyuan_attention, hunyuan_demand
+from .prompt_encoding import CLIP_TOKENS, clip_vector, llama_states
 
 if TYPE_CHECKING:
     from ...framepack.history import PackedContext
-
-_CLIP_TOKENS = 77
-"""As diffusers' pipeline has it."""
 
 
 class HunyuanFramePack(NetworkFamily):
@@ -60,19 +55,39 @@ class HunyuanFramePack(NetworkFamily):
         """What one attention of a block has to do in a section of `extent` on `device`."""
         return AttentionWork(*hunyuan_attention(components, spec, extent), _dtypes(device)[0], device)
 
+    def load(self) -> Iterator[None]:
+        """As `Family.load`, in the sequence in which a shot needs them."""
+        if self._placement.encoders is Stay.KEPT:
+            self._text_encoders()
+            yield
+            self._image_encoder()
+            yield
+        if self._placement.vae is Stay.KEPT:
+            self._vae()
+            yield
+        if self._placement.transformer is Stay.KEPT:
+            self._transformer()
+            yield
+
     @torch.inference_mode()
     def encode_texts(self, prompts: Sequence[str]) -> list[TextCondition]:
         """Llama hidden state [-3] behind the template and CLIP's pooled vector, as diffusers' pipeline computes them.
 
         Tensors: `embeds` (1, L, D), `mask` (1, L) float with at least one 1, `pooled` (1, D).
         """
-        template = {"template": self.spec.prompt_template, "crop_start": self.spec.prompt_crop}
+        llama, clip = self._text_encoders()
+        tokenizers, spec = (self._tokenizer("tokenizer"), self._tokenizer("tokenizer_2")), self.spec
         conditions = []
-        pipeline = self._text_pipeline()
         for prompt in prompts:
-            embeds, pooled, mask = pipeline.encode_prompt(
-                prompt, prompt_template=template, device=self.device, max_sequence_length=self.spec.prompt_tokens
+            embeds, mask = llama_states(
+                tokenizers[0],
+                llama,
+                spec.prompt_template.format(prompt),
+                self.device,
+                crop=spec.prompt_crop,
+                tokens=spec.prompt_tokens,
             )
+            pooled = clip_vector(tokenizers[1], clip, prompt, self.device)
             mask = mask.float()
             mask[:, 0] = torch.where(mask.sum(dim=1) == 0, 1.0, mask[:, 0])  # no token at all would average to NaN
             tensors = {"embeds": embeds, "pooled": pooled, "mask": mask}
@@ -83,8 +98,8 @@ class HunyuanFramePack(NetworkFamily):
         """What Llama leaves unread behind the template, and what CLIP does, which sums a prompt up."""
         before = self.spec.prompt_template.partition("{}")[0]
         readers = (
-            TextReader(self._tokenizer("tokenizer"), self.spec.prompt_tokens, before, self.spec.prompt_crop),
-            TextReader(self._tokenizer("tokenizer_2"), _CLIP_TOKENS),
+            TextReader(partial(self._tokenizer, "tokenizer"), self.spec.prompt_tokens, before, self.spec.prompt_crop),
+            TextReader(partial(self._tokenizer, "tokenizer_2"), CLIP_TOKENS),
         )
         return tuple(reader.unread(prompt) for reader in readers)
 
@@ -92,7 +107,7 @@ class HunyuanFramePack(NetworkFamily):
     def encode_visions(self, pictures: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """SigLIP's last hidden state of pictures (1, 3, H, W) in [-1, 1], each (1, tokens, features) float32."""
         processor = load_part(AutoImageProcessor, self._components["feature_extractor"], backend="pil")
-        encoder = self._networks.encoder("image_encoder", SiglipVisionModel, self._other_dtype)
+        encoder = self._image_encoder()
         visions = []
         for picture in pictures:
             inputs = processor(images=(picture + 1) / 2, return_tensors="pt", do_rescale=False)
@@ -141,6 +156,8 @@ class HunyuanFramePack(NetworkFamily):
         mu = shift_mu(tokens, shift)
         if denoising.solver is Solver.UNIPC or "scheduler" not in self._components:
             return shifted_sigmas(steps, mu)
+        from diffusers import FlowMatchEulerDiscreteScheduler  # scipy comes with it
+
         scheduler = load_part(FlowMatchEulerDiscreteScheduler, self._components["scheduler"])
         scheduler.set_timesteps(steps, sigmas=[1 - step / steps for step in range(steps)], mu=mu)
         sigmas: list[float] = scheduler.sigmas.tolist()
@@ -178,10 +195,17 @@ class HunyuanFramePack(NetworkFamily):
     @torch.inference_mode()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Decode (1, 16, T, H, W) scaled latents to (1, 3, 4T - 3, 8H, 8W) pixels, about [-1, 1], float32, CPU."""
+        pieces = list(self.decode_in_time(latents))
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=2)
+
+    @torch.inference_mode()
+    def decode_in_time(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+        """As `decode`: where seams are blended, as diffusers does it, in clips of five latents that fade."""
         vae = self._vae()
         scaled = latents.to(self.device, self._other_dtype) / vae.config.scaling_factor
-        pixels: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
-        return pixels.cpu().float()
+        clips = faded_clips(vae, scaled) if self.spec.seam is Seam.BLEND else [vae.decode(scaled, return_dict=False)[0]]
+        for pixels in clips:
+            yield pixels.cpu().float()
 
     def _branch(
         self,
@@ -217,30 +241,24 @@ class HunyuanFramePack(NetworkFamily):
             inputs[f"indices_latents_{name}"] = packed.indices
         return inputs
 
-    def _tokenizer(self, name: str) -> Callable[[], Any]:
-        return lambda: load_part(AutoTokenizer, self._components[name])
+    def _tokenizer(self, name: str) -> Any:
+        if name not in self._tokenizers:
+            self._tokenizers[name] = load_part(AutoTokenizer, self._components[name])
+        return self._tokenizers[name]
 
-    def _text_pipeline(self) -> HunyuanVideoFramepackPipeline:
-        """diffusers' pipeline with only its text parts, for its prompt encoding."""
-        parts = self._components
-        return HunyuanVideoFramepackPipeline(
-            text_encoder=self._networks.encoder("text_encoder", LlamaModel, self._other_dtype),
-            tokenizer=load_part(AutoTokenizer, parts["tokenizer"]),
-            text_encoder_2=self._networks.encoder("text_encoder_2", CLIPTextModel, self._other_dtype),
-            tokenizer_2=load_part(AutoTokenizer, parts["tokenizer_2"]),
-            transformer=None,
-            vae=None,
-            scheduler=None,
-            image_encoder=None,
-            feature_extractor=None,
-        )
+    def _text_encoders(self) -> tuple[Any, Any]:
+        llama = self._networks.encoder("text_encoder", LlamaModel, self._other_dtype)
+        return llama, self._networks.encoder("text_encoder_2", CLIPTextModel, self._other_dtype)
+
+    def _image_encoder(self) -> Any:
+        return self._networks.encoder("image_encoder", SiglipVisionModel, self._other_dtype)
 
     def _vae(self) -> AutoencoderKLHunyuanVideo:
         return self._networks.network("vae", AutoencoderKLHunyuanVideo, self._other_dtype, self._prepare_vae)
 
     def _prepare_vae(self, vae: AutoencoderKLHunyuanVideo) -> None:
         super()._prepare_vae(vae)
-        vae.use_framewise_decoding = self.spec.seam is not Seam.CAUSAL  # else its pieces fade
+        vae.use_framewise_decoding = False  # `decode_in_time` does that, where clips fade
         if self.kernels.convolution == WINOGRAD and self.device.type == "cpu":
             convolve_by_onednn(vae.post_quant_conv)
             decode_by_fewer_products(vae.decoder)
@@ -250,9 +268,17 @@ class HunyuanFramePack(NetworkFamily):
         return self._networks.network("transformer", kind, self._transformer_dtype, self._prepare)
 
     def _prepare(self, transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
-        self._merge(transformer, HunyuanVideoFramepackPipeline)
+        if self._loras:
+            from diffusers import HunyuanVideoFramepackPipeline  # and with it all that diffusers loads pipelines by
+
+            self._merge(transformer, HunyuanVideoFramepackPipeline)
         _project_in_float32(transformer)
         self._speed_up(transformer, (*transformer.transformer_blocks, *transformer.single_transformer_blocks))
+
+    @cached_property
+    def _tokenizers(self) -> dict[str, Any]:
+        """By their component's name, each loaded once."""
+        return {}
 
     @property
     def _transformer_dtype(self) -> torch.dtype:

@@ -5,8 +5,6 @@ Released code means github.com/lllyasviel/FramePack.
 
 from __future__ import annotations
 
-from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_framepack import DEFAULT_PROMPT_TEMPLATE
-
 from ...framepack.packing import Order
 from ...framepack.sigmas import FlowShift
 from ...framepack.solvers.base import Solver
@@ -36,6 +34,18 @@ _PREVIEW = Preview(
     bias=(0.0259, -0.0192, -0.0761),
 )
 
+# HunyuanVideo's own, as `DEFAULT_PROMPT_TEMPLATE` in diffusers' FramePack pipeline has it.
+_TEMPLATE = (
+    "<|start_header_id|>system<|end_header_id|>\n\nDescribe the video by detailing the following aspects: "
+    "1. The main content and theme of the video."
+    "2. The color, shape, size, texture, quantity, text, and spatial relationships of the objects."
+    "3. Actions, events, behaviors temporal relationships, physical movement changes of the objects."
+    "4. background environment, light, style and atmosphere."
+    "5. camera angles, movements, and transitions used in the video:<|eot_id|>"
+    "<|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|>"
+)
+_TEMPLATE_TOKENS = 95
+
 RELEASED = ModelSpec(
     family="framepack-hunyuan",
     title="FramePack on HunyuanVideo",
@@ -63,8 +73,8 @@ RELEASED = ModelSpec(
     solver=Solver.UNIPC,
     solvers=(Solver.UNIPC, Solver.EULER),
     shift=FlowShift(),
-    prompt_template=DEFAULT_PROMPT_TEMPLATE["template"],
-    prompt_crop=DEFAULT_PROMPT_TEMPLATE["crop_start"],
+    prompt_template=_TEMPLATE,
+    prompt_crop=_TEMPLATE_TOKENS,
     prompt_tokens=256,
     preview=_PREVIEW,
     # The released demo's own threshold; its authors say about 2.1x.

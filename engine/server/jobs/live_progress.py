@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...protocol import Event, Preview, Started, Step
+from ...protocol import Event, Frames, Preview, Started, Step
 from ...serialization import to_json
 
-LIVE = (Step, Preview)
-"""Events that are told to whoever listens and not stored: the next one replaces them."""
+LIVE = (Step, Preview, Frames)
+"""Events that are told to whoever listens and not stored: what comes next says it, too."""
 
 
 class LiveProgress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...drift import Drift
-from ...protocol import Event, Preview, Progress, Section, Started, Step
+from ...protocol import Event, Frames, Preview, Progress, Section, Started, Step
 from ...serialization import to_json
 from .worker_messages import Stage
 
@@ -43,6 +43,8 @@ class Activity:
 def _stage_after(event: Event) -> Stage | None:
     if isinstance(event, Progress):
         return None
+    if isinstance(event, Frames):
+        return Stage.DECODING
     if isinstance(event, Step):
         return Stage.DECODING if event.step == event.of else Stage.SAMPLING
     if isinstance(event, (Preview, Section, Drift)):
