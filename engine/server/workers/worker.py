@@ -109,6 +109,9 @@ class Worker:
         self._families = Families(self._activity.begin)
         device = choose_device(self._device)
         self._say(Ready(str(device), *describe_device(device)))
+        from ...generation.preload import preload
+
+        preload(self._families, installed(), device, self._limit, wanted=lambda: not self._orders.empty())
         self._rest()
 
     def _serve(self, order: Order) -> None:
