@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from ..errors import Code, EngineError
+from .deferred_modules import WITHOUT_MEMORY, run_deferred
 from .memory.allocation_faults import allocation_failed
 
 # Their progress bars would draw over whoever reports the engine's own events.
@@ -45,14 +46,23 @@ def load_network(
 def load_part(kind: Any, path: Path, **options: Any) -> Any:
     """A tokenizer, processor, scheduler or network from a folder on disk. Raises EngineError `model_damaged`."""
     try:
-        if issubclass(kind, ConfigMixin):
-            return kind.from_pretrained(str(path), local_files_only=True, **options)
-        return kind.from_pretrained(str(path), local_files_only=True, trust_remote_code=False, **options)
+        try:
+            return _read(kind, path, options)
+        except NotImplementedError:  # it is made by an operation that nobody has imported for tensors without memory
+            if not run_deferred(WITHOUT_MEMORY):
+                raise
+            return _read(kind, path, options)
     except (MemoryError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as fault:
         if allocation_failed(fault):
             raise EngineError(Code.OUT_OF_MEMORY, device="cpu", stage=f"loading the {path.name}") from fault
         detail = f"its {path.name} does not load ({' '.join(str(fault).split())[:160]})"
         raise EngineError(Code.MODEL_DAMAGED, path=str(path.parent), detail=detail, advice=_ADVICE) from fault
+
+
+def _read(kind: Any, path: Path, options: dict[str, Any]) -> Any:
+    if issubclass(kind, ConfigMixin):
+        return kind.from_pretrained(str(path), local_files_only=True, **options)
+    return kind.from_pretrained(str(path), local_files_only=True, trust_remote_code=False, **options)
 
 
 def _dtype_argument(kind: Any, dtype: torch.dtype) -> dict[str, torch.dtype]:
