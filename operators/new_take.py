@@ -15,7 +15,8 @@ from ..engine.client.shot import Shot
 from ..engine.client.stored_request import asked_for, read
 from ..engine.client.takes import Change
 from ..engine.errors import Code, EngineError
-from ..engine.protocol import GUIDANCE_MAXIMUM, PROMPT_MAXIMUM, Started
+from ..engine.events import Started
+from ..engine.protocol import GUIDANCE_MAXIMUM, PROMPT_MAXIMUM
 from . import (
     adoption,
     chosen,

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.client.takes import names_of, plan_text, runs_of
-from ..engine.protocol import Started
+from ..engine.events import Started
 
 _SHOWN = ("shot", "job", "key", "request", "state", "plan", "drift")
 """What a stamp says of the take that its strip shows."""

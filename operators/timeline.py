@@ -24,7 +24,7 @@ from ..engine.client.shot import FIRST_TAKE, Shot
 from ..engine.client.takes import mark_of, plan_text
 from ..engine.client.unplaced_folders import placed
 from ..engine.errors import Code
-from ..engine.protocol import Started
+from ..engine.events import Started
 from . import sequencer, strip_provenance, take_stamps, trust
 from .image_strips import append, blender_path, new_image, new_sequence, place_as, show
 from .shot_strips import FINAL, IN_ITS_FOLDER, PLACEHOLDER, PREVIEW, SECTION, content, find, listing, of_role, stamped

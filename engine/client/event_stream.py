@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
-from ..protocol import Frames, Preview, Step
+from ..events import Frames, Preview, Step
 from .http_session import CONNECT_SECONDS, open_session
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from ..drift import Drift, Figure, Measure, first_to_make_again
-from ..protocol import FRAMES_MAXIMUM, Started
+from ..events import Started
+from ..protocol import FRAMES_MAXIMUM
 from .session import Job
 
 _DIGITS = 4

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ..drift import Drift, OnDrift
 from ..errors import Code, EngineError
-from ..protocol import (
+from ..events import (
     GOING_ON,
     NOT_ALL,
     PAUSED,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import Section, SectionPlan, Started
+from ..events import Section, SectionPlan, Started
 from .guide_frames import GuideProgress, playing_of
 from .session import Job
 from .stored_request import agrees

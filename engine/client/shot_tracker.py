@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import PAUSED, Cancelled, Event, Failed, Finished, Frames, Preview, Progress, Section, Step
+from ..events import PAUSED, Cancelled, Event, Failed, Finished, Frames, Preview, Progress, Section, Step
 from .background_calls import BackgroundCalls, as_error
 from .frame_fetcher import Arrival, FrameFetcher, passes
 from .frame_files import Source

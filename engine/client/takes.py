@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import FRAMES_MAXIMUM, TAKE_MAXIMUM, SectionChange, SectionPlan, ShotRequest, Started, event_from_json
+from ..events import SectionPlan, Started, event_from_json
+from ..protocol import FRAMES_MAXIMUM, TAKE_MAXIMUM, SectionChange, ShotRequest
 from ..serialization import to_json_text
 from .estimate import devices_of, section_seconds
 from .section_borders import sections_by

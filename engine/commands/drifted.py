@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..drift import Drift, OnDrift, first_to_make_again, sentence
 from ..errors import Code, EngineError
-from ..protocol import Event, Started
+from ..events import Event, Started
 from .progress import ProgressBar
 
 

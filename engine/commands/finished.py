@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..events import Event
 from ..media.take_files import TakeFiles, takes_of
-from ..protocol import Event, Finish, ShotRequest, Take
+from ..protocol import Finish, ShotRequest, Take
 from ..serialization import from_json
 
 if TYPE_CHECKING:

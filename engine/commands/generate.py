@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from ..console import readable
 from ..drift import OnDrift
 from ..errors import Code, EngineError
-from ..protocol import SLATE_USUAL, Cancelled, Event, Failed, Finish, Lora, Progress, Section, ShotRequest, Start
+from ..events import Cancelled, Event, Failed, Progress, Section
+from ..protocol import SLATE_USUAL, Finish, Lora, ShotRequest, Start
 from ..serialization import to_json
 from .continued import add_options, continued_folder, continued_shot, continued_take, drifted_take
 from .drifted import Drifted

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from ..console import give_up
 from ..drift import Drift, sentence
+from ..events import Event, Finished, Progress, Section, Started, Step
 from ..media.files import DISK_FULL
-from ..protocol import Event, Finished, Progress, Section, Started, Step
 
 
 class ProgressBar:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import torch
 
+from ..events import NOT_ALL, Event, Progress
 from ..inference.family import Family, TextCondition
 from ..inference.prompt_length import told
 from ..media.boards import decode_board
 from ..media.images import fit
-from ..protocol import NOT_ALL, Event, Progress
 from .encoding_cache import EncodingCache
 from .resolve import ResolvedRequest
 from .shot_folder import ShotFolder

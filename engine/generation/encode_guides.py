@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..events import Progress
 from ..framepack.plan import PlannedSection
 from ..framepack.solvers.guide import Guide
 from ..inference.family import Family
 from ..media.boards import decode_board
 from ..media.images import cover
 from ..models.guide_use import GuidePictures
-from ..protocol import ConditionFrame, Progress
+from ..protocol import ConditionFrame
 from .encode import Encoder
 from .guides import LatentGuide
 from .shot_folder import ShotFolder

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from ..errors import Code, EngineError
+from ..events import Event, Finished, Progress, Section, SectionPlan, Started, Step
 from ..finishing.plan import FinishPlan, finish_plan
 from ..finishing.sequence import Finisher, choose, finish_frames
 from ..inference.memory.measure import free_beside, release_unused
@@ -34,7 +35,7 @@ from ..media.provenance import finished
 from ..media.provenance import read as read_provenance
 from ..media.shot_digests import file_digests
 from ..models.catalog import find_model
-from ..protocol import Event, Finish, Finished, Progress, Section, SectionPlan, ShotRequest, Started, Step
+from ..protocol import Finish, ShotRequest
 from ..serialization import from_json, to_json, without_defaults
 from .frame_rates import rate
 from .job import ALL_THERE_IS, Memory, prepare, run

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..errors import Code, EngineError
+from ..events import Event, Finished, Progress
 from ..finishing.in_between import choose_between
 from ..framepack.grid import Seam
 from ..inference.memory.measure import Account, base_memory, measure_room
@@ -33,7 +34,7 @@ from ..models.lora_files import LoraFile, find_loras
 from ..models.paths import cache_home
 from ..models.spec import ModelSpec, Speed
 from ..picture_sizes import fitting_size
-from ..protocol import Event, Finished, Progress, ShotRequest
+from ..protocol import ShotRequest
 from ..serialization import to_json
 from .encoding_cache import EncodingCache
 from .open_family import FamilyOpener

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .. import protocol
+from .. import events
 from ..framepack.solvers.base import Denoised
 from ..media.images import frame_jpeg, preview_jpeg, to_bytes
 from ..models.spec import Preview
@@ -18,7 +18,7 @@ def latent_rgb(latents: torch.Tensor, preview: Preview) -> torch.Tensor:
     return colours + bias.view(3, 1, 1, 1)
 
 
-def section_preview(section: int, denoised: Denoised, preview: Preview) -> protocol.Preview:
+def section_preview(section: int, denoised: Denoised, preview: Preview) -> events.Preview:
     """What the model makes of a section by now: its latent frames as one sheet, and one by one."""
     frames = to_bytes(latent_rgb(denoised.estimate, preview))
-    return protocol.Preview(section, denoised.step, preview_jpeg(frames), tuple(map(frame_jpeg, frames)))
+    return events.Preview(section, denoised.step, preview_jpeg(frames), tuple(map(frame_jpeg, frames)))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..drift import Drift, OnDrift
+from ..events import Frames, Progress, Section
 from ..framepack.decoding import DecodePlan
 from ..framepack.plan import PlannedSection
 from ..framepack.seams import Seams
@@ -19,7 +20,6 @@ from ..inference.family import Family
 from ..media.files import make_folder
 from ..media.frames import write_frames
 from ..media.images import to_bytes
-from ..protocol import Frames, Progress, Section
 from .drift_meter import DriftMeter, MeteredShot
 from .made_frames import MadeFrames, making_between
 from .record import shot_record

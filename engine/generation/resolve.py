@@ -12,6 +12,7 @@ from functools import cached_property
 
 from ..drift import OnDrift
 from ..errors import Code, EngineError
+from ..events import SectionPlan
 from ..framepack.packing import Kernel, Order, Schedule, check_kernels, parse, with_window
 from ..framepack.plan import PlannedSection, ShotPlan
 from ..framepack.solvers.base import Solver
@@ -26,7 +27,6 @@ from ..protocol import (
     STEPS_MAXIMUM,
     WINDOW_MAXIMUM,
     SectionChange,
-    SectionPlan,
     ShotRequest,
 )
 from .frame_rates import Conform, FrameSource, ShownFrames, rate

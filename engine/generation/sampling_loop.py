@@ -17,13 +17,13 @@ import torch
 
 from ..drift import OnDrift, sentence
 from ..errors import Code, EngineError
+from ..events import Event, Finished, Progress, Started, Step
 from ..framepack.decoding import DecodePlan
 from ..framepack.history import History
 from ..framepack.plan import PlannedSection
 from ..framepack.seams import Seams
 from ..inference.family import Denoising, Family
 from ..inference.memory.out_of_memory import memory_faults
-from ..protocol import Event, Finished, Progress, Started, Step
 from .decode_clips import decode_clips
 from .encode import Encoder, Encodings
 from .encode_guides import GuideEncoder

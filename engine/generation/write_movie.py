@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from ..events import Progress
 from ..media.movie import movie_by_frames
 from ..media.provenance import Provenance
-from ..protocol import Progress
 from .time_left import Clock
 
 _TELL_SECONDS = 1.0

@@ -48,7 +48,7 @@ class TextReader:
 def told(label: str, unread: tuple[str, ...]) -> str:
     """The words for what the encoders leave unread of the prompt called `label`; empty where all is read.
 
-    `unread` has an entry for each encoder. They come after `protocol.NOT_ALL`.
+    `unread` has an entry for each encoder. They come after `events.NOT_ALL`.
     """
     cut = sorted({rest for rest in unread if rest}, key=len)
     if not cut:

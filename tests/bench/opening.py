@@ -12,7 +12,8 @@ from pathlib import Path
 
 from engine.client.engine_client import EngineClient, EngineLocation
 from engine.client.shot import Shot
-from engine.protocol import Finished, Progress, Queued, Section, SectionPlan, ShotRequest, Started
+from engine.events import Finished, Progress, Queued, Section, SectionPlan, Started
+from engine.protocol import ShotRequest
 from engine.serialization import to_json_text
 from engine.server.storage.states import State
 from engine.server.storage.store import JobStore

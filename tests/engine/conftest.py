@@ -10,13 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from engine.events import Event
 from engine.generation.job import prepare, run
 from engine.inference.base import NetworkFamily
 from engine.inference.helios.family import Helios
 from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
-from engine.protocol import Board, Condition, ConditionFrame, Event, PromptAt, ShotRequest
+from engine.protocol import Board, Condition, ConditionFrame, PromptAt, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY, make_checkpoint
 from tests.engine.warm_engine import WarmEngine
 

@@ -11,7 +11,7 @@ from diffusers import AutoencoderKLHunyuanVideo
 from PIL import Image
 
 from engine.errors import Code, EngineError
-from engine.protocol import Section
+from engine.events import Section
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MakeShot
 

@@ -14,13 +14,14 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
+from engine.events import Section, Step
 from engine.finishing.in_between import InBetween
 from engine.finishing.optical_flow import SourceFrame
 from engine.media.boards import open_board
 from engine.media.provenance import read
 from engine.media.take_files import TakeFiles
 from engine.models.folder import open_folder
-from engine.protocol import Board, Section, SectionChange, Step, Take
+from engine.protocol import Board, SectionChange, Take
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.test_takes import ORDERS, Killed, Making, count_writes, held, kill_at, pixels
 

@@ -16,13 +16,14 @@ import torch
 from PIL import Image
 
 from engine.errors import Code, EngineError
+from engine.events import Preview, Progress, Section, Started, Step
 from engine.generation.job import prepare, run
 from engine.generation.resolve import resolve
 from engine.generation.shot_folder import ShotFolder
 from engine.media.boards import open_board
 from engine.media.movie import write_movie
 from engine.models.folder import open_folder
-from engine.protocol import Board, Preview, Progress, PromptAt, Section, ShotRequest, Started, Step
+from engine.protocol import Board, PromptAt, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MadeShot, MakeShot
 

@@ -15,10 +15,11 @@ from diffusers import AutoencoderKLHunyuanVideo
 from PIL import Image
 
 from engine.errors import EngineError
+from engine.events import Event, Section
 from engine.generation.job import prepare, run
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
-from engine.protocol import Board, Event, Section, ShotRequest
+from engine.protocol import Board, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.conftest import MadeShot, MakeShot
 

@@ -19,7 +19,7 @@ from engine.client.launcher import Engine, adopt, find_or_start, start
 from engine.client.session import Session
 from engine.client.shot import Shot
 from engine.errors import Code, EngineError
-from engine.protocol import Finished, Frames, Preview, Section, Step
+from engine.events import Finished, Frames, Preview, Section, Step
 from tests.engine.checkpoints import BOARD, TINY
 from tests.patience import PATIENCE
 

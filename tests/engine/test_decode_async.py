@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from engine.errors import Code, EngineError
+from engine.events import Event, Section, Step
 from engine.generation import open_family
 from engine.generation.job import prepare, run
 from engine.inference.base import NetworkFamily
@@ -26,7 +27,7 @@ from engine.inference.memory.placement import Placed, Placement
 from engine.inference.registry import Families
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
-from engine.protocol import Board, Event, Section, ShotRequest, Step
+from engine.protocol import Board, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.helios_checkpoints import make_helios
 from tests.patience import PATIENCE

@@ -16,13 +16,14 @@ from PIL import Image
 
 from engine.drift import Drift, Measure, OnDrift
 from engine.errors import Code, EngineError
+from engine.events import Event, Finished, Section, Step, event_from_json
 from engine.generation.job import _digest, prepare, run
 from engine.inference.registry import Families, spec_of
 from engine.media.boards import BoardPicture, open_board
 from engine.media.take_files import TakeFiles
 from engine.models.drift_limits import DriftLimits
 from engine.models.folder import ModelFolder, open_folder
-from engine.protocol import Board, Event, Finished, Section, SectionChange, ShotRequest, Step, Take, event_from_json
+from engine.protocol import Board, SectionChange, ShotRequest, Take
 from engine.serialization import to_json
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.warm_engine import WarmEngine

@@ -10,9 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.events import Progress
 from engine.generation.encoding_cache import EncodingCache
 from engine.inference.hunyuan.family import HunyuanFramePack
-from engine.protocol import Progress, PromptAt
+from engine.protocol import PromptAt
 from tests.engine.conftest import MakeShot
 
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import Code, EngineError
+from engine.events import Event, Finished, Progress, Section, Started, Step
 from engine.generation import finish_take
 from engine.generation.finish_take import prepare_finish, run_finish
 from engine.generation.job import Memory
@@ -24,7 +25,7 @@ from engine.media.provenance import read
 from engine.media.shot_digests import compare
 from engine.media.take_files import TakeFiles, takes_of
 from engine.models.folder import open_folder
-from engine.protocol import Event, Finish, Finished, Progress, Section, ShotRequest, Started, Step, Take
+from engine.protocol import Finish, ShotRequest, Take
 from engine.serialization import to_json
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.test_takes import Killed, Making, count_writes, held, kill_at, pixels, third

@@ -14,6 +14,7 @@ import torch
 from diffusers import AutoencoderKLHunyuanVideo
 from PIL import Image
 
+from engine.events import Event, Frames, Section
 from engine.framepack.decoding import DecodePlan
 from engine.framepack.grid import Grid, Seam
 from engine.framepack.seams import Seams
@@ -21,7 +22,7 @@ from engine.generation.job import prepare, run
 from engine.inference.hunyuan.faded_clips import faded_clips
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
-from engine.protocol import Board, Event, Frames, Section, ShotRequest
+from engine.protocol import Board, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY
 
 OVERLAP, HEAD = 2, 3

@@ -14,7 +14,7 @@ from diffusers import HeliosPipeline, HeliosPyramidPipeline
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from PIL import Image, ImageOps
 
-from engine.protocol import Section
+from engine.events import Section
 from tests.engine.checkpoints import BOARD
 from tests.engine.conftest import MadeShot, MakeShot
 from tests.engine.helios_checkpoints import Kind, make_helios

@@ -19,6 +19,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from engine.errors import Code, EngineError
+from engine.events import Event
 from engine.generation.job import prepare, run
 from engine.inference.lora_merge import merge_loras
 from engine.inference.registry import Families
@@ -26,7 +27,7 @@ from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.models.lora_files import LoraFile, find_loras
 from engine.models.paths import loras_home
-from engine.protocol import Board, Event, Lora, ShotRequest
+from engine.protocol import Board, Lora, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY
 from tests.engine.helios_checkpoints import make_helios
 

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from engine.errors import Code, EngineError
+from engine.events import Event, Progress, Section, Step
 from engine.framepack.solvers.base import Velocity
 from engine.generation import open_family
 from engine.generation.job import prepare, run
@@ -27,7 +28,7 @@ from engine.inference.memory.placement import ALL_KEPT, Placed, Placement, Stay
 from engine.inference.networks import Networks
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
-from engine.protocol import Board, Event, Progress, Section, ShotRequest, Step
+from engine.protocol import Board, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY
 
 PLACE = open_family.place_model

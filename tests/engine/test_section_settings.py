@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from engine.events import Step
 from engine.generation import job
 from engine.generation.resolve import ResolvedRequest
 from engine.generation.shot_folder import ShotFolder
-from engine.protocol import Step
 from tests.engine.conftest import MadeShot, MakeShot
 
 OWN = 1

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.events import Event
 from engine.generation.job import prepare, run
 from engine.inference.registry import Families
 from engine.media.boards import BoardPicture, open_board
@@ -20,7 +21,7 @@ from engine.media.frames import png_bytes
 from engine.media.movie import write_movie
 from engine.media.provenance import COMPOSITE, TRAINED, Provenance, read
 from engine.models.folder import ModelFolder, open_folder
-from engine.protocol import Board, Event, PromptAt, SectionChange, ShotRequest, Take
+from engine.protocol import Board, PromptAt, SectionChange, ShotRequest, Take
 from engine.serialization import from_json
 from tests.engine.checkpoints import BOARD, TINY
 

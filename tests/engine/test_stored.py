@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
+from engine.events import Finished, Section
 from engine.generation import job
 from engine.generation.job import _digest, prepare, run
 from engine.inference.registry import spec_of
@@ -23,7 +24,7 @@ from engine.inference.speed.kernels import TORCH_CHOICE
 from engine.media.boards import BoardPicture, open_board
 from engine.models.folder import ModelFolder, open_folder
 from engine.models.guide_use import GuideUse
-from engine.protocol import Condition, ConditionFrame, Finished, Section, ShotRequest
+from engine.protocol import Condition, ConditionFrame, ShotRequest
 from engine.serialization import from_json
 from engine.server.home import jobs_folder, picture_file
 from engine.server.storage.states import State

@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from engine.errors import Code, EngineError
+from engine.events import Event, Finished, Section, Started, Step
 from engine.generation.job import prepare, run
 from engine.generation.shot_folder import ShotFolder
 from engine.inference.registry import Families
@@ -23,7 +24,7 @@ from engine.media import frames as frame_files
 from engine.media.boards import BoardPicture, open_board
 from engine.media.take_files import TakeFiles, takes_of
 from engine.models.folder import ModelFolder, open_folder
-from engine.protocol import Board, Event, Finished, Section, SectionChange, ShotRequest, Started, Step, Take
+from engine.protocol import Board, SectionChange, ShotRequest, Take
 from tests.engine.checkpoints import BOARD, FIXTURES, TINY
 
 FRAMES, SECTIONS, REMADE = 181, 5, 3

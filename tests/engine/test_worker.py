@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 import torch
 
+from engine.events import Event, Finished, Progress
 from engine.generation.job import prepare, run
 from engine.inference.hunyuan.family import HunyuanFramePack
 from engine.inference.registry import Families
 from engine.media.boards import open_board
 from engine.media.files import make_folder
 from engine.models.folder import open_folder
-from engine.protocol import Board, Event, Finished, Progress, ShotRequest
+from engine.protocol import Board, ShotRequest
 from engine.serialization import to_json_text
 from engine.server.home import jobs_folder, picture_file
 from engine.server.jobs.scheduler import Scheduler

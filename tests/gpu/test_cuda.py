@@ -9,10 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.events import Section
 from engine.generation.job import prepare, run
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
-from engine.protocol import Board, Section, ShotRequest
+from engine.protocol import Board, ShotRequest
 from tests.engine.helios_checkpoints import make_helios
 
 TINY = Path(__file__).resolve().parent.parent / "fixtures" / "tiny-framepack"

@@ -19,12 +19,12 @@ FIRST, LAST = range(1, 20), range(20, 38)
 
 def told(section: int, step: int, latents: int = 9):
     """A job whose section `section` is being denoised; the pictures of its preview can be told apart."""
-    protocol = part("engine.protocol")
+    events = part("engine.events")
     job = part("engine.client.session").Job(JOB, "running")
-    plans = tuple(protocol.SectionPlan(place, at[0], at[-1], "") for place, at in ((1, LAST), (0, FIRST)))
-    job.plan = protocol.Started("inverted", plans, 37, 64, 64, 30.0, 4, 0)
+    plans = tuple(events.SectionPlan(place, at[0], at[-1], "") for place, at in ((1, LAST), (0, FIRST)))
+    job.plan = events.Started("inverted", plans, 37, 64, 64, 30.0, 4, 0)
     frames = (base64.b64encode(PICTURE + bytes([step, place])).decode() for place in range(latents))
-    job.preview = protocol.Preview(section, step, "", tuple(frames))
+    job.preview = events.Preview(section, step, "", tuple(frames))
     return job
 
 
@@ -99,7 +99,7 @@ def test_a_section_s_first_frames_are_shown_and_the_preview_plays_behind_them(sh
     assert (playing.frame_final_start, playing.frame_final_end, playing.channel) == (8, 20, 2)
     assert places(playing) == [(frame - 1) * 9 // 19 for frame in range(8, 20)], "what belongs there"
     arrive(show, range(8, 20))
-    job.sections[0] = part("engine.protocol").Section(0, 1, 2, 1, 19, (), ())
+    job.sections[0] = part("engine.events").Section(0, 1, 2, 1, 19, (), ())
     meta = show(job)
     assert not of_role(meta, "preview")
     (section,) = of_role(meta, "section")

@@ -102,7 +102,7 @@ def test_a_shot_that_failed_for_its_model_or_lora_is_sent_again_with_those_that_
 ):
     asleep(monkeypatch)
     shot, runtime = followed[0], part("operators.runtime")
-    failure = part("engine.protocol").Failed(code, CHOSEN[code])
+    failure = part("engine.events").Failed(code, CHOSEN[code])
     job = part("engine.client.session").Job(JOB, "failed", failure=failure)
     monkeypatch.setattr(runtime.client, "job", lambda asked: job if asked.job else None)
     strip(shot.id).shotpack.state = "failed"

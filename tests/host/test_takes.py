@@ -232,7 +232,7 @@ def test_a_take_goes_on_in_a_file_that_was_closed(saved):
 def failed(shot, code, **detail):
     """The engine says that a shot has failed so."""
     job = part("operators.runtime").the_client().job(shot)
-    job.state, job.failure = "failed", part("engine.protocol").Failed(code, detail)
+    job.state, job.failure = "failed", part("engine.events").Failed(code, detail)
 
 
 def test_what_cannot_be_gone_on_from_says_so_and_is_made_again(saved):

@@ -59,9 +59,9 @@ def test_a_shot_is_made_while_the_temporary_folder_is_full(saved, client, monkey
 
 
 def test_small_pictures_of_shots_go_with_their_file(followed):
-    previews, protocol = part("operators.previews"), part("engine.protocol")
+    previews, events = part("operators.previews"), part("engine.events")
     job = part("engine.client.session").Job(JOB, "running")
-    job.preview = protocol.Preview(0, 1, base64.b64encode((FIXTURES / "board.png").read_bytes()).decode())
+    job.preview = events.Preview(0, 1, base64.b64encode((FIXTURES / "board.png").read_bytes()).decode())
     previews.show(followed[0].id, job)
     (file,) = previews._files.values()
     assert file.is_file()

@@ -20,7 +20,7 @@ from engine.client.event_stream import LineState, NumberedEvent
 from engine.client.launcher import Engine
 from engine.client.shot import Shot
 from engine.errors import Code, EngineError
-from engine.protocol import Event, Section, SectionPlan, Started
+from engine.events import Event, Section, SectionPlan, Started
 from engine.serialization import to_json
 from tests.patience import PATIENCE
 

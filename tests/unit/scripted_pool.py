@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import engine.server.workers.pool
-from engine.protocol import Cancelled, Event, Failed, Finished, Section, SectionPlan, Started, Step
+from engine.events import Cancelled, Event, Failed, Finished, Section, SectionPlan, Started, Step
 from engine.serialization import to_json
 from engine.server.storage.store import JobStore
 from engine.server.workers.pool import Death, Listener, WorkerState

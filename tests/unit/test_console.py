@@ -14,7 +14,8 @@ import pytest
 from engine.commands.generate import _lora
 from engine.commands.progress import ProgressBar
 from engine.console import readable
-from engine.protocol import Finished, Lora, SectionPlan, Started, Step
+from engine.events import Finished, SectionPlan, Started, Step
+from engine.protocol import Lora
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,19 +20,7 @@ from engine.client.launcher import Engine
 from engine.client.session import Session
 from engine.drift import Drift, Figure
 from engine.errors import Code, EngineError
-from engine.protocol import (
-    EVENTS,
-    GOING_ON,
-    PAUSED,
-    Cancelled,
-    Failed,
-    Finished,
-    Frames,
-    Preview,
-    Progress,
-    Queued,
-    Step,
-)
+from engine.events import EVENTS, GOING_ON, PAUSED, Cancelled, Failed, Finished, Frames, Preview, Progress, Queued, Step
 from engine.serialization import to_json
 from tests.unit.scripted_engine import (
     BREAK,

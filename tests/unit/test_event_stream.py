@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from engine.protocol import Board, Finished, ShotRequest, Step
+from engine.events import Finished, Step
+from engine.protocol import Board, ShotRequest
 from engine.serialization import to_json, to_json_text
 from engine.server import sse
 from engine.server.service import Service

@@ -10,19 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.client import engine_info, finishes
-from engine.protocol import (
-    PAUSED,
-    Cancelled,
-    Finish,
-    Finished,
-    Progress,
-    Section,
-    SectionPlan,
-    ShotRequest,
-    Started,
-    Step,
-    Take,
-)
+from engine.events import PAUSED, Cancelled, Finished, Progress, Section, SectionPlan, Started, Step
+from engine.protocol import Finish, ShotRequest, Take
 from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
 from engine.server.jobs.finish_speeds import FinishSpeeds

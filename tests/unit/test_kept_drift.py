@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.client.kept_drift import ROWS, drift_of, drift_text, over, row_figures, text_at_rest, to_make_again, worst
 from engine.client.session import Job
 from engine.drift import Drift, Figure, Measure
-from engine.protocol import SectionPlan, Started
+from engine.events import SectionPlan, Started
 
 FIGURES = st.builds(
     Figure,

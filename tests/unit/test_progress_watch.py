@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.protocol import Event, Preview, Progress, Queued, Section, Started, Step
+from engine.events import Event, Preview, Progress, Queued, Section, Started, Step
 from engine.server.workers.activity import Activity
 from engine.server.workers.progress_watch import Watch, Work, measure_work, patience_in
 from engine.server.workers.worker_messages import Stage, stage_named

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.client.session import Session
+from engine.events import NOT_ALL, Progress
 from engine.inference.prompt_length import TextReader, told
-from engine.protocol import NOT_ALL, Progress
 from engine.serialization import to_json
 from engine.server.jobs.snapshot import snapshot
 from engine.server.storage.store import StoredEvent

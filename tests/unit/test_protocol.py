@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import EXPLANATIONS, Code, EngineError
-from engine.protocol import EVENTS, Board, Preview, ShotRequest, Started, Step, event_from_json
+from engine.events import EVENTS, Preview, Started, Step, event_from_json
+from engine.protocol import Board, ShotRequest
 from engine.serialization import from_json, to_json
 
 REQUEST = ShotRequest(model="m", prompt="p", boards=(Board(1, "ab"),), frames=10)

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
-from engine.protocol import Board, Cancelled, Failed, Finished, Section, ShotRequest
+from engine.events import Cancelled, Failed, Finished, Section
+from engine.protocol import Board, ShotRequest
 from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
 from engine.server.jobs.job_folders import DOOMED

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.protocol import Board, Failed, Finished, Progress, Section, SectionPlan, ShotRequest, Started, Step
+from engine.events import Failed, Finished, Progress, Section, SectionPlan, Started, Step
+from engine.protocol import Board, ShotRequest
 from engine.serialization import to_json, to_json_text
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.protocol import Failed, Finished
+from engine.events import Failed, Finished
 from engine.serialization import to_json, to_json_text
 from engine.server.jobs.scheduler import Scheduler
 from engine.server.storage.states import State

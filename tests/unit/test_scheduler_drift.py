@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.drift import Drift, Figure
-from engine.protocol import Finished, Section
+from engine.events import Finished, Section
 from engine.server.jobs.snapshot import snapshot
 from engine.server.storage.states import PendingOrder, State
 from engine.server.workers.worker_messages import Make, Paused, Ready, Release, Resume, Resumed

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from engine.protocol import Cancelled, Finished, Frames, Progress, Section, Step
+from engine.events import Cancelled, Finished, Frames, Progress, Section, Step
 from engine.serialization import to_json, to_json_text
 from engine.server.jobs.park_leases import Leases
 from engine.server.jobs.scheduler import Scheduler

@@ -19,12 +19,13 @@ from engine.client.section_borders import (
 from engine.client.section_marks import CHANGED, COLOURS, marks
 from engine.client.session import Job
 from engine.client.shot_words import prompts_over, prompts_through
+from engine.events import Section, SectionPlan, Started, Step
 from engine.framepack.grid import Grid, Seam
 from engine.framepack.layout import BOARD_LEAD
 from engine.framepack.packing import PAPER_ENDPOINT, RELEASED_FORWARD, RELEASED_INVERTED, Order, parse, with_window
 from engine.generation.frame_rates import Conform, rate
 from engine.generation.stretches import plan_through, sections_of_changes
-from engine.protocol import Board, PromptAt, Section, SectionPlan, Started, Step
+from engine.protocol import Board, PromptAt
 
 GRIDS = [(Grid(9, 4, Seam.BLEND), 30.0), (Grid(9, 4, Seam.CUT), 24.0), (Grid(3, 4, Seam.BLEND), 30.0)]
 

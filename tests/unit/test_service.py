@@ -16,10 +16,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.errors import Code, EngineError
+from engine.events import Failed, Finished
 from engine.media.take_files import TakeFiles
 from engine.models.folder import ModelFolder
 from engine.models.released import HELIOS_DISTILLED
-from engine.protocol import Board, Failed, Finish, Finished, Lora, ShotRequest, Take
+from engine.protocol import Board, Finish, Lora, ShotRequest, Take
 from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
 from engine.server.jobs.job_folders import JobFolders

@@ -18,9 +18,9 @@ from engine.client.safe_names import plain_name
 from engine.client.session import Job
 from engine.client.shot import Shot, remote_frame, remove_drafts
 from engine.errors import Code, EngineError
+from engine.events import Section, SectionPlan, Started
 from engine.file_copies import copy_whole
 from engine.media.take_files import frame_name
-from engine.protocol import Section, SectionPlan, Started
 from tests.patience import PATIENCE
 
 NOWHERE = Connection("http://127.0.0.1:9", "token")

@@ -8,20 +8,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from engine.events import PAUSED, Cancelled, Finished, Progress, Section, SectionPlan, Started
 from engine.models.abilities import CARDS, abilities_of
 from engine.models.catalog import CATALOG, SKETCH
-from engine.protocol import (
-    PAUSED,
-    Cancelled,
-    Finish,
-    Finished,
-    Progress,
-    Section,
-    SectionPlan,
-    ShotRequest,
-    Started,
-    Take,
-)
+from engine.protocol import Finish, ShotRequest, Take
 from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
 from engine.server.jobs.speeds import Kind, Speeds

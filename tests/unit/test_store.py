@@ -18,7 +18,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from engine.protocol import Board, Cancelled, Failed, Finished, Progress, ShotRequest, Step
+from engine.events import Cancelled, Failed, Finished, Progress, Step
+from engine.protocol import Board, ShotRequest
 from engine.serialization import to_json_text
 from engine.server.storage.migrations import MIGRATIONS
 from engine.server.storage.states import MAY_BECOME, State

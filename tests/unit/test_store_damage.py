@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.protocol import Board, Cancelled, Finished, ShotRequest
+from engine.events import Cancelled, Finished
+from engine.protocol import Board, ShotRequest
 from engine.serialization import to_json, to_json_text
 from engine.server.app import create_app
 from engine.server.jobs.scheduler import Scheduler

@@ -39,11 +39,12 @@ from engine.client.takes import (
     without_take,
 )
 from engine.errors import EngineError
+from engine.events import Section, SectionPlan, Started
 from engine.framepack.continuation import continuation
 from engine.framepack.packing import parse
 from engine.framepack.plan import ShotPlan, plan_shot, plan_stretches
 from engine.media.take_files import TakeFiles
-from engine.protocol import Section, SectionPlan, ShotRequest, Started
+from engine.protocol import ShotRequest
 from engine.serialization import from_json
 from tests.unit.test_continuation_plan import GRID, ORDERS, SCHEDULES
 from tests.unit.test_shot_record import NOWHERE, make_home

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import EngineError
-from engine.protocol import Board, ShotRequest, Step, event_from_json
+from engine.events import Step, event_from_json
+from engine.protocol import Board, ShotRequest
 from engine.serialization import to_json, to_json_text
 from engine.server.workers.worker_messages import (
     Amend,

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import Code, EngineError
-from engine.protocol import Board, Event, Finished, Progress, Section, ShotRequest, Step
+from engine.events import Event, Finished, Progress, Section, Step
+from engine.protocol import Board, ShotRequest
 from engine.serialization import to_json_text
 from engine.server.workers import worker as worker_module
 from engine.server.workers.worker import Worker

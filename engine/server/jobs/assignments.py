@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...drift import Drift
-from ...protocol import Event
+from ...events import Event
 from ..storage.states import PendingOrder, State
 from ..storage.store import JobRecord, JobStore, StoredEvent
 from ..workers.pool import Pool

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 
 from ...errors import EngineError
-from ...protocol import Failed
+from ...events import Failed
 from ..storage.store import JobRecord, StoreError
 from .assignments import Assignments
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import EngineError
+from ...events import Cancelled, Failed, Finished
 from ...media.files import write_whole
-from ...protocol import Cancelled, Failed, Finished
 from ..storage.store import StoredEvent
 from .speeds import is_break
 

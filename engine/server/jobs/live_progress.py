@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...protocol import Event, Frames, Preview, Started, Step
+from ...events import Event, Frames, Preview, Started, Step
 from ...serialization import to_json
 
 LIVE = (Step, Preview, Frames)

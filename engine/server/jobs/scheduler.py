@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...protocol import PAUSED, Cancelled, Progress, Queued
+from ...events import PAUSED, Cancelled, Progress, Queued
 from ..home import jobs_folder
 from ..storage.states import PendingOrder, State
 from ..storage.store import JobRecord, JobStore, StoredEvent, StoreError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...protocol import NOT_ALL
+from ...events import NOT_ALL
 from ..storage.store import StoredEvent
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EngineError
+from ...events import PAUSED
 from ...media.files import write_whole
-from ...protocol import PAUSED
 from ..storage.store import StoredEvent
 
 _KEPT = 5

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from ...drift import Drift, OnDrift
 from ...errors import Code, EngineError
-from ...protocol import GOING_ON, PAUSED, Cancelled, Failed, Finished, Progress, Queued, Section, event_from_json
+from ...events import GOING_ON, PAUSED, Cancelled, Failed, Finished, Progress, Queued, Section, event_from_json
 from ..storage.states import PendingOrder, State
 from ..storage.store import JobRecord, StoreError
 from ..workers.pool import Death, TryAgainError

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...protocol import Event, ShotRequest
+from ...events import Event
+from ...protocol import ShotRequest
 from ...serialization import from_json, to_json, to_json_text
 from .continued_jobs import CONTINUATION, GOES_ON
 from .database import open_database

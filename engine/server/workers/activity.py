@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...drift import Drift
-from ...protocol import Event, Frames, Preview, Progress, Section, Started, Step
+from ...events import Event, Frames, Preview, Progress, Section, Started, Step
 from ...serialization import to_json
 from .worker_messages import Stage
 

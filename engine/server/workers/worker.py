@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from ...drift import Drift, OnDrift
 from ...errors import Code, EngineError
-from ...protocol import Cancelled, Event, Failed, Finished, Section, ShotRequest, Started
+from ...events import Cancelled, Event, Failed, Finished, Section, Started
+from ...protocol import ShotRequest
 from ...quiet import quiet_libraries
 from ...serialization import from_json, to_json
 from ..home import jobs_folder, picture_file
@@ -104,13 +105,12 @@ class Worker:
 
         import_families(installed(), self._device)  # it takes seconds, and no job should wait for that
         from ...generation import job  # noqa: F401
+        from ...generation.preload import preload
         from ...inference.registry import Families, choose_device, describe_device
 
         self._families = Families(self._activity.begin)
         device = choose_device(self._device)
         self._say(Ready(str(device), *describe_device(device)))
-        from ...generation.preload import preload
-
         preload(self._families, installed(), device, self._limit, wanted=lambda: not self._orders.empty())
         self._rest()
 
@@ -177,8 +177,7 @@ class Worker:
             return self._orders.holds(order.job)
 
         memory = Memory(self._limit, retry=order.retry)
-        assert self._request is not None, "only a job under way is made"
-        if self._request.finish is not None:
+        if self._request is not None and self._request.finish is not None:
             self._activity.begin("checking the job")
             finishing = prepare_finish(self._request, self._device, jobs_folder(self._home) / order.job)
             return run_finish(finishing, resume=True, families=self._families, memory=memory, asked=asked)
