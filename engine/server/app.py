@@ -39,7 +39,7 @@ from .schemas import (
 )
 from .service import Service
 from .sse import stream
-from .storage.store import JobRecord, StoreError
+from .storage.records import JobRecord, StoreError
 from .uploads import Uploads
 
 JobId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .storage.store import StoredEvent
+from .storage.records import StoredEvent
 
 _RECENT = 512
 

@@ -30,8 +30,9 @@ from .jobs.scheduler import Scheduler
 from .jobs.speeds import Speeds
 from .jobs.takes import take_faults
 from .schemas import Fault, FinishingOut, FinishSpeedOut, JobChange, NewJob, UpscalerOut
+from .storage.records import JobRecord, StoredEvent, StoreError
 from .storage.states import State
-from .storage.store import JobRecord, JobStore, StoredEvent, StoreError
+from .storage.store import JobStore
 from .uploads import Uploads
 from .workers.pool import Pool
 

@@ -27,8 +27,9 @@ from engine.models.guide_use import GuideUse
 from engine.protocol import Condition, ConditionFrame, ShotRequest
 from engine.serialization import from_json
 from engine.server.home import jobs_folder, picture_file
+from engine.server.storage.records import JobRecord
 from engine.server.storage.states import State
-from engine.server.storage.store import JobRecord, JobStore
+from engine.server.storage.store import JobStore
 from tests.engine.checkpoints import FIXTURES, TINY
 
 SKETCH = Path(__file__).resolve().parents[2] / "engine" / "sketch" / "weights"

@@ -9,7 +9,7 @@ from engine.events import NOT_ALL, Progress
 from engine.inference.prompt_length import TextReader, told
 from engine.serialization import to_json
 from engine.server.jobs.snapshot import snapshot
-from engine.server.storage.store import StoredEvent
+from engine.server.storage.records import StoredEvent
 
 
 class Words:

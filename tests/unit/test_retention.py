@@ -22,8 +22,8 @@ from engine.server.app import create_app
 from engine.server.jobs.job_folders import DOOMED
 from engine.server.jobs.retention import DAMAGED_SECONDS, ORPHAN_SECONDS, YOUNG_SECONDS, Retention, Rule, limit_log
 from engine.server.service import Service
+from engine.server.storage.records import StoreError
 from engine.server.storage.states import State
-from engine.server.storage.store import StoreError
 from engine.server.workers.worker_messages import Happened, Make, Paused, Ready
 from tests.patience import PATIENCE
 from tests.unit.scripted_pool import ScriptedPool

@@ -8,8 +8,9 @@ from engine.events import Failed, Finished, Progress, Section, SectionPlan, Star
 from engine.protocol import Board, ShotRequest
 from engine.serialization import to_json, to_json_text
 from engine.server.jobs.scheduler import Scheduler
+from engine.server.storage.records import StoredEvent, StoreError
 from engine.server.storage.states import State
-from engine.server.storage.store import JobStore, StoredEvent, StoreError
+from engine.server.storage.store import JobStore
 from engine.server.workers.worker_messages import (
     Cancel,
     Happened,

@@ -15,8 +15,8 @@ import pytest
 from engine.events import Failed, Finished
 from engine.serialization import to_json, to_json_text
 from engine.server.jobs.scheduler import Scheduler
+from engine.server.storage.records import StoreError
 from engine.server.storage.states import State
-from engine.server.storage.store import StoreError
 from engine.server.workers.worker_messages import Beat, Happened, Make, Paused, Ready, Release, Released, Resumed
 from tests.patience import PATIENCE
 from tests.unit.scripted_pool import FillingStore, ScriptedPool

@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from engine.protocol import Board, ShotRequest
 from engine.serialization import to_json_text
 from engine.server.jobs.scheduler import Scheduler
+from engine.server.storage.records import StoreError
 from engine.server.storage.states import State
-from engine.server.storage.store import StoreError
 from engine.server.workers.worker_messages import Beat
 from tests.unit.scripted_pool import FillingStore, LivingPool
 

@@ -10,8 +10,9 @@ from engine.events import Cancelled, Finished, Frames, Progress, Section, Step
 from engine.serialization import to_json, to_json_text
 from engine.server.jobs.park_leases import Leases
 from engine.server.jobs.scheduler import Scheduler
+from engine.server.storage.records import StoreError
 from engine.server.storage.states import State
-from engine.server.storage.store import JobStore, StoreError
+from engine.server.storage.store import JobStore
 from engine.server.workers.worker_messages import (
     Amend,
     Beat,

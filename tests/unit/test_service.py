@@ -26,7 +26,7 @@ from engine.server.app import create_app
 from engine.server.jobs.job_folders import JobFolders
 from engine.server.schemas import JobChange, NewJob
 from engine.server.service import Service
-from engine.server.storage.store import StoreError
+from engine.server.storage.records import StoreError
 from engine.server.workers.worker_messages import Happened, Resume
 from tests.patience import PATIENCE
 from tests.unit.scripted_pool import ScriptedPool

@@ -17,7 +17,7 @@ from engine.server.app import create_app
 from engine.server.jobs.speeds import Kind, Speeds
 from engine.server.service import Service
 from engine.server.storage import store as store_module
-from engine.server.storage.store import StoredEvent
+from engine.server.storage.records import StoredEvent
 from engine.server.workers.worker_messages import Happened
 from tests.unit.scripted_pool import ScriptedPool
 

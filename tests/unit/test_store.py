@@ -22,8 +22,9 @@ from engine.events import Cancelled, Failed, Finished, Progress, Step
 from engine.protocol import Board, ShotRequest
 from engine.serialization import to_json_text
 from engine.server.storage.migrations import MIGRATIONS
+from engine.server.storage.records import StoreError
 from engine.server.storage.states import MAY_BECOME, State
-from engine.server.storage.store import JobStore, StoreError
+from engine.server.storage.store import JobStore
 
 REQUEST = ShotRequest(model="sketch", prompt="pan left", boards=(Board(1, "a" * 64),), frames=37)
 ENDING = ("finished", "failed", "cancelled")
@@ -147,7 +148,7 @@ def test_a_killed_writer_loses_nothing_that_it_was_told_is_stored(tmp_path):
     script = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from engine.protocol import Step
+        from engine.events import Step
         from engine.server.storage.states import State
         from engine.server.storage.store import JobStore
         from engine.serialization import to_json_text

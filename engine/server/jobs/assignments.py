@@ -10,8 +10,9 @@ from typing import Any
 
 from ...drift import Drift
 from ...events import Event
+from ..storage.records import JobRecord, StoredEvent
 from ..storage.states import PendingOrder, State
-from ..storage.store import JobRecord, JobStore, StoredEvent
+from ..storage.store import JobStore
 from ..workers.pool import Pool
 from ..workers.worker_messages import Make, Order, Release
 from .job_folders import JobFolders

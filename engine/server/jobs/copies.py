@@ -8,7 +8,7 @@ import threading
 
 from ...errors import EngineError
 from ...events import Failed
-from ..storage.store import JobRecord, StoreError
+from ..storage.records import JobRecord, StoreError
 from .assignments import Assignments
 
 log = logging.getLogger("shotpack.scheduler")

@@ -12,7 +12,7 @@ from pathlib import Path
 from ...errors import EngineError
 from ...events import Cancelled, Failed, Finished
 from ...media.files import write_whole
-from ..storage.store import StoredEvent
+from ..storage.records import StoredEvent
 from .speeds import is_break
 
 _KEPT = 5

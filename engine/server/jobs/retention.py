@@ -20,7 +20,8 @@ from pathlib import Path
 
 from ...media.files import sweep_parts, write_whole
 from ..home import images_folder, logs_folder
-from ..storage.store import JobRecord, JobStore, StoreError
+from ..storage.records import JobRecord, StoreError
+from ..storage.store import JobStore
 from ..uploads import Uploads
 from .disk_use import DiskUse, SharedFiles, ShotUse, bytes_in, loose_bytes, shot_use
 from .job_folders import JobFolders

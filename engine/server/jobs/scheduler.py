@@ -17,8 +17,9 @@ from typing import Any
 
 from ...events import PAUSED, Cancelled, Progress, Queued
 from ..home import jobs_folder
+from ..storage.records import JobRecord, StoredEvent, StoreError
 from ..storage.states import PendingOrder, State
-from ..storage.store import JobRecord, JobStore, StoredEvent, StoreError
+from ..storage.store import JobStore
 from ..workers.pool import Pool
 from ..workers.worker_messages import Amend, Cancel, Park, Pause, Resume, Unpark
 from .assignments import Assignments

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...events import NOT_ALL
-from ..storage.store import StoredEvent
+from ..storage.records import StoredEvent
 
 
 @dataclass

@@ -18,7 +18,7 @@ from typing import Any
 from ...errors import EngineError
 from ...events import PAUSED
 from ...media.files import write_whole
-from ..storage.store import StoredEvent
+from ..storage.records import StoredEvent
 
 _KEPT = 5
 """Of the newest measurements of a kind; their median is told."""

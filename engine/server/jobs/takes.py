@@ -11,8 +11,9 @@ from pathlib import Path
 
 from ...media.take_files import TakeFiles
 from ...protocol import Take
+from ..storage.records import StoreError
 from ..storage.states import State
-from ..storage.store import JobStore, StoreError
+from ..storage.store import JobStore
 
 
 def take_faults(take: Take, store: JobStore, folder: Path) -> Iterator[tuple[str, str]]:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from ...drift import Drift, OnDrift
 from ...errors import Code, EngineError
 from ...events import GOING_ON, PAUSED, Cancelled, Failed, Finished, Progress, Queued, Section, event_from_json
+from ..storage.records import JobRecord, StoreError
 from ..storage.states import PendingOrder, State
-from ..storage.store import JobRecord, StoreError
 from ..workers.pool import Death, TryAgainError
 from ..workers.worker_messages import Beat, Happened, Park, Paused, Ready, Released, Report, Resumed
 from .assignments import Assignments, Held

@@ -81,8 +81,7 @@ class Worker:
         self._saying = threading.Lock()
         self._orders = Inbox()
         self._activity = Activity()
-        self._parked = False
-        self._paused = False
+        self._parked = self._paused = False
         self._stop_after = 0
         self._request: ShotRequest | None = None
         """What the job under way asks for by now; None between two jobs."""
