@@ -107,7 +107,14 @@ class WarmEngine:
 
 def _serve() -> None:
     import engine.__main__ as command_line
-    import engine.generation.job  # noqa: F401  (warm: torch, diffusers and transformers)
+    from engine.inference.lean_imports import import_families
+    from engine.quiet import quiet_libraries
+
+    # Warm: torch, diffusers and transformers, as every engine imports them.
+    quiet_libraries()
+    import_families([("tiny", ROOT / "tests/fixtures/tiny-framepack")], "cpu")
+    import engine.generation.job
+    import engine.inference.helios.family  # noqa: F401
 
     gc.collect()
     gc.freeze()  # what is imported stays, and no child need look there, or copy it by doing so
