@@ -34,6 +34,7 @@ def generate() -> None:
         if strip != panel:
             editor.strips.remove(strip)
     panel.right_handle = panel.left_handle + FRAMES
+    panel.transform.scale_x = panel.transform.scale_y = panel.transform.scale_x * SCENE[0] / scene.render.resolution_x
     scene.render.resolution_x, scene.render.resolution_y = SCENE
     scene.frame_end = FRAMES
     scene.frame_current = panel.left_handle + FRAMES // 2
