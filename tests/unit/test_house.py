@@ -91,6 +91,7 @@ BLENDER = ("__init__.py", "operators", "panels")
 TENSORS = (
     *("training", "engine/finishing", "engine/generation", "engine/inference", "engine/server/workers/worker.py"),
     *("engine/framepack/history.py", "engine/framepack/seams.py", "engine/framepack/solvers"),
+    *("engine/framepack/selection.py", "engine/framepack/codebook.py"),
     "engine/media/images.py",
     "engine/commands/doctor.py",  # it reports versions and devices
 )
