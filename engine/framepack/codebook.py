@@ -22,7 +22,7 @@ def discretised(frames: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
     if entries.dim() != 2 or not len(entries) or entries.shape[1] != frames.shape[1]:
         raise ValueError(f"a codebook of shape {tuple(codebook.shape)} is none for {frames.shape[1]} channels")
     pixels = frames.movedim(1, -1).reshape(-1, frames.shape[1])
-    codes = torch.cat([nearest(some, entries) for some in pixels.float().split(_AT_ONCE)])
+    codes = torch.cat([nearest(some, entries) for some in torch.split(pixels.float(), _AT_ONCE)])
     shape = (frames.shape[0], *frames.shape[2:], frames.shape[1])
     return entries[codes].reshape(shape).movedim(-1, 1).to(frames.dtype)
 
