@@ -23,6 +23,7 @@ from ..errors import Code, EngineError
 from ..media.files import make_folder, require_space, sweep_parts, write_whole
 from ..media.lock import folder_lock
 from ..media.movie import movie_by_frames
+from ..media.number_runs import number_runs
 from ..media.provenance import Provenance, finished, read
 from ..media.shot_digests import file_digests
 from ..media.take_files import FIRST_TAKE, TakeFiles
@@ -156,7 +157,7 @@ class FinishedFolder:
                 "fps": float(plan.fps),
                 "width": plan.width,
                 "height": plan.height,
-                "between": _runs(made),
+                "between": number_runs(made),
                 "steadied": finisher.steadies,
                 "upscaler_sha256": finisher.upscaler_sha256,
                 "note": plan.note,
@@ -174,17 +175,6 @@ class FinishedFolder:
             "sha256": file_digests(self._root, [*self.frames, self._files.movie]),
             "seconds": seconds,
         }
-
-
-def _runs(numbers: list[int]) -> list[list[int]]:
-    """Ascending numbers as the first and last of each run."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and runs[-1][1] == number - 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return runs
 
 
 def _json(data: Mapping[str, Any]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..media.number_runs import number_runs
 from ..media.shot_digests import file_digests
 from ..serialization import to_json, without_defaults
 from .resolve import ResolvedRequest
@@ -62,13 +63,7 @@ def versions() -> dict[str, str]:
 
 def numbers_text(numbers: Iterable[int]) -> str:
     """Ascending numbers as text: "2-4 6 8-10"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and runs[-1][1] == number - 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return " ".join(f"{first}-{last}" if first < last else str(first) for first, last in runs)
+    return " ".join(f"{first}-{last}" if first < last else str(first) for first, last in number_runs(numbers))
 
 
 def _between(resolved: ResolvedRequest) -> dict[str, Any]:
