@@ -16,6 +16,7 @@ are the anchor (left) or the endpoint (right); without `x` they lie directly nex
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -187,21 +188,31 @@ def with_window(name: str, window: int) -> str:
     return str(replace(parse(name), window=window))
 
 
-def check_kernels(schedule: Schedule, kernels: tuple[tuple[int, int, int], ...], suggestion: str) -> None:
+def check_kernels(
+    schedule: Schedule,
+    kernels: tuple[tuple[int, int, int], ...],
+    suggestion: str,
+    *,
+    tails: Sequence[Tail] = (Tail.DELETE,),
+    codebook: bool = False,
+) -> None:
     """Raise SCHEDULE_UNSUPPORTED, advising `suggestion`, where weights with `kernels` (t, h, w) cannot pack this way.
 
     Released weights have (1, 2, 2), (2, 4, 4), (4, 8, 8), drop the tail and have no codebook for discrete history
-    (diffusers_helper/models/hunyuan_video_packed.py). Any window passes: the section's own kernel is always there.
+    (diffusers_helper/models/hunyuan_video_packed.py); `tails` and `codebook` say what others were trained with. Any
+    window passes: the section's own kernel is always there.
     """
     needed = dict.fromkeys(block.kernel for block in schedule.before + schedule.after)
     missing = [_spell(kernel) for kernel in needed if (kernel.frames, kernel.rows, kernel.columns) not in kernels]
     if missing:
         has = ", ".join(_spell(Kernel(*kernel)) for kernel in kernels) or "none"
         detail = f"it has no weights for the kernel {', '.join(missing)}, only for {has}"
-    elif schedule.discrete:
+    elif schedule.discrete and not codebook:
         detail = "it has no codebook, which discrete history (+D) needs"
-    elif schedule.tail in (Tail.APPEND, Tail.COMPRESS):
-        detail = f"it was not trained with the tail option {schedule.tail}, only with a deleted tail (td)"
+    elif (schedule.tail or Tail.DELETE) not in tails:
+        trained = " and ".join(tails)
+        only = "a deleted tail (td)" if tuple(tails) == (Tail.DELETE,) else trained
+        detail = f"it was not trained with the tail option {schedule.tail or Tail.DELETE}, only with {only}"
     elif not schedule.window:
         detail = "the name has no section to generate, such as g9"
     else:

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from .context import section_layout
 from .decoding import DecodePlan, Done, decode_plan
 from .grid import Grid, Seam
-from .layout import BOARD_LEAD, LeadIn, SectionLayout, from_past, padding, toward_anchor
+from .layout import BOARD_LEAD, LeadIn, SectionLayout
 from .packing import Order, Schedule
 
 
@@ -136,12 +137,20 @@ class ShotPlan:
 
     @cached_property
     def last_use(self) -> dict[int, int]:
-        """For every latent, the number of the last section that looks at it: later it may leave memory."""
-        return {
-            latent: planned.number
-            for planned in self.made
-            for latent in planned.layout.latents() | set(planned.decode.latents)
-        }
+        """For every latent, the number of the last section that looks at it: later it may leave memory.
+
+        A tail is made of few numbers, which stay: each of its latents is looked at once, when it gets there.
+        """
+        uses: dict[int, int] = {}
+        taken: dict[int, int] = {}
+        for planned in self.made:
+            seen = planned.layout.packed().union(planned.decode.latents)
+            if (tail := planned.layout.tail) is not None:
+                far = tail.latents[0]
+                seen.update(tail.latents[taken.get(far, 0) :])
+                taken[far] = len(tail.latents)
+            uses |= dict.fromkeys(seen, planned.number)
+        return uses
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -159,12 +168,14 @@ def plan_shot(
     schedule: Schedule,
     boards: Sequence[int] = (0,),
     lead: LeadIn = BOARD_LEAD,
+    selects: bool = False,
 ) -> ShotPlan:
     """Plan a shot of `frames` pixel frames as one stretch; boards within it are held fast inside sections.
 
     `schedule` fixes the order and what the packed context holds. `boards` are the pixel frames (from 0) where boards
     lie: frame 0 first, ascending, all below `frames`, no two in one latent. A board at the last frame is the end board.
-    `lead` precedes the shot; without a board at its start only the forward order has something to begin from.
+    `lead` precedes the shot; without a board at its start only the forward order has something to begin from. With
+    `selects` what a section sees of its history is chosen when it is made (`History.context`).
     Source: released recipe for inverted and forward, arXiv 2504.12626 v3 sampling (b) for endpoint; lead-ins as in
     diffusers' HeliosPipeline.
     """
@@ -175,12 +186,12 @@ def plan_shot(
         latents[0] = lead.first
     own = range(sections * grid.window + 1)
     stretch = Stretch(range(sections), own, range(grid.frames(sections)), frames, tuple(latents))
-    made = tuple(_made(grid, schedule, sections, latents, lead))
+    made = tuple(_made(grid, schedule, sections, latents, lead, selects=selects))
     return ShotPlan(grid, order, (stretch,), tuple(latents), tuple(pictures), lead, made)
 
 
 def plan_stretches(
-    lengths: Sequence[int], *, grid: Grid, schedule: Schedule, end: bool, after: bool = False
+    lengths: Sequence[int], *, grid: Grid, schedule: Schedule, end: bool, after: bool = False, selects: bool = False
 ) -> ShotPlan:
     """Plan a shot through boards as stretches of `lengths` pixel frames, each at least 1, one from board to board.
 
@@ -216,7 +227,7 @@ def plan_stretches(
         elif place == len(lengths) - 1:
             boards = _board_latents(frames, grid, sections, order, (0, frames - 1) if end else (0,))
         first, frame = len(made), latent * grid.compression
-        own = list(_made(grid, schedule, sections, boards, BOARD_LEAD, held))
+        own = list(_made(grid, schedule, sections, boards, BOARD_LEAD, held, selects=selects))
         own = [each.toward(stop, grid) if beyond and stop - 1 in each.own else each for each in own]
         made += [each.moved(first, latent, frame) for each in own]
         stretch = Stretch(
@@ -235,7 +246,14 @@ def plan_stretches(
 
 
 def _made(
-    grid: Grid, schedule: Schedule, sections: int, boards: Sequence[int], lead: LeadIn, held: int = 0
+    grid: Grid,
+    schedule: Schedule,
+    sections: int,
+    boards: Sequence[int],
+    lead: LeadIn,
+    held: int = 0,
+    *,
+    selects: bool,
 ) -> Iterator[PlannedSection]:
     """The sections of one stretch, in the sequence of making, numbered as if it were the whole shot.
 
@@ -244,7 +262,16 @@ def _made(
     order = schedule.order()
     done = Done(0, sections, sections)
     for number, section in enumerate(making_sequence(order, sections)):
-        layout, anchor = _layout(section, grid, schedule, order, sections, boards, lead, done)
+        layout, anchor = section_layout(
+            section,
+            window=grid.window,
+            schedule=schedule,
+            sections=sections,
+            boards=boards,
+            lead=lead,
+            done=done,
+            selects=selects,
+        )
         own = range(section * grid.window + 1, (section + 1) * grid.window + 1)
         adds = grid.own_frames(section)
         yield PlannedSection(
@@ -290,57 +317,3 @@ def _board_latents(frames: int, grid: Grid, sections: int, order: Order, boards:
         else:
             latents.append(last + 1)
     return latents
-
-
-def _layout(
-    section: int,
-    grid: Grid,
-    schedule: Schedule,
-    order: Order,
-    sections: int,
-    boards: Sequence[int],
-    lead: LeadIn,
-    done: Done,
-) -> tuple[SectionLayout, int | None]:
-    """The packed context of `section` when the sections in `done` are made, and the board it is anchored to."""
-    window = grid.window
-    start = section * window  # the last latent before the section
-    earlier = bisect_right(boards, start)
-    anchor = boards[earlier - 1] if earlier else None
-    end = sections * window + 1
-    ends_on_board = bool(boards) and boards[-1] == end
-    from_left = section - 1 in done or (section == 0 and order is Order.ENDPOINT)
-    if from_left or order is Order.FORWARD:
-        first_after = done.after * window + 1 if done.after < sections else (end if ends_on_board else None)
-        distance = 0 if first_after is None else first_after - (section + 1) * window - 1
-        layout = from_past(
-            anchor_blocks=schedule.anchor,
-            past_blocks=schedule.past,
-            endpoint_blocks=schedule.endpoint,
-            window=window,
-            anchor=lead.kept(section) if anchor is None else anchor,
-            past=range(start, lead.history.start - 1, -1),
-            endpoint=first_after,
-            gap=padding(distance, window, sections, first=False),
-        )
-        return layout, anchor
-    # Endpoint planning fills a gap from both ends; from the right its layout is the mirror image, with the history in
-    # the future and the one endpoint, the nearest latent there is, in the past.
-    mirrored = order is Order.ENDPOINT
-    if anchor is None:
-        raise ValueError("a section that is made toward the start needs a board there")
-    nearest = max(anchor, done.before * window) if done.before and done.after < sections else anchor
-    future: Sequence[int] = ()
-    if section + 1 in done:
-        future = range((section + 1) * window + 1, sections * window + 1)
-    elif section == sections - 1 and ends_on_board:
-        future = (end,)
-    layout = toward_anchor(
-        anchor_blocks=schedule.endpoint if mirrored else schedule.anchor,
-        future_blocks=schedule.past[::-1] if mirrored else schedule.future,
-        window=window,
-        anchor=nearest,
-        gap=padding(start - nearest, window, sections, first=section == sections - 1),
-        future=future,
-    )
-    return layout, anchor

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
+from .layout import SectionLayout, Selection
 from .packing import Block
 
 
@@ -28,6 +29,27 @@ def similarity(history: torch.Tensor, estimate: torch.Tensor) -> torch.Tensor:
 def nearness(seconds: torch.Tensor) -> torch.Tensor:
     """exp(-t^2) for frames so many seconds (N,) from the section's first one (arXiv 2504.12626 v3, hybrid packing)."""
     return torch.exp(-(seconds.float() ** 2))
+
+
+def weighed(likeness: torch.Tensor, latents_a_second: float, weight: float) -> list[float]:
+    """`likeness` (N,) of the frames of a history, nearest first, plus `weight` times their `nearness`.
+
+    The nearest one lies one latent from the section.
+    """
+    seconds = torch.arange(1, len(likeness) + 1) / latents_a_second
+    scores: list[float] = (likeness + weight * nearness(seconds)).tolist()
+    return scores
+
+
+def choose(layout: SectionLayout, scores: Sequence[float], keep: int) -> Selection:
+    """What the slots of a section's history hold, of the latents in `layout.history`, which have a score each.
+
+    `keep` and the assignment are those of `select`; it lies mirrored where the history is what follows.
+    """
+    blocks = [Block(len(block.slots), block.kernel) for block in layout.blocks if block.history]
+    chosen = select(scores, blocks if layout.looks_back else blocks[::-1], keep)
+    latents = tuple(tuple(None if frame is None else layout.history[frame] for frame in block) for block in chosen)
+    return latents if layout.looks_back else tuple(block[::-1] for block in reversed(latents))
 
 
 def select(scores: Sequence[float], blocks: Sequence[Block], keep: int) -> tuple[tuple[int | None, ...], ...]:

@@ -102,7 +102,7 @@ TENSORS = (
         "engine/server/workers/worker.py",
     ),
     *("engine/framepack/history.py", "engine/framepack/seams.py", "engine/framepack/solvers"),
-    *("engine/framepack/selection.py", "engine/framepack/codebook.py"),
+    *("engine/framepack/selection.py", "engine/framepack/codebook.py", "engine/framepack/tails.py"),
     "engine/media/images.py",
     "engine/commands/doctor.py",  # it reports versions and devices
 )

@@ -272,10 +272,18 @@ def padded(frames: torch.Tensor, kernel: Size) -> torch.Tensor:
 
 
 def _coarse_first(blocks: Sequence[PackedFrames]) -> list[PackedFrames]:
-    """The blocks as they are in the sequence of tokens; single frames of one kernel are joined, as released."""
-    ordered = sorted(blocks, key=lambda block: -block.kernel[0] * block.kernel[1] * block.kernel[2])
+    """The blocks as they are in the sequence of tokens; single frames of one kernel are joined, as released.
+
+    An appended tail's are smaller than others of their kernel, and stay apart.
+    """
+
+    def place(block: PackedFrames) -> tuple[int, int]:
+        rows, columns = block.latents.shape[-2:]
+        return -block.kernel[0] * block.kernel[1] * block.kernel[2], rows * columns
+
+    ordered = sorted(blocks, key=place)
     joined = []
-    for kernel, same in groupby(ordered, key=lambda block: block.kernel):
+    for (kernel, _), same in groupby(ordered, key=lambda block: (block.kernel, block.latents.shape[-2:])):
         alike = list(same)
         if kernel[0] > 1 or len(alike) == 1:
             joined += alike
