@@ -202,6 +202,7 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     from diffusers import AutoencoderKLHunyuanVideo, HunyuanVideoFramepackPipeline
 
     from engine.framepack.sigmas import FlowShift
+    from engine.inference.hunyuan.packed_transformer import PackedTransformer
     from engine.inference.hunyuan.spec import RELEASED
     from engine.inference.registry import spec_of
 
@@ -214,13 +215,16 @@ def _beginning(args: argparse.Namespace) -> tuple[HunyuanVideoFramepackPipeline,
     if args.model:
         model = find_model(args.model)
         dtype = torch.bfloat16 if args.lora else torch.float32
-        pipeline = HunyuanVideoFramepackPipeline.from_pretrained(model.path, torch_dtype=dtype)
+        spec, own = spec_of(model), {}
+        if spec.packed:
+            own["transformer"] = PackedTransformer.from_pretrained(model.components["transformer"], torch_dtype=dtype)
+        pipeline = HunyuanVideoFramepackPipeline.from_pretrained(model.path, torch_dtype=dtype, **own)
         if args.heads:
             torch.manual_seed(args.seed)
             pipeline.transformer = widened(pipeline.transformer, args.heads)
         if args.words:
             _learn_words(pipeline, args, partial(correct_words, steps=args.words))
-        return pipeline, spec_of(model)
+        return pipeline, spec
     torch.manual_seed(args.seed)
     vae = AutoencoderKLHunyuanVideo.from_pretrained(args.vae or args.out / VAE_FOLDER)
     transformer = new_transformer()

@@ -6,11 +6,13 @@ Kept apart from the trainer: `foresight` asks the same without training.
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
+from typing import Any
 
 import torch
 from diffusers import HunyuanVideoFramepackPipeline
 
 from engine.framepack.history import PackedContext
+from engine.inference.hunyuan.packed_inputs import packed_blocks
 from engine.models.spec import ModelSpec
 
 from .lessons import Lesson
@@ -95,7 +97,7 @@ def velocity(
             pooled_projections=told.pooled,
             image_embeds=told.boards,
             guidance=guidance * 1000,
-            **_context(context, spec),
+            **_context(context, spec, noised.device),
             return_dict=False,
         )[0]
     return said.float()
@@ -123,9 +125,11 @@ def what_words_change(
     return said - unsaid
 
 
-def _context(context: PackedContext, spec: ModelSpec) -> dict[str, torch.Tensor]:
-    """The packed context under the names of diffusers' transformer."""
-    inputs = {"indices_latents": context.generated}
+def _context(context: PackedContext, spec: ModelSpec, device: torch.device) -> dict[str, Any]:
+    """The packed context as the transformer takes it: as blocks, or under the names of diffusers' class."""
+    inputs: dict[str, Any] = {"indices_latents": context.generated}
+    if spec.packed:
+        return inputs | {"blocks": packed_blocks(context, device, torch.float32)}
     held = {astuple(block.kernel) for block in context.blocks}
     for name, kernel in zip(("clean", "history_2x", "history_4x"), spec.kernels, strict=True):
         if kernel in held:

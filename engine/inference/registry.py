@@ -12,15 +12,18 @@ import torch
 
 from ..errors import Code, EngineError
 from ..framepack.grid import Seam
+from ..framepack.packing import check_kernels, parse
 from ..models.checksums import fingerprint
 from ..models.folder import FACTS, ModelFolder
 from ..models.lora_files import LoraFile
+from ..models.packing_use import PackingUse
 from ..models.safetensors_headers import WeightsError
 from ..models.spec import ModelSpec, Speed
 from .family import Family
 from .helios.spec import HELIOS_BASE, HELIOS_DISTILLED, HELIOS_MID
 from .hunyuan.spec import RELEASED
 from .memory.measure import measure_room
+from .memory.network_sizes import config_of
 from .memory.placement import Extent, Placed, Placement, place
 from .speed.kernels import AS_RELEASED, Kernels, choose_kernels
 from .speed.step_cache import StepCache
@@ -33,8 +36,10 @@ _PIPELINES = {"HeliosPipeline": HELIOS_BASE.family, "HeliosPyramidPipeline": HEL
 _OVERRIDES = (
     *("licence", "prompt_template", "prompt_crop", "prompt_tokens", "native_fps", "sizes", "side_limits"),
     *("steps", "guidance", "shift", "far_shift", "order", "trained_orders", "preview", "caches", "mag_ratios"),
-    *("seam", "overlap", "head"),
+    *("seam", "overlap", "head", "packed", "kernels", "schedules", "tails", "codebook"),
 )
+_OWN_PACKING = ("packed", "kernels", "schedules", "packing", "tails", "codebook")
+"""Of these, what is not for every family: it says how a section's history reaches the transformer."""
 
 
 def _class_of(spec: ModelSpec) -> Any:
@@ -72,9 +77,40 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
         given["drift"] = _SPECS[family].drift.told(facts.drift)
     if family == HELIOS_MID.family and "is_cfg_zero_star" not in folder.flags:
         given["variant"] = ()
-    return replace(
+    if facts.schedules and not facts.order and _SPECS[family].order not in facts.schedules:
+        given["order"] = next(iter(facts.schedules))
+    if facts.packing is not None:
+        given["packing"] = PackingUse(**facts.packing)
+    spec = replace(
         _SPECS[family], title=facts.title or folder.name, starts=folder.starts, conditions=folder.conditions, **given
     )
+    if own := [name for name in _OWN_PACKING if getattr(facts, name) is not None]:
+        _check_packing(folder, spec, own[0])
+    return spec
+
+
+def _check_packing(folder: ModelFolder, spec: ModelSpec, key: str) -> None:
+    """Refuse what a folder says of packing (`key`, and perhaps more) that its family or its weights do not have."""
+    if spec.family != RELEASED.family:
+        raise folder.damage(f"its {FACTS} gives '{key}', but this family packs as it was released", "leave it out")
+    if spec.packed:
+        try:
+            kernels = config_of(folder.components["transformer"]).get("kernels", RELEASED.kernels)
+            same = sorted(map(list, kernels)) == sorted(map(list, spec.kernels))
+        except (OSError, ValueError, TypeError) as fault:
+            raise folder.damage("its transformer/config.json does not say which kernels it has") from fault
+        if not same:
+            detail = f"its {FACTS} gives the kernels {[*map(list, spec.kernels)]}, its transformer has {[*kernels]}"
+            raise folder.damage(detail, f"correct {FACTS}")
+    if spec.order not in spec.schedules:
+        raise folder.damage(f"its {FACTS} gives no schedule for its own order, {spec.order}", "add it to 'schedules'")
+    for name in spec.schedules.values():
+        try:
+            schedule = parse(name)
+            check_kernels(schedule, spec.kernels, "", tails=spec.tails, codebook=spec.codebook is not None)
+        except EngineError as fault:
+            detail = f"its {FACTS} is wrong: {fault.sentence}"
+            raise folder.damage(detail, "give 'schedules' that it was trained with") from fault
 
 
 def load_classes(folder: ModelFolder) -> None:

@@ -17,10 +17,12 @@ from .paths import PARTS, models_home
 from .released import Released, released
 from .safetensors_headers import WeightsError, check_header, check_weights
 
-__all__ = ["FACTS", "INDEX", "ModelFacts", "ModelFolder", "open_folder"]
+__all__ = ["CODEBOOK", "FACTS", "INDEX", "ModelFacts", "ModelFolder", "open_folder"]
 
 INDEX = "model_index.json"
 FACTS = "shotpack.json"
+CODEBOOK = "codebook"
+"""The component of a model with discrete history."""
 
 _READ = (".safetensors", ".json", ".txt", ".model")
 """Endings of the files a component is loaded from."""
@@ -155,7 +157,10 @@ def open_folder(
     facts = _facts(root)
     flags = tuple(sorted(key for key, value in index.items() if value is True))
     named = {key for key, value in index.items() if not key.startswith("_") and isinstance(value, list) and any(value)}
-    places = {component: component for component in (*layout.components, *sorted(named))} | dict(facts.components)
+    needed = dict(layout.components)
+    if facts.codebook is not None:
+        needed[CODEBOOK] = (facts.codebook.file,)
+    places = {component: component for component in (*needed, *sorted(named))} | dict(facts.components)
     components = {component: _place(root, place, home) for component, place in places.items()}
     for component in _OPTIONAL:
         if component not in {*named, *facts.components} and not components[component].is_dir():
@@ -164,7 +169,7 @@ def open_folder(
         name or root.resolve().name, root, MappingProxyType(components), facts, index["_class_name"], flags
     )
     if check:
-        _check(folder, layout.components)
+        _check(folder, needed)
     return folder
 
 
@@ -228,6 +233,8 @@ def _check(folder: ModelFolder, layout: Mapping[str, tuple[str, ...]]) -> None:
                 check_weights(path)
             if needed and not any((path / name).is_file() for name in needed):
                 raise WeightsError(f"{component} has no {' or '.join(needed)}")
+            if needed and component == CODEBOOK:
+                check_header(path / needed[0])
             for config in sorted(path.glob("[!.]*.json")):
                 _object(folder.path, config)
 

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ..errors import EngineError
 from ..framepack.grid import Seam
-from ..framepack.packing import Order
+from ..framepack.packing import Order, Tail, parse
 from ..framepack.sigmas import FlowShift
 from ..vocabulary import Vocabulary, read_vocabulary
+from . import manifest_values as values
 from .drift_limits import DriftLimits
 from .guide_use import GuidePictures, GuideUse
+from .manifest_values import FactsError, is_inside
+from .packing_use import CodebookUse, Estimate, Packing, PackingUse, StartBoard
 from .spec import Preview, Speed
 
-_MOST_TEXT = 10_000
-_MOST_PIXELS = 8192
+__all__ = ["FactsError", "ModelFacts", "is_inside", "parse_facts"]
+
 _NONE: Mapping[str, str] = MappingProxyType({})
-
-
-class FactsError(ValueError):
-    """`shotpack.json` is not valid; the text names the key and what it must be."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,17 @@ class ModelFacts:
     order: Order | None = None
     trained_orders: tuple[Order, ...] | None = None
     """The orders that the weights were trained for, where that is more than `order`."""
+    packed: bool | None = None
+    """Its transformer has an input layer for each of `kernels`, and takes any number of blocks."""
+    kernels: tuple[tuple[int, int, int], ...] | None = None
+    """Latent frames, rows and columns of a token, each."""
+    schedules: Mapping[Order, str] | None = None
+    """The paper's name of the layout of each order that it can follow."""
+    packing: Mapping[str, Any] | None = None
+    """By what its history may be packed, fields of `PackingUse`."""
+    tails: tuple[Tail, ...] | None = None
+    """What it was trained to see of the frames beyond its history."""
+    codebook: CodebookUse | None = None
     seam: Seam | None = None
     """`blend`, or `causal` where the decoder looks back only; then `overlap` says how far."""
     overlap: int | None = None
@@ -92,172 +99,49 @@ def parse_facts(text: str) -> ModelFacts:
     except (ValueError, RecursionError) as fault:
         raise FactsError(f"it is not valid JSON ({fault})") from fault
     if not isinstance(data, dict):
-        _refuse("the file", "an object in braces")
+        values.refuse("the file", "an object in braces")
     unknown = sorted(data.keys() - _READERS.keys())
     if unknown:
         raise FactsError(f"the key '{unknown[0]}' is not known; known are {', '.join(sorted(_READERS))}")
     if (data.get("seam") == Seam.CAUSAL) != ("overlap" in data):
-        _refuse("'overlap'", f"given where 'seam' is '{Seam.CAUSAL}', and only there")
+        values.refuse("'overlap'", f"given where 'seam' is '{Seam.CAUSAL}', and only there")
     if "head" in data and "overlap" not in data:
-        _refuse("'head'", f"given only where 'seam' is '{Seam.CAUSAL}'")
+        values.refuse("'head'", f"given only where 'seam' is '{Seam.CAUSAL}'")
+    for key in ("kernels", "tails"):
+        if key in data and data.get("packed") is not True:
+            values.refuse(f"'{key}'", "given only where 'packed' is true")
     return ModelFacts(**{name: _READERS[name](f"'{name}'", value) for name, value in data.items()})
-
-
-def is_inside(path: str) -> bool:
-    """Whether a path out of a file is plain and relative, so that it stays in the folder it is joined to.
-
-    Only the text is looked at: a symbolic link in there was made by whoever owns the folder.
-    """
-    windows = PureWindowsPath(path)
-    bad = "\\" in path or ":" in path or "\0" in path or windows.drive or windows.root or path.startswith("/")
-    parts = PurePosixPath(path).parts
-    return bool(parts) and not bad and ".." not in parts
 
 
 def _no_constant(name: str) -> NoReturn:
     raise FactsError(f"it holds {name}, which is no number")
 
 
-def _refuse(name: str, wanted: str) -> NoReturn:
-    raise FactsError(f"{name} must be {wanted}")
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > _MOST_TEXT:
-        _refuse(name, f"text of 1 to {_MOST_TEXT} characters")
-    return value
-
-
-def _template(name: str, value: Any) -> str:
-    text = _text(name, value)
-    try:
-        filled = text.format("\0")
-    except (LookupError, ValueError):
-        filled = ""
-    if filled.count("\0") != 1:
-        _refuse(name, "text with one {} where the prompt goes")
-    return text
-
-
-def _whole(lowest: int, highest: int) -> Callable[[str, Any], int]:
-    def read(name: str, value: Any) -> int:
-        if type(value) is not int or not lowest <= value <= highest:  # True and False are ints too
-            _refuse(name, f"a whole number from {lowest} to {highest}")
-        return value
-
-    return read
-
-
-def _number(lowest: float, highest: float) -> Callable[[str, Any], float]:
-    def read(name: str, value: Any) -> float:
-        if type(value) not in (int, float) or not (math.isfinite(value) and lowest <= value <= highest):
-            _refuse(name, f"a number from {lowest:g} to {highest:g}")
-        return float(value)
-
-    return read
-
-
 def _shift(name: str, value: Any) -> FlowShift:
-    return FlowShift.fixed(_number(0.01, 1000)(name, value))
-
-
-def _list(name: str, value: Any, what: str, length: int | None = None) -> list[Any]:
-    if not isinstance(value, list) or not value or (length is not None and len(value) != length):
-        _refuse(name, what)
-    return value
-
-
-def _size(name: str, value: Any) -> tuple[int, int]:
-    width, height = _list(name, value, "lists of [width, height]", 2)
-    side = _whole(1, _MOST_PIXELS)
-    return side(name, width), side(name, height)
-
-
-def _sizes(name: str, value: Any) -> tuple[tuple[int, int], ...]:
-    return tuple(_size(name, size) for size in _list(name, value, "a list of [width, height]"))
-
-
-def _side_limits(name: str, value: Any) -> tuple[int, int]:
-    shortest, longest = _size(name, value)
-    if shortest > longest:
-        _refuse(name, "[shortest side, longest side]")
-    return shortest, longest
-
-
-def _order(name: str, value: Any) -> Order:
-    if value not in list(Order):
-        _refuse(name, f"one of {', '.join(Order)}")
-    return Order(value)
-
-
-def _orders(name: str, value: Any) -> tuple[Order, ...]:
-    return tuple(_order(name, order) for order in _list(name, value, f"a list of {', '.join(Order)}"))
-
-
-def _colour(name: str, value: Any) -> tuple[float, float, float]:
-    number = _number(-1e3, 1e3)
-    red, green, blue = (number(name, part) for part in _list(name, value, "lists of [red, green, blue]", 3))
-    return red, green, blue
+    return FlowShift.fixed(values.number(0.01, 1000)(name, value))
 
 
 def _preview(name: str, value: Any) -> Preview:
     if not isinstance(value, dict) or value.keys() != {"matrix", "bias"}:
-        _refuse(name, "an object with 'matrix' and 'bias'")
-    rows = _list(name, value["matrix"], "a matrix with a row of [red, green, blue] for each latent channel")
-    return Preview(tuple(_colour(name, row) for row in rows), _colour(name, value["bias"]))
+        values.refuse(name, "an object with 'matrix' and 'bias'")
+    rows = values.items(name, value["matrix"], "a matrix with a row of [red, green, blue] for each latent channel")
+    return Preview(tuple(values.colour(name, row) for row in rows), values.colour(name, value["bias"]))
 
 
-def _ratios(name: str, value: Any) -> tuple[float, ...]:
-    number = _number(0, 1e3)
-    return tuple(number(name, ratio) for ratio in _list(name, value, "a list of numbers"))
-
-
-def _caches(name: str, value: Any) -> Mapping[Speed, str]:
+def _caches(name: str, value: Any) -> Mapping[str, str]:
     named = (Speed.BALANCED, Speed.FAST)
     if not isinstance(value, dict) or value.keys() != set(named):
-        _refuse(name, f"an object with {' and '.join(repr(str(each)) for each in named)}")
-    return {speed: _text(name, value[speed]) for speed in named}
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        _refuse(name, "true or false")
-    return bool(value)
-
-
-def _guide(name: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict) or not value or not value.keys() <= _GUIDE.keys():
-        _refuse(name, f"an object with some of {', '.join(repr(each) for each in sorted(_GUIDE))}")
-    return MappingProxyType({key: _GUIDE[key](f"{name}'s {key}", each) for key, each in value.items()})
+        values.refuse(name, f"an object with {' and '.join(repr(str(each)) for each in named)}")
+    return {speed: values.text(name, value[speed]) for speed in named}
 
 
 def _drift(name: str, value: Any) -> Mapping[str, Any]:
     known = [each.name for each in fields(DriftLimits)]
     if not isinstance(value, dict) or not value or not value.keys() <= set(known):
-        _refuse(name, f"an object with some of {', '.join(map(repr, known))}")
-    number = _number(0, 1000)
+        values.refuse(name, f"an object with some of {', '.join(map(repr, known))}")
+    number = values.number(0, 1000)
     limits = {key: None if each is None else number(f"{name}'s {key}", each) for key, each in value.items()}
     return MappingProxyType(limits)
-
-
-def _guide_pictures(name: str, value: Any) -> GuidePictures:
-    if value not in list(GuidePictures):
-        _refuse(name, f"one of {', '.join(GuidePictures)}")
-    return GuidePictures(value)
-
-
-def _seam(name: str, value: Any) -> Seam:
-    if value not in (Seam.BLEND, Seam.CAUSAL):
-        _refuse(name, f"'{Seam.BLEND}' or '{Seam.CAUSAL}'")
-    return Seam(value)
-
-
-def _noise(name: str, value: Any) -> tuple[float, float]:
-    level = _number(0, 1)
-    least, most = (level(name, each) for each in _list(name, value, "[least, most] of noise, each from 0 to 1", 2))
-    if least > most:
-        _refuse(name, "[least, most] of noise, each from 0 to 1")
-    return least, most
 
 
 def _vocabulary(name: str, value: Any) -> Vocabulary:
@@ -267,71 +151,111 @@ def _vocabulary(name: str, value: Any) -> Vocabulary:
         raise FactsError(f"{name} is wrong: {fault.params['detail']}") from fault
 
 
-def _mapping(name: str, value: Any) -> Mapping[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        _refuse(name, "an object of texts")
-    return MappingProxyType(dict(value))
+def _kernels(name: str, value: Any) -> tuple[tuple[int, int, int], ...]:
+    wanted = "lists of [latent frames, rows, columns], rows and columns even"
+    side, kernels = values.whole(1, 64), []
+    for kernel in values.items(name, value, wanted):
+        frames, rows, columns = (side(name, each) for each in values.items(name, kernel, wanted, 3))
+        if rows % 2 or columns % 2:
+            values.refuse(name, wanted)
+        kernels.append((frames, rows, columns))
+    if len(set(kernels)) < len(kernels):
+        values.refuse(name, "a list that names each kernel once")
+    return tuple(kernels)
 
 
-def _components(name: str, value: Any) -> Mapping[str, str]:
-    mapping = _mapping(name, value)
-    for component, path in mapping.items():
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", component):
-            raise FactsError(f"{name} names '{component}', which is no component")
-        if not is_inside(path):
-            raise FactsError(f"{name} puts {component} at '{path}'; the path must be relative and without '..'")
-    return mapping
+def _schedules(name: str, value: Any) -> Mapping[Order, str]:
+    if not isinstance(value, dict) or not value or not value.keys() <= set(Order):
+        values.refuse(name, f"an object with some of {', '.join(repr(str(order)) for order in Order)}")
+    named: dict[Order, str] = {}
+    for order, schedule in value.items():
+        try:
+            parsed = parse(values.text(name, schedule))
+            says = parsed.order()
+        except EngineError as fault:
+            raise FactsError(f"{name} is wrong: {fault.sentence}") from fault
+        if says != order:
+            values.refuse(name, f"schedules of their own orders; '{schedule}' is one of {says} order")
+        named[Order(order)] = str(parsed)
+    return named
 
 
-def _files(name: str, value: Any) -> Mapping[str, str]:
-    mapping = _mapping(name, value)
-    for path, sha256 in mapping.items():
-        if not is_inside(path):
-            raise FactsError(f"{name} names '{path}'; the path must be relative and without '..'")
-        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-            raise FactsError(f"{name} must give '{path}' a SHA-256 in 64 lower-case hexadecimal digits")
-    return mapping
+def _packing(name: str, value: Any) -> Mapping[str, Any]:
+    said = values.some_of(_PACKING)(name, value)
+    if len(set(said.get("trained", ()))) < len(said.get("trained", ())):
+        values.refuse(f"{name}'s trained", "a list that names each once")
+    return said
+
+
+def _codebook(name: str, value: Any) -> CodebookUse:
+    said = values.some_of(_CODEBOOK)(name, value)
+    if not {"file", "size"} <= said.keys():
+        values.refuse(name, "an object with 'file' and 'size'")
+    if "/" in said["file"] or not is_inside(said["file"]) or not said["file"].endswith(".safetensors"):
+        values.refuse(f"{name}'s file", "the name of a .safetensors file in the folder codebook")
+    return CodebookUse(**said)
 
 
 _GUIDE: Mapping[str, Callable[[str, Any], Any]] = {
-    "pictures": _guide_pictures,
-    "seen": _number(0, 1),
-    "hidden": _number(0, 1),
-    "context": _number(0, 1),
-    "guidance": _number(0, 1000),
-    "noise": _noise,
-    "shift": _number(0.01, 1000),
-    "alone": _flag,
+    "pictures": values.one_of(GuidePictures),
+    "seen": values.number(0, 1),
+    "hidden": values.number(0, 1),
+    "context": values.number(0, 1),
+    "guidance": values.number(0, 1000),
+    "noise": values.span,
+    "shift": values.number(0.01, 1000),
+    "alone": values.flag,
 }
 assert _GUIDE.keys() == {each.name for each in fields(GuideUse)}
 
+_PACKING: Mapping[str, Callable[[str, Any], Any]] = {
+    "trained": values.several_of(Packing),
+    "weight": values.number(0, 1000),
+    "keep": values.whole(0, 64),
+    "estimate": values.one_of(Estimate),
+}
+assert _PACKING.keys() == {each.name for each in fields(PackingUse)}
+
+_CODEBOOK: Mapping[str, Callable[[str, Any], Any]] = {
+    "file": values.text,
+    "size": values.whole(1, 65_536),
+    "anchor": values.one_of(StartBoard),
+}
+assert _CODEBOOK.keys() == {each.name for each in fields(CodebookUse)}
+
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
-    "family": _text,
-    "title": _text,
-    "licence": _text,
-    "prompt_template": _template,
-    "prompt_crop": _whole(0, 10_000),
-    "prompt_tokens": _whole(1, 10_000),
-    "native_fps": _number(1, 240),
-    "sizes": _sizes,
-    "side_limits": _side_limits,
-    "steps": _whole(1, 1000),
-    "guidance": _number(0, 1000),
+    "family": values.text,
+    "title": values.text,
+    "licence": values.text,
+    "prompt_template": values.template,
+    "prompt_crop": values.whole(0, 10_000),
+    "prompt_tokens": values.whole(1, 10_000),
+    "native_fps": values.number(1, 240),
+    "sizes": values.sizes,
+    "side_limits": values.side_limits,
+    "steps": values.whole(1, 1000),
+    "guidance": values.number(0, 1000),
     "shift": _shift,
     "far_shift": _shift,
-    "order": _order,
-    "trained_orders": _orders,
-    "seam": _seam,
-    "overlap": _whole(1, 16),
-    "head": _whole(1, 16),
+    "order": values.one_of(Order),
+    "trained_orders": values.several_of(Order),
+    "packed": values.flag,
+    "kernels": _kernels,
+    "schedules": _schedules,
+    "packing": _packing,
+    "tails": values.several_of(Tail),
+    "codebook": _codebook,
+    "seam": values.one_of(Seam, Seam.BLEND, Seam.CAUSAL),
+    "overlap": values.whole(1, 16),
+    "head": values.whole(1, 16),
     "preview": _preview,
     "caches": _caches,
-    "mag_ratios": _ratios,
-    "guide": _guide,
+    "mag_ratios": values.ratios,
+    "guide": values.some_of(_GUIDE),
     "drift": _drift,
     "vocabulary": _vocabulary,
-    "revisions": _mapping,
-    "components": _components,
-    "files": _files,
+    "revisions": values.texts,
+    "components": values.components,
+    "files": values.files,
 }
 assert _READERS.keys() == {each.name for each in fields(ModelFacts)}

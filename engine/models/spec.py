@@ -12,12 +12,13 @@ from enum import StrEnum
 
 from ..errors import Code, EngineError
 from ..framepack.grid import Grid, Seam
-from ..framepack.packing import Order
+from ..framepack.packing import Order, Tail
 from ..framepack.sigmas import FlowShift
 from ..framepack.solvers.base import Solver
 from ..protocol import Start
 from .drift_limits import USUAL_LIMITS, DriftLimits
 from .guide_use import AS_A_VIDEO, GuideUse
+from .packing_use import BY_TIME, CodebookUse, PackingUse
 
 START_WORDS = {Start.BOARD: "a board", Start.TEXT: "words alone", Start.CLIP: "frames that precede it"}
 """What a shot starts from, for people."""
@@ -139,6 +140,15 @@ class ModelSpec:
     """How far sections may drift before that is said. No part of how a shot is made."""
     variant: tuple[str, ...] = ()
     """What else the family's own file must know of these weights."""
+
+    # What a model was trained for beyond the released packing.
+    packed: bool = False
+    """Whether its transformer takes blocks of any kernels, and as many as there are."""
+    packing: PackingUse = BY_TIME
+    tails: tuple[Tail, ...] = (Tail.DELETE,)
+    """What may become of the frames beyond its history."""
+    codebook: CodebookUse | None = None
+    """What discrete history (+D) is made of."""
 
     def grid(self, window: int | None = None) -> Grid:
         """How latents, sections of `window` latents (as trained if None) and pixel frames relate."""

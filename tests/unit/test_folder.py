@@ -371,6 +371,26 @@ def test_an_unknown_key(model: Path) -> None:
         ("preview", {"matrix": [], "bias": [0, 0, 0]}),
         ("preview", {"matrix": [[0, 0, "x"]], "bias": [0, 0, 0]}),
         ("mag_ratios", []),
+        ("packed", 1),
+        ("kernels", [[1, 2, 2]]),
+        ("tails", ["td"]),
+        ("schedules", {"sideways": "td_f1k1_g9"}),
+        ("schedules", {"inverted": "td_f1k1_g9"}),
+        ("schedules", {"forward": "f1k1"}),
+        ("schedules", {"forward": "nonsense"}),
+        ("schedules", {}),
+        ("packing", "hybrid"),
+        ("packing", {"trained": []}),
+        ("packing", {"trained": ["time", "time"]}),
+        ("packing", {"trained": ["space"]}),
+        ("packing", {"weight": -1}),
+        ("packing", {"keep": 1.5}),
+        ("packing", {"estimate": "truth"}),
+        ("codebook", {"file": "codebook.safetensors"}),
+        ("codebook", {"file": "../codebook.safetensors", "size": 4}),
+        ("codebook", {"file": "codebook.bin", "size": 4}),
+        ("codebook", {"file": "codebook.safetensors", "size": 0}),
+        ("codebook", {"file": "codebook.safetensors", "size": 4, "anchor": "no"}),
         ("components", ["vae"]),
         ("components", {"vae": 1}),
         ("components", {"Vae!": "vae"}),
@@ -382,6 +402,23 @@ def test_an_unknown_key(model: Path) -> None:
 def test_a_wrong_value_names_its_key(key: str, value: object) -> None:
     with pytest.raises(FactsError, match=key):
         parse_facts(json.dumps({key: value}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("kernels", []),
+        ("kernels", [[1, 2]]),
+        ("kernels", [[1, 3, 2]]),
+        ("kernels", [[0, 2, 2]]),
+        ("kernels", [[1, 2, 2], [1, 2, 2]]),
+        ("tails", []),
+        ("tails", ["tx"]),
+    ],
+)
+def test_a_wrong_value_of_a_packed_model_names_its_key(key: str, value: object) -> None:
+    with pytest.raises(FactsError, match=key):
+        parse_facts(json.dumps({"packed": True, key: value}))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"guidance": NaN}', '{"guidance": Infinity}', "[" * 100_000])

@@ -33,6 +33,8 @@ from ..speed.kernels import WINOGRAD
 from .decoder import decode_by_fewer_products
 from .faded_clips import faded_clips
 from .memory import hunyuan_attention, hunyuan_demand
+from .packed_inputs import packed_blocks
+from .packed_transformer import PackedTransformer
 from .prompt_encoding import CLIP_TOKENS, clip_vector, llama_states
 
 if TYPE_CHECKING:
@@ -232,9 +234,12 @@ class HunyuanFramePack(NetworkFamily):
 
         return velocity
 
-    def _context_inputs(self, context: PackedContext) -> dict[str, torch.Tensor]:
-        """The packed context under the names of diffusers' transformer: full-size, 2x and 4x frames with indices."""
-        inputs = {"indices_latents": context.generated}
+    def _context_inputs(self, context: PackedContext) -> dict[str, Any]:
+        """The packed context as the transformer takes it: as blocks, or under the names of diffusers' class, which has
+        full-size, 2x and 4x frames with indices."""
+        inputs: dict[str, Any] = {"indices_latents": context.generated}
+        if self.spec.packed:
+            return inputs | {"blocks": packed_blocks(context, self.device, self._transformer_dtype)}
         for name, kernel in zip(("clean", "history_2x", "history_4x"), self.spec.kernels, strict=True):
             packed = context.of_kernel(kernel)
             inputs[f"latents_{name}"] = packed.latents.to(self.device, self._transformer_dtype)
@@ -264,7 +269,7 @@ class HunyuanFramePack(NetworkFamily):
             decode_by_fewer_products(vae.decoder)
 
     def _transformer(self) -> HunyuanVideoFramepackTransformer3DModel:
-        kind = HunyuanVideoFramepackTransformer3DModel
+        kind = PackedTransformer if self.spec.packed else HunyuanVideoFramepackTransformer3DModel
         return self._networks.network("transformer", kind, self._transformer_dtype, self._prepare)
 
     def _prepare(self, transformer: HunyuanVideoFramepackTransformer3DModel) -> None:
