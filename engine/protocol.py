@@ -167,6 +167,14 @@ class ShotRequest:
     seed: Annotated[int, Limits(0, SEED_MAXIMUM)] = 0
     order: Annotated[str, Limits(among=("inverted", "forward", "endpoint"))] | None = None
     schedule: Annotated[str, Limits(longest=400, about="the packed context, by the paper's name of it")] | None = None
+    packing: (
+        Annotated[
+            str,
+            Limits(among=("time", "similarity", "hybrid"), about="by what the frames are chosen that a section sees"),
+        ]
+        | None
+    ) = None
+    """Only what the model was trained for: the nearest frames, those most like what comes, or both weighed."""
     solver: Annotated[str, Limits(among=("unipc", "euler", "dmd"))] | None = None
     window: Annotated[int, Limits(1, WINDOW_MAXIMUM, about="latent frames in a section")] | None = None
     guidance: Guidance | None = None

@@ -99,6 +99,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--seed", type=int, metavar="N", help="of the noise (default: 0)")
     parser.add_argument("--order", metavar="ORDER", help="inverted, forward or endpoint")
     parser.add_argument("--schedule", metavar="NAME", help="packing schedule in the paper's grammar")
+    parser.add_argument(
+        "--packing",
+        metavar="HOW",
+        help="which frames of those made a section sees: by time (the nearest), similarity (those most like what comes)"
+        " or hybrid, as far as the model was trained for it",
+    )
     parser.add_argument("--solver", metavar="SOLVER", help="unipc or euler")
     parser.add_argument("--window", type=int, metavar="N", help="latent frames a section (default: 9, as trained)")
     parser.add_argument("--guidance", type=float, metavar="G", help="distilled guidance (default: 10)")

@@ -17,6 +17,7 @@ from ..errors import Code, EngineError
 from ..events import Event, Finished, Progress
 from ..finishing.in_between import choose_between
 from ..framepack.grid import Seam
+from ..inference.codebook import load_codebook
 from ..inference.memory.measure import Account, base_memory, measure_room
 from ..inference.memory.out_of_memory import memory_faults
 from ..inference.memory.placement import GIB, Placed
@@ -192,6 +193,7 @@ def run(
                 asked=asked,
                 stop_after=stop_after,
                 cache=EncodingCache(cache_home() / "encodings", _encoders(job, model, placed)),
+                codebook=load_codebook(job.model, job.spec) if resolved.schedule.discrete else None,
             )
             if shot.complete():
                 yield Finished(resolved.request.frames, 0.0, folder.movie.name)
@@ -282,6 +284,8 @@ def _told(placed: Placed, device: torch.device, limit: int | None) -> str:
     return f"{about} on {device}: {placed.placement.words}" if placed.placement.words else ""
 
 
+_LATER = ("packed", "packing", "tails", "codebook")
+"""Fields of `ModelSpec` that came after the first shots, which had none of that."""
 _LATER_OF_GUIDE = ("noise", "shift", "alone", "context")
 """Fields of `GuideUse` that came after the first guided shots."""
 
@@ -294,6 +298,9 @@ def _digest(spec: ModelSpec, request: ShotRequest) -> str:
     del described["drift"]  # nor is what is said of it
     for name in ("overlap", "head"):
         if not described[name]:
+            del described[name]
+    for name in _LATER:
+        if getattr(spec, name) == getattr(ModelSpec, name):
             del described[name]
     if not request.conditions:
         del described["guide"]

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import torch
 
+from ..framepack.layout import SectionLayout
 from ..framepack.packing import Block
 from ..framepack.plan import PlannedSection, ShotPlan
-from ..framepack.token_counts import FULL, block_tokens
+from ..framepack.token_counts import FULL, block_tokens, tail_tokens
 from ..inference.family import Family
 from ..inference.memory.placement import Extent, Placed
 from ..inference.registry import Families, kernels_for, place_model
@@ -52,10 +53,15 @@ class FamilyOpener:
 def extent_of(sections: Sequence[PlannedSection], spec: ModelSpec, window: int, size: tuple[int, int]) -> Extent:
     """How large the work on the largest of `sections` is, `window` latents each of `size` (width, height) pixels."""
     columns, rows = (side // spec.spatial_compression for side in size)
-    context = max(
-        sum(block_tokens(Block(len(block.slots), block.kernel), rows, columns) for block in planned.layout.blocks)
-        for planned in sections
-    )
+    context = max(_context_tokens(planned.layout, rows, columns) for planned in sections)
     own = block_tokens(Block(window, FULL), rows, columns)
     together = max(len(clip) for planned in sections for clip in planned.decode.clips)
     return Extent(*size, own + context, together)
+
+
+def _context_tokens(layout: SectionLayout, rows: int, columns: int) -> int:
+    """Tokens of a section's context, its tail's included, on `rows` x `columns` latent pixels."""
+    blocks = sum(block_tokens(Block(len(block.slots), block.kernel), rows, columns) for block in layout.blocks)
+    if (tail := layout.tail) is None:
+        return blocks
+    return blocks + tail_tokens(tail.option, tail.kernel, len(tail.latents), rows, columns)

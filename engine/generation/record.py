@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..framepack.layout import Selection
 from ..media.number_runs import number_runs
 from ..media.shot_digests import file_digests
 from ..serialization import to_json, without_defaults
@@ -37,6 +38,7 @@ def shot_record(
         {**to_json(section), "latents": folder.latents_file(planned.number).relative_to(folder.root).as_posix()}
         | {"decoded_latents": len(planned.decode.latents), "seconds": seconds}
         | without_defaults(made)
+        | _selected(folder.selection(planned.number))
         for section, planned in zip(resolved.section_plans(), plan.made, strict=True)
         for made, seconds in (folder.facts(planned.number),)
     ]
@@ -54,6 +56,11 @@ def shot_record(
             "seconds": clock.rounded(),
         }
     )
+
+
+def _selected(selection: Selection | None) -> dict[str, Any]:
+    """The latents of its history that a section saw, where they were chosen, block by block in time order."""
+    return {} if selection is None else {"selection": selection}
 
 
 def versions() -> dict[str, str]:

@@ -13,10 +13,11 @@ from functools import cached_property
 from ..drift import OnDrift
 from ..errors import Code, EngineError
 from ..events import SectionPlan
-from ..framepack.packing import Kernel, Order, Schedule, check_kernels, parse, with_window
+from ..framepack.packing import Kernel, Order, Schedule, Tail, check_kernels, parse, with_window
 from ..framepack.plan import PlannedSection, ShotPlan
 from ..framepack.solvers.base import Solver
 from ..models.guide_use import require_followable
+from ..models.packing_use import Packing
 from ..models.spec import ModelSpec, Speed, condition_unsupported, start_unsupported
 from ..protocol import (
     FPS_MAXIMUM,
@@ -53,6 +54,9 @@ class ResolvedRequest:
     height: int
     steps: int
     solver: Solver
+    schedule: Schedule
+    packing: Packing
+    """By what the frames of the history are chosen that a section sees."""
     fps: float
     shown: ShownFrames
     plan: ShotPlan
@@ -126,6 +130,11 @@ def resolve(
         )
 
     _check_packing(schedule, spec)
+    packing = spec.packing.require(request.packing)
+    if packing is not Packing.TIME and schedule.tail not in (None, Tail.DELETE):
+        detail = f"frames that are chosen by {packing} leave no tail for {schedule.tail}"
+        own = spec.schedules[schedule.order()]
+        raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=str(schedule), detail=detail, suggestion=own)
 
     fps = float(request.fps or spec.native_fps)
     native = rate(spec.native_fps)
@@ -143,6 +152,7 @@ def resolve(
         schedule=schedule,
         lead=lead_in(spec, grid, len(pictures), clip=bool(request.clip)),
         pinned=pinned,
+        selects=packing is not Packing.TIME,
     )
     if request.between and choice("between", request.between, ["flow", "motion"]):
         stops = tuple(stretch.made.stop for stretch in plan.stretches)
@@ -168,6 +178,8 @@ def resolve(
         schedule=str(schedule),
         solver=str(solver),
         window=grid.window,
+        # Left out where there is but one, as in shots that were begun before there were others.
+        packing=str(packing) if len(spec.packing.trained) > 1 else None,
         guidance=guidance,
         cache=request.cache or spec.caches.get(speed, "none"),
         negative=request.negative or spec.negative,
@@ -178,6 +190,8 @@ def resolve(
         height=height,
         steps=steps,
         solver=solver,
+        schedule=schedule,
+        packing=packing,
         fps=fps,
         shown=shown,
         plan=plan,
@@ -237,15 +251,15 @@ def _own_order(request: ShotRequest, spec: ModelSpec) -> Order:
 
 
 def _check_packing(schedule: Schedule, spec: ModelSpec) -> None:
-    """Refuse a schedule the weights have no kernels for, and one that leaves a kernel of theirs without frames."""
+    """Refuse a schedule the weights have no kernels for, and one that leaves a released kernel without frames."""
     trained = spec.schedules[schedule.order()]
-    check_kernels(schedule, spec.kernels, trained)
+    check_kernels(schedule, spec.kernels, trained, tails=spec.tails, codebook=spec.codebook is not None)
     blocks = (*schedule.before, *schedule.after)
     idle = [
         Kernel(*kernel).name for kernel in spec.kernels if kernel not in {astuple(block.kernel) for block in blocks}
     ]
     detail = ""
-    if idle:
+    if idle and not spec.packed:
         detail = f"it gives the kernel {idle[0]} no frames"
     elif schedule.anchor and schedule.endpoint:
         detail = "it keeps frames at both ends"

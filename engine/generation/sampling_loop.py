@@ -29,12 +29,14 @@ from .encode import Encoder, Encodings
 from .encode_guides import GuideEncoder
 from .encoding_cache import EncodingCache
 from .guided_frames import GuidedFrames, led_frames
+from .history_choice import HistoryChoice
 from .preview import section_preview
 from .publish import Publisher
 from .resolve import ResolvedRequest
 from .section_settings import SectionSettings
 from .shot_folder import SampledSection, ShotFolder
 from .shot_frames import ShotFrames
+from .shot_history import given_latents, lead_latents, new_history, restore
 from .takes import decodes
 from .time_left import Clock
 
@@ -57,6 +59,7 @@ class Shot:
         asked: Callable[[], bool] = lambda: False,
         stop_after: int = 0,
         cache: EncodingCache,
+        codebook: torch.Tensor | None = None,
     ) -> None:
         """`model` is the model's fingerprint; `cache` holds encodings of other shots; `circumstances` tells, at the
         end, what the shot's record says of its memory and kernels.
@@ -65,6 +68,7 @@ class Shot:
         second, and provisional frames on disk. `revised` is asked before each section for one that differs in what
         may change (`AMENDABLE`), or None. `asked` tells, after each of the movie's frames, whether somebody wants to be
         heard. Section number `stop_after` (from 1) of those that are made is published before the next is begun.
+        Sections see their history as entries of the `codebook`, if any.
         """
         self._resolved = resolved
         self._plan = resolved.plan
@@ -75,6 +79,9 @@ class Shot:
         self._circumstances = circumstances
         self._asked = asked
         self._stop_after = stop_after
+        self._codebook = codebook
+        pace = family.spec.native_fps / resolved.plan.grid.compression
+        self._choice = HistoryChoice(family, resolved.packing, resolved.request.seed, pace)
         self._decodes = decodes(resolved.plan, resolved.sources, folder)
         self._decoding: tuple[PlannedSection, DecodePlan, torch.Tensor, Future[torch.Tensor]] | None = None
         """The section that is decoded while the next one is sampled."""
@@ -106,9 +113,11 @@ class Shot:
                 yield from self._guides.encode(plan.made[done:])
         yield Progress("loading the transformer")
         generator = torch.Generator("cpu").manual_seed(self._resolved.request.seed)
-        boards = self._boards(encodings, generator)
+        boards = given_latents(self._resolved, self._family, encodings, generator)
         history = self._history(boards)
-        self._restore(history, done, generator)
+        restore(history, plan, folder, done)
+        if done:
+            generator.set_state(folder.load_latents(done - 1).generator_state)
         self._seams = Seams(plan.grid, self._waiting(done, boards))
         try:
             for planned in plan.made[done:]:
@@ -140,7 +149,8 @@ class Shot:
     def export_latents(self, path: Path) -> None:
         """Save all latents of the finished shot, untrimmed (`ShotFolder.export_latents`)."""
         plan = self._plan
-        lead = self._lead(self._encoder.start(), torch.Generator("cpu").manual_seed(self._resolved.request.seed))
+        generator = torch.Generator("cpu").manual_seed(self._resolved.request.seed)
+        lead = lead_latents(plan, self._family, self._encoder.start(), generator)
         pieces: list[torch.Tensor | int] = [lead[latent] for latent in plan.lead.history]
         for stretch in plan.stretches:
             if stretch.sections.start > 0:
@@ -234,30 +244,8 @@ class Shot:
 
     # Sampling
 
-    def _lead(self, start: torch.Tensor | None, generator: torch.Generator) -> dict[int, torch.Tensor]:
-        """The latents before the shot by their number, as its sections see them."""
-        if start is None:
-            return {}
-        frames = torch.split(self._family.prepare_start(start, generator), 1, dim=2)
-        return dict(zip(self._plan.lead.latents, frames, strict=True))
-
-    def _boards(self, encodings: Encodings, generator: torch.Generator) -> dict[int, torch.Tensor]:
-        """All latents that are given and not made, by their number."""
-        lead = self._lead(encodings.start, generator)
-        images = self._resolved.board_images.items()
-        return lead | {latent: encodings.latents[image] for latent, image in images if latent not in lead}
-
     def _history(self, boards: Mapping[int, torch.Tensor]) -> History:
-        shape = self._family.spec.latent_shape(1, self._resolved.height, self._resolved.width)
-        return History(self._plan, boards, torch.zeros(shape))
-
-    def _restore(self, history: History, done: int, generator: torch.Generator) -> None:
-        """Take up the latents and the noise generator where the last finished section left them."""
-        for planned in self._plan.made[:done]:
-            if any(self._plan.last_use.get(latent, -1) >= done for latent in self._plan.own_latents(planned)):
-                history.add(planned, self._folder.load_latents(planned.number).latents)
-        if done:
-            generator.set_state(self._folder.load_latents(done - 1).generator_state)
+        return new_history(self._resolved, self._family, boards, self._codebook)
 
     def _waiting(self, done: int, boards: Mapping[int, torch.Tensor]) -> dict[int, torch.Tensor]:
         """The pixels that wait for a neighbour after `done` sections: from disk, else decoded once more."""
@@ -319,6 +307,10 @@ class Shot:
             pins={latent - first: encodings.latents[resolved.board_images[latent]] for latent in planned.pins},
             guides=self._guides.of_section(planned),
         )
+        selection = None
+        if planned.layout.history:
+            with memory_faults(family.device, "choosing its history"), self.clock.measure("choice"):
+                denoising, selection = self._choice.of_section(planned, history, denoising)
         with memory_faults(family.device, "loading the transformer"):
             steps = family.denoise(denoising, noise, drawing)
         of = family.spec.steps_of(planned.number, made.steps)
@@ -338,7 +330,7 @@ class Shot:
             yield from self._publish_decoded(wanted=False)
         if (state := self._folder.stored_state(planned.number)) is not None:
             generator.set_state(state)  # the next section's noise is the one that it had
-        sampled = SampledSection(latents.cpu(), generator.get_state(), made, time.monotonic() - began)
+        sampled = SampledSection(latents.cpu(), generator.get_state(), made, time.monotonic() - began, selection)
         with self.clock.measure("disk"):
             self._folder.commit_latents(planned.number, sampled)
         return sampled

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Code, EngineError
+from ..framepack.layout import Selection
 from ..media.files import disk_faults, make_folder, sweep_parts, write_whole
 from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..protocol import ShotRequest
@@ -57,6 +58,8 @@ class SampledSection:
     """How it was made; the shot's request may have changed since."""
     seconds: float
     """What sampling took."""
+    selection: Selection | None = None
+    """The latents that it saw of its history, where they were chosen; None: the nearest."""
 
 
 class ShotFolder:
@@ -201,12 +204,14 @@ class ShotFolder:
         """Commit a sampled section; from now on it is never sampled again."""
         tensors = {"latents": sampled.latents, "generator": sampled.generator_state}
         facts = {"seconds": f"{sampled.seconds:.3f}", "made": json.dumps(without_defaults(sampled.made))}
+        if sampled.selection is not None:
+            facts["selection"] = json.dumps(sampled.selection)
         save(self.latents_file(number), tensors, facts)
 
     def load_latents(self, number: int) -> SampledSection:
         """The sampled section `number`. Raises EngineError `checkpoint_damaged`."""
         tensors = load(self.latents_file(number))
-        return SampledSection(tensors["latents"], tensors["generator"], *self.facts(number))
+        return SampledSection(tensors["latents"], tensors["generator"], *self.facts(number), self.selection(number))
 
     def facts(self, number: int) -> tuple[SectionSettings, float]:
         """How section `number` was made, and what sampling took in seconds; its tensors are not read."""
@@ -216,6 +221,16 @@ class ShotFolder:
         try:
             return from_json(SectionSettings, json.loads(metadata["made"])), float(metadata["seconds"])
         except (KeyError, ValueError, EngineError) as fault:
+            raise damaged(path, fault) from fault
+
+    def selection(self, number: int) -> Selection | None:
+        """The latents of its history that section `number` saw, where they were chosen; none of its tensors is read."""
+        path = self.latents_file(number)
+        with opened(path) as file:
+            said = (file.metadata() or {}).get("selection")
+        try:
+            return None if said is None else tuple(tuple(block) for block in json.loads(said))
+        except (TypeError, ValueError) as fault:
             raise damaged(path, fault) from fault
 
     def commit_seam(self, number: int, waiting: Mapping[int, torch.Tensor], held: Mapping[int, torch.Tensor]) -> None:

@@ -84,17 +84,21 @@ def plan_through(
     schedule: Schedule,
     lead: LeadIn,
     pinned: bool,
+    selects: bool = False,
 ) -> tuple[ShotPlan, ShownFrames]:
     """The plan of a shot of `frames` frames through `boards` (`boards_in_time`), and which of its frames are shown.
 
     Boards between the first and the last frame make stretches; `pinned` holds them fast inside the sections of one
-    stretch instead, as 0.1.0 did: for shots that were begun so, and where sections are cut.
+    stretch instead, as 0.1.0 did: for shots that were begun so, and where sections are cut. `selects` as in
+    `plan_shot`.
     """
     starts = _stretch_starts(boards, frames, conform)
     after = bool(boards) and boards[-1].frame > frames
     if not after and (len(starts) == 1 or pinned or grid.seam is Seam.CUT):
         natives = [conform.native_of(board.frame - 1) for board in boards]
-        plan = plan_shot(conform.native_frames(frames), grid=grid, schedule=schedule, boards=natives, lead=lead)
+        plan = plan_shot(
+            conform.native_frames(frames), grid=grid, schedule=schedule, boards=natives, lead=lead, selects=selects
+        )
         return plan, ShownFrames(conform, frames, (0,), (0,))
     lengths = [conform.native_frames(stop - start) for start, stop in pairwise([*starts, frames])]
     last = None
@@ -105,7 +109,12 @@ def plan_through(
         lengths[-1] = grid.compression * (_latents_before(conform.native_of(steps + 1), grid) + 1)
         last = Conform(Fraction(steps), Fraction(lengths[-1] - 1)) if steps else None
     plan = plan_stretches(
-        lengths, grid=grid, schedule=schedule, end=not after and len(boards) > len(starts), after=after
+        lengths,
+        grid=grid,
+        schedule=schedule,
+        end=not after and len(boards) > len(starts),
+        after=after,
+        selects=selects,
     )
     return plan, ShownFrames(conform, frames, starts, tuple(stretch.made.start for stretch in plan.stretches), last)
 
