@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from engine.generation.shot_folder import ShotFolder
-from tests.engine.checkpoints import BOARD, TINY
+from tests.engine.checkpoints import BOARD, TINY, make_packed
 from tests.engine.helios_checkpoints import make_helios
 from tests.engine.warm_engine import ROOT, Ended, WarmEngine
 
@@ -30,6 +30,8 @@ SEQUENCES = {
     "endpoint": [0, 3, 1, 2],
     "stretches": [1, 0, 3, 2],
     "helios": [0, 1, 2, 3],
+    "chosen": [0, 1, 2, 3],
+    "tail": [3, 2, 1, 0],
 }
 
 
@@ -63,6 +65,15 @@ def drift(folder: Path) -> list[bytes]:
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """For each case what it adds to the command line."""
+    schedules = {"forward": "f1k1_td_f8k1h4w4f2k2f1k1_g9+D", "inverted": "f1k1_x_g9_f1k1f2k2_tc"}
+    packed = make_packed(
+        tmp_path_factory.mktemp("models") / "packed",
+        seed=5,
+        codes=20,
+        schedules=schedules,
+        packing={"trained": ["time", "hybrid"]},
+        tails=["td", "tc"],
+    )
     helios = make_helios(tmp_path_factory.mktemp("models") / "helios", seed=5, kind="distilled")
     # Steps come in threes there, twice as many in the first section.
     return {
@@ -70,6 +81,8 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         "endpoint": ["--order", "endpoint"],
         "stretches": ["--board", f"70={SECOND_BOARD}", "--frames", "140"],
         "helios": ["--model", str(helios), "--frames", "120", "--steps", "3"],
+        "chosen": ["--model", str(packed), "--order", "forward", "--packing", "hybrid"],
+        "tail": ["--model", str(packed), "--order", "inverted"],
     }
 
 
@@ -88,7 +101,9 @@ def undisturbed(
     return shots
 
 
-@pytest.mark.parametrize(("case", "kills"), [("inverted", 20), ("endpoint", 5), ("stretches", 5), ("helios", 5)])
+@pytest.mark.parametrize(
+    ("case", "kills"), [("inverted", 20), ("endpoint", 5), ("stretches", 5), ("helios", 5), ("chosen", 3), ("tail", 3)]
+)
 def test_killed_at_random_instants(
     case: str,
     kills: int,
