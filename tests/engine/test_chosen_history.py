@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 from engine.events import Finished, Section
 from engine.generation.history_choice import look_seed
 from engine.generation.job import prepare, run
+from engine.generation.open_family import extent_of
+from engine.inference.hunyuan import packed_transformer
 from engine.inference.hunyuan.packed_transformer import PackedTransformer
 from engine.media.boards import open_board
 from engine.models.folder import open_folder
@@ -147,3 +149,35 @@ def test_a_take_keeps_what_was_made_from_the_same(model: Path, tmp_path: Path) -
     assert record["remade"] == [3, 4]
     was, now = selections(tmp_path / "shot"), [part.get("selection") for part in record["plan"]["sections"]]
     assert now[:3] == was[:3]
+
+
+@pytest.mark.parametrize("case", ["similarity", "compressed tail, inverted", "appended tail"])
+def test_memory_is_counted_for_as_many_tokens_as_there_are(
+    case: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 0
+    joined = packed_transformer._joined
+
+    def counted(rotations: Any) -> Any:
+        nonlocal most
+        rotation = joined(rotations)
+        most = max(most, rotation[0].shape[1])
+        return rotation
+
+    monkeypatch.setattr(packed_transformer, "_joined", counted)
+    asked, _ = CASES[case]
+    request = request_for(model, **asked)
+    made(request, model, tmp_path / "shot")
+    pictures = {picture.sha256: picture for picture in (open_board(BOARD),)}
+    job = prepare(request, pictures, open_folder(model), "cpu", tmp_path / "other")
+    assert extent_of(job.resolved.plan.made, job.spec, 9, (64, 64)).tokens == most
+
+
+@pytest.mark.parametrize("cache", ["teacache:0.9", "first-block:0.9"])
+def test_step_caches_know_the_packed_transformer(cache: str, model: Path, tmp_path: Path) -> None:
+    request = replace(request_for(model, packing="hybrid", cache=cache), steps=4, frames=73)
+    latents = made(request, model, tmp_path / "shot", sections=SECTIONS)
+    assert all(each.isfinite().all() for each in latents.values())
+    plain = made(replace(request, cache=None), model, tmp_path / "plain", sections=SECTIONS)
+    assert latents.keys() == plain.keys()
+    assert not all(latents[name].equal(plain[name]) for name in latents), "steps are left out"
