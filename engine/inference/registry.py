@@ -77,8 +77,8 @@ def spec_of(folder: ModelFolder) -> ModelSpec:
         given["drift"] = _SPECS[family].drift.told(facts.drift)
     if family == HELIOS_MID.family and "is_cfg_zero_star" not in folder.flags:
         given["variant"] = ()
-    if facts.schedules and not facts.order and _SPECS[family].order not in facts.schedules:
-        given["order"] = next(iter(facts.schedules))
+    if facts.schedules:
+        given.setdefault("order", folder.orders[0])
     if facts.packing is not None:
         given["packing"] = PackingUse(**facts.packing)
     spec = replace(
@@ -102,8 +102,9 @@ def _check_packing(folder: ModelFolder, spec: ModelSpec, key: str) -> None:
         if not same:
             detail = f"its {FACTS} gives the kernels {[*map(list, spec.kernels)]}, its transformer has {[*kernels]}"
             raise folder.damage(detail, f"correct {FACTS}")
-    if spec.order not in spec.schedules:
-        raise folder.damage(f"its {FACTS} gives no schedule for its own order, {spec.order}", "add it to 'schedules'")
+    if nameless := [order for order in (spec.order, *spec.trained_orders) if order not in spec.schedules]:
+        detail = f"its {FACTS} gives no schedule for {nameless[0]} order, which it was trained for"
+        raise folder.damage(detail, "add it to 'schedules'")
     for name in spec.schedules.values():
         try:
             schedule = parse(name)

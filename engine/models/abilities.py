@@ -91,14 +91,13 @@ def abilities(model: ModelFolder) -> Abilities:
     """What an installed model can, by its manifest and by what such weights were released as."""
     facts, released = model.facts, model.released
     card = CARDS.get(model.name)
-    own = facts.order or released.orders[0]
     guidance = released.guidance if facts.guidance is None else facts.guidance
     return Abilities(
         title=card.title if card else facts.title or model.name,
         quality=card.quality if card else "",
         good_for=card.good_for if card else "",
         starts=model.starts,
-        orders=tuple(dict.fromkeys((own, *(facts.trained_orders or released.orders)))),
+        orders=model.orders,
         sizes=facts.sizes or released.sizes,
         size_multiple=released.size_multiple,
         side_limits=facts.side_limits or released.side_limits,

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import Code, EngineError
+from ..framepack.packing import Order
 from ..protocol import GUIDE, Start
 from .manifest import FactsError, ModelFacts, is_inside, parse_facts
 from .paths import PARTS, models_home
@@ -109,6 +110,15 @@ class ModelFolder:
     def released(self) -> Released:
         """What such weights can where `shotpack.json` does not say otherwise."""
         return released(self.pipeline, self.flags)
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """In which its shots may be made, as far as it was trained for them, its own first."""
+        facts, orders = self.facts, self.released.orders
+        named = tuple(facts.schedules or orders)
+        own = facts.order or (orders[0] if orders[0] in named else named[0])
+        others = (order for order in facts.trained_orders or orders if order in named)
+        return tuple(dict.fromkeys((own, *others)))
 
     @property
     def native_fps(self) -> float:

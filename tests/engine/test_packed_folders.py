@@ -12,6 +12,7 @@ from engine.errors import Code, EngineError
 from engine.framepack.packing import Order, Tail
 from engine.generation.job import _digest
 from engine.inference.registry import spec_of
+from engine.models.abilities import abilities
 from engine.models.folder import open_folder
 from engine.models.packing_use import BY_TIME, Packing, PackingUse
 from engine.models.spec import ModelSpec
@@ -51,6 +52,7 @@ def test_a_model_with_a_schedule_of_its_own_makes_shots_by_it(tmp_path: Path, ma
     assert record["request"]["schedule"] == OWN
     assert record["request"]["order"] == "forward"
     assert shot.latents.isfinite().all()
+    assert abilities(open_folder(model)).orders == (Order.FORWARD,), "what Blender offers"
     with pytest.raises(EngineError, match="order cannot be 'inverted'"):
         make_shot(73, model=model, order="inverted")
     # Kernels that a schedule gives no frames are no fault here.
@@ -89,7 +91,11 @@ def test_a_folder_says_how_its_weights_pack(tmp_path: Path) -> None:
         ({"schedules": {"forward": "td_f8k8f1k1_g9"}}, "no weights for the kernel k8"),
         ({"schedules": {"forward": "td_f16k4f2k2f1k1_g9+D"}}, "no codebook"),
         ({"packed": True, "schedules": {"forward": "tc_f16k4f2k2f1k1_g9"}}, "tail option tc"),
-        ({"order": "inverted", "schedules": {"forward": "td_f16k4f2k2f1k1_g9"}}, "no schedule for its own order"),
+        ({"order": "inverted", "schedules": {"forward": "td_f16k4f2k2f1k1_g9"}}, "no schedule for inverted order"),
+        (
+            {"trained_orders": ["forward", "endpoint"], "schedules": {"forward": "f1k1_td_f16k4f2k2f1k1_g9"}},
+            "no schedule for endpoint order",
+        ),
         ({"packed": True, "family": "helios-mid"}, "this family packs as it was released"),
     ],
 )
