@@ -139,8 +139,8 @@ class Scene:
 
     def __init__(self, seed: int) -> None:
         rng = np.random.default_rng([seed, 64])
-        base = rng.integers(45, 211, 3)
-        palette = tuple(tuple(int(value) for value in rng.integers(45, 211, 3)) for _ in range(6))
+        base = rng.integers(50, 206, 3)
+        palette = tuple(tuple(int(value) for value in rng.integers(50, 206, 3)) for _ in range(6))
         ink = tuple(int(value) for value in rng.integers(0, 70, 3))
         style = Style(ink, float(rng.uniform(1.0, 2.0)), 0.0, palette, False, False, palette[0])
         picture = Image.new("RGB", (TORUS * OVERSAMPLING,) * 2, tuple(int(value) for value in base))
