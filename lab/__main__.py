@@ -1,4 +1,4 @@
-"""`python -m lab bank | base | run`: what is tried beyond the released recipe. Each command is in a file that adds it here."""
+"""`python -m lab bank | base | run | table`: what is tried beyond the released recipe. Each command is in a file that adds it here."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 
 from engine import command_line
 
-from .commands import bank, base, run
+from .commands import bank, base, run, table
 
-COMMANDS = (bank, base, run)
+COMMANDS = (bank, base, run, table)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -18,7 +18,10 @@ from engine.framepack.packing import parse
 from .held_out import SETS
 
 BOARDS = ("first", "newest")
-KINDS = ("less", "more", "alike", "falls", "rises")
+FRESH = ("spread", "random")
+KINDS = ("less", "more", "alike", "falls", "rises", "best")
+LOSS = "loss"
+"""In place of a set of scenes: the losses of a variant's training."""
 _Record = TypeVar("_Record")
 
 
@@ -42,6 +45,10 @@ class Variant:
     """Which picture the image encoder sees: the shot's first, or the newest one made."""
     causal: bool = False
     """Frames look at earlier ones only."""
+    fresh: str = "spread"
+    """How input layers begin that the base lacks: spread from the finest kernel's, or at random."""
+    paper: str = ""
+    """What the paper has for it, beside ours and never in one scale."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -65,7 +72,8 @@ class Row:
 class Comparison:
     """One sentence of a claim: `metric` of row `one` on a set is less or more than, or like, that of `other`.
 
-    `falls` and `rises` are said of `rows` in their sequence, by the slope over their numbers `over`.
+    `falls` and `rises` are said of `rows`, by the slope over their numbers `over`. `best` says that the row of `rows`
+    that has the least of `metric` and the most of `against`, each in standard deviations over the rows, is of `among`.
     """
 
     metric: str
@@ -76,8 +84,12 @@ class Comparison:
     rows: tuple[str, ...] = ()
     over: tuple[float, ...] = ()
     least: float = 0.0
-    """The smallest effect of interest, in the metric's unit, as a share of `of`'s mean where that is named."""
-    of: str = ""
+    """The smallest effect of interest, in the metric's unit; as a share of what `of` names, where it names something."""
+    of: tuple[str, ...] = ()
+    """A row, whose mean of the metric is meant, or two rows, the difference of theirs."""
+    against: str = ""
+    against_on: str = ""
+    among: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,7 +160,7 @@ def _experiment(told: dict[str, Any], sha256: str) -> Experiment:
         raise ValueError(f"two rows are called {', '.join(sorted(twice))}")
     for claim in claims:
         for each in claim.holds:
-            if strange := {each.one, each.other, each.of, *each.rows} - {*names, ""}:
+            if strange := {each.one, each.other, *each.of, *each.rows, *each.among} - {*names, ""}:
                 raise ValueError(f"claim {claim.id} names no row of the file: {', '.join(sorted(strange))}")
     return experiment
 
@@ -156,10 +168,11 @@ def _experiment(told: dict[str, Any], sha256: str) -> Experiment:
 def _variant(told: Mapping[str, Any]) -> Variant:
     variant = _record(Variant, "variant", told)
     parse(variant.schedule)
-    if strange := set(variant.sets) - SETS.keys():
+    if strange := set(variant.sets) - {*SETS, LOSS}:
         raise ValueError(f"variant {variant.id} names no set of scenes: {', '.join(sorted(strange))}")
-    if variant.boards not in BOARDS:
-        raise ValueError(f"variant {variant.id}: boards must be one of {', '.join(BOARDS)}")
+    for name, allowed in (("boards", BOARDS), ("fresh", FRESH)):
+        if getattr(variant, name) not in allowed:
+            raise ValueError(f"variant {variant.id}: {name} must be one of {', '.join(allowed)}")
     if (variant.tested or variant.guided) and variant.noise is None:
         raise ValueError(f"variant {variant.id} is tried with noise that it was never trained with")
     return variant

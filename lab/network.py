@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
 from engine.framepack.history import PackedContext
-from engine.framepack.packing import Kernel
+from engine.framepack.packing import Kernel, parse
 from engine.inference.hunyuan.packed_transformer import (
     RELEASED_KERNELS,
     PackedFrames,
@@ -26,39 +25,54 @@ from training.networks.local_heads import start_local
 from training.networks.motion_heads import start_motion
 from training.train_text import RATE_UNIT
 
+from .experiment import Variant
+
 KERNELS: tuple[Size, ...] = (*RELEASED_KERNELS, (1, 4, 4))
 HEADS, DOUBLE, SINGLE = 5, 1, 4
 _COARSE = 0.5
 """What is seen coarsely starts weaker, as `start_local` has it."""
 
 
-def new_network(seed: int, kind: type[PackedTransformer] = PackedTransformer) -> PackedTransformer:
+def new_network(seed: int) -> PackedTransformer:
     """A fresh one of four million weights, begun as Sketch's: it looks at its neighbours and along what words say."""
     torch.manual_seed(seed)
     released = new_transformer(HEADS, DOUBLE, SINGLE)
     start_local(released)
     start_motion(released, RATE_UNIT)
-    return with_kernels(released.config, released.state_dict(), KERNELS, strength=_COARSE, kind=kind)
+    return begun(released.state_dict(), KERNELS, strength=_COARSE)
 
 
-def with_kernels(
-    config: Any,
+def kernels_of(variant: Variant) -> tuple[Size, ...]:
+    """The base's kernels, and what a variant's schedule has beyond them."""
+    schedule = parse(variant.schedule)
+    own = (_size(block.kernel) for block in schedule.before + schedule.after)
+    return tuple(dict.fromkeys((*KERNELS, *own)))
+
+
+def begun(
     weights: dict[str, torch.Tensor],
     kernels: tuple[Size, ...],
+    fresh: str = "spread",
+    seed: int = 0,
+    kind: type[PackedTransformer] = PackedTransformer,
     *,
     strength: float = 1.0,
-    kind: type[PackedTransformer] = PackedTransformer,
 ) -> PackedTransformer:
-    """A transformer with `weights` and input layers for `kernels`; those that it lacks are `spread`, times `strength`."""
-    network = kind.from_config(dict(config), kernels=[list(kernel) for kernel in kernels])
-    finest = weights["clean_x_embedder.proj.weight"]
-    fresh = {}
+    """A transformer with `weights` and input layers for `kernels`; those that it lacks are `fresh`.
+
+    `spread` from the finest kernel's times `strength`, or `random` as a new layer is, drawn by `seed`.
+    """
+    torch.manual_seed(seed)
+    config = dict(new_transformer(HEADS, DOUBLE, SINGLE).config)
+    network: PackedTransformer = kind.from_config(config, kernels=[list(kernel) for kernel in kernels])
+    own = dict(network.state_dict())
+    finest = weights["clean_x_embedder.proj.weight"].float()
     for kernel in kernels:
         name = f"clean_x_embedder.{layer_name(kernel)}"
-        if f"{name}.weight" not in weights:
-            fresh[f"{name}.weight"] = strength * spread(finest, kernel)
-            fresh[f"{name}.bias"] = weights["clean_x_embedder.proj.bias"].clone()
-    network.load_state_dict({**weights, **fresh})
+        if fresh == "spread" and f"{name}.weight" not in weights:
+            own[f"{name}.weight"] = strength * spread(finest, kernel)
+            own[f"{name}.bias"] = weights["clean_x_embedder.proj.bias"].float()
+    network.load_state_dict({**own, **weights})
     return network
 
 

@@ -27,16 +27,18 @@ from engine.media.files import make_folder, write_whole
 from .bank import Bank
 from .base import Settings, train_variant
 from .causal import CausalTransformer
-from .experiment import Experiment, Row, Variant
+from .experiment import LOSS, Experiment, Row, Variant
 from .held_out import SETS, Encoded, encode_scenes, restored
 from .metrics import measured
-from .network import new_network, read_weights, write_weights
+from .network import begun, kernels_of, read_weights, write_weights
 from .rollout import Rollout
 from .sight import HistoryNoise, Sight, learn_codebook
 from .sketch_parts import SketchParts
 
 WEIGHTS = "transformer.safetensors"
-_CODEBOOK = "codebook.safetensors"
+_LOSSES = "losses.json"
+_EARLY = slice(400, 500)
+"""Steps whose losses are compared: each is of the same clips and noise for all variants of a seed."""
 _PIXELS = 200_000
 """Of the bank, that a codebook is learned from."""
 
@@ -76,7 +78,10 @@ class Lab:
         for row in variant.rows:
             for name in variant.sets:
                 path = metrics_of(run, row, name)
-                if not path.is_file():
+                if name == LOSS:
+                    losses = json.loads((run / _LOSSES).read_text(encoding="utf-8"))
+                    write_whole(path, json.dumps({"loss": losses[_EARLY]}).encode())
+                elif not path.is_file():
                     scenes = self.scenes(name)
                     shots = Rollout(network, sight, row, self.parts).make(scenes)
                     write_whole(path.with_suffix(".safetensors"), save({"latents": shots.half().contiguous()}))
@@ -89,15 +94,14 @@ class Lab:
         if not base.is_file():
             raise EngineError(Code.BAD_REQUEST, detail=f"{base} is missing: run 'python -m lab base' first")
         kind = CausalTransformer if variant.causal else PackedTransformer
-        network = new_network(0, kind)
-        read_weights(network, base)
+        network = begun(load_file(base), kernels_of(variant), variant.fresh, seed, kind)
         sight = Sight(self.codebook(variant), HistoryNoise(network) if variant.noise is not None else None)
         trained = sight.noise or network
         if not (run / WEIGHTS).is_file():
             settings = Settings(experiment.steps, seed, rate=experiment.rate, muon=False)
             told = self.bank, self.parts.sentences, self.parts.grid
             losses = train_variant(network, sight, variant, *told, run / "training", settings)
-            write_whole(run / "losses.json", json.dumps(losses).encode())
+            write_whole(run / _LOSSES, json.dumps(losses).encode())
             write_weights(trained, run / WEIGHTS)
         read_weights(trained, run / WEIGHTS)  # as they will be read again
         return network, sight
@@ -132,7 +136,7 @@ def do_all(lab: Path, experiment: Experiment, jobs: int, only: str | None, seed:
     here = Lab(lab)
     for variant, _ in wanted:
         here.codebook(variant)
-    for name in sorted({name for variant, _ in wanted for name in variant.sets}):
+    for name in sorted({name for variant, _ in wanted for name in variant.sets} - {LOSS}):
         here.scenes(name)
     if jobs < 2:
         for variant, number in wanted:
