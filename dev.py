@@ -75,6 +75,7 @@ RELEASE = ROOT / "release.py"
 TIERS = {
     "unit": Tier("tests/unit", (ENGINE,), processes=2),
     "engine": Tier("tests/engine", (ENGINE,), processes=4),
+    "lab": Tier("tests/lab", (ENGINE,)),
     "host": Tier("tests/host", (blender("4.5"), blender("5.0")), processes=3),
     "desktop": Tier("tests/desktop", (ENGINE,), beside="host"),
     "gpu": Tier("tests/gpu", (ENGINE,), on_request=True),
@@ -212,9 +213,10 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     commands.add_parser("check", help="locks, format, lint and types")
     commands.add_parser("lock", help="lock what requirements/*.in ask for; all arguments go to uv", add_help=False)
     commands.add_parser("bench", help="print the benchmark table; all arguments go to tests.bench", add_help=False)
+    commands.add_parser("lab", help="what is tried beyond the released recipe; all arguments go to lab", add_help=False)
     commands.add_parser("release", help="make the extension's zip and repository in dist/", add_help=False)
     commands.add_parser("format", help="lay out every file and mend what ruff can mend")
-    if arguments[:1] in (["bench"], ["demo"], ["lock"], ["release"]):
+    if arguments[:1] in (["bench"], ["demo"], ["lab"], ["lock"], ["release"]):
         return parser.parse_args(arguments[:1]), list(arguments[1:])
     split = list(arguments).index("--") if "--" in arguments else len(arguments)
     known = parser.parse_args(arguments[:split])
@@ -245,6 +247,8 @@ def main(arguments: Sequence[str]) -> int:
             return demo(passed_on)
         if known.command == "bench":
             return run([str(ENGINE.python), "-m", "tests.bench", *passed_on])
+        if known.command == "lab":
+            return run([str(ENGINE.python), "-m", "lab", *passed_on])
         if known.command == "format":
             return int(not all([in_engine("ruff", "check", "--fix"), in_engine("ruff", "format")]))
         # All of them, even where the first fails.

@@ -19,6 +19,11 @@ class Measure(StrEnum):
 
     SHARPNESS = "sharpness"
     """How crisp its frames are, over the board's."""
+    SOFTENS = "softens"
+    """How crisp they are over those of the section beside it that was made before it: a blur that comes at once."""
+    SHARPENS = "sharpens"
+    """How crisp they are over those of the section at the board, where that was made before it: a shot that is drawn
+    over again and again."""
     COLOURS = "colours"
     """How far their colours are from the board's, 0 to 1."""
     LIKENESS = "likeness"
@@ -119,6 +124,8 @@ _SAID = {
     Measure.COLOURS: ("", "colours drift"),
     Measure.LIKENESS: ("unlike the board", ""),
     Measure.SHARPNESS: ("blurred", "harsh"),
+    Measure.SOFTENS: ("softer than the section beside it", ""),
+    Measure.SHARPENS: ("", "harsher than the section at the board"),
     Measure.JUMP: ("", "jumps"),
     Measure.SEAM: ("", "broken seam"),
     Measure.REPEATS: ("", "repeats frames"),

@@ -64,6 +64,7 @@ class Code(StrEnum):
     UPSCALER_INVALID = "upscaler_invalid"
     EXTRA_MISSING = "extra_missing"
     FINISH_IMPOSSIBLE = "finish_impossible"
+    CONVERSION_IMPOSSIBLE = "conversion_impossible"
     LICENCE_NOT_ACCEPTED = "licence_not_accepted"
     OFFLINE = "offline"
     DOWNLOAD_FAILED = "download_failed"
@@ -204,6 +205,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.UPSCALER_INVALID: Explanation(3, "The upscaler {upscaler} cannot be used: {detail}", "{advice}"),
     Code.EXTRA_MISSING: Explanation(3, "{what} needs packages that are not installed here", "run: {command}"),
     Code.FINISH_IMPOSSIBLE: Explanation(2, "{path} cannot be finished: {detail}", "{advice}"),
+    Code.CONVERSION_IMPOSSIBLE: Explanation(3, "{path} cannot be converted: {detail}", "{advice}"),
     Code.MODEL_FOLDER_INVALID: Explanation(3, "{path} is not a model folder: {detail}", "{advice}"),
     Code.MODEL_DAMAGED: Explanation(3, "The model in {path} is damaged: {detail}", "{advice}"),
     Code.LICENCE_NOT_ACCEPTED: Explanation(

@@ -1,1 +1,1 @@
-"""What the paper proposes beyond the released recipe, tried on small models, and plain video models made into packed ones."""
+"""What the paper proposes beyond the released recipe, tried on small models; packed models made of plain ones."""

@@ -22,6 +22,8 @@ DRIFT = {
     "unlike the board": "dem Bild unähnlich",
     "blurred": "unscharf",
     "harsh": "überzeichnet",
+    "softer than the section beside it": "weicher als der Abschnitt daneben",
+    "harsher than the section at the board": "härter als der Abschnitt am Bild",
     "jumps": "springt",
     "broken seam": "gebrochene Naht",
     "repeats frames": "wiederholt Bilder",

@@ -52,6 +52,13 @@ def main(arguments: list[str] | None = None) -> int:
     train.add_argument("--batch", type=int, default=8, help="clips a step (default: 8)")
     train.add_argument("--rate", type=float, default=1.0, help="multiple of the learning rates (default: 1)")
     train.add_argument("--lora", type=int, default=0, metavar="RANK", help="train a LoRA instead of the weights")
+    train.add_argument(
+        "--new-kernels",
+        choices=("full",),
+        help="beside a LoRA: train the layers that history and vision come in by, whole, and save them beside it",
+    )
+    train.add_argument("--full", action="store_true", help="train all of --model's transformer, and nothing else")
+    train.add_argument("--schedule", metavar="NAME", help="practise this packing alone (td_f16k4f2k2f1k1_g9)")
     train.add_argument("--clips", type=int, default=1200, help="clips encoded beforehand (default: 1200)")
     train.add_argument("--sections", type=int, default=5, help="sections of each clip (default: 5)")
     train.add_argument("--bank-often", default="", metavar="NAME,NAME", help="moves drawn three times as often")
@@ -130,16 +137,19 @@ def _train_vae(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     from engine.inference.registry import choose_device
 
-    from .export import GUIDE_USE, write_model
+    from .export import GUIDE_USE, write_lora, write_model, write_trained
     from .guide_bank import extend_guides, read_guides
     from .guided_lessons import LEARNED_USE
     from .latent_bank import BankRecipe, extend_bank, read_bank
+    from .lessons import practised_schedule
     from .networks.architecture import VISION_SIDE
     from .networks.flat_vae import looks_at_present_only
     from .train_transformer import Settings, train
 
+    _check_kind(args)
     device = choose_device(args.device)
     pipeline, spec = _beginning(args)
+    schedule = practised_schedule(args.schedule, spec) if args.schedule else None
     vae: AutoencoderKLHunyuanVideo = pipeline.vae.eval()
     if not looks_at_present_only(vae):
         vae.to(device)  # a large VAE that must see whole clips; Sketch's is quicker in a process for every core
@@ -165,6 +175,9 @@ def _train(args: argparse.Namespace) -> None:
         often=_names(args.often),
         size=args.size,
         rank=args.lora,
+        new_kernels=args.new_kernels is not None,
+        full=args.full,
+        schedule=schedule,
         guides=args.guides,
         rate=args.rate,
         compiled=args.compile,
@@ -172,7 +185,9 @@ def _train(args: argparse.Namespace) -> None:
     clips = read_guides(guided) if args.guided_clips else []
     train(pipeline, spec, read_bank(bank), args.out / "transformer", settings, device, clips)
     if args.lora:
-        _save_lora(pipeline, args.out / LORA_FOLDER)
+        write_lora(pipeline, args.out / LORA_FOLDER, schedule)
+    elif args.full:
+        write_trained(pipeline.transformer, find_model(args.model), args.out / MODEL_FOLDER, schedule)
     else:
         write_model(
             pipeline.to("cpu"),
@@ -243,12 +258,17 @@ def _latents(size: str) -> tuple[int, int]:
     return width, height
 
 
-def _save_lora(pipeline: HunyuanVideoFramepackPipeline, folder: Path) -> None:
-    from diffusers.utils import convert_state_dict_to_diffusers
-    from peft import get_peft_model_state_dict
-
-    layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(pipeline.transformer))
-    pipeline.save_lora_weights(folder, transformer_lora_layers=layers)
+def _check_kind(args: argparse.Namespace) -> None:
+    """Refuse what does not go together. Raises EngineError `bad_request`."""
+    detail = ""
+    if args.new_kernels and not args.lora:
+        detail = "--new-kernels goes with --lora; without one all weights are trained"
+    elif args.full and (args.lora or args.heads or args.words or args.guided_clips):
+        detail = "--full trains a transformer as it is: without --lora, --heads, --words and --guided-clips"
+    elif args.full and not args.model:
+        detail = "--full goes with --model"
+    if detail:
+        raise EngineError(Code.BAD_REQUEST, detail=detail)
 
 
 def _eval(args: argparse.Namespace) -> None:

@@ -6,17 +6,22 @@ import json
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLHunyuanVideo, FlowMatchEulerDiscreteScheduler, HunyuanVideoFramepackPipeline
+from peft import get_peft_model_state_dict
+from safetensors.torch import save
 from torch.nn import functional
 
+from engine.file_copies import copy_whole
 from engine.framepack.grid import Seam
-from engine.framepack.packing import Order
-from engine.media.files import write_whole
-from engine.models.folder import FACTS
+from engine.framepack.packing import Order, Schedule
+from engine.media.files import make_folder, whole_folder, write_whole
+from engine.models.folder import FACTS, INDEX, ModelFolder
 from engine.models.guide_use import GuidePictures, GuideUse
+from engine.models.lora_files import KERNELS, LAYERS
 from engine.serialization import to_json
 
 from .latent_bank import SIZES
@@ -118,6 +123,43 @@ def write_model(pipeline: HunyuanVideoFramepackPipeline, folder: Path, guide: Gu
         "vocabulary": to_json(known_words()),
     }
     write_whole(folder / FACTS, (json.dumps(facts, indent=2) + "\n").encode())
+
+
+def write_lora(pipeline: HunyuanVideoFramepackPipeline, folder: Path, schedule: Schedule | None = None) -> None:
+    """Write the LoRA that `pipeline`'s transformer was trained with, and beside it what was trained whole, if anything.
+
+    As a folder in the LoRA folder, `loras/NAME`, it is the LoRA NAME.
+    """
+    state = get_peft_model_state_dict(pipeline.transformer)
+    layers = {name: each for name, each in state.items() if ".lora_" in name}
+    kernels = {name: each.float().cpu().contiguous() for name, each in state.items() if name not in layers}
+    make_folder(folder)
+    pipeline.save_lora_weights(folder, transformer_lora_layers=layers, weight_name=LAYERS)
+    if kernels:
+        write_whole(folder / KERNELS, save(kernels, {"schedule": str(schedule)} if schedule else None))
+
+
+def write_trained(transformer: Any, begun: ModelFolder, folder: Path, schedule: Schedule | None) -> None:
+    """Write `begun` as a model folder with the weights of `transformer` in bfloat16, and all else as it is there.
+
+    What an earlier run left there is replaced. Raises EngineError `folder_unwritable` and `disk_full`.
+    """
+    facts = json.loads((begun.path / FACTS).read_bytes()) if (begun.path / FACTS).is_file() else {}
+    for name in ("components", "files", "revisions"):  # they tell where what is copied here lay
+        facts.pop(name, None)
+    if schedule is not None:
+        facts["order"] = str(schedule.order())
+        facts.pop("trained_orders", None)
+    with whole_folder(folder, over=True) as made:
+        transformer.to("cpu", torch.bfloat16).save_pretrained(made / "transformer", safe_serialization=True)
+        for name, path in begun.files():
+            if not name.startswith("transformer/"):
+                (made / name).parent.mkdir(exist_ok=True)
+                copy_whole(path, made / name)
+        if (begun.path / INDEX).is_file():
+            copy_whole(begun.path / INDEX, made / INDEX)
+        (made / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        _forget_origin(made / "transformer" / "config.json")
 
 
 def _forget_origin(config: Path) -> None:

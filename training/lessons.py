@@ -7,13 +7,14 @@ nothing is trained that is not used, and nothing used that is not trained.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import torch
 
+from engine.errors import Code, EngineError
 from engine.framepack.history import History, PackedContext
-from engine.framepack.packing import Order, parse
+from engine.framepack.packing import Kernel, Order, Schedule, check_kernels, parse
 from engine.framepack.plan import PlannedSection, ShotPlan, plan_shot
 from engine.models.spec import ModelSpec
 
@@ -23,6 +24,8 @@ _SHARES = {"forward": 0.55, "inverted": 0.2, "inverted to an end": 0.13, "vanill
 """Forward most, Sketch's own order; backward is for shots toward a later board."""
 _LENGTHS = (0.3, 0.2, 0.2, 0.18, 0.12)
 """Shares of shots of one section, two, and so on."""
+_ENDS = {Order.FORWARD: 0.0, Order.INVERTED: 0.4, Order.ENDPOINT: 0.5}
+"""Shares of shots that end on a board, where one schedule alone is practised."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,21 @@ def draw_guided_lesson(rng: np.random.Generator, spec: ModelSpec, *, longest: in
     return Lesson(plan, planned, _chosen(rng, spec, frames))
 
 
-def draw_lesson(rng: np.random.Generator, spec: ModelSpec, *, longest: int, frames: int) -> Lesson:
-    """A lesson from shots of at most `longest` sections, denoising `frames` of the window's frames."""
+def draw_lesson(
+    rng: np.random.Generator, spec: ModelSpec, *, longest: int, frames: int, schedule: Schedule | None = None
+) -> Lesson:
+    """A lesson from shots of at most `longest` sections, denoising `frames` of the window's frames.
+
+    Of all orders that FramePack has, or of one `schedule` (`practised_schedule`).
+    """
     grid = spec.grid()
     lengths = np.array(_LENGTHS[:longest])
     sections = 1 + int(rng.choice(len(lengths), p=lengths / lengths.sum()))
+    if schedule is not None:
+        last = grid.frames(sections)
+        boards = (0, last - 1) if rng.random() < _ENDS[schedule.order()] else (0,)
+        plan = plan_shot(last, grid=grid, schedule=schedule, boards=boards)
+        return Lesson(plan, plan.made[rng.integers(len(plan.made))], _chosen(rng, spec, frames))
     kind = str(rng.choice(list(_SHARES), p=list(_SHARES.values())))
     last = grid.frames(sections)
     boards = (0, last - 1) if kind == "inverted to an end" or (kind == "endpoint" and rng.random() < 0.5) else (0,)
@@ -91,3 +104,24 @@ def draw_lesson(rng: np.random.Generator, spec: ModelSpec, *, longest: int, fram
 
 def _chosen(rng: np.random.Generator, spec: ModelSpec, frames: int) -> tuple[int, ...]:
     return tuple(int(frame) for frame in np.sort(rng.choice(spec.window, frames, replace=False)))
+
+
+def practised_schedule(name: str, spec: ModelSpec) -> Schedule:
+    """The schedule `name` as one that `spec`'s networks can practise.
+
+    Raises EngineError `schedule_invalid` and, for one that leaves a kernel without frames, which diffusers' transformer
+    cannot, or that has kernels, tails or a window that the networks have not, `schedule_unsupported`.
+    """
+    schedule = parse(name)
+    suggestion = spec.schedules.get(schedule.order(), VANILLA)
+    check_kernels(schedule, spec.kernels, suggestion)
+    held = {astuple(block.kernel) for block in (*schedule.before, *schedule.after)}
+    idle = [Kernel(*kernel).name for kernel in spec.kernels if kernel not in held]
+    detail = ""
+    if idle:
+        detail = f"it gives the kernel {idle[0]} no frames"
+    elif schedule.window != spec.window:
+        detail = f"its section has {schedule.window} frames, and the model's {spec.window}"
+    if detail:
+        raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=name, detail=detail, suggestion=suggestion)
+    return schedule

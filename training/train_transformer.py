@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from engine.errors import Code, EngineError
+from engine.framepack.packing import Schedule
 from engine.framepack.sigmas import shift_mu
 from engine.models.spec import ModelSpec
 
@@ -37,6 +38,8 @@ _GUIDANCE = (1.0, 20.0)
 _DISTILLED = 1 / 18
 """How far a unit of guidance goes as a classifier-free scale: 10, which FramePack is run at, is a scale of 1.5."""
 _LORA_TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_mlp", "proj_out")
+NEW_KERNELS = ("clean_x_embedder", "image_projection")
+"""The layers of a FramePack transformer that HunyuanVideo has none of."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,13 @@ class Settings:
     """Practise only clips of this (width, height) in latents."""
     rank: int = 0
     """LoRA rank; 0 trains every weight of transformer and image encoder."""
+    new_kernels: bool = False
+    """Beside a LoRA: train the layers that history and vision come in by, whole (`NEW_KERNELS`). Of weights that never
+    had them a LoRA alone would leave them as they begin."""
+    full: bool = False
+    """Train every weight of the transformer and nothing else; it keeps the guidance it has, as with a LoRA."""
+    schedule: Schedule | None = None
+    """Practise this packing alone, in the order that it expresses."""
     guides: float = 0.6
     """Share of the steps that practise following a guide, where there are clips with one."""
     rate: float = 1.0
@@ -109,7 +119,7 @@ def train(
             count = max(1, settings.batch // (2 if frames == spec.window else 1))
             drawn = draw_guided(rng, guided, led, count)
             return guided_loss(pipeline, spec, led, drawn, settings.own_history, rng, device)
-        lesson = draw_lesson(rng, spec, longest=longest, frames=frames)
+        lesson = draw_lesson(rng, spec, longest=longest, frames=frames, schedule=settings.schedule)
         crop = settings.crop if step < 0.55 * settings.steps and rng.random() < 0.85 else 0
         count = settings.batch * (2 if crop else 1) // (2 if frames == spec.window else 1)
         batch = draw_batch(rng, shelf, lesson, max(1, count), crop)
@@ -137,7 +147,7 @@ def _loss(
     mu = shift_mu(spec.tokens(whole), shift)
     sigma = torch.from_numpy(noise_levels(rng, count, settings.pure_noise, mu)).to(device)
     level = sigma[:, None, None, None, None]
-    guided = not settings.rank and rng.random() < settings.guided
+    guided = not (settings.rank or settings.full) and rng.random() < settings.guided
     drawn = rng.uniform(*_GUIDANCE, count) if guided else np.ones(count)
     guidance = torch.from_numpy(drawn).float().to(device)
     told = read(pipeline, spec, batch, device)
@@ -229,13 +239,24 @@ def by_size(clips: Sequence[ClipLatents]) -> dict[tuple[int, int], list[ClipLate
 
 
 def _networks(pipeline: HunyuanVideoFramepackPipeline, settings: Settings, device: torch.device) -> nn.Module:
-    """What is trained, on `device`: transformer and image encoder, or a LoRA on the transformer."""
+    """What is trained, on `device`: transformer and image encoder; the transformer alone; or a LoRA on it."""
     for encoder in (pipeline.text_encoder, pipeline.text_encoder_2):
         encoder.to(device).eval().requires_grad_(False)
     networks = nn.ModuleDict({name: getattr(pipeline, name) for name in ("transformer", "image_encoder")})
     networks.to(device).train().requires_grad_(settings.rank == 0)
+    if settings.full:
+        pipeline.image_encoder.requires_grad_(False)
     if settings.rank:
-        config = LoraConfig(r=settings.rank, lora_alpha=settings.rank, target_modules=list(_LORA_TARGETS))
+        config = LoraConfig(
+            r=settings.rank,
+            lora_alpha=settings.rank,
+            target_modules=list(_LORA_TARGETS),
+            modules_to_save=list(NEW_KERNELS) if settings.new_kernels else None,
+        )
         pipeline.transformer.add_adapter(config)
+        for name in NEW_KERNELS if settings.new_kernels else ():
+            # Steps are small beside such weights: in bfloat16 most would be rounded away.
+            getattr(pipeline.transformer, name).modules_to_save.float()
+    if settings.rank or settings.full:
         pipeline.transformer.enable_gradient_checkpointing()
     return networks

@@ -18,7 +18,7 @@ from .session import Job
 
 _DIGITS = 4
 ROWS: tuple[tuple[Measure, ...], ...] = (
-    (Measure.SHARPNESS,),
+    (Measure.SHARPNESS, Measure.SOFTENS, Measure.SHARPENS),
     (Measure.COLOURS,),
     (Measure.LIKENESS,),
     (Measure.SEAM, Measure.JUMP),

@@ -94,26 +94,39 @@ def is_warped(frame: int, section: range) -> bool:
     return (frame - section.start) % WARPED == 0
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """Frames that a section is compared with, all measured; none where there are none to be compared with."""
+
+    before: Sequence[int] = ()
+    """Those of the section before it whose changes say with its own what is usual: none where it begins behind a
+    cut."""
+    beside: Sequence[int] = ()
+    """Those of the section beside it that was made before it."""
+    first: Sequence[int] = ()
+    """Those of the section at the board, where that was made before it."""
+
+
 def section_figures(
-    section: range, before: Sequence[int], measured: FrameMeasures, limits: DriftLimits
+    section: range, around: Surroundings, measured: FrameMeasures, limits: DriftLimits
 ) -> tuple[Figure, ...]:
-    """What is said of a section that shows the frames `section`, all measured.
-
-    `before` are those frames of the section before it whose changes say with its own what is usual: none where it
-    begins behind a cut.
-    """
-    return tuple(_figures(section, before, measured, limits))
+    """What is said of a section that shows the frames `section`, all measured."""
+    return tuple(_figures(section, around, measured, limits))
 
 
-def _figures(section: range, before: Sequence[int], measured: FrameMeasures, limits: DriftLimits) -> Iterator[Figure]:
+def _figures(section: range, near: Surroundings, measured: FrameMeasures, limits: DriftLimits) -> Iterator[Figure]:
     def figure(measure: Measure, value: float, frame: int | None = None) -> Figure:
         least, most = limits.of(measure)
         return Figure(str(measure), rounded(value), least, most, 0 if frame is None else frame + 1)
 
     if not section:
         return
-    if crisp := [measured.sharpness[frame] for frame in section if frame in measured.sharpness]:
-        yield figure(Measure.SHARPNESS, float(np.mean(crisp)))
+    before = near.before
+    if crisp := _crisp(section, measured):
+        yield figure(Measure.SHARPNESS, crisp)
+        for measure, others in ((Measure.SOFTENS, near.beside), (Measure.SHARPENS, near.first)):
+            if known := _crisp(others, measured):
+                yield figure(measure, crisp / known)
     if samples := [measured.samples[frame] for frame in section if frame in measured.samples]:
         yield figure(Measure.COLOURS, float(np.mean([sample.colours for sample in samples])))
         yield figure(Measure.LIKENESS, float(np.mean([sample.likeness for sample in samples])))
@@ -131,6 +144,11 @@ def _figures(section: range, before: Sequence[int], measured: FrameMeasures, lim
         steady = [measured.warps[frame] for frame in (*before, *section[1:]) if frame in measured.warps]
         usual = max([_LEAST_CHANGE, *steady])
         yield figure(Measure.WARP, measured.warps[section.start] / usual, section.start)
+
+
+def _crisp(frames: Sequence[int], measured: FrameMeasures) -> float:
+    """The mean sharpness of those of `frames` that are measured; 0 where none is."""
+    return float(np.mean([measured.sharpness[each] for each in frames if each in measured.sharpness] or [0.0]))
 
 
 def _repeats(figure: Any, section: range, measured: FrameMeasures, median: float) -> Figure:

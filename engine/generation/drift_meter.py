@@ -32,7 +32,7 @@ from ..media.images import cover
 from ..media.measures import BoardSearch, Picture, change, colour, histogram, histogram_distance, sharpness
 from ..media.warp_error import available, warp_error
 from ..models.drift_limits import DriftLimits
-from .drift_figures import FrameMeasures, Sample, is_sampled, is_warped, rounded, section_figures
+from .drift_figures import FrameMeasures, Sample, Surroundings, is_sampled, is_warped, rounded, section_figures
 from .drift_report import drift_chart, drift_record
 from .frame_rates import ShownFrames
 from .guides import LatentGuide
@@ -229,8 +229,9 @@ class DriftMeter:
         frames, number = self._sections[section], self._complete_at[section]
         before = self._sections[section - 1] if section and frames.start not in self._cuts else range(0)
         usual = [frame for frame in before[1:] if max(self._settled[frame], self._settled[frame - 1]) <= number]
-        self._ensure([*usual, *frames])
-        figures = section_figures(frames, usual, self._measured, self._limits)
+        around = Surroundings(usual, *self._made_before(section))
+        self._ensure([*around.first, *around.beside, *around.before, *frames])
+        figures = section_figures(frames, around, self._measured, self._limits)
         index = self._index[section]
         drift = Drift(section, index, len(self._sections), figures)
         asked = self._shot.on_drift
@@ -238,6 +239,19 @@ class DriftMeter:
             drift = Drift(section, index, len(self._sections), figures, str(asked))
         self._told[section] = drift
         return drift
+
+    def _made_before(self, section: int) -> tuple[range, range]:
+        """The frames of the section beside `section`, and of the first of its stretch, that were made before it.
+
+        All of them are final then. The one before it rather than the one after it; nothing where there is none.
+        """
+        made = self._plan.by_section
+        stretch = next(stretch for stretch in self._plan.stretches if section in stretch.sections).sections
+        earlier = [each for each in stretch if made[each].number < made[section].number]
+        beside = next((each for each in (section - 1, section + 1) if each in earlier), None)
+        first = stretch.start if stretch.start in earlier else None
+        of_both = [range(0) if each is None else self._sections[each] for each in (beside, first)]
+        return of_both[0], of_both[1]
 
     def _is_kept(self, frames: range) -> bool:
         """Whether they are those of the take that this one continues: what was to be done was done there."""

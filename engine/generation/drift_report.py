@@ -15,6 +15,8 @@ from .drift_figures import FrameMeasures, shot_contrast
 _VERSION = 1
 _TITLES = {
     Measure.SHARPNESS: "Sharpness, over the board's",
+    Measure.SOFTENS: "Sharpness, over that of the section beside it",
+    Measure.SHARPENS: "Sharpness, over that of the section at the board",
     Measure.COLOURS: "Colours, distance to the board's",
     Measure.LIKENESS: "Likeness to the board, wherever the camera is",
     Measure.SEAM: "Jump at each seam, over what is usual around it",

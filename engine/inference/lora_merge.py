@@ -3,12 +3,14 @@
 Three formats are met: diffusers' own, the original HunyuanVideo or Wan names, and Kohya's (musubi-tuner's) flattened
 names of either. Kohya's become one of the others here; diffusers' loader knows those. The layers are merged into the
 weights before those travel anywhere, so that a placement never sees them and a step costs what it costs without.
+A LoRA that was trained with new kernels brings those whole, in a file beside it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,10 +47,32 @@ def merge_loras(transformer: Any, loras: Sequence[LoraFile], reader: Any) -> Non
     `reader` is the class of diffusers whose `lora_state_dict` knows the names of its layers. Raises EngineError
     `lora_invalid` for a file that is none, or was made for another model.
     """
+    own: dict[str, torch.Tensor] = {}
     for lora in loras:
+        if lora.kernels is not None:
+            _replace(lora, _read(lora, lora.kernels), dict(transformer.named_parameters()), own)
         layers = _layers(lora, transformer, reader)
         for name in sorted({_module(name) for name in layers}):
             _add(lora, layers, name, transformer.get_submodule(name))
+
+
+@torch.no_grad()
+def _replace(
+    lora: LoraFile,
+    kernels: Mapping[str, torch.Tensor],
+    weights: Mapping[str, torch.Tensor],
+    own: dict[str, torch.Tensor],
+) -> None:
+    """Bring `weights` toward `kernels`, as far as the file says; `own` keeps what the model has without any."""
+    for name, kernel in kernels.items():
+        if name not in weights:
+            raise _invalid(lora, f"the model has no weights '{name}'")
+        weight = weights[name]
+        if kernel.shape != weight.shape:
+            raise _invalid(lora, f"its '{name}' has another size than the model's")
+        before = own.setdefault(name, weight.detach().clone()).float()
+        said = torch.lerp(before, kernel.float(), lora.weight)
+        weight.copy_(said + (weight.float() - before))  # beside what others have made of it
 
 
 @torch.no_grad()
@@ -67,13 +91,11 @@ def _add(lora: LoraFile, layers: Mapping[str, torch.Tensor], name: str, module: 
 
 def _layers(lora: LoraFile, transformer: Any, reader: Any) -> dict[str, torch.Tensor]:
     """The file's layers under the names of `transformer`'s modules: `MODULE.lora_A.weight`, `MODULE.lora_B.weight`."""
-    try:
-        tensors = load_file(lora.path)
-    except (OSError, SafetensorError) as fault:
-        raise _invalid(lora, str(fault)) from fault
+    tensors = _read(lora, lora.path)
     modules = {name: module for name, module in transformer.named_modules() if isinstance(module, torch.nn.Linear)}
     if any(name.startswith(_KOHYA) for name in tensors):
         tensors = _from_kohya(lora, tensors, modules)
+    tensors = {_peft_name(name): tensor for name, tensor in tensors.items()}
     tensors = reader.lora_state_dict(_scaled(tensors))
     layers = {_without_prefix(name): tensor for name, tensor in tensors.items()}
     unknown = sorted({_module(name) for name in layers} - modules.keys())
@@ -86,6 +108,13 @@ def _layers(lora: LoraFile, transformer: Any, reader: Any) -> dict[str, torch.Te
         if tensor.shape[1 if ".lora_A" in name else 0] != side:
             raise _invalid(lora, f"its layer '{_module(name)}' has another size than the model's")
     return layers
+
+
+def _read(lora: LoraFile, path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as fault:
+        raise _invalid(lora, str(fault)) from fault
 
 
 def _from_kohya(
@@ -109,6 +138,11 @@ def _original_name(flat: str) -> str | None:
         if found := pattern.fullmatch(flat):
             return found.expand(name)
     return None
+
+
+def _peft_name(name: str) -> str:
+    """A layer as peft calls it, where diffusers wrote it as it did before, `python -m training` of 0.1.0 for one."""
+    return name.replace(".lora.down.", ".lora_A.").replace(".lora.up.", ".lora_B.")
 
 
 def _scaled(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import re
 import secrets
@@ -66,6 +67,38 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to `path` in one step. Raises EngineError `disk_full` or `folder_unwritable`."""
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path, *, over: bool = False) -> Iterator[Path]:
+    """Give an empty folder beside `path`; when the block ends well its files are synced and it is renamed to `path`.
+
+    When the block fails it is removed, and where its process was killed, by the next one that makes `path`. Raises
+    EngineError `disk_full` and `folder_unwritable`, this also for what is at `path` already and may not be written
+    `over`.
+    """
+    if os.path.lexists(path) and not over:
+        raise EngineError(Code.FOLDER_UNWRITABLE, path=str(path), detail="something is there already")
+    make_folder(path.absolute().parent)
+    for left in path.absolute().parent.glob(f".{glob.escape(path.name)}.*.part"):
+        if left.is_dir() and not _is_written(left, time.time() - left.stat().st_mtime):
+            shutil.rmtree(left, ignore_errors=True)
+    temporary = path.absolute().with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    _being_written.add(temporary)
+    try:
+        with disk_faults(path):
+            temporary.mkdir()
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    with file.open("rb+") as written:
+                        os.fsync(written.fileno())
+            if over and path.is_dir():
+                shutil.rmtree(path)
+            temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # which is not there any more where all went well
+        _being_written.discard(temporary)
 
 
 def make_folder(path: Path) -> None:

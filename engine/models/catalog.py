@@ -242,7 +242,7 @@ def installed(home: Path | None = None) -> Iterator[tuple[str, Path]]:
     if root.is_dir():
         known = {entry.name for entry in CATALOG}
         others = sorted(path.name for path in root.iterdir() if path.name not in known and path.name != PARTS)
-        names += [name for name in others if (root / name / INDEX).is_file()]
+        names += [name for name in others if not name.startswith(".") and (root / name / INDEX).is_file()]
     yield from ((name, root / name) for name in names)
     if (_SKETCH_FOLDER / INDEX).is_file():
         yield SKETCH, _SKETCH_FOLDER

@@ -18,6 +18,8 @@ class DriftLimits:
 
     least_sharpness: float | None = 0.5
     most_sharpness: float | None = 2.0
+    softens: float | None = 0.5
+    sharpens: float | None = 2.0
     colours: float | None = 0.2
     likeness: float | None = 0.4
     jump: float | None = 4.0
@@ -33,11 +35,11 @@ class DriftLimits:
         """The least and the most that a measure may be."""
         if measure is Measure.SHARPNESS:
             return self.least_sharpness, self.most_sharpness
-        if measure is Measure.LIKENESS:
-            return self.likeness, None
         limit: float | None = getattr(self, str(measure))
-        return None, limit
+        return (limit, None) if measure in _LEAST else (None, limit)
 
 
+_LEAST = (Measure.LIKENESS, Measure.SOFTENS)
+"""Measures that must not be below their limit; all others must not be above it."""
 USUAL_LIMITS = DriftLimits()
 """What holds of models whose manifest says nothing: wide, so that what is marked is plain to see."""

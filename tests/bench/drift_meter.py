@@ -87,7 +87,7 @@ FAULTS = (
     Fault("a colour jump", (Measure.JUMP, Measure.COLOURS), _tinted),
     Fault("a repeated frame", (Measure.REPEATS,), _repeated),
     Fault("a broken seam", (Measure.SEAM,), _broken),
-    Fault("a blurred section", (Measure.SHARPNESS,), _blurred),
+    Fault("a blurred section", (Measure.SHARPNESS, Measure.SOFTENS), _blurred),
 )
 
 

@@ -79,6 +79,18 @@ def test_names_of_diffusers(prefix: str) -> None:
     assert all("lora" not in name for name, _ in net.named_modules())
 
 
+def test_names_that_diffusers_wrote_before() -> None:
+    told = {
+        name.replace(".lora_A.", ".lora.down.").replace(".lora_B.", ".lora.up."): tensor
+        for name, tensor in in_diffusers_names().items()
+    }
+    ours, expected = transformer(), transformer()
+    merge_loras(ours, [keep(told)], READER)
+    merge_loras(expected, [keep(in_diffusers_names(), "new")], READER)
+    assert torch.equal(ours.get_submodule(DUAL).weight, expected.get_submodule(DUAL).weight)
+    assert not torch.equal(ours.get_submodule(DUAL).weight, transformer().get_submodule(DUAL).weight)
+
+
 def test_the_same_as_diffusers_own_adapters() -> None:
     """Merged weights do what diffusers' unmerged layers do."""
     ours, theirs = transformer(), transformer()

@@ -22,8 +22,8 @@ PYTHON = Interpreter("/usr/bin/python3.11", "cpython", "3.11", makes_environment
 @pytest.mark.parametrize(
     ("arguments", "tiers", "for_pytest"),
     [
-        (["test"], ["unit", "engine", "host", "desktop"], []),
-        (["test", "--gpu"], ["unit", "engine", "host", "desktop", "gpu"], []),
+        (["test"], ["unit", "engine", "lab", "host", "desktop"], []),
+        (["test", "--gpu"], ["unit", "engine", "lab", "host", "desktop", "gpu"], []),
         (["test", "gpu"], ["gpu"], []),
         (["test", "gpu", "--gpu"], ["gpu"], []),
         (["test", "engine", "--", "-k", "resume", "--", "-x"], ["engine"], ["-k", "resume", "--", "-x"]),
@@ -42,7 +42,7 @@ def test_bad_command_line_is_refused(arguments: list[str], capsys: pytest.Captur
     assert "error: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["bench", "demo", "lock", "release"])
+@pytest.mark.parametrize("command", ["bench", "demo", "lab", "lock", "release"])
 def test_some_commands_get_every_argument(command: str) -> None:
     assert dev.parse([command, "--help", "--", "x"])[1] == ["--help", "--", "x"]
 

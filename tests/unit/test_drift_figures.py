@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.drift import Measure
-from engine.generation.drift_figures import FrameMeasures, Sample, section_figures, shot_contrast
+from engine.generation.drift_figures import FrameMeasures, Sample, Surroundings, section_figures, shot_contrast
 from engine.models.drift_limits import DriftLimits
 
 LIMITS = DriftLimits()
@@ -26,8 +26,10 @@ def steady(change: float = 4.0) -> FrameMeasures:
     )
 
 
-def figures(measured: FrameMeasures, before: range = BEFORE) -> dict[str, tuple[float, int, bool]]:
-    found = section_figures(SECTION, before, measured, LIMITS)
+def figures(
+    measured: FrameMeasures, before: range = BEFORE, beside: range = range(0, 36), first: range = range(0, 36)
+) -> dict[str, tuple[float, int, bool]]:
+    found = section_figures(SECTION, Surroundings(before, beside, first), measured, LIMITS)
     return {figure.name: (figure.value, figure.frame, figure.over) for figure in found}
 
 
@@ -37,6 +39,7 @@ def test_a_steady_section_has_every_figure_and_none_over():
     found = figures(measured)
     assert set(found) == set(Measure)
     assert found["sharpness"] == (1.0, 0, False)
+    assert found["softens"] == found["sharpens"] == (1.0, 0, False)
     assert found["colours"] == (0.1, 0, False)
     assert found["likeness"] == (0.9, 0, False)
     assert found["seam"] == (1.0, 37, False)
@@ -93,8 +96,31 @@ def test_a_blurred_section_is_below_its_limit_and_means_are_over_its_frames():
     assert figures(measured)["sharpness"] == (pytest.approx(0.4), 0, True)
 
 
+def test_what_blurs_at_once_is_told_from_a_board_that_the_shot_never_reached():
+    measured = steady()
+    for frame in (*BEFORE, 0):
+        measured.sharpness[frame] = 0.6
+    for frame in SECTION:
+        measured.sharpness[frame] = 0.2
+    found = figures(measured, first=range(0))
+    assert found["softens"] == (pytest.approx(1 / 3, abs=1e-4), 0, True)
+    assert "sharpens" not in found
+    for frame in SECTION:
+        measured.sharpness[frame] = 0.5
+    assert not figures(measured)["softens"][2]
+
+
+def test_what_gets_harsher_than_the_section_at_the_board_is_over_and_the_one_beside_it_is_not():
+    measured = steady()
+    for frame in SECTION:
+        measured.sharpness[frame] = 2.5
+    found = figures(measured, beside=SECTION)
+    assert found["sharpens"] == (2.5, 0, True)
+    assert found["softens"] == (1.0, 0, False)
+
+
 def test_a_section_that_shows_no_frame_has_no_figure():
-    assert section_figures(range(72, 72), SECTION, steady(), LIMITS) == ()
+    assert section_figures(range(72, 72), Surroundings(SECTION), steady(), LIMITS) == ()
 
 
 @given(st.integers(0, 2**32 - 1))
