@@ -172,6 +172,4 @@ def _read(path: FilePath) -> Shelf:
 
 
 def _joined(shelves: Sequence[Shelf]) -> Shelf:
-    return Shelf(
-        *(torch.cat([getattr(shelf, name) for shelf in shelves]) for name in ("latents", "boards", "motions"))
-    )
+    return Shelf(*(torch.cat([getattr(shelf, name) for shelf in shelves]) for name in ("latents", "boards", "motions")))

@@ -26,8 +26,8 @@ class CausalTransformer(PackedTransformer):
     ) -> torch.Tensor:
         """As in `PackedTransformer`: (B, 1, N, N)."""
         patch = self.config.patch_size
-        told = [(block.indices, block.kernel, block.latents.shape[-2:]) for block in coarse_first(blocks)]
-        each = [token_times(*one) for one in (*told, (indices, (1, patch, patch), size))]
+        told = [token_times(block.indices, block.kernel, block.latents.shape[-2:]) for block in coarse_first(blocks)]
+        each = [*told, token_times(indices, (1, patch, patch), size)]
         count = max(len(first) for first, _ in each)
         first, last = (torch.cat([times.expand(count, -1) for times in side], 1) for side in zip(*each, strict=True))
         frames = last[:, None] <= first[:, :, None]
@@ -47,9 +47,8 @@ def token_times(
     """
     times = indices if indices.dim() == 2 else indices[None]
     missing = -times.shape[1] % kernel[0]
-    grouped = torch.cat([times, times[:, -1:].expand(-1, missing)], 1).unflatten(1, (-1, kernel[0]))
+    grouped = torch.cat([times, times[:, -1:].expand(-1, missing)], 1)
+    grouped = grouped.reshape(len(times), -1, kernel[0])
     a_frame = -(-size[0] // kernel[1]) * -(-size[1] // kernel[2])
-    first, last = (
-        side.repeat_interleave(a_frame, 1) for side in (grouped.amin(2), grouped.amax(2))
-    )
+    first, last = (side.repeat_interleave(a_frame, 1) for side in (grouped.amin(2), grouped.amax(2)))
     return first, last

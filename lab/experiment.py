@@ -1,6 +1,6 @@
-"""An experiment's TOML: what is trained, on which scenes it is tried, and what is claimed of it. Unknown keys are refused.
+"""An experiment's TOML: what is trained, on which scenes it is tried, and what is claimed of it.
 
-Thresholds are in the file before the run; its hash is in the table.
+Unknown keys are refused. Thresholds are in the file before the run; its hash is in the table.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Comparison:
     rows: tuple[str, ...] = ()
     over: tuple[float, ...] = ()
     least: float = 0.0
-    """The smallest effect of interest, in the metric's unit; as a share of what `of` names, where it names something."""
+    """The smallest effect of interest, in the metric's unit, or a share of what `of` names."""
     of: tuple[str, ...] = ()
     """A row, whose mean of the metric is meant, or two rows, the difference of theirs."""
     against: str = ""

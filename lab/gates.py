@@ -62,7 +62,9 @@ def motion_is_made(
     shots = scenes.latents[:, :, : plan.latents]
     x0, context = lesson.target(shots), lesson.context(shots)
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(2))
-    said = velocity(network, noise, torch.ones(len(x0)), context, told(sentences, scenes.motions[:, 0], scenes.boards[:, 0]))
+    said = velocity(
+        network, noise, torch.ones(len(x0)), context, told(sentences, scenes.motions[:, 0], scenes.boards[:, 0])
+    )
     looked, held = noise - said, shots[:, :, :1]
     return float((looked - x0).square().mean() / (held - x0).square().mean())
 

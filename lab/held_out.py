@@ -1,4 +1,4 @@
-"""Scenes that no transformer of the lab has practised, in sets: for drift, for memory, for what moves, and for gates."""
+"""Scenes that no transformer of the lab has practised, in sets: for drift, memory, what moves, and the gates."""
 
 from __future__ import annotations
 

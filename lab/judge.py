@@ -58,7 +58,7 @@ def judge(claims: Sequence[Claim], results: Results, how: Judging) -> list[Judge
     """Every claim. One of which something was not run has the verdict `not run`."""
     found = [_of_claim(claim, results, how) for claim in claims]
     # Holm: the smallest of m must be below level / m, the next below level / (m - 1), and so on.
-    told = sorted((max(each.p for each in one), number) for number, one in enumerate(found) if one)
+    told = sorted((max([each.p for each in one]), number) for number, one in enumerate(found) if one)
     sure: set[int] = set()
     for place, (p, number) in enumerate(told):
         if p > (1 - how.level) / (len(told) - place):
@@ -108,13 +108,14 @@ def _found(comparison: Comparison, results: Results, how: Judging) -> Found | No
     if comparison.kind == "alike":
         # Two one-sided tests: the interval of twice the error must lie within what does not matter.
         low, high = interval(differences, how, 2 * how.level - 1)
-        p = float(max(np.mean(means <= -least), np.mean(means >= least)))
+        p = float(max(float(np.mean(means <= -least)), float(np.mean(means >= least))))
         outside = low > least or high < -least
         verdict = Verdict.SUPPORTED if -least < low and high < least else Verdict.UNDECIDED
         return Found(comparison, mean, low, high, seeds, p, least, Verdict.CONTRADICTED if outside else verdict)
     low, high = interval(differences, how)
     sign = -1 if comparison.kind in ("less", "falls") else 1
-    p = float(min(1.0, 2 * min(np.mean(means <= 0), np.mean(means >= 0)) + 1 / len(means)))
+    beside = min(float(np.mean(means <= 0)), float(np.mean(means >= 0)))
+    p = min(1.0, 2 * beside + 1 / len(means))
     beyond = (low if sign > 0 else -high) > 0 and sign * mean > least and all(sign * each > 0 for each in seeds)
     against = (high if sign > 0 else -low) < 0
     verdict = Verdict.SUPPORTED if beyond else Verdict.CONTRADICTED if against else Verdict.UNDECIDED
@@ -129,7 +130,8 @@ def _differences(comparison: Comparison, results: Results) -> Values | None:
             return None
         over = np.array(comparison.over) - np.mean(comparison.over)
         slopes: Values = np.einsum("r,rsn->sn", over, np.stack([each for each in rows if each is not None]))
-        return slopes / float((over**2).sum())
+        slopes /= float((over**2).sum())
+        return slopes
     one, other = (results.get((row, comparison.on, comparison.metric)) for row in (comparison.one, comparison.other))
     return None if one is None or other is None else one - other
 
@@ -183,8 +185,9 @@ def _least_of(drift: Values, memory: Values) -> NDArray[np.intp]:
 
 
 def _standard(values: Values) -> Values:
-    spread: Values = values - values.mean(1, keepdims=True)
-    return spread / np.maximum(values.std(1, keepdims=True), 1e-9)
+    centred: Values = values - values.mean(1, keepdims=True)
+    centred /= np.maximum(values.std(1, keepdims=True), 1e-9)
+    return centred
 
 
 def _resampled(values: Values, how: Judging) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ showed it; what the model invented it is held to by its own earlier frames.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -97,7 +98,7 @@ def _motion(pictures: list[Picture], scene: HeldOut) -> dict[str, float | None]:
     """What moved, of what was asked, over pairs of pictures that lie in one motion."""
     asked = np.diff(scene.path.camera[::STRIDE], axis=0)
     along, either, still = [], [], []
-    for earlier, later, wanted in zip(pictures, pictures[1:], asked, strict=False):
+    for (earlier, later), wanted in zip(pairwise(pictures), asked, strict=True):
         length = float(np.hypot(*wanted))
         moved = displacement(earlier, later)
         if length < _LEAST_ASKED:
@@ -130,7 +131,7 @@ def _memory(pictures: list[Picture], scene: HeldOut) -> dict[str, float | None]:
             returned["flat"].append(_decibels(((mine - flat) ** 2)[away > _AWAY]))
         if (near := _closest(picture, colours, (away > _AWAY) & shown)) is not None:
             returned["truth"].append(near)
-        for low, high in zip(_BINS, _BINS[1:], strict=False):
+        for low, high in pairwise(_BINS):
             if (near := _closest(picture, mine, (away > low) & (away <= high))) is not None:
                 by_gap.setdefault(low, []).append(near)
         own.see(picture, place, latent)
@@ -189,9 +190,7 @@ def _jump(latents: torch.Tensor) -> float:
 
 def _pixels(place: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of the torus, to the nearest pixel, that a view at `place` shows."""
-    across, down = (
-        (round(float(place[axis])) + np.arange(SIDE)) % TORUS for axis in (0, 1)
-    )
+    across, down = ((round(float(place[axis])) + np.arange(SIDE)) % TORUS for axis in (0, 1))
     return down[:, None], across[None]
 
 

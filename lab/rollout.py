@@ -43,7 +43,7 @@ class Rollout:
         self.network.eval()
         plan = planned_shot(self.row.variant.schedule, scenes.sections, self.parts.grid)
         board = scenes.latents[:, :, :1]
-        history = History(plan, {latent: board for latent in plan.boards}, torch.zeros_like(board))
+        history = History(plan, dict.fromkeys(plan.boards, board), torch.zeros_like(board))
         sigmas = shifted_sigmas(STEPS, math.log(SHIFT))
         for planned in plan.made:
             boards = self._boards(scenes, history, planned)

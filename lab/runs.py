@@ -1,9 +1,9 @@
 """What an experiment makes, a folder for each variant and seed; whatever is there already is not made again.
 
-    LAB/bank                      clips that are practised on
-    LAB/base                      the transformer that all variants begin from
-    LAB/sets/H.safetensors        held-out scenes as latents
-    LAB/runs/ID-SEED/             transformer.safetensors, losses.json, and for each row and set its shots and metrics
+LAB/bank                      clips that are practised on
+LAB/base                      the transformer that all variants begin from
+LAB/sets/H.safetensors        held-out scenes as latents
+LAB/runs/ID-SEED/             transformer.safetensors, losses.json, and for each row and set its shots and metrics
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def do_all(lab: Path, experiment: Experiment, jobs: int, only: str | None, seed:
 
 def _wanted(experiment: Experiment, only: str | None, seed: int | None) -> Iterator[tuple[Variant, int]]:
     variants = [variant for variant in experiment.variants if only in (None, variant.id)]
-    if not variants:
+    if only is not None and not variants:
         allowed = ", ".join(variant.id for variant in experiment.variants)
         raise EngineError(Code.CHOICE_INVALID, name="only", value=only, allowed=allowed)
     yield from ((variant, each) for each in experiment.seeds if seed in (None, each) for variant in variants)

@@ -38,7 +38,8 @@ class HistoryNoise(nn.Module):
         if self.level is None:
             return tokens
         features = get_timestep_embedding(self.level * 1000, _FEATURES, flip_sin_to_cos=True, downscale_freq_shift=0)
-        return tokens + self.told(features)[:, None].to(tokens.dtype)
+        added: torch.Tensor = self.told(features)[:, None].to(tokens.dtype)
+        return tokens + added
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def learn_codebook(pixels: torch.Tensor, entries: int, seed: int, iterations: in
     nearest = torch.full((len(pixels),), torch.inf)
     for _ in range(entries - 1):
         nearest = torch.minimum(nearest, (pixels - chosen[-1]).square().sum(1))
-        following = torch.searchsorted(nearest.double().cumsum(0), torch.rand(1, generator=generator).double() * nearest.double().sum())
+        following = torch.searchsorted(
+            nearest.double().cumsum(0), torch.rand(1, generator=generator).double() * nearest.double().sum()
+        )
         chosen = torch.cat([chosen, pixels[following.clamp(max=len(pixels) - 1)]])
     for _ in range(iterations):
         codes = torch.cdist(pixels, chosen).argmin(1)

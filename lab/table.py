@@ -35,7 +35,8 @@ def write_table(lab: Path, experiment: Experiment, results: Results) -> list[Jud
 def _table(experiment: Experiment, results: Results) -> Iterator[str]:
     yield f"# {experiment.title}"
     yield ""
-    yield f"Experiment {experiment.sha256[:12]}, seeds {', '.join(map(str, experiment.seeds))}, {experiment.steps} steps."
+    seeds = ", ".join(map(str, experiment.seeds))
+    yield f"Experiment {experiment.sha256[:12]}, seeds {seeds}, {experiment.steps} steps."
     yield "Means over seeds and scenes, their 95 % intervals, and each seed's own mean."
     for name, metrics in SHOWN.items():
         rows = [row for row in experiment.rows if (row.id, name, metrics[0]) in results]

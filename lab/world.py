@@ -17,7 +17,7 @@ from PIL import Image
 
 from engine.media.measures import Picture
 from training.scenes.moves import LATENTS_PER_SECTION, PAN, Motion, Move, Speed
-from training.scenes.pen import OVERSAMPLING, Pen, Style
+from training.scenes.pen import OVERSAMPLING, Colour, Pen, Style
 
 SIDE = 64
 """Of the picture, in pixels: 8 latents, 4 tokens."""
@@ -139,11 +139,10 @@ class Scene:
 
     def __init__(self, seed: int) -> None:
         rng = np.random.default_rng([seed, 64])
-        base = rng.integers(50, 206, 3)
-        palette = tuple(tuple(int(value) for value in rng.integers(50, 206, 3)) for _ in range(6))
-        ink = tuple(int(value) for value in rng.integers(0, 70, 3))
-        style = Style(ink, float(rng.uniform(1.0, 2.0)), 0.0, palette, False, False, palette[0])
-        picture = Image.new("RGB", (TORUS * OVERSAMPLING,) * 2, tuple(int(value) for value in base))
+        base = _colour(rng, 50, 206)
+        palette = tuple(_colour(rng, 50, 206) for _ in range(6))
+        style = Style(_colour(rng, 0, 70), float(rng.uniform(1, 2)), 0.0, palette, False, False, palette[0])
+        picture = Image.new("RGB", (TORUS * OVERSAMPLING,) * 2, base)
         pen = Pen(picture, style, rng)
         for count, radii in (_LARGE, _SMALL):
             for _ in range(count):
@@ -194,7 +193,7 @@ class Scene:
         colour = pen.fill_colour()
         for across in (-TORUS, 0, TORUS):
             for down in (-TORUS, 0, TORUS):
-                moved = outline + (across, down)
+                moved = outline + np.array([across, down])
                 if np.all(moved.max(0) > 0) and np.all(moved.min(0) < TORUS):
                     pen.shape([(float(x), float(y)) for x, y in moved], colour)
 
@@ -204,3 +203,8 @@ def _reduced(fine: NDArray[np.float64]) -> Picture:
     blocks = fine.reshape(SIDE, OVERSAMPLING, SIDE, OVERSAMPLING, 3).mean((1, 3))
     reduced: Picture = np.round(blocks).astype(np.uint8)
     return reduced
+
+
+def _colour(rng: np.random.Generator, darkest: int, brightest: int) -> Colour:
+    red, green, blue = (int(value) for value in rng.integers(darkest, brightest, 3))
+    return red, green, blue

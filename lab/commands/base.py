@@ -1,4 +1,4 @@
-"""`python -m lab base`: train the transformer that every variant begins from, and say whether it is fit to test anything."""
+"""`python -m lab base`: train what every variant begins from, and say whether it is fit to test anything."""
 
 from __future__ import annotations
 

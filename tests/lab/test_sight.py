@@ -9,13 +9,13 @@ import torch
 from engine.framepack.grid import Grid, Seam
 from engine.framepack.history import PackedContext
 from engine.framepack.packing import parse
+from engine.inference.hunyuan.packed_transformer import PackedTransformer, spread
 from lab.causal import CausalTransformer, token_times
+from lab.experiment import Variant
 from lab.lessons import draw_lesson, draw_schedule, planned_shot
 from lab.network import begun, kernels_of, new_network, velocity
-from lab.experiment import Variant
 from lab.sight import HistoryNoise, Sight, learn_codebook
 from training.lessons import VANILLA, Lesson
-from engine.inference.hunyuan.packed_transformer import PackedTransformer, spread
 
 GRID = Grid(9, 4, Seam.CAUSAL, 2)
 
@@ -85,7 +85,9 @@ def test_noise_has_the_share_of_the_sections_level_and_spares_empty_slots(shots:
             assert (noisy - 0.8 * clean).std() == pytest.approx(0.2, rel=0.1)
     full = [now.latents[1, :, now.filled] for now in seen.blocks]
     assert torch.equal(wrapped.level, torch.tensor([0.2, 1.0]))
-    assert not any(torch.allclose(now, was.latents[1, :, was.filled]) for now, was in zip(full, context.blocks, strict=True))
+    assert not any(
+        torch.allclose(now, was.latents[1, :, was.filled]) for now, was in zip(full, context.blocks, strict=True)
+    )
 
 
 def test_one_code_makes_all_histories_equal(network: PackedTransformer, shots: torch.Tensor) -> None:
