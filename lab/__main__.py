@@ -1,4 +1,7 @@
-"""`python -m lab convert`: what is tried beyond the released recipe. Each command is in a file that adds it here."""
+"""`python -m lab bank | base | convert | run | table`: what is tried beyond the released recipe.
+
+Each command is in a file that adds it here.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ import sys
 
 from engine import command_line
 
+from .commands import bank, base, run, table
 from .convert import command as convert
 
-COMMANDS = (convert,)
+COMMANDS = (bank, base, run, table, convert)
 
 
 def main(arguments: list[str] | None = None) -> int:

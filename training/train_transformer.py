@@ -29,12 +29,11 @@ from .lessons import Lesson, draw_guided_lesson, draw_lesson
 from .loop import Course, Training
 from .loss_weights import emphasis
 from .noise import noise_levels, with_noisy_history
+from .optimizers import optimizers_of
 from .scenes.moves import Motion, Move
 from .scenes.prompts import write_prompt
 from .velocity import Batch, read, seen_by_encoder, velocity, what_words_change, with_own_history
 
-_MUON_RATE = 4e-3
-_ADAM_RATE = 1.5e-3
 _GUIDANCE = (1.0, 20.0)
 _DISTILLED = 1 / 18
 """How far a unit of guidance goes as a classifier-free scale: 10, which FramePack is run at, is a scale of 1.5."""
@@ -106,7 +105,7 @@ def train(
     if settings.compiled:
         for block in (*pipeline.transformer.transformer_blocks, *pipeline.transformer.single_transformer_blocks):
             block.compile(dynamic=True)
-    optimizers = _optimizers(networks, settings)
+    optimizers = optimizers_of(networks, settings.rate)
     training = Training(folder, networks, optimizers, Course(settings.steps, settings.seed))
     shelf = by_size(practised(clips, settings))
     longest = min(settings.longest, max(len(clip.latents) for each in shelf.values() for clip in each) // spec.window)
@@ -261,21 +260,3 @@ def _networks(pipeline: HunyuanVideoFramepackPipeline, settings: Settings, devic
     if settings.rank or settings.full:
         pipeline.transformer.enable_gradient_checkpointing()
     return networks
-
-
-def _optimizers(networks: nn.Module, settings: Settings) -> dict[str, torch.optim.Optimizer]:
-    """Muon for the blocks' matrices, AdamW for everything else."""
-    matrices: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
-    for name, parameter in networks.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        in_block = "transformer_blocks" in name and parameter.dim() == 2 and ".norm" not in name and "lora" not in name
-        (matrices if in_block else others).append(parameter)
-    optimizers: dict[str, torch.optim.Optimizer] = {}
-    if matrices:
-        optimizers["muon"] = torch.optim.Muon(
-            matrices, lr=_MUON_RATE * settings.rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
-        )
-    optimizers["adamw"] = torch.optim.AdamW(others, lr=_ADAM_RATE * settings.rate, betas=(0.9, 0.97), weight_decay=0.0)
-    return optimizers

@@ -156,7 +156,7 @@ class PackedTransformer(HunyuanVideoFramepackTransformer3DModel):  # type: ignor
         states = self.x_embedder(hidden_states)
         own_length = states.shape[1]
         parts, rotations = [states], [self._rotation(indices_latents, height, width, (1, size, size))]
-        for block in reversed(_coarse_first(blocks)):
+        for block in reversed(coarse_first(blocks)):
             assert self.clean_x_embedder is not None, "a network without input layers for history has none"
             parts.insert(0, self.clean_x_embedder(block.kernel, block.latents))
             rows, columns = block.latents.shape[-2:]
@@ -173,6 +173,7 @@ class PackedTransformer(HunyuanVideoFramepackTransformer3DModel):  # type: ignor
             seen = encoder_attention_mask.new_ones(batch, vision.shape[1])
             encoder_attention_mask = torch.cat([seen, encoder_attention_mask], dim=1)
         text, mask = _masked(states, text, encoder_attention_mask)
+        mask = self.narrowed(mask, indices_latents, blocks, (height, width), text.shape[1])
 
         for block in (*self.transformer_blocks, *self.single_transformer_blocks):
             if torch.is_grad_enabled() and self.gradient_checkpointing:
@@ -184,6 +185,21 @@ class PackedTransformer(HunyuanVideoFramepackTransformer3DModel):  # type: ignor
         made = made.reshape(batch, frames, height // size, width // size, -1, 1, size, size)
         made = made.permute(0, 4, 1, 5, 2, 6, 3, 7).flatten(6, 7).flatten(4, 5).flatten(2, 3)
         return Transformer2DModelOutput(sample=made) if return_dict else (made,)
+
+    def narrowed(
+        self,
+        mask: torch.Tensor | None,
+        indices: torch.Tensor,
+        blocks: Sequence[PackedFrames],
+        size: tuple[int, int],
+        words: int,
+    ) -> torch.Tensor | None:
+        """What may be looked at, (B, 1, 1 or N, N) bool or None for all, out of `mask`: here that, unchanged.
+
+        For networks that see less of their frames; those have the noisy `indices`, their `size` (rows, columns) and
+        their `blocks`, and as many text tokens as `words`.
+        """
+        return mask
 
     def _rotation(self, indices: torch.Tensor, height: int, width: int, kernel: Size) -> Rotation:
         """Of tokens of `kernel` over frames of height x width: the mean over the fine tokens that each covers."""
@@ -271,7 +287,7 @@ def padded(frames: torch.Tensor, kernel: Size) -> torch.Tensor:
     return functional.pad(frames, [edge for side, size in sides for edge in (0, -side % size)], mode="replicate")
 
 
-def _coarse_first(blocks: Sequence[PackedFrames]) -> list[PackedFrames]:
+def coarse_first(blocks: Sequence[PackedFrames]) -> list[PackedFrames]:
     """The blocks as they are in the sequence of tokens; single frames of one kernel are joined, as released.
 
     An appended tail's are smaller than others of their kernel, and stay apart.

@@ -1,0 +1,45 @@
+"""`python -m lab base`: train what every variant begins from, and say whether it is fit to test anything."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to `python -m lab`."""
+    parser = subparsers.add_parser("base", help="train the base on a bank; a run that was stopped goes on")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the lab's folder")
+    parser.add_argument("--steps", type=int, default=20_000, help="optimiser steps (default: 20000)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=("train", "gates"), help="one half of the command")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    import torch
+
+    from engine.media.files import make_folder
+
+    from ..bank import Bank
+    from ..base import Settings, train_base
+    from ..gates import measured
+    from ..network import new_network, read_weights, write_weights
+    from ..sketch_parts import SketchParts
+
+    torch.set_num_threads(1)
+    parts, folder = SketchParts.load(), args.out / "base"
+    make_folder(folder)
+    weights = folder / "transformer.safetensors"
+    network = new_network(args.seed)
+    if args.only != "gates" and not weights.is_file():
+        bank = Bank(args.out / "bank")
+        train_base(network, bank, parts.sentences, parts.grid, folder, Settings(args.steps, args.seed))
+        write_weights(network, weights)
+    else:
+        read_weights(network, weights)
+    if args.only != "train":
+        print(json.dumps(measured(network, parts), indent=2))
+    return 0

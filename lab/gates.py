@@ -1,0 +1,90 @@
+"""Whether the base is fit to test anything: whether it reads its history, moves as it is told, and sees the world.
+
+On scenes of their own, none of the held-out ones.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from engine.framepack.grid import Grid
+from engine.framepack.history import PackedContext, PackedFrames
+from engine.inference.hunyuan.packed_transformer import PackedTransformer
+from engine.media.measures import Picture, psnr
+from training.lessons import VANILLA, Lesson
+
+from .bank import Sentences, told
+from .held_out import Encoded, encode_scenes, gate_scenes
+from .lessons import planned_shot
+from .network import velocity
+from .sketch_parts import SketchParts
+
+LEVELS = (1.0, 0.6)
+FINE = "td_f8k1h4w4f2k2f1k1_g9"
+"""What similarity is tried on: no kernel joins frames, so that any of them may be chosen."""
+
+
+@torch.inference_mode()
+def history_is_read(
+    network: PackedTransformer, scenes: Encoded, sentences: Sentences, grid: Grid, schedule: str
+) -> dict[str, float]:
+    """G1: by block of `schedule`, how much the velocity changes when that block's latents are another clip's.
+
+    The mean square over the latents' variance, on the last section of clips that come back, the more of two levels.
+    """
+    plan = planned_shot(schedule, scenes.sections, grid)
+    lesson = Lesson(plan, plan.made[-1], tuple(range(grid.window)))
+    context = lesson.context(scenes.latents)
+    x0 = lesson.target(scenes.latents)
+    words = told(sentences, scenes.motions[:, lesson.planned.section], scenes.boards[:, 0])
+    noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1))
+    found: dict[str, float] = {}
+    for level in LEVELS:
+        sigma = torch.full((len(x0),), level)
+        noised = (1 - level) * x0 + level * noise
+        said = velocity(network, noised, sigma, context, words)
+        for place, block in enumerate(context.blocks):
+            swapped = PackedFrames(block.kernel, block.latents.roll(1, 0), block.indices, block.filled)
+            other = PackedContext((*context.blocks[:place], swapped, *context.blocks[place + 1 :]), context.generated)
+            changed = (velocity(network, noised, sigma, other, words) - said).square().mean() / x0.var()
+            name = f"{place}: f{block.latents.shape[2]}{block.kernel.name}"
+            found[name] = max(found.get(name, 0.0), float(changed))
+    return found
+
+
+@torch.inference_mode()
+def motion_is_made(
+    network: PackedTransformer, scenes: Encoded, sentences: Sentences, grid: Grid, schedule: str
+) -> float:
+    """G2: the error of one look at the first section over that of holding the start. At most 0.5 is wanted."""
+    plan = planned_shot(schedule, 1, grid)
+    lesson = Lesson(plan, plan.made[0], tuple(range(grid.window)))
+    shots = scenes.latents[:, :, : plan.latents]
+    x0, context = lesson.target(shots), lesson.context(shots)
+    noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(2))
+    said = velocity(
+        network, noise, torch.ones(len(x0)), context, told(sentences, scenes.motions[:, 0], scenes.boards[:, 0])
+    )
+    looked, held = noise - said, shots[:, :, :1]
+    return float((looked - x0).square().mean() / (held - x0).square().mean())
+
+
+def world_through_vae(pictures: list[Picture], decoded: list[Picture]) -> float:
+    """G4: mean PSNR of the world's pictures decoded from their latents. At least 30 dB is wanted."""
+    return sum(psnr(one, other) for one, other in zip(decoded, pictures, strict=True)) / len(pictures)
+
+
+def measured(network: PackedTransformer, parts: SketchParts) -> dict[str, object]:
+    """All gates but that on seeds' losses, with the layouts that they are asked of."""
+    scenes = encode_scenes(gate_scenes(), parts.encoder, parts.pipeline.image_encoder)
+    given = scenes, parts.sentences, parts.grid
+    truth = [picture for each in scenes.scenes[:8] for picture in each.scene.frames(each.path, range(0, 37, 9))]
+    latents = scenes.latents[:8, :, ::9].transpose(1, 2).flatten(0, 1)
+    decoded = list(parts.pictures(latents).numpy())
+    return {
+        "G1, history is read (at least 0.01)": {
+            schedule: history_is_read(network.eval(), *given, schedule) for schedule in (VANILLA, FINE)
+        },
+        "G2, error of one look over that of holding the start (at most 0.5)": motion_is_made(network, *given, VANILLA),
+        "G4, dB of the world through the VAE (at least 30)": world_through_vae(truth, decoded),
+    }

@@ -1,0 +1,117 @@
+"""The lab's transformer: small, of diffusers' own blocks, with an input layer for every kernel that is tried."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+from torch import nn
+
+from engine.framepack.history import PackedContext
+from engine.framepack.packing import Kernel, parse
+from engine.inference.hunyuan.packed_transformer import (
+    RELEASED_KERNELS,
+    PackedFrames,
+    PackedTransformer,
+    Size,
+    layer_name,
+    spread,
+)
+from engine.media.files import write_whole
+from training.networks.architecture import new_transformer
+from training.networks.local_heads import start_local
+from training.networks.motion_heads import start_motion
+from training.train_text import RATE_UNIT
+
+from .experiment import Variant
+
+KERNELS: tuple[Size, ...] = (*RELEASED_KERNELS, (1, 4, 4))
+HEADS, DOUBLE, SINGLE = 5, 1, 4
+_COARSE = 0.5
+"""What is seen coarsely starts weaker, as `start_local` has it."""
+
+
+def new_network(seed: int) -> PackedTransformer:
+    """A fresh one of four million weights, begun as Sketch's: it looks at its neighbours and along what words say."""
+    torch.manual_seed(seed)
+    released = new_transformer(HEADS, DOUBLE, SINGLE)
+    start_local(released)
+    start_motion(released, RATE_UNIT)
+    return begun(released.state_dict(), KERNELS, strength=_COARSE)
+
+
+def kernels_of(variant: Variant) -> tuple[Size, ...]:
+    """The base's kernels, and what a variant's schedule has beyond them."""
+    schedule = parse(variant.schedule)
+    own = (_size(block.kernel) for block in schedule.before + schedule.after)
+    return tuple(dict.fromkeys((*KERNELS, *own)))
+
+
+def begun(
+    weights: dict[str, torch.Tensor],
+    kernels: tuple[Size, ...],
+    fresh: str = "spread",
+    seed: int = 0,
+    kind: type[PackedTransformer] = PackedTransformer,
+    *,
+    strength: float = 1.0,
+) -> PackedTransformer:
+    """A transformer with `weights` and input layers for `kernels`; those that it lacks are `fresh`.
+
+    `spread` from the finest kernel's times `strength`, or `random` as a new layer is, drawn by `seed`.
+    """
+    torch.manual_seed(seed)
+    config = dict(new_transformer(HEADS, DOUBLE, SINGLE).config)
+    network: PackedTransformer = kind.from_config(config, kernels=[list(kernel) for kernel in kernels])
+    own = dict(network.state_dict())
+    finest = weights["clean_x_embedder.proj.weight"].float()
+    for kernel in kernels:
+        name = f"clean_x_embedder.{layer_name(kernel)}"
+        if fresh == "spread" and f"{name}.weight" not in weights:
+            own[f"{name}.weight"] = strength * spread(finest, kernel)
+            own[f"{name}.bias"] = weights["clean_x_embedder.proj.bias"].float()
+    network.load_state_dict({**own, **weights})
+    return network
+
+
+def velocity(
+    network: PackedTransformer,
+    noised: torch.Tensor,
+    sigma: torch.Tensor,
+    context: PackedContext,
+    told: dict[str, torch.Tensor],
+) -> torch.Tensor:
+    """What `network` says of `noised` (B, C, T, h, w) at noise levels `sigma` (B,): float32, with gradients.
+
+    In bfloat16 where autocast knows it; `told` is what `Drawn.told` gives. There is no guidance in the lab: it is 1.
+    """
+    blocks = [PackedFrames(_size(block.kernel), block.latents.to(noised), block.indices) for block in context.blocks]
+    with torch.autocast(noised.device.type, torch.bfloat16):
+        said: torch.Tensor = network(
+            hidden_states=noised,
+            timestep=sigma * 1000,
+            indices_latents=context.generated,
+            guidance=torch.full_like(sigma, 1000.0),
+            blocks=blocks,
+            return_dict=False,
+            **told,
+        )[0]
+    return said.float()
+
+
+def _size(kernel: Kernel) -> Size:
+    frames, rows, columns = astuple(kernel)
+    return frames, rows, columns
+
+
+def write_weights(network: nn.Module, path: Path) -> None:
+    """All weights in bfloat16: eight megabytes."""
+    state = {name: tensor.detach().to(torch.bfloat16).contiguous() for name, tensor in network.state_dict().items()}
+    write_whole(path, save(state))
+
+
+def read_weights(network: nn.Module, path: Path) -> None:
+    """What `write_weights` wrote, into `network`."""
+    network.load_state_dict(load_file(path))

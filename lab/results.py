@@ -1,0 +1,27 @@
+"""What an experiment's runs have measured so far, read from their folders; whatever has not run is not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from .experiment import Experiment
+from .judge import Results, Values
+from .runs import metrics_of, run_folder
+
+
+def read_results(lab: Path, experiment: Experiment) -> Results:
+    """By row, set and metric: (seeds, scenes). A row is there once all seeds of it are."""
+    found: dict[tuple[str, str, str], Values] = {}
+    for row in experiment.rows:
+        for name in row.variant.sets:
+            files = [metrics_of(run_folder(lab, row.variant, seed), row, name) for seed in experiment.seeds]
+            if not all(file.is_file() for file in files):
+                continue
+            told = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+            for metric in told[0]:
+                values = [[np.nan if each is None else each for each in one[metric]] for one in told]
+                found[row.id, name, metric] = np.array(values, float)
+    return found

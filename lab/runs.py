@@ -1,0 +1,169 @@
+"""What an experiment makes, a folder for each variant and seed; whatever is there already is not made again.
+
+LAB/bank                      clips that are practised on
+LAB/base                      the transformer that all variants begin from
+LAB/sets/H.safetensors        held-out scenes as latents
+LAB/runs/ID-SEED/             transformer.safetensors, losses.json, and for each row and set its shots and metrics
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+
+from engine.errors import Code, EngineError
+from engine.inference.hunyuan.packed_transformer import PackedTransformer
+from engine.media.files import make_folder, write_whole
+
+from .bank import Bank
+from .base import Settings, train_variant
+from .causal import CausalTransformer
+from .experiment import LOSS, Experiment, Row, Variant
+from .held_out import SETS, Encoded, encode_scenes, restored
+from .metrics import measured
+from .network import begun, kernels_of, read_weights, write_weights
+from .rollout import Rollout
+from .sight import HistoryNoise, Sight, learn_codebook
+from .sketch_parts import SketchParts
+
+WEIGHTS = "transformer.safetensors"
+_LOSSES = "losses.json"
+_EARLY = slice(400, 500)
+"""Steps whose losses are compared: each is of the same clips and noise for all variants of a seed."""
+_PIXELS = 200_000
+"""Of the bank, that a codebook is learned from."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab's folder, in one process."""
+
+    folder: Path
+
+    @cached_property
+    def parts(self) -> SketchParts:
+        """Sketch's VAE and encoders."""
+        return SketchParts.load()
+
+    @cached_property
+    def bank(self) -> Bank:
+        """What is practised on."""
+        return Bank(self.folder / "bank")
+
+    def scenes(self, name: str) -> Encoded:
+        """The held-out scenes of a set, encoded once."""
+        path = self.folder / "sets" / f"{name}.safetensors"
+        drawn = SETS[name]()
+        if not path.is_file():
+            encoded = encode_scenes(drawn, self.parts.encoder, self.parts.pipeline.image_encoder)
+            make_folder(path.parent)
+            write_whole(path, save({"latents": encoded.latents.half(), "boards": encoded.boards.half()}))
+        tensors = load_file(path)
+        return restored(drawn, tensors["latents"].float(), tensors["boards"].float())
+
+    def do(self, experiment: Experiment, variant: Variant, seed: int) -> None:
+        """Train a variant with a seed, make its shots and measure them, as far as that is not done."""
+        run = run_folder(self.folder, variant, seed)
+        make_folder(run)
+        network, sight = self._network(experiment, variant, seed, run)
+        for row in variant.rows:
+            for name in variant.sets:
+                path = metrics_of(run, row, name)
+                if name == LOSS:
+                    losses = json.loads((run / _LOSSES).read_text(encoding="utf-8"))
+                    write_whole(path, json.dumps({"loss": losses[_EARLY]}).encode())
+                elif not path.is_file():
+                    scenes = self.scenes(name)
+                    shots = Rollout(network, sight, row, self.parts).make(scenes)
+                    write_whole(path.with_suffix(".safetensors"), save({"latents": shots.half().contiguous()}))
+                    write_whole(path, json.dumps(measured(shots, scenes, self.parts)).encode())
+
+    def _network(
+        self, experiment: Experiment, variant: Variant, seed: int, run: Path
+    ) -> tuple[PackedTransformer, Sight]:
+        base = self.folder / "base" / WEIGHTS
+        if not base.is_file():
+            raise EngineError(Code.BAD_REQUEST, detail=f"{base} is missing: run 'python -m lab base' first")
+        kind = CausalTransformer if variant.causal else PackedTransformer
+        network = begun(load_file(base), kernels_of(variant), variant.fresh, seed, kind)
+        sight = Sight(self.codebook(variant), HistoryNoise(network) if variant.noise is not None else None)
+        trained = sight.noise or network
+        if not (run / WEIGHTS).is_file():
+            settings = Settings(experiment.steps, seed, rate=experiment.rate, muon=False)
+            told = self.bank, self.parts.sentences, self.parts.grid
+            losses = train_variant(network, sight, variant, *told, run / "training", settings)
+            write_whole(run / _LOSSES, json.dumps(losses).encode())
+            write_weights(trained, run / WEIGHTS)
+        read_weights(trained, run / WEIGHTS)  # as they will be read again
+        return network, sight
+
+    def codebook(self, variant: Variant) -> torch.Tensor | None:
+        """Of a variant with one, learned from the bank once."""
+        if not variant.codebook:
+            return None
+        path = self.folder / f"codebook-{variant.codebook}.safetensors"
+        if not path.is_file():
+            latents = self.bank.shelves[-1].latents
+            pixels = latents.movedim(2, -1).reshape(-1, latents.shape[2])
+            chosen = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))[:_PIXELS]
+            write_whole(path, save({"codebook": learn_codebook(pixels[chosen].float(), variant.codebook, seed=0)}))
+        codebook: torch.Tensor = load_file(path)["codebook"]
+        return codebook
+
+
+def run_folder(lab: Path, variant: Variant, seed: int) -> Path:
+    """Of a variant and a seed."""
+    return lab / "runs" / f"{_plain(variant.id)}-{seed}"
+
+
+def metrics_of(run: Path, row: Row, name: str) -> Path:
+    """Where the metrics of a row on a set are; its shots lie beside them."""
+    return run / f"{_plain(row.id)}-{name}.json"
+
+
+def do_all(lab: Path, experiment: Experiment, jobs: int, only: str | None, seed: int | None) -> None:
+    """Everything of an experiment that is not there yet, in `jobs` processes; all variants of a seed, then the next."""
+    wanted = list(_wanted(experiment, only, seed))
+    here = Lab(lab)
+    for variant, _ in wanted:
+        here.codebook(variant)
+    for name in sorted({name for variant, _ in wanted for name in variant.sets} - {LOSS}):
+        here.scenes(name)
+    if jobs < 2:
+        for variant, number in wanted:
+            here.do(experiment, variant, number)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for done in [pool.submit(_do, lab, experiment, *each) for each in wanted]:
+            done.result()
+
+
+def _wanted(experiment: Experiment, only: str | None, seed: int | None) -> Iterator[tuple[Variant, int]]:
+    variants = [variant for variant in experiment.variants if only in (None, variant.id)]
+    if only is not None and not variants:
+        allowed = ", ".join(variant.id for variant in experiment.variants)
+        raise EngineError(Code.CHOICE_INVALID, name="only", value=only, allowed=allowed)
+    yield from ((variant, each) for each in experiment.seeds if seed in (None, each) for variant in variants)
+
+
+def _do(lab: Path, experiment: Experiment, variant: Variant, seed: int) -> None:
+    torch.set_num_threads(1)
+    _labs.setdefault(lab, Lab(lab)).do(experiment, variant, seed)
+
+
+_labs: dict[Path, Lab] = {}
+"""Of a worker process: the bank is read once."""
+
+
+def _plain(name: str) -> str:
+    """A row's name as a file's."""
+    return re.sub(r"[^A-Za-z0-9.]+", "_", name)

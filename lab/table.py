@@ -1,0 +1,103 @@
+"""The lab's table and what its claims came to, as Markdown and JSON. It only reads what has run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from engine.media.files import make_folder, write_whole
+
+from .experiment import Comparison, Experiment
+from .judge import Found, Judged, Results, Values, interval, judge
+
+SHOWN = {
+    "H": ("drift sharp", "drift colour", "drift like", "fidelity first", "fidelity last", "sharp last", "jump"),
+    "R": ("revisit self", "revisit truth", "mean colour", "fidelity last", "obey"),
+    "D": ("dynamic", "obey", "drift sharp", "drift colour", "jump"),
+    "loss": ("loss",),
+}
+"""Which measures of a set are columns."""
+
+
+def write_table(lab: Path, experiment: Experiment, results: Results) -> list[Judged]:
+    """Write table.md, claims.md and table.json into `lab`; returns the claims."""
+    judged = judge(experiment.claims, results, experiment.judge)
+    make_folder(lab)
+    write_whole(lab / "table.md", "\n".join(_table(experiment, results)).encode() + b"\n")
+    write_whole(lab / "claims.md", "\n".join(_claims(experiment, judged)).encode() + b"\n")
+    write_whole(lab / "table.json", json.dumps(_as_json(experiment, results, judged), indent=1).encode() + b"\n")
+    return judged
+
+
+def _table(experiment: Experiment, results: Results) -> Iterator[str]:
+    yield f"# {experiment.title}"
+    yield ""
+    seeds = ", ".join(map(str, experiment.seeds))
+    yield f"Experiment {experiment.sha256[:12]}, seeds {seeds}, {experiment.steps} steps."
+    yield "Means over seeds and scenes, their 95 % intervals, and each seed's own mean."
+    for name, metrics in SHOWN.items():
+        rows = [row for row in experiment.rows if (row.id, name, metrics[0]) in results]
+        if not rows:
+            continue
+        yield ""
+        yield f"## {name}"
+        yield ""
+        yield f"| row | what | {' | '.join(metrics)} | the paper |"
+        yield f"| --- | --- |{' --- |' * len(metrics)} --- |"
+        for row in rows:
+            cells = [_cell(results[row.id, name, metric], experiment) for metric in metrics]
+            yield f"| {row.id} | {row.variant.what} | {' | '.join(cells)} | {row.variant.paper} |"
+
+
+def _cell(values: Values, experiment: Experiment) -> str:
+    if np.isnan(values).all():
+        return ""
+    low, high = interval(values, experiment.judge)
+    seeds = ", ".join(f"{each:.3g}" for each in np.nanmean(values, axis=1))
+    return f"{np.nanmean(values):.3g} ({low:.3g} to {high:.3g}; {seeds})"
+
+
+def _claims(experiment: Experiment, judged: Sequence[Judged]) -> Iterator[str]:
+    yield f"# What the claims came to: {experiment.title}"
+    yield ""
+    yield "| claim | verdict | the paper | what it rests on |"
+    yield "| --- | --- | --- | --- |"
+    for each in judged:
+        told = "; ".join(_sentence(found) for found in each.found) or "not run"
+        yield f"| {each.claim.id}. {each.claim.says} | **{each.verdict}** | {each.claim.paper} | {told} |"
+
+
+def _sentence(found: Found) -> str:
+    seeds = ", ".join(f"{each:+.3g}" for each in found.seeds)
+    figures = f"{found.mean:+.3g} ({found.low:+.3g} to {found.high:+.3g}; seeds {seeds}; of interest {found.least:.3g})"
+    return f"{_said(found.comparison)}: {figures}, {found.verdict}"
+
+
+def _said(comparison: Comparison) -> str:
+    if comparison.kind == "best":
+        among = " or ".join(comparison.among)
+        return f"best by {comparison.metric} and {comparison.against} is {among}, share of resamples"
+    if comparison.rows:
+        return f"{comparison.metric} on {comparison.on} {comparison.kind} over {', '.join(comparison.rows)}, slope"
+    return f"{comparison.metric} on {comparison.on}, {comparison.one} less {comparison.other}, {comparison.kind}"
+
+
+def _as_json(experiment: Experiment, results: Results, judged: Sequence[Judged]) -> dict[str, object]:
+    return {
+        "experiment": experiment.sha256,
+        "seeds": list(experiment.seeds),
+        "rows": [
+            {
+                "row": row,
+                "set": name,
+                "metric": metric,
+                "mean": None if np.isnan(values).all() else float(np.nanmean(values)),
+                "seeds": [None if np.isnan(each).all() else float(np.nanmean(each)) for each in values],
+            }
+            for (row, name, metric), values in sorted(results.items())
+        ],
+        "claims": {each.claim.id: str(each.verdict) for each in judged},
+    }

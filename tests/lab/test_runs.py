@@ -1,0 +1,121 @@
+"""A whole experiment in little: a bank, a base, variants of every kind, their shots, measures and a table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lab import bank, runs
+from lab.base import Settings, train_base
+from lab.commands.run import FIRST
+from lab.experiment import Experiment, Variant, read_experiment
+from lab.held_out import SETS, drift_scenes, turning_scenes
+from lab.network import new_network, write_weights
+from lab.results import read_results
+from lab.runs import Lab, do_all, metrics_of, run_folder
+from lab.table import write_table
+from lab.world import Path as Way
+
+CLIPS = 4
+
+
+@pytest.fixture(scope="module")
+def experiment() -> Experiment:
+    """Two variants of a few steps, which between them see history in every way but one."""
+    told = read_experiment(FIRST)
+    noisy = next(each for each in told.variants if each.id == "noisy")
+    discrete = next(each for each in told.variants if each.id == "V+D")
+    tried = (
+        replace(noisy, tested=(0.1,), guided=(1.5,), sets=("H", "loss"), boards="newest"),
+        replace(discrete, codebook=8, causal=True, sets=("D",)),
+    )
+    return replace(told, seeds=(1,), steps=4, variants=tried, claims=())
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lab with a bank of a few clips and a base of a few steps."""
+    folder = tmp_path_factory.mktemp("lab")
+    here = Lab(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bank, "CLIPS_PER_FILE", CLIPS)
+        bank.extend_bank(folder / "bank", here.parts.pipeline, {3: CLIPS, 4: CLIPS}, 1)
+    network = new_network(1)
+    train_base(network, here.bank, here.parts.sentences, here.parts.grid, folder / "base", Settings(3, batch=2))
+    write_weights(network, folder / "base" / runs.WEIGHTS)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _small_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two scenes of two sections each."""
+
+    def few(scenes):  # type: ignore[no-untyped-def]
+        return lambda: [replace(each, path=Way(each.path.motions[:2])) for each in scenes(2)]
+
+    for name, scenes in (("H", drift_scenes), ("D", turning_scenes)):
+        monkeypatch.setitem(SETS, name, few(scenes))
+    monkeypatch.setattr(runs, "_EARLY", slice(2, 4))
+
+
+def test_a_bank_is_extended_and_never_made_twice(lab: Path) -> None:
+    shelves = Lab(lab).bank.shelves
+    assert [tuple(shelf.latents.shape) for shelf in shelves] == [(CLIPS, 28, 16, 8, 8), (CLIPS, 37, 16, 8, 8)]
+    assert tuple(shelves[1].boards.shape[:2]) == (CLIPS, 5)
+    before = {path: path.stat().st_mtime_ns for path in (lab / "bank").iterdir()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bank, "CLIPS_PER_FILE", CLIPS)
+        bank.extend_bank(lab / "bank", Lab(lab).parts.pipeline, {3: CLIPS, 4: CLIPS}, 1)
+    assert {path: path.stat().st_mtime_ns for path in (lab / "bank").iterdir()} == before
+
+
+def test_everything_is_made_once_and_ends_in_a_table(lab: Path, experiment: Experiment) -> None:
+    do_all(lab, experiment, 1, None, None)
+    noisy, discrete = experiment.variants
+    for variant, rows in ((noisy, 2), (discrete, 1)):
+        run = run_folder(lab, variant, 1)
+        assert len(json.loads((run / "losses.json").read_text())) == experiment.steps
+        assert len(variant.rows) == rows
+        for row in variant.rows:
+            for name in variant.sets:
+                told = json.loads(metrics_of(run, row, name).read_text())
+                assert all(len(values) == 2 for values in told.values())
+    shots = load_file(metrics_of(run_folder(lab, noisy, 1), noisy.rows[0], "H").with_suffix(".safetensors"))["latents"]
+    assert tuple(shots.shape) == (2, 16, 19, 8, 8)
+    assert torch.isfinite(shots).all()
+    results = read_results(lab, experiment)
+    assert ("noisy w 1.5", "H", "drift sharp") in results
+    assert ("noisy 0.1", "loss", "loss") in results
+    write_table(lab, experiment, results)
+    assert "| V+D |" in (lab / "table.md").read_text()
+
+
+def test_what_is_there_is_not_made_again_and_what_is_gone_is_the_same_again(lab: Path, experiment: Experiment) -> None:
+    do_all(lab, experiment, 1, None, None)
+    variant = experiment.variants[1]
+    run = run_folder(lab, variant, 1)
+    kept = {path: path.stat().st_mtime_ns for path in run.iterdir() if path.is_file()}
+    gone = metrics_of(run, variant.rows[0], "D")
+    told, shots = gone.read_text(), gone.with_suffix(".safetensors").read_bytes()
+    gone.unlink()
+    do_all(lab, experiment, 1, variant.id, None)
+    assert gone.read_text() == told
+    assert gone.with_suffix(".safetensors").read_bytes() == shots
+    assert (run / runs.WEIGHTS).stat().st_mtime_ns == kept[run / runs.WEIGHTS]
+
+
+def test_the_same_seed_practises_the_same_clips_whatever_the_variant(lab: Path, experiment: Experiment) -> None:
+    """First losses of variants that see their history alike are equal to the bit."""
+    here = Lab(lab)
+    plain = Variant("plain", "", experiment.variants[1].schedule, ("D",))
+    told = replace(experiment, steps=2, variants=(plain, replace(plain, id="again")))
+    losses = []
+    for variant in told.variants:
+        here.do(replace(told, variants=told.variants), replace(variant, sets=()), 1)
+        losses.append(json.loads((run_folder(lab, variant, 1) / "losses.json").read_text()))
+    assert losses[0] == losses[1]
