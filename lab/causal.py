@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from engine.inference.hunyuan.packed_transformer import PackedFrames, PackedTransformer, Size, coarse_first
+from engine.inference.hunyuan.packed_embed import Size
+from engine.inference.hunyuan.packed_transformer import PackedFrames, PackedTransformer, coarse_first
 
 
 class CausalTransformer(PackedTransformer):

@@ -11,14 +11,8 @@ from torch import nn
 
 from engine.framepack.history import PackedContext
 from engine.framepack.packing import Kernel, parse
-from engine.inference.hunyuan.packed_transformer import (
-    RELEASED_KERNELS,
-    PackedFrames,
-    PackedTransformer,
-    Size,
-    layer_name,
-    spread,
-)
+from engine.inference.hunyuan.packed_embed import RELEASED_KERNELS, Size, layer_name, spread
+from engine.inference.hunyuan.packed_transformer import PackedFrames, PackedTransformer
 from engine.media.files import write_whole
 from training.networks.architecture import new_transformer
 from training.networks.local_heads import start_local

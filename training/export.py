@@ -149,6 +149,7 @@ def write_trained(transformer: Any, begun: ModelFolder, folder: Path, schedule: 
         facts.pop(name, None)
     if schedule is not None:
         facts["order"] = str(schedule.order())
+        facts["schedules"] = {str(schedule.order()): str(schedule)}
         facts.pop("trained_orders", None)
     with whole_folder(folder, over=True) as made:
         transformer.to("cpu", torch.bfloat16).save_pretrained(made / "transformer", safe_serialization=True)

@@ -114,11 +114,11 @@ def practised_schedule(name: str, spec: ModelSpec) -> Schedule:
     """
     schedule = parse(name)
     suggestion = spec.schedules.get(schedule.order(), VANILLA)
-    check_kernels(schedule, spec.kernels, suggestion)
+    check_kernels(schedule, spec.kernels, suggestion, tails=spec.tails, codebook=spec.codebook is not None)
     held = {astuple(block.kernel) for block in (*schedule.before, *schedule.after)}
     idle = [Kernel(*kernel).name for kernel in spec.kernels if kernel not in held]
     detail = ""
-    if idle:
+    if idle and not spec.packed:
         detail = f"it gives the kernel {idle[0]} no frames"
     elif schedule.window != spec.window:
         detail = f"its section has {schedule.window} frames, and the model's {spec.window}"

@@ -16,12 +16,8 @@ import torch
 from diffusers import HunyuanVideoFramepackTransformer3DModel, HunyuanVideoTransformer3DModel
 
 from engine.framepack.packing import Order
-from engine.inference.hunyuan.packed_transformer import (
-    RELEASED_KERNELS,
-    PackedFrames,
-    PackedTransformer,
-    layer_name,
-)
+from engine.inference.hunyuan.packed_embed import RELEASED_KERNELS, layer_name
+from engine.inference.hunyuan.packed_transformer import PackedFrames, PackedTransformer
 
 from .checkpoint import Checkpoint, read_object
 from .layout import Config, Layout, check_history, lying_apart

@@ -14,7 +14,7 @@ import torch
 from diffusers import HeliosScheduler, HeliosTransformer3DModel, WanTransformer3DModel
 
 from engine.framepack.packing import Order
-from engine.inference.hunyuan.packed_transformer import RELEASED_KERNELS
+from engine.inference.hunyuan.packed_embed import RELEASED_KERNELS
 
 from .layout import Config, Layout, check_history, lying_apart
 

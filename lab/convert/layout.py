@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from engine.inference.hunyuan.packed_transformer import spread
+from engine.inference.hunyuan.packed_embed import spread
 
 from .checkpoint import Checkpoint
 

@@ -15,7 +15,7 @@ from engine.framepack.packing import Kernel, Tail, parse
 from engine.framepack.plan import PlannedSection, ShotPlan, plan_shot
 from engine.framepack.selection import choose, similarity, weighed
 from engine.framepack.token_counts import tail_tokens
-from engine.inference.hunyuan.packed_transformer import PackedEmbed
+from engine.inference.hunyuan.packed_embed import PackedEmbed
 
 GRID = Grid(9, 4, Seam.BLEND)
 CHANNELS, ROWS, COLUMNS = 3, 40, 68

@@ -13,14 +13,8 @@ from torch.nn import functional
 from engine.errors import EngineError
 from engine.framepack.packing import Block, Kernel
 from engine.framepack.token_counts import block_tokens
-from engine.inference.hunyuan.packed_transformer import (
-    RELEASED_KERNELS,
-    PackedEmbed,
-    PackedFrames,
-    PackedTransformer,
-    layer_name,
-    spread,
-)
+from engine.inference.hunyuan.packed_embed import RELEASED_KERNELS, PackedEmbed, layer_name, spread
+from engine.inference.hunyuan.packed_transformer import PackedFrames, PackedTransformer
 from tests.engine.checkpoints import TINY
 
 K1, K2, K4 = RELEASED_KERNELS

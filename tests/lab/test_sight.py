@@ -9,7 +9,8 @@ import torch
 from engine.framepack.grid import Grid, Seam
 from engine.framepack.history import PackedContext
 from engine.framepack.packing import parse
-from engine.inference.hunyuan.packed_transformer import PackedTransformer, spread
+from engine.inference.hunyuan.packed_embed import spread
+from engine.inference.hunyuan.packed_transformer import PackedTransformer
 from lab.causal import CausalTransformer, token_times
 from lab.experiment import Variant
 from lab.lessons import draw_lesson, draw_schedule, planned_shot
