@@ -22,7 +22,7 @@ from ..operators import (
     watch,
 )
 from .choices import time_of
-from .drift import draw_drift
+from .drift import draw_drift, draw_question
 from .follow import draw_coverage
 from .problem import draw_problem
 from .shot import Sidebar
@@ -175,7 +175,7 @@ def _draw_stamped(layout: Any, stamp: Any, title: str, *, active: bool) -> None:
         elif stamp.state != "finished":
             adoption.adopt_soon()
         else:
-            draw_drift(box, stamp, None, curves=active)
+            draw_drift(box, stamp, None, active=active)
         return
     if state in ("running", "queued") and not _is_engine_there():
         draw_text(box, "Stands still: the engine is off. Start it, and the shot goes on at its open section.", "INFO")
@@ -188,7 +188,7 @@ def _draw_stamped(layout: Any, stamp: Any, title: str, *, active: bool) -> None:
         draw_text(box, _ordered(shot) or _waiting())
     for notice in job.notices if job is not None else ():
         draw_text(box, f"{notice[:1].upper()}{notice[1:]}.", "INFO")
-    draw_drift(box, stamp, job, curves=active)
+    draw_drift(box, stamp, job, active=active)
     if shot is not None:
         draw_coverage(box, shot.guide)
     if problem is not None:
@@ -209,6 +209,7 @@ def _followed(guide: Any) -> str:
 def _draw_making(box: Any, shot: Any, job: Any) -> None:
     """How far a shot is, and what it looks like."""
     box.progress(factor=job.done, text=_ordered(shot) or _progress(job))
+    draw_question(box, shot, job)  # above the picture, under which a low sidebar would hide it
     if watch.watched == shot.id:
         return  # it is seen large already
     box.operator("shotpack.watch", icon="HIDE_OFF").shot = shot.id
