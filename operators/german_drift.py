@@ -35,9 +35,9 @@ DRIFT = {
         "Die Einstellung wartet auf dich: mach trotzdem weiter, oder beende sie und behalte, was erzeugt ist."
     ),
     "Stop Here": "Hier beenden",
-    "1 section drifts; select the shot to see how.": "1 Abschnitt driftet; wähle die Einstellung aus, um zu sehen, wie.",
+    "1 section drifts; select the shot to see how.": "1 Abschnitt driftet; wähle die Einstellung, um mehr zu sehen.",
     "{count} sections drift; select the shot to see how.": (
-        "{count} Abschnitte driften; wähle die Einstellung aus, um zu sehen, wie."
+        "{count} Abschnitte driften; wähle die Einstellung, um mehr zu sehen."
     ),
     "No section drifts.": "Kein Abschnitt driftet.",
     "Drift, section by section; the worst of each:": "Drift, Abschnitt für Abschnitt; das Schlimmste davon:",
@@ -62,7 +62,7 @@ DRIFT = {
         "zweimal. Abschnitte, die aus ihm entstanden sind, werden es auch, und der erste Take bleibt"
     ),
     "Resume to go on all the same, or set another seed under Advanced and generate it anew.": (
-        "Setze fort, um trotzdem weiterzumachen, oder stelle unter Erweitert einen anderen Startwert ein und erzeuge sie "
-        "neu."
+        "Setze fort, um trotzdem weiterzumachen, oder stelle unter Erweitert einen anderen Startwert ein und erzeuge "
+        "sie neu."
     ),
 }
