@@ -10,8 +10,19 @@ import bpy
 from ..engine.client.kept_drift import ROWS, drift_of, over, worst
 from ..engine.client.takes import plan_of
 from ..engine.drift import Drift, Figure, Measure, OnDrift, limit_of, words_of
+from ..engine.errors import Code
 
-__all__ = ["AT_LIMIT", "asked_at_limit", "is_made_again", "known", "lines", "made_first", "over", "sentence"]
+__all__ = [
+    "AT_LIMIT",
+    "asked_at_limit",
+    "has_stopped",
+    "is_made_again",
+    "known",
+    "lines",
+    "made_first",
+    "over",
+    "sentence",
+]
 
 AT_LIMIT = (
     ("MARK", "Mark It", "The section is marked, and the shot goes on"),
@@ -60,6 +71,11 @@ def _fault(figure: Figure) -> str:
 def known(stamp: Any, job: Any | None) -> Mapping[int, Drift]:
     """How far a shot's sections have drifted, by its job or else by what its strip keeps."""
     return job.drift if job is not None and job.drift else drift_of(stamp.drift)
+
+
+def has_stopped(job: Any | None) -> bool:
+    """Whether a shot has failed since it drifts: then its problem says so."""
+    return job is not None and job.state == "failed" and job.failure is not None and job.failure.code == Code.DRIFTED
 
 
 def is_made_again(found: list[Drift]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DRIFT = {
-    "At Limit": "An der Grenze",
+    "At Drift Limit": "An der Driftgrenze",
     "Mark It": "Kennzeichnen",
     "Pause and Ask": "Anhalten und fragen",
     "Make It Again": "Neu erzeugen",

@@ -6,7 +6,6 @@ from typing import Any
 
 import bpy
 
-from ..engine.errors import Code
 from ..operators import drift_curves, drift_words
 from .text import draw_text
 
@@ -36,8 +35,7 @@ def draw_drift(layout: Any, stamp: Any, job: Any | None, *, active: bool) -> Non
     if not drift:
         return
     found = drift_words.over(drift)
-    stopped = job is not None and job.state == "failed" and job.failure is not None and job.failure.code == Code.DRIFTED
-    if not stopped and (job is None or job.asks not in drift):
+    if not drift_words.has_stopped(job) and (job is None or job.asks not in drift):
         if active:
             _draw_words(layout, stamp, job, drift, found)
         elif found:
