@@ -39,4 +39,9 @@ def make_again(shot: Shot, job: Any | None) -> None:
         return
     said = take_stamps.said_of(stamp, shot.id)
     wanted = tries_left(str(value_of(said.request, None, "on_drift") or ""), is_take=shot.take != FIRST_TAKE)
-    runtime.send(new_take.begin(strip, said, shot, Change(section, on_drift=wanted), own_seed=False))
+    take = new_take.begin(strip, said, shot, Change(section, on_drift=wanted), own_seed=False)
+    for meta in shot_strips.listing(take.id):
+        listed = take_stamps.entry(meta.shotpack, take.id)
+        if listed is not None:
+            listed.since_it_drifted = True
+    runtime.send(take)

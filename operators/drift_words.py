@@ -8,9 +8,21 @@ from typing import Any
 import bpy
 
 from ..engine.client.kept_drift import ROWS, drift_of, over, worst
+from ..engine.client.takes import plan_of
 from ..engine.drift import Drift, Figure, Measure, OnDrift, limit_of, words_of
+from ..engine.errors import Code
 
-__all__ = ["AT_LIMIT", "asked_at_limit", "is_made_again", "known", "lines", "over", "sentence"]
+__all__ = [
+    "AT_LIMIT",
+    "asked_at_limit",
+    "has_stopped",
+    "is_made_again",
+    "known",
+    "lines",
+    "made_first",
+    "over",
+    "sentence",
+]
 
 AT_LIMIT = (
     ("MARK", "Mark It", "The section is marked, and the shot goes on"),
@@ -61,9 +73,22 @@ def known(stamp: Any, job: Any | None) -> Mapping[int, Drift]:
     return job.drift if job is not None and job.drift else drift_of(stamp.drift)
 
 
+def has_stopped(job: Any | None) -> bool:
+    """Whether a shot has failed since it drifts: then its problem says so."""
+    return job is not None and job.state == "failed" and job.failure is not None and job.failure.code == Code.DRIFTED
+
+
 def is_made_again(found: list[Drift]) -> bool:
     """Whether one of these sections is to be made again, as a take."""
     return any(told.then == OnDrift.AGAIN for told in found)
+
+
+def made_first(found: list[Drift], stamp: Any, job: Any | None) -> int:
+    """Which of these sections, from 1 in time, was made first; where that is not known any more, the first in time."""
+    plan = job.plan if job is not None and job.plan is not None else plan_of(stamp.plan)
+    sections = [told.section for told in found]
+    made = [planned.section for planned in plan.sections] if plan is not None else sections
+    return 1 + next((section for section in made if section in sections), sections[0])
 
 
 def lines(drift: Mapping[int, Drift]) -> list[tuple[str, bool]]:

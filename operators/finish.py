@@ -10,6 +10,7 @@ from bpy.props import EnumProperty
 
 from ..engine.client import finishes
 from ..engine.client.board_files import png_size
+from ..engine.client.shot import Shot
 from ..engine.errors import EngineError
 from ..engine.protocol import Finish
 from . import chosen, engine, new_take, runtime, shot_folders, shot_strips, take_stamps, trust
@@ -43,6 +44,11 @@ def prevented(strip: Any | None) -> str | None:
     if not chosen.about():
         return "The engine has not been heard yet."
     return None if "finishing" in chosen.about() else chosen.EARLIER
+
+
+def is_finish(shot: Shot) -> bool:
+    """Whether what is made of a shot is no more than its frames finished."""
+    return finishes.finish_of(shot.request) is not None
 
 
 class Finishing:

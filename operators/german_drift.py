@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DRIFT = {
-    "At Limit": "An der Grenze",
+    "At Drift Limit": "An der Driftgrenze",
     "Mark It": "Kennzeichnen",
     "Pause and Ask": "Anhalten und fragen",
     "Make It Again": "Neu erzeugen",
@@ -33,9 +33,17 @@ DRIFT = {
     "The one that was made first of them is made again, as a take.": (
         "Der von ihnen zuerst erzeugte wird neu erzeugt, als Take."
     ),
-    "The shot waits for you: Resume goes on with it all the same.": (
-        "Die Einstellung wartet auf dich: Fortsetzen führt sie trotzdem weiter."
+    "The shot waits for you: go on with it all the same, or stop and keep what is made.": (
+        "Die Einstellung wartet auf dich: mach trotzdem weiter, oder beende sie und behalte, was erzeugt ist."
     ),
+    "Stop Here": "Hier beenden",
+    "1 section drifts; select the shot to see how.": "1 Abschnitt driftet; wähle die Einstellung, um mehr zu sehen.",
+    "{count} sections drift; select the shot to see how.": (
+        "{count} Abschnitte driften; wähle die Einstellung, um mehr zu sehen."
+    ),
+    "No section drifts.": "Kein Abschnitt driftet.",
+    "Drift, section by section; the worst of each:": "Drift, Abschnitt für Abschnitt; das Schlimmste davon:",
+    "Made again: it drifted.": "Neu erzeugt: er driftete.",
     "What is done where a section drifts beyond a limit of the model's: in colours, sharpness, likeness to the board, "
     "or by a jump": (
         "Was geschieht, wo ein Abschnitt über eine Grenze des Modells driftet: in Farben, Schärfe, Ähnlichkeit mit dem "
@@ -55,7 +63,8 @@ DRIFT = {
         "Ist die Einstellung erzeugt, wird der Abschnitt mit anderem Startwert neu erzeugt, als Take; höchstens "
         "zweimal. Abschnitte, die aus ihm entstanden sind, werden es auch, und der erste Take bleibt"
     ),
-    "Resume to go on all the same, or make it again with another seed.": (
-        "Setze fort, um trotzdem weiterzumachen, oder erzeuge sie mit anderem Startwert neu."
+    "Resume to go on all the same, or set another seed under Advanced and generate it anew.": (
+        "Setze fort, um trotzdem weiterzumachen, oder stelle unter Erweitert einen anderen Startwert ein und erzeuge "
+        "sie neu."
     ),
 }

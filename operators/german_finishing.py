@@ -11,6 +11,7 @@ FINISHING_OPERATORS = {
 FINISHING = {
     "Finish": "Fertigstellen",
     "Install Finishing": "Fertigstellen installieren",
+    "Finishing": "Wird fertiggestellt",
     "Fit Scene": "Wie die Szene",
     "How large the frames become": "Wie groß die Bilder werden",
     "As large as the scene's render": "So groß, wie die Szene gerendert wird",

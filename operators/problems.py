@@ -66,7 +66,7 @@ _ADVICE: dict[Code, tuple[str, Fix | None]] = {
         "Close other programs, then resume; if that is not enough, generate it anew with a smaller model.",
         _RESUME,
     ),
-    Code.DRIFTED: ("Resume to go on all the same, or make it again with another seed.", _RESUME),
+    Code.DRIFTED: ("Resume to go on all the same, or set another seed under Advanced and generate it anew.", _RESUME),
     Code.WORKER_DIED: ("Finished sections are kept; resume with other programs closed.", _RESUME),
     Code.DISK_FULL: ("Free some space, then resume; finished sections are kept.", _RESUME),
     Code.DISK_SHORT: ("Free some space on that disk, and try again.", None),

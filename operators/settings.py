@@ -191,7 +191,7 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     order: EnumProperty(name="Order", description="Which section is made first", items=ORDERS)
     rate: EnumProperty(name="Frame Rate", items=RATES)
     at_limit: EnumProperty(
-        name="At Limit",
+        name="At Drift Limit",
         description="What is done where a section drifts beyond a limit of the model's: in colours, sharpness, "
         "likeness to the board, or by a jump",
         items=AT_LIMIT,

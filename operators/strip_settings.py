@@ -40,6 +40,8 @@ class TakeStamp(bpy.types.PropertyGroup):
     files: StringProperty(options={"HIDDEN"})
     """Which take's file shows each of its frames, once it is made (`engine/client/takes.py`)."""
     starred: BoolProperty(options={"HIDDEN"})
+    since_it_drifted: BoolProperty(options={"HIDDEN"})
+    """Whether it was begun by itself, since a section of the take before was over a limit."""
 
 
 class ShotStamp(bpy.types.PropertyGroup):

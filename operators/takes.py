@@ -73,6 +73,8 @@ def difference(stamp: Any, take: Any) -> list[str]:
     lines = [", ".join(parts)]
     if change.prompt and change.prompt != takes.value_of(before, change.section, "prompt"):
         lines.append(f"“{change.prompt}”")
+    if take.since_it_drifted:
+        lines.append(translated("Made again: it drifted."))
     return lines
 
 

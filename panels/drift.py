@@ -14,21 +14,47 @@ _MOST_SAID = 3
 """Sections that are told of in words; the curves show all."""
 
 
-def draw_drift(layout: Any, stamp: Any, job: Any | None, *, curves: bool) -> None:
-    """What is known of a shot's drift, be it by its job or by what its strip keeps; `curves` where there is room."""
+def draw_question(layout: Any, shot: Any, job: Any) -> None:
+    """What a shot that waits at a limit asks, and both answers; nothing of one that asks nothing."""
+    if job.asks not in job.drift:
+        return
+    draw_text(layout, drift_words.sentence(job.drift[job.asks]), "ERROR", translate=False)
+    draw_text(layout, "The shot waits for you: go on with it all the same, or stop and keep what is made.", "QUESTION")
+    row = layout.row(align=True)
+    row.enabled = not shot.ordered
+    row.operator("shotpack.resume", text="Go On", icon="PLAY").shot = shot.id
+    row.operator("shotpack.cancel", text="Stop Here", icon="X").shot = shot.id
+
+
+def draw_drift(layout: Any, stamp: Any, job: Any | None, *, active: bool) -> None:
+    """What is known of a shot's drift, be it by its job or by what its strip keeps: of the `active` strip's all of it.
+
+    Of others it is a line, since a list of shots is long enough. What a question or a problem says is not said twice.
+    """
     drift = drift_words.known(stamp, job)
     if not drift:
         return
-    if job is not None and job.asks in drift:
-        draw_text(layout, drift_words.sentence(drift[job.asks]), "ERROR", translate=False)
-        draw_text(layout, "The shot waits for you: Resume goes on with it all the same.", "QUESTION")
-    else:
-        _draw_words(layout, drift_words.over(drift))
-    if curves:
+    found = drift_words.over(drift)
+    if not drift_words.has_stopped(job) and (job is None or job.asks not in drift):
+        if active:
+            _draw_words(layout, stamp, job, drift, found)
+        elif found:
+            _draw_count(layout, len(found))
+    if active:
         _draw_curves(layout, stamp, job, drift)
 
 
-def _draw_words(layout: Any, found: list[Any]) -> None:
+def _draw_count(layout: Any, count: int) -> None:
+    one, more = "1 section drifts; select the shot to see how.", "{count} sections drift; select the shot to see how."
+    words = more if count > 1 else one
+    draw_text(layout, bpy.app.translations.pgettext_iface(words).format(count=count), "ERROR", translate=False)
+
+
+def _draw_words(layout: Any, stamp: Any, job: Any | None, drift: Any, found: list[Any]) -> None:
+    """What is over a limit, and what can be done about it once the shot is made."""
+    is_made = job is None or job.state == "finished"
+    if not found and is_made:
+        draw_text(layout, "No section drifts.", "INFO")
     for told in found[:_MOST_SAID]:
         draw_text(layout, drift_words.sentence(told), "ERROR", translate=False)
     if more := found[_MOST_SAID:]:
@@ -36,10 +62,16 @@ def _draw_words(layout: Any, found: list[Any]) -> None:
         draw_text(layout, bpy.app.translations.pgettext_iface(words).format(count=len(more)), "BLANK1", translate=False)
     if drift_words.is_made_again(found):
         draw_text(layout, "The one that was made first of them is made again, as a take.", "FILE_REFRESH")
+    elif found and is_made:
+        section = drift_words.made_first(found, stamp, job)
+        words = bpy.app.translations.pgettext_iface("New Take of Section {section} …").format(section=section)
+        button = layout.operator("shotpack.new_take", text=words, icon="SEQ_SPLITVIEW", translate=False)
+        button.of, button.section = "SECTION", section
 
 
 def _draw_curves(layout: Any, stamp: Any, job: Any | None, drift: Any) -> None:
     """The curves, and beside each what it is and the figure nearest to its limit."""
+    draw_text(layout, "Drift, section by section; the worst of each:")
     row = layout.row()
     row.template_icon(drift_curves.icon(stamp, job, drift), scale=_SCALE)
     column, lines = row.column(align=True), drift_words.lines(drift)

@@ -9,6 +9,7 @@ import bpy
 
 from ..operators import (
     adoption,
+    finish,
     previews,
     problems,
     remake,
@@ -22,7 +23,7 @@ from ..operators import (
     watch,
 )
 from .choices import time_of
-from .drift import draw_drift
+from .drift import draw_drift, draw_question
 from .follow import draw_coverage
 from .problem import draw_problem
 from .shot import Sidebar
@@ -175,7 +176,7 @@ def _draw_stamped(layout: Any, stamp: Any, title: str, *, active: bool) -> None:
         elif stamp.state != "finished":
             adoption.adopt_soon()
         else:
-            draw_drift(box, stamp, None, curves=active)
+            draw_drift(box, stamp, None, active=active)
         return
     if state in ("running", "queued") and not _is_engine_there():
         draw_text(box, "Stands still: the engine is off. Start it, and the shot goes on at its open section.", "INFO")
@@ -188,7 +189,7 @@ def _draw_stamped(layout: Any, stamp: Any, title: str, *, active: bool) -> None:
         draw_text(box, _ordered(shot) or _waiting())
     for notice in job.notices if job is not None else ():
         draw_text(box, f"{notice[:1].upper()}{notice[1:]}.", "INFO")
-    draw_drift(box, stamp, job, curves=active)
+    draw_drift(box, stamp, job, active=active)
     if shot is not None:
         draw_coverage(box, shot.guide)
     if problem is not None:
@@ -208,7 +209,8 @@ def _followed(guide: Any) -> str:
 
 def _draw_making(box: Any, shot: Any, job: Any) -> None:
     """How far a shot is, and what it looks like."""
-    box.progress(factor=job.done, text=_ordered(shot) or _progress(job))
+    box.progress(factor=job.done, text=_ordered(shot) or _progress(shot, job))
+    draw_question(box, shot, job)  # above the picture, under which a low sidebar would hide it
     if watch.watched == shot.id:
         return  # it is seen large already
     box.operator("shotpack.watch", icon="HIDE_OFF").shot = shot.id
@@ -272,7 +274,7 @@ def _draw_homeless(layout: Any, shot: Any) -> None:
     if going_on and job.state == "queued":
         draw_text(box, _ordered(shot) or _waiting())
     elif going_on:
-        box.progress(factor=job.done, text=_ordered(shot) or _progress(job))
+        box.progress(factor=job.done, text=_ordered(shot) or _progress(shot, job))
     elif _is_coming(shot) and (said := _ordered(shot)):
         draw_text(box, said)
     row = box.row(align=True)
@@ -286,12 +288,14 @@ def _draw_homeless(layout: Any, shot: Any) -> None:
         box.operator("shotpack.remove_shot", icon="TRASH").shot = shot.id
 
 
-def _progress(job: Any) -> str:
+def _progress(shot: Any, job: Any) -> str:
     if job.stage:
         return f"{job.stage[:1].upper()}{job.stage[1:]}"
     made, of = len(job.sections), len(job.plan.sections) if job.plan else 0
     translated = bpy.app.translations.pgettext_iface
     words = str(translated("Section {made} of {of}").format(made=min(made + 1, of), of=of))
+    if finish.is_finish(shot):
+        words = str(translated("Finishing"))  # frame by frame: what the model made it of does not matter to it
     left = job.step.seconds_left if job.step else None
     return words if left is None else f"{words}, {translated('{time} left').format(time=time_of(left))}"
 

@@ -103,7 +103,7 @@ def test_the_curves_are_drawn_of_the_active_strip_and_once(streamed, monkeypatch
     assert np.abs(pixels - pictures[0].ravel()).max() < 0.01
     streamed.sequence_editor.active_strip = None
     icons.clear()
-    assert "Section 1:" in " ".join(drawn().said)
+    assert "2 sections drift; select the shot to see how." in " ".join(drawn().said)
     assert not icons
 
 
@@ -114,8 +114,11 @@ def test_it_pauses_and_asks_and_goes_on_when_told(streamed):
         panel = drawn()
         said = " ".join(panel.said)
         assert f"Section {section}: " in said
-        assert "The shot waits for you: Resume goes on with it all the same." in said
-        assert "shotpack.resume" in panel.buttons
+        assert said.index("The shot waits for you: ") > said.index(f"Section {section}: ")
+        assert said.count(f"Section {section}: ") == 1
+        assert panel.buttons.index("shotpack.watch") > max(
+            place for place, name in enumerate(panel.buttons) if name == "shotpack.cancel"
+        ), "the question and its answers stand above the preview"
         assert bpy.ops.shotpack.resume(shot=strip(streamed).shotpack.shot) == {"FINISHED"}
     step_until(lambda: finished(strip(streamed)))
     assert "waits for you" not in " ".join(drawn().said)
@@ -130,6 +133,7 @@ def test_it_stops_with_a_sentence_keeps_what_is_made_and_goes_on_when_told(strea
         panel = drawn()
         said = " ".join(panel.said)
         assert f"The shot was stopped where it drifts: section {section}: " in said
+        assert f"Section {section}: " not in said, "it is said once"
         assert "shotpack.resume" in panel.buttons
         # Neighbours fade into each other: the first is final once the second is made.
         assert len(job_of(streamed).sections) == 2
@@ -157,6 +161,8 @@ def test_a_section_is_made_again_as_takes_by_itself_twice_at_most(streamed):
     after = digests(folder_of(strip(streamed)))
     assert {name: after[name] for name in before} == before
     assert all(take.drift for take in stamp.takes)
+    told = [part("operators.takes").difference(stamp, take) for take in stamp.takes]
+    assert ["Made again: it drifted." in words for words in told] == [False, True, True]
     bpy.ops.shotpack.show_take(take=1)
     assert strip(streamed).shotpack.drift == strip(streamed).shotpack.takes[0].drift
 

@@ -201,3 +201,10 @@ def test_a_strip_of_an_earlier_release_is_fitted_as_well(shot):
     of_role(shot, "final")[0].shotpack.property_unset("pixels")
     finish(shot)
     assert corners(seen(1)) == place
+
+
+def test_a_finish_says_that_it_is_finishing_and_counts_no_sections(shot):
+    take, job = finish(shot, 0), part("engine.client.session").Job("a job", "running")
+    assert part("panels.shots")._progress(take, job) == "Finishing"
+    take.request = shot.shotpack.takes[0].request
+    assert part("panels.shots")._progress(take, job) == "Section 0 of 0"
