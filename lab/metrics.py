@@ -26,13 +26,15 @@ SHARE = 0.15
 """Of a shot: its beginning and its end, as in the paper's equation 7."""
 REACH = 8
 """Pixels by which a picture may be moved before it is compared: errors of motion are not errors of memory."""
+TENTHS = 10
+"""Parts of a shot, for the curve of its sharpness."""
 _LEAST_SEEN = 0.1
 """Share of the picture that must be known for it to be compared."""
 _AWAY = 19
 """Latents, the depth of the released history: what was out of sight for longer is a return."""
 _LEAST_ASKED = 1.0
 """Pixels between two pictures below which a path counts as holding still."""
-_BINS = (10, 20, 40, 70, 200)
+BINS = (10, 20, 40, 70, 200)
 """Latents out of sight, for the curve of what is forgotten."""
 _UNSEEN = -1
 _EVERY_SECOND = range(-REACH, REACH + 1, 2)
@@ -85,9 +87,16 @@ def _of_scene(pictures: list[Picture], scene: HeldOut) -> dict[str, float | None
         "sharp": float(np.mean(values[:, 0])),
         "sharp first": float(np.mean(values[: _part(values), 0])),
         "sharp last": float(np.mean(values[-_part(values) :, 0])),
+        **{f"sharp {tenth}": float(value) for tenth, value in enumerate(_along(values[:, 0]))},
         **_motion(pictures, scene),
         **_memory(pictures, scene),
     }
+
+
+def _along(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values (N,) of a shot's pictures at so many places from its first to its last."""
+    found: NDArray[np.float64] = np.interp(np.linspace(0, 1, TENTHS), np.linspace(0, 1, len(values)), values)
+    return found
 
 
 def _part(values: NDArray[np.float64]) -> int:
@@ -131,7 +140,7 @@ def _memory(pictures: list[Picture], scene: HeldOut) -> dict[str, float | None]:
             returned["flat"].append(_decibels(((mine - flat) ** 2)[away > _AWAY]))
         if (near := _closest(picture, colours, (away > _AWAY) & shown)) is not None:
             returned["truth"].append(near)
-        for low, high in pairwise(_BINS):
+        for low, high in pairwise(BINS):
             if (near := _closest(picture, mine, (away > low) & (away <= high))) is not None:
                 by_gap.setdefault(low, []).append(near)
         own.see(picture, place, latent)
@@ -142,7 +151,7 @@ def _memory(pictures: list[Picture], scene: HeldOut) -> dict[str, float | None]:
         "revisit self": _mean(returned["self"]),
         "revisit truth": _mean(returned["truth"]),
         "mean colour": _mean(returned["flat"]),
-        **{f"forget {low}": _mean(by_gap.get(low, [])) for low in _BINS[:-1]},
+        **{f"forget {low}": _mean(by_gap.get(low, [])) for low in BINS[:-1]},
     }
 
 

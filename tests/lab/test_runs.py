@@ -6,8 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from lab import bank, runs
@@ -16,8 +18,10 @@ from lab.commands.run import FIRST
 from lab.experiment import Experiment, Variant, read_experiment
 from lab.held_out import SETS, drift_scenes, turning_scenes
 from lab.network import new_network, write_weights
+from lab.plots import write_plots
 from lab.results import read_results
 from lab.runs import Lab, do_all, metrics_of, run_folder
+from lab.sheets import write_sheets
 from lab.table import write_table
 from lab.world import Path as Way
 
@@ -93,6 +97,11 @@ def test_everything_is_made_once_and_ends_in_a_table(lab: Path, experiment: Expe
     assert ("noisy 0.1", "loss", "loss") in results
     write_table(lab, experiment, results)
     assert "| V+D |" in (lab / "table.md").read_text()
+    drawn = [*write_plots(lab, experiment, results), *write_sheets(Lab(lab), experiment, scenes=1)]
+    assert [path.name for path in drawn] == ["sharpness.png", "drift.png", "D-0.png", "H-0.png"]
+    for path in drawn:
+        with Image.open(path) as picture:
+            assert np.asarray(picture.convert("L")).std() > 5
 
 
 def test_what_is_there_is_not_made_again_and_what_is_gone_is_the_same_again(lab: Path, experiment: Experiment) -> None:

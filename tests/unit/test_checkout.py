@@ -78,7 +78,6 @@ NOT_IMPORTED = {
     "accelerate": "diffusers and transformers place weights with it",
     "einops": "spandrel's networks are written in it",
     "ftfy": "diffusers mends prompts with it",
-    "matplotlib": "the lab plots with it",
     "mypy": "a program",
     "peft": "the laboratory trains with it",
     "pytest-xdist": "shares tests among processes",
