@@ -36,7 +36,7 @@ def experiment() -> Experiment:
     discrete = next(each for each in told.variants if each.id == "V+D")
     tried = (
         replace(noisy, tested=(0.1,), guided=(1.5,), sets=("H", "loss"), boards="newest"),
-        replace(discrete, codebook=8, causal=True, sets=("D",)),
+        replace(discrete, codebook=8, causal=True, sets=("H", "D")),
     )
     return replace(told, seeds=(1,), steps=4, variants=tried, claims=())
 
