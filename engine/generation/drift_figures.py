@@ -122,7 +122,7 @@ def _figures(section: range, near: Surroundings, measured: FrameMeasures, limits
     if not section:
         return
     before = near.before
-    if crisp := _crisp(section, measured):
+    if (crisp := _crisp(section, measured)) is not None:
         yield figure(Measure.SHARPNESS, crisp)
         for measure, others in ((Measure.SOFTENS, near.beside), (Measure.SHARPENS, near.first)):
             if known := _crisp(others, measured):
@@ -146,9 +146,10 @@ def _figures(section: range, near: Surroundings, measured: FrameMeasures, limits
         yield figure(Measure.WARP, measured.warps[section.start] / usual, section.start)
 
 
-def _crisp(frames: Sequence[int], measured: FrameMeasures) -> float:
-    """The mean sharpness of those of `frames` that are measured; 0 where none is."""
-    return float(np.mean([measured.sharpness[each] for each in frames if each in measured.sharpness] or [0.0]))
+def _crisp(frames: Sequence[int], measured: FrameMeasures) -> float | None:
+    """The mean sharpness of those of `frames` that are measured; None where none is."""
+    known = [measured.sharpness[frame] for frame in frames if frame in measured.sharpness]
+    return float(np.mean(known)) if known else None
 
 
 def _repeats(figure: Any, section: range, measured: FrameMeasures, median: float) -> Figure:

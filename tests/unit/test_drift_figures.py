@@ -96,6 +96,15 @@ def test_a_blurred_section_is_below_its_limit_and_means_are_over_its_frames():
     assert figures(measured)["sharpness"] == (pytest.approx(0.4), 0, True)
 
 
+def test_a_blank_section_is_blurred_and_nothing_is_measured_by_one():
+    measured = steady()
+    measured.sharpness |= dict.fromkeys(SECTION, 0.0)
+    assert figures(measured)["sharpness"] == figures(measured)["softens"] == (0.0, 0, True)
+    measured = steady()
+    measured.sharpness |= dict.fromkeys(range(36), 0.0)
+    assert figures(measured).keys().isdisjoint({"softens", "sharpens"})
+
+
 def test_what_blurs_at_once_is_told_from_a_board_that_the_shot_never_reached():
     measured = steady()
     for frame in (*BEFORE, 0):
