@@ -123,8 +123,12 @@ class ShotPlan:
 
     def beside_board(self, planned: PlannedSection) -> bool:
         """Whether a board that `planned` could see lies in it or next to it."""
-        boards = self.stretches[bisect_right(self._starts, planned.section) - 1].boards
+        boards = self.stretch_of(planned.section).boards
         return bool(_between(boards, planned.own.start - 1, planned.own.stop + 1))
+
+    def stretch_of(self, section: int) -> Stretch:
+        """The stretch that `section`, by its place in time, lies in."""
+        return self.stretches[bisect_right(self._starts, section) - 1]
 
     def adding(self, frame: int) -> PlannedSection:
         """The section that adds pixel frame `frame`, which must be a made one, to the shot."""

@@ -180,8 +180,7 @@ class DriftMeter:
         guides it; without any the newest picture before the shot, or else its first frame, once that is there.
         """
         size = picture.shape[1], picture.shape[0]
-        section = self._section_of(frame)
-        stretch = next(stretch for stretch in self._plan.stretches if section in stretch.sections)
+        stretch = self._plan.stretch_of(self._section_of(frame))
         images = [self._shot.board_images[latent] for latent in stretch.boards if latent in self._shot.board_images]
         if self._shot.guides:
             latent = self._plan.grid.made_by(self._shot.shown.made_of(frame))
@@ -246,7 +245,7 @@ class DriftMeter:
         All of them are final then. The one before it rather than the one after it; nothing where there is none.
         """
         made = self._plan.by_section
-        stretch = next(stretch for stretch in self._plan.stretches if section in stretch.sections).sections
+        stretch = self._plan.stretch_of(section).sections
         earlier = [each for each in stretch if made[each].number < made[section].number]
         beside = next((each for each in (section - 1, section + 1) if each in earlier), None)
         first = stretch.start if stretch.start in earlier else None
