@@ -7,14 +7,14 @@ nothing is trained that is not used, and nothing used that is not trained.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from engine.errors import Code, EngineError
 from engine.framepack.history import History, PackedContext
-from engine.framepack.packing import Kernel, Order, Schedule, check_kernels, parse
+from engine.framepack.packing import Order, Schedule, check_filled, check_kernels, parse
 from engine.framepack.plan import PlannedSection, ShotPlan, plan_shot
 from engine.models.spec import ModelSpec
 
@@ -115,13 +115,9 @@ def practised_schedule(name: str, spec: ModelSpec) -> Schedule:
     schedule = parse(name)
     suggestion = spec.schedules.get(schedule.order(), VANILLA)
     check_kernels(schedule, spec.kernels, suggestion, tails=spec.tails, codebook=spec.codebook is not None)
-    held = {astuple(block.kernel) for block in (*schedule.before, *schedule.after)}
-    idle = [Kernel(*kernel).name for kernel in spec.kernels if kernel not in held]
-    detail = ""
-    if idle and not spec.packed:
-        detail = f"it gives the kernel {idle[0]} no frames"
-    elif schedule.window != spec.window:
+    if not spec.packed:
+        check_filled(schedule, spec.kernels, suggestion)
+    if schedule.window != spec.window:
         detail = f"its section has {schedule.window} frames, and the model's {spec.window}"
-    if detail:
         raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=name, detail=detail, suggestion=suggestion)
     return schedule

@@ -5,14 +5,13 @@ Kept apart from the trainer: `foresight` asks the same without training.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from diffusers import HunyuanVideoFramepackPipeline
 
 from engine.framepack.history import PackedContext
-from engine.inference.hunyuan.packed_inputs import packed_blocks
+from engine.inference.hunyuan.packed_inputs import context_inputs
 from engine.models.spec import ModelSpec
 
 from .lessons import Lesson
@@ -97,7 +96,7 @@ def velocity(
             pooled_projections=told.pooled,
             image_embeds=told.boards,
             guidance=guidance * 1000,
-            **_context(context, spec, noised.device),
+            **context_inputs(context, spec, noised.device, torch.float32),
             return_dict=False,
         )[0]
     return said.float()
@@ -123,19 +122,6 @@ def what_words_change(
     wordless = Told(embeds, pooled, mask, told.boards)
     said, unsaid = (velocity(pipeline, spec, each, noised, sigma, plain, context) for each in (told, wordless))
     return said - unsaid
-
-
-def _context(context: PackedContext, spec: ModelSpec, device: torch.device) -> dict[str, Any]:
-    """The packed context as the transformer takes it: as blocks, or under the names of diffusers' class."""
-    inputs: dict[str, Any] = {"indices_latents": context.generated}
-    if spec.packed:
-        return inputs | {"blocks": packed_blocks(context, device, torch.float32)}
-    held = {astuple(block.kernel) for block in context.blocks}
-    for name, kernel in zip(("clean", "history_2x", "history_4x"), spec.kernels, strict=True):
-        if kernel in held:
-            packed = context.of_kernel(kernel)
-            inputs |= {f"latents_{name}": packed.latents, f"indices_latents_{name}": packed.indices}
-    return inputs
 
 
 @torch.no_grad()

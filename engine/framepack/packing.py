@@ -220,6 +220,17 @@ def check_kernels(
     raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=str(schedule), detail=detail, suggestion=suggestion)
 
 
+def check_filled(schedule: Schedule, kernels: tuple[tuple[int, int, int], ...], suggestion: str) -> None:
+    """Raise SCHEDULE_UNSUPPORTED, advising `suggestion`, where one of `kernels` (t, h, w) is given no frames.
+
+    diffusers' FramePack transformer wants some for each of its own; one that takes blocks does not.
+    """
+    held = {block.kernel for block in schedule.before + schedule.after}
+    if idle := [kernel.name for kernel in (Kernel(*each) for each in kernels) if kernel not in held]:
+        detail = f"it gives the kernel {idle[0]} no frames"
+        raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=str(schedule), detail=detail, suggestion=suggestion)
+
+
 def at_least(name: str, value: int, minimum: int) -> None:
     """Raise NUMBER_INVALID, naming the number, where `value` is below `minimum`."""
     if value < minimum:

@@ -6,14 +6,14 @@ Nothing here touches a disk or a tensor; all faults are EngineErrors of exit cod
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
 from ..drift import OnDrift
 from ..errors import Code, EngineError
 from ..events import SectionPlan
-from ..framepack.packing import Kernel, Order, Schedule, Tail, check_kernels, parse, with_window
+from ..framepack.packing import Order, Schedule, Tail, check_filled, check_kernels, parse, with_window
 from ..framepack.plan import PlannedSection, ShotPlan
 from ..framepack.solvers.base import Solver
 from ..models.guide_use import require_followable
@@ -254,16 +254,13 @@ def _check_packing(schedule: Schedule, spec: ModelSpec) -> None:
     """Refuse a schedule the weights have no kernels for, and one that leaves a released kernel without frames."""
     trained = spec.schedules[schedule.order()]
     check_kernels(schedule, spec.kernels, trained, tails=spec.tails, codebook=spec.codebook is not None)
-    blocks = (*schedule.before, *schedule.after)
-    idle = [
-        Kernel(*kernel).name for kernel in spec.kernels if kernel not in {astuple(block.kernel) for block in blocks}
-    ]
+    if not spec.packed:
+        check_filled(schedule, spec.kernels, trained)
     detail = ""
-    if idle and not spec.packed:
-        detail = f"it gives the kernel {idle[0]} no frames"
-    elif schedule.anchor and schedule.endpoint:
+    frames = sum(block.frames for block in schedule.before + schedule.after)
+    if schedule.anchor and schedule.endpoint:
         detail = "it keeps frames at both ends"
-    elif schedule.window > WINDOW_MAXIMUM or sum(block.frames for block in blocks) > CONTEXT_MAXIMUM:
+    elif schedule.window > WINDOW_MAXIMUM or frames > CONTEXT_MAXIMUM:
         detail = f"it is longer than {WINDOW_MAXIMUM} frames in a section or {CONTEXT_MAXIMUM} in its context"
     if detail:
         raise EngineError(Code.SCHEDULE_UNSUPPORTED, schedule=str(schedule), detail=detail, suggestion=trained)

@@ -33,7 +33,7 @@ from ..speed.kernels import WINOGRAD
 from .decoder import decode_by_fewer_products
 from .faded_clips import faded_clips
 from .memory import hunyuan_attention, hunyuan_demand
-from .packed_inputs import packed_blocks
+from .packed_inputs import context_inputs
 from .packed_transformer import PackedTransformer
 from .prompt_encoding import CLIP_TOKENS, clip_vector, llama_states
 
@@ -235,16 +235,8 @@ class HunyuanFramePack(NetworkFamily):
         return velocity
 
     def _context_inputs(self, context: PackedContext) -> dict[str, Any]:
-        """The packed context as the transformer takes it: as blocks, or under the names of diffusers' class, which has
-        full-size, 2x and 4x frames with indices."""
-        inputs: dict[str, Any] = {"indices_latents": context.generated}
-        if self.spec.packed:
-            return inputs | {"blocks": packed_blocks(context, self.device, self._transformer_dtype)}
-        for name, kernel in zip(("clean", "history_2x", "history_4x"), self.spec.kernels, strict=True):
-            packed = context.of_kernel(kernel)
-            inputs[f"latents_{name}"] = packed.latents.to(self.device, self._transformer_dtype)
-            inputs[f"indices_latents_{name}"] = packed.indices
-        return inputs
+        """The packed context as the transformer takes it."""
+        return context_inputs(context, self.spec, self.device, self._transformer_dtype)
 
     def _tokenizer(self, name: str) -> Any:
         if name not in self._tokenizers:
