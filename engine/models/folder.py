@@ -18,7 +18,7 @@ from .paths import PARTS, models_home
 from .released import Released, released
 from .safetensors_headers import WeightsError, check_header, check_weights
 
-__all__ = ["CODEBOOK", "FACTS", "INDEX", "ModelFacts", "ModelFolder", "open_folder"]
+__all__ = ["CODEBOOK", "FACTS", "INDEX", "ModelFacts", "ModelFolder", "component_files", "open_folder"]
 
 INDEX = "model_index.json"
 FACTS = "shotpack.json"
@@ -136,9 +136,8 @@ class ModelFolder:
         The name is the same wherever the component lies, so a model copied or composed of shared parts keeps it.
         """
         for component, folder in sorted(self.components.items()):
-            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-                if path.suffix in _READ and not path.name.startswith(".") and path.is_file():
-                    yield f"{component}/{path.name}", path
+            for path in component_files(folder):
+                yield f"{component}/{path.name}", path
 
     def locate(self, name: str) -> Path:
         """The path of a file named as in `files`; a name without a component lies in the model folder itself."""
@@ -150,6 +149,12 @@ class ModelFolder:
         return _damaged(
             self.path, detail, advice or f"run 'python -m engine models verify {self.path}', or download it again"
         )
+
+
+def component_files(folder: Path) -> list[Path]:
+    """The files that a component is loaded from, sorted; none without a folder, and never a pickle."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else ()
+    return [path for path in found if path.suffix in _READ and not path.name.startswith(".") and path.is_file()]
 
 
 def open_folder(

@@ -15,14 +15,14 @@ from diffusers import __version__ as diffusers_version
 from engine.errors import Code, EngineError
 from engine.file_copies import copy_whole
 from engine.media.files import require_space, whole_folder
-from engine.models.folder import FACTS, INDEX, open_folder
+from engine.models.folder import FACTS, INDEX, component_files, open_folder
 
 from .checkpoint import DTYPES, Checkpoint, impossible
 from .framepack import FramePack
 from .helios import Helios
 from .layout import Layout
 from .shards import SHARD_BYTES, Planned, write_shards
-from .sources import Source, find_source, image_encoder_of, loaded_files
+from .sources import Source, find_source, image_encoder_of
 
 LAYOUTS: Mapping[str, Callable[[], Layout]] = {"framepack": FramePack, "helios": Helios}
 
@@ -69,7 +69,7 @@ def convert(
     config = layout.configured(_plain(weights.config), components)
     planned, new = _plan(layout, weights, config, halved=halved)
     size = sum(tensor.length for tensor in planned)
-    taken = [(name, path) for name, folder in components.items() for path in loaded_files(folder)]
+    taken = [(name, path) for name, folder in components.items() for path in component_files(folder)]
     require_space(out.absolute().parent, size + sum(path.stat().st_size for _, path in taken), "the model")
     with whole_folder(out) as folder:
         made = folder / "transformer"

@@ -15,8 +15,6 @@ from engine.models.safetensors_headers import WeightsError, check_weights
 from .checkpoint import impossible, read_object
 from .layout import Layout
 
-_LOADED = (".safetensors", ".json", ".txt", ".model")
-"""Endings of the files that a component is loaded from; a pickle is never taken along."""
 _VISION = ("image_encoder", "feature_extractor")
 _PACKED = "HunyuanVideoFramepackPipeline"
 
@@ -79,13 +77,6 @@ def image_encoder_of(name_or_folder: str | None) -> tuple[dict[str, Path], dict[
         "feature_extractor": ["transformers", "SiglipImageProcessor"],
     }
     return components, classes
-
-
-def loaded_files(folder: Path) -> list[Path]:
-    """The files that a component is loaded from."""
-    return sorted(
-        path for path in folder.iterdir() if path.suffix in _LOADED and not path.name.startswith(".") and path.is_file()
-    )
 
 
 def _check(model: Path, name: str, folder: Path, *, listed: bool = True) -> None:
