@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.media.measures import BoardSearch, Picture, colour, sharpness, start_end_contrast
+from engine.media.measures import BoardSearch, Picture, colour, psnr, sharpness, start_end_contrast
 from training.scenes.moves import LATENTS_PER_SECTION
 
 from .held_out import Encoded, HeldOut
@@ -37,6 +37,8 @@ _LEAST_ASKED = 1.0
 BINS = (10, 20, 40, 70, 200)
 """Latents out of sight, for the curve of what is forgotten."""
 _UNSEEN = -1
+_MOST = 60.0
+"""Decibels, of pictures that are equal."""
 _EVERY_SECOND = range(-REACH, REACH + 1, 2)
 
 
@@ -45,14 +47,14 @@ class Known:
     """What has been seen of a scene's torus: by pixel the latent that showed it last, and the colour it had there."""
 
     when: NDArray[np.int64] = field(default_factory=lambda: np.full((TORUS, TORUS), _UNSEEN))
-    colours: NDArray[np.float64] = field(default_factory=lambda: np.zeros((TORUS, TORUS, 3)))
+    colours: Picture = field(default_factory=lambda: np.zeros((TORUS, TORUS, 3), np.uint8))
 
     def see(self, picture: Picture, place: NDArray[np.float64], latent: int) -> None:
         """A picture at its place."""
         rows, columns = _pixels(place)
         self.when[rows, columns], self.colours[rows, columns] = latent, picture
 
-    def at(self, place: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def at(self, place: NDArray[np.float64]) -> tuple[NDArray[np.int64], Picture]:
         """When what lies at a place was seen last (H, W), and its colours (H, W, 3)."""
         rows, columns = _pixels(place)
         return self.when[rows, columns], self.colours[rows, columns]
@@ -124,7 +126,7 @@ def _memory(pictures: list[Picture], scene: HeldOut) -> dict[str, float | None]:
     truth = scene.scene.view(places[0])
     board, own = Known(), Known()
     board.see(truth, places[0], 0)
-    flat = truth.reshape(-1, 3).mean(0)
+    flat = np.broadcast_to(truth.reshape(-1, 3).mean(0).round().astype(np.uint8), truth.shape)
     fidelity: list[float | None] = []
     returned: dict[str, list[float]] = {"self": [], "truth": [], "flat": []}
     by_gap: dict[int, list[float]] = {}
@@ -137,7 +139,7 @@ def _memory(pictures: list[Picture], scene: HeldOut) -> dict[str, float | None]:
         away = np.where(last == _UNSEEN, 0, latent - last)
         if (near := _closest(picture, mine, away > _AWAY)) is not None:
             returned["self"].append(near)
-            returned["flat"].append(_decibels(((mine - flat) ** 2)[away > _AWAY]))
+            returned["flat"].append(_decibels(flat, mine, away > _AWAY))
         if (near := _closest(picture, colours, (away > _AWAY) & shown)) is not None:
             returned["truth"].append(near)
         for low, high in pairwise(BINS):
@@ -165,20 +167,17 @@ def displacement(earlier: Picture, later: Picture) -> NDArray[np.float64]:
     return np.array([_signed(int(across)), _signed(int(down))], float)
 
 
-def _closest(picture: Picture, known: NDArray[np.float64], where: NDArray[np.bool_]) -> float | None:
+def _closest(picture: Picture, known: Picture, where: NDArray[np.bool_]) -> float | None:
     """PSNR to what is `known` there after the best shift; None where too little is."""
     if where.mean() < _LEAST_SEEN:
         return None
-    padded = np.pad(picture.astype(float), ((REACH, REACH), (REACH, REACH), (0, 0)), constant_values=np.nan)
-    rows, columns = np.nonzero(where)
-    wanted = known[rows, columns]
 
     def near(down: int, across: int) -> float:
         if max(abs(down), abs(across)) > REACH:
             return 0.0
-        errors = (padded[rows + REACH + down, columns + REACH + across] - wanted) ** 2
-        inside = ~np.isnan(errors[:, 0])
-        return _decibels(errors[inside]) if inside.mean() > 0.5 else 0.0
+        shown = where & _inside(down)[:, None] & _inside(across)[None]
+        moved = np.roll(picture, (-down, -across), (0, 1))
+        return _decibels(moved, known, shown) if shown.sum() > where.sum() / 2 else 0.0
 
     # Every second pixel first: pictures are alike beside their best place.
     coarse = {(down, across): near(down, across) for down in _EVERY_SECOND for across in _EVERY_SECOND}
@@ -186,8 +185,15 @@ def _closest(picture: Picture, known: NDArray[np.float64], where: NDArray[np.boo
     return max(near(top + down, left + across) for down in (-1, 0, 1) for across in (-1, 0, 1))
 
 
-def _decibels(errors: NDArray[np.float64]) -> float:
-    return float(-10 * np.log10(max(float(errors.mean()) / 255**2, 1e-6)))
+def _inside(shift: int) -> NDArray[np.bool_]:
+    """Which rows, or columns, of a picture that is moved by `shift` show something of it."""
+    places = np.arange(SIDE) + shift
+    inside: NDArray[np.bool_] = (places >= 0) & (places < SIDE)
+    return inside
+
+
+def _decibels(picture: Picture, truth: Picture, where: NDArray[np.bool_]) -> float:
+    return min(_MOST, psnr(picture, truth, where))
 
 
 def _jump(latents: torch.Tensor) -> float:

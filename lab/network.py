@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from pathlib import Path
 
 import torch
@@ -10,9 +9,10 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from engine.framepack.history import PackedContext
-from engine.framepack.packing import Kernel, parse
+from engine.framepack.packing import parse
 from engine.inference.hunyuan.packed_embed import RELEASED_KERNELS, Size, layer_name, spread
-from engine.inference.hunyuan.packed_transformer import PackedFrames, PackedTransformer
+from engine.inference.hunyuan.packed_inputs import packed_blocks
+from engine.inference.hunyuan.packed_transformer import PackedTransformer
 from engine.media.files import write_whole
 from training.networks.architecture import new_transformer
 from training.networks.local_heads import start_local
@@ -39,7 +39,8 @@ def new_network(seed: int) -> PackedTransformer:
 def kernels_of(variant: Variant) -> tuple[Size, ...]:
     """The base's kernels, and what a variant's schedule has beyond them."""
     schedule = parse(variant.schedule)
-    own = (_size(block.kernel) for block in schedule.before + schedule.after)
+    blocks = schedule.before + schedule.after
+    own = ((block.kernel.frames, block.kernel.rows, block.kernel.columns) for block in blocks)
     return tuple(dict.fromkeys((*KERNELS, *own)))
 
 
@@ -81,23 +82,17 @@ def velocity(
 
     In bfloat16 where autocast knows it; `told` is what `Drawn.told` gives. There is no guidance in the lab: it is 1.
     """
-    blocks = [PackedFrames(_size(block.kernel), block.latents.to(noised), block.indices) for block in context.blocks]
     with torch.autocast(noised.device.type, torch.bfloat16):
         said: torch.Tensor = network(
             hidden_states=noised,
             timestep=sigma * 1000,
             indices_latents=context.generated,
             guidance=torch.full_like(sigma, 1000.0),
-            blocks=blocks,
+            blocks=packed_blocks(context, noised.device, noised.dtype),
             return_dict=False,
             **told,
         )[0]
     return said.float()
-
-
-def _size(kernel: Kernel) -> Size:
-    frames, rows, columns = astuple(kernel)
-    return frames, rows, columns
 
 
 def write_weights(network: nn.Module, path: Path) -> None:

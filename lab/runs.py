@@ -75,14 +75,15 @@ class Lab:
         run = run_folder(self.folder, variant, seed)
         make_folder(run)
         network, sight = self._network(experiment, variant, seed, run)
-        for row in variant.rows:
-            for name in variant.sets:
-                path = metrics_of(run, row, name)
-                if name == LOSS:
-                    losses = json.loads((run / _LOSSES).read_text(encoding="utf-8"))
+        for name in variant.sets:
+            missing = [(row, path) for row in variant.rows if not (path := metrics_of(run, row, name)).is_file()]
+            if name == LOSS:
+                losses = json.loads((run / _LOSSES).read_text(encoding="utf-8"))
+                for _, path in missing:
                     write_whole(path, json.dumps({"loss": losses[_EARLY]}).encode())
-                elif not path.is_file():
-                    scenes = self.scenes(name)
+            elif missing:
+                scenes = self.scenes(name)
+                for row, path in missing:
                     shots = Rollout(network, sight, row, self.parts).make(scenes)
                     write_whole(path.with_suffix(".safetensors"), save({"latents": shots.half().contiguous()}))
                     write_whole(path, json.dumps(measured(shots, scenes, self.parts)).encode())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
+
+from .options import add_folder
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to `python -m lab`."""
     parser = subparsers.add_parser("bank", help="draw and encode the world's paths; a bank that was begun goes on")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the lab's folder")
+    add_folder(parser)
     parser.add_argument("--short", type=int, default=3000, help="clips of 3 sections (default: 3000)")
     parser.add_argument("--long", type=int, default=600, help="clips of 21 sections (default: 600)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")

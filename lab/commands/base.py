@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
+
+from .options import add_folder
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to `python -m lab`."""
     parser = subparsers.add_parser("base", help="train the base on a bank; a run that was stopped goes on")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the lab's folder")
+    add_folder(parser)
     parser.add_argument("--steps", type=int, default=20_000, help="optimiser steps (default: 20000)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=("train", "gates"), help="one half of the command")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from .run import FIRST
+from .options import add_experiment, add_folder
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to `python -m lab`."""
     parser = subparsers.add_parser("table", help="write table.md, claims.md and table.json from what has run")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the lab's folder")
-    parser.add_argument("--experiment", type=Path, default=FIRST, metavar="TOML", help="default: the first table")
+    add_folder(parser)
+    add_experiment(parser)
     parser.set_defaults(run=_run)
 
 

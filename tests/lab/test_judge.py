@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.errors import EngineError
-from lab.commands.run import FIRST
+from lab.commands.options import FIRST
 from lab.experiment import Claim, Comparison, Judging, read_experiment
 from lab.judge import Results, Values, Verdict, interval, judge
 from lab.results import read_results

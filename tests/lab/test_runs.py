@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from lab import bank, runs
 from lab.base import Settings, train_base
-from lab.commands.run import FIRST
+from lab.commands.options import FIRST
 from lab.experiment import Experiment, Variant, read_experiment
 from lab.held_out import SETS, drift_scenes, turning_scenes
 from lab.network import new_network, write_weights
