@@ -20,20 +20,9 @@ from engine.models.folder import open_folder
 from engine.protocol import Board, Condition, ConditionFrame, PromptAt, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY, make_checkpoint
 from tests.engine.warm_engine import WarmEngine
+from tests.model_home import a_home, own_home
 
-
-@pytest.fixture(scope="session", autouse=True)
-def _a_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nobody's own models or caches are seen or touched."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOTPACK_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one test has encoded is encoded anew by the next."""
-    monkeypatch.setenv("SHOTPACK_HOME", str(tmp_path / "home"))
+__all__ = ["a_home", "own_home"]
 
 
 @pytest.fixture(scope="session", autouse=True)
