@@ -35,18 +35,30 @@ def give_up(stream: TextIO) -> None:
 
 
 def say(line: str) -> None:
-    """Print a line on standard error; where its disk is full there is nobody to tell."""
+    """Print a line on standard error, and nothing but that; where its disk is full there is nobody to tell."""
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(plain(line), file=sys.stderr, flush=True)
     except OSError as fault:
         if fault.errno not in DISK_FULL:
             raise
         give_up(sys.stderr)
 
 
+def plain(text: str) -> str:
+    """A text in which nothing moves a terminal's cursor or begins a line: names of files may hold anything.
+
+    What stands for bytes of a name that are no text stays.
+    """
+    return "".join(each if each.isprintable() or _is_byte(each) else f"\\x{ord(each):02x}" for each in text)
+
+
+def _is_byte(each: str) -> bool:
+    return "\udc80" <= each <= "\udcff"
+
+
 def readable(text: str) -> str:
     """A text from the command line without what stands in it for bytes that the locale could not read."""
-    return os.fsencode(text).decode("utf-8", "replace") if any("\udc80" <= each <= "\udcff" for each in text) else text
+    return os.fsencode(text).decode("utf-8", "replace") if any(map(_is_byte, text)) else text
 
 
 def _as_it_can(fault: UnicodeError) -> tuple[str | bytes, int]:

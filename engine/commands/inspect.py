@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..console import say
+from ..console import plain, say
 from ..errors import Code, EngineError
 from ..media.inspection import Inspection, inspect
 from ..media.provenance import Provenance
@@ -59,13 +59,13 @@ def _anchors(path: Path) -> str:
 
 
 def _lines(found: Inspection) -> Iterator[str]:
-    yield f"{found.path}"
+    yield plain(f"{found.path}")
     if found.pictures:
         saying = found.pictures - found.sources.get("", 0)
         yield f"  {found.pictures} pictures, {saying} of them say what made them"
     yield from (f"  {line}" for line in _said(found.said))
     for check in found.checks:
-        yield f"  {_MARKS[check.holds]} {check.name}: {check.detail}"
+        yield f"  {_MARKS[check.holds]} {_plain(check.name)}: {_plain(check.detail)}"
 
 
 def _said(said: Provenance | None) -> Iterator[str]:

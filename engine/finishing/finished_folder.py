@@ -23,14 +23,13 @@ from ..errors import Code, EngineError
 from ..media.files import make_folder, require_space, sweep_parts, write_whole
 from ..media.lock import folder_lock
 from ..media.movie import movie_by_frames
-from ..media.number_runs import number_runs
-from ..media.provenance import Provenance, finished, read
+from ..media.number_runs import numbers_text
+from ..media.provenance import Provenance, finished, read_if_whole
 from ..media.shot_digests import file_digests
 from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..protocol import ENGINE_VERSION, Finish
-from ..serialization import to_json, without_defaults
+from ..serialization import json_object, to_json, without_defaults
 from .extras import versions
-from .in_between import NEAREST
 from .plan import FinishPlan
 from .sequence import Finisher
 from .sources import Source
@@ -59,7 +58,9 @@ class FinishedFolder:
         self._root, self._source, self._plan, self._finish = root, source, plan, finish
         self._files = TakeFiles(root, FIRST_TAKE, plan.frames)
         self._begun = root / "checkpoint" / "finish.json"
-        self._said = lru_cache(4)(self._read_said)
+        self._said = lru_cache(4)(read_if_whole)
+        self._made: set[int] = set()
+        """Frames of the result, from 1, that are made of the two around them."""
 
     @property
     def frames(self) -> list[Path]:
@@ -107,10 +108,11 @@ class FinishedFolder:
 
     def _require_same(self) -> None:
         try:
-            begun = json.loads(self._begun.read_bytes())
+            begun = json_object(self._begun.read_bytes())
             was = {**begun["finish"], "source": begun["source"]}
         except (OSError, ValueError, KeyError, TypeError) as fault:
-            raise EngineError(Code.CHECKPOINT_DAMAGED, path=str(self._begun), detail=str(fault)[:120]) from fault
+            advice = f"choose another folder: {self._begun.name}, which says what was begun in this one, is damaged"
+            raise EngineError(Code.FOLDER_TAKEN, path=str(self._root), advice=advice) from fault
         now = self._asked()
         for name, value in {**now["finish"], "source": now["source"]}.items():
             if was.get(name) != value:
@@ -124,10 +126,12 @@ class FinishedFolder:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return {"version": _VERSION, "finish": to_json(self._finish), "source": digest.hexdigest()}
 
-    def _facts(self, frame: int) -> dict[str, str]:
+    def _facts(self, frame: int, made: bool) -> dict[str, str]:
         """What a frame, from 1, says of its making: what the frame says that it shows or follows, and what was done."""
+        if made:
+            self._made.add(frame)
         before = self._source.frames[int(self._plan.position(frame - 1))]
-        return finished(self._said(before), self._done(between=self._plan.is_made(frame - 1)), _TOOL).texts()
+        return finished(self._said(before), self._done(between=made), _TOOL).texts()
 
     def _done(self, *, between: bool) -> Mapping[str, Any]:
         """What was done; what makes frames between is said only of those."""
@@ -137,16 +141,9 @@ class FinishedFolder:
     def _movie_said(self) -> Provenance | None:
         return (self._source.movie and self._said(self._source.movie)) or self._said(self._source.frames[0])
 
-    def _read_said(self, path: Path) -> Provenance | None:
-        try:
-            return read(path)
-        except (OSError, ValueError):  # what it shows is used, whatever it says
-            return None
-
     def _record(self, finisher: Finisher, device: torch.device, seconds: float) -> dict[str, Any]:
         """What a model made, and what finishing made of it; sizes are bytes and times seconds."""
         plan, source = self._plan, self._source
-        made = [frame + 1 for frame in range(plan.frames) if plan.is_made(frame) and self._finish.between != NEAREST]
         record = dict(source.record or {})
         for name in ("sha256", "seconds", "memory"):
             record.pop(name, None)
@@ -157,7 +154,7 @@ class FinishedFolder:
                 "fps": float(plan.fps),
                 "width": plan.width,
                 "height": plan.height,
-                "between": number_runs(made),
+                "between": numbers_text(sorted(self._made)),
                 "steadied": finisher.steadies,
                 "upscaler_sha256": finisher.upscaler_sha256,
                 "note": plan.note,

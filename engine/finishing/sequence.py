@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..errors import Code, EngineError
 from ..media.boards import decode_board, open_board
-from ..media.files import make_folder
-from ..media.frames import is_written, write_frames
+from ..media.files import make_folder, write_whole
+from ..media.frames import is_written, png_bytes
 from ..media.measures import Picture
 from ..protocol import Finish
 from .cuts import is_cut
@@ -23,9 +22,13 @@ from .in_between import InBetween, choose_between
 from .memory import FramesMemory
 from .optical_flow import SourceFrame, is_installed
 from .plan import FinishPlan, finish_plan
+from .sources import other_size
 from .steady import NEIGHBOURS, steadied
 from .upscalers import choose_upscaler, load_upscaler
 from .upscalers.upscaler import Upscaler
+
+Facts = Callable[[int, bool], Mapping[str, str]]
+"""What a frame says, counted from 1, and by whether it is made of the two around it."""
 
 _HELD = 2 * NEIGHBOURS + 2
 """Frames of the source that are held at a time: what one and the next look at."""
@@ -51,11 +54,12 @@ def finish_frames(
     *,
     device: torch.device,
     memory: int | None,
-    facts: Callable[[int], Mapping[str, str]],
+    facts: Facts,
 ) -> Generator[int]:
     """Write what `finish` makes of the frames in `source`, which are shown at `fps`; yields how many are written.
 
-    `path_of` tells the file of a frame, counted from 1, and `facts` what it says of itself. A file that is there, whole
+    `path_of` tells the file of a frame, counted from 1, and `facts` what it says of itself, by whether it is made of
+    the two around it: what is held at a cut is not. A file that is there, whole
     and says just that is not made again: a finish that was killed goes on, to the same bytes as one that was not.
     `memory` is how many bytes of `device` it may take; None: as many as it takes. Raises EngineError
     `finish_impossible` for frames that are not of one size and where memory is too short, as `open_board` for files
@@ -105,15 +109,19 @@ class Finisher:
         """Of the weights that enlarge; empty where nothing is enlarged."""
         return self._upscaler.sha256 if self._upscaler is not None else ""
 
-    def write(self, path_of: Callable[[int], Path], facts: Callable[[int], Mapping[str, str]]) -> Generator[int]:
+    def write(self, path_of: Callable[[int], Path], facts: Facts) -> Generator[int]:
         """Write all frames that are not there, as `finish_frames` says; yields how many are."""
         size = (self._plan.width, self._plan.height)
         make_folder(path_of(1).parent)
         for frame in range(1, self._plan.frames + 1):
-            path, told = path_of(frame), facts(frame)
+            path, told = path_of(frame), facts(frame, self.is_made(frame - 1))
             if not is_written(path, size, told):
-                write_frames([(path, self.frame(frame - 1))], told)
+                write_whole(path, png_bytes(self.frame(frame - 1), told))
             yield frame
+
+    def is_made(self, number: int) -> bool:
+        """Whether frame `number` of the result, from 0, is made of the two around it: the source has none like it."""
+        return self._plan.is_made(number) and not self._gap(int(self._plan.position(number))).holds
 
     def frame(self, number: int) -> Picture:
         """Frame `number` of the result, from 0: (height, width, 3)."""
@@ -130,14 +138,7 @@ class Finisher:
         path = self._source[frame]
         board = open_board(path)
         if (board.width, board.height) != self._size:
-            sizes = [f"{width}x{height}" for width, height in ((board.width, board.height), self._size)]
-            detail = f"{path.name} is {sizes[0]} and {self._source[0].name} {sizes[1]}"
-            raise EngineError(
-                Code.FINISH_IMPOSSIBLE,
-                path=str(path.parent),
-                detail=detail,
-                advice="give a sequence of pictures of one size",
-            )
+            raise other_size((path, (board.width, board.height)), (self._source[0], self._size))
         return SourceFrame(np.asarray(decode_board(board.data, board.name)))
 
     def _enlarge(self, frame: int) -> Picture:

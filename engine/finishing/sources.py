@@ -5,17 +5,19 @@ No torch: what is wrong is said before it is there.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
+from ..media import png_chunks
 from ..media.take_files import FIRST_TAKE, TakeFiles, takes_of
 from ..protocol import FPS_MAXIMUM, FRAMES_MAXIMUM
+from ..serialization import json_object
 from .plan import exact_rate
 
 FRAMES = "frames"
@@ -89,7 +91,7 @@ def _of_record(folder: Path) -> Source:
         count = int(record["finished"]["frames"] if "finished" in record else record["request"]["frames"])
         if not 1 <= count <= FRAMES_MAXIMUM:
             raise ValueError(count)
-    except (KeyError, TypeError, ValueError) as fault:
+    except (ArithmeticError, KeyError, TypeError, ValueError) as fault:
         raise _impossible(folder, f"{RECORD} does not say how many frames there are", "make it again") from fault
     files = TakeFiles(folder, FIRST_TAKE, count)
     movie = files.movie if files.movie.exists() else None
@@ -108,13 +110,41 @@ def _of_pictures(folder: Path, fps: float | None) -> Source:
         examples = " and ".join(f"{before}…{after}.png" for before, after in names[:2])
         raise _impossible(folder, f"it holds more than one sequence ({examples})", "give each a folder of its own")
     by_number = {int(match[2]): path for match, path in numbered}
-    missing = sorted(set(range(min(by_number), max(by_number) + 1)) - by_number.keys())
-    if missing or len(by_number) < len(numbered):
-        told = f"picture {missing[0]} is missing" if missing else "two pictures have the same number"
+    numbers = sorted(by_number)
+    gap = next((before + 1 for before, after in pairwise(numbers) if after > before + 1), None)
+    if gap is not None or len(by_number) < len(numbered):
+        told = f"picture {gap} is missing" if gap is not None else "two pictures have the same number"
         raise _impossible(folder, told, "number them without gaps")
     if fps is None:
         raise _impossible(folder, "pictures do not say how fast they are shown", "add --source-fps F, such as 24")
-    return Source(folder, tuple(by_number[number] for number in sorted(by_number)), exact_rate(fps))
+    pictures = [by_number[number] for number in numbers]
+    _require_one_size(pictures)
+    return Source(folder, tuple(pictures), exact_rate(fps))
+
+
+def _require_one_size(pictures: Sequence[Path]) -> None:
+    """Say before hours of work what the last of them would: by heads alone, and of what has one."""
+    sizes = ((path, _size(path)) for path in pictures)
+    there = [(path, size) for path, size in sizes if size is not None]
+    for path, size in there:
+        if size != there[0][1]:
+            raise other_size((path, size), there[0])
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    """(width, height) of a PNG picture; None of anything else, which is told once it is read."""
+    try:
+        with path.open("rb") as file:
+            return png_chunks.size(file)
+    except (OSError, ValueError):
+        return None
+
+
+def other_size(picture: tuple[Path, tuple[int, int]], first: tuple[Path, tuple[int, int]]) -> EngineError:
+    """The error for a picture that is not as large as the first one of its sequence."""
+    (path, size), (start, usual) = picture, first
+    detail = f"{path.name} is {size[0]}x{size[1]} and {start.name} {usual[0]}x{usual[1]}"
+    return _impossible(path.parent, detail, "give a sequence of pictures of one size")
 
 
 def _require_all(folder: Path, frames: list[Path]) -> tuple[Path, ...]:
@@ -131,18 +161,17 @@ def _rate(path: Path, record: Mapping[str, Any]) -> Fraction:
         if not 1 <= fps <= FPS_MAXIMUM:
             raise ValueError(fps)
         return exact_rate(fps)
-    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+    except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError) as fault:
         raise _impossible(path, "it does not say how fast its frames are shown", "make it again") from fault
 
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError) as fault:
-        raise _impossible(path, "it cannot be read", "make it again") from fault
-    if not isinstance(record, dict):
-        raise _impossible(path, "it is no record of a shot", "make it again")
-    return record
+        return json_object(path.read_bytes())
+    except OSError as fault:
+        raise _impossible(path, (fault.strerror or str(fault)).lower(), "make it again") from fault
+    except ValueError as fault:
+        raise _impossible(path, "it is no record of a shot", "make it again") from fault
 
 
 def _impossible(path: Path, detail: str, advice: str) -> EngineError:

@@ -31,15 +31,15 @@ from ..inference.registry import Families, choose_device
 from ..media.boards import open_board
 from ..media.files import make_folder, require_space
 from ..media.lock import folder_lock
-from ..media.provenance import finished
-from ..media.provenance import read as read_provenance
+from ..media.number_runs import numbers_text
+from ..media.provenance import finished, read_if_whole
 from ..media.shot_digests import file_digests
 from ..models.catalog import find_model
 from ..protocol import Finish, ShotRequest
 from ..serialization import from_json, to_json, without_defaults
 from .frame_rates import rate
 from .job import ALL_THERE_IS, Memory, prepare, run
-from .record import numbers_text, versions
+from .record import versions
 from .shot_facts import TOOL
 from .shot_folder import ShotFolder
 from .takes import of_sampled, require_parent
@@ -177,6 +177,8 @@ class _FinishedTake:
         """Sections."""
         self._there = 0
         """Frames that were there when it began, or are made since."""
+        self._made: set[int] = set()
+        """Frames, from 1, that are made of the two around them."""
 
     def events(self) -> Iterator[Event]:
         """Make what is still to be made, and tell of what is made already."""
@@ -264,16 +266,17 @@ class _FinishedTake:
         left = self._clock.seconds_left(self._job.plan.frames - written, 0)
         return Step(section.section, written - section.first + 1, of, left)
 
-    def _facts(self, frame: int) -> dict[str, str]:
+    def _facts(self, frame: int, made: bool) -> dict[str, str]:
         """What a frame, from 1, says of its making: what the one that it shows says, and what was done to it."""
-        plan = self._job.plan
-        said = read_provenance(self._job.parent.files.frame(floor(plan.position(frame - 1)) + 1))
-        return finished(said, self._done_to(between=plan.is_made(frame - 1)), TOOL).texts()
+        if made:
+            self._made.add(frame)
+        said = read_if_whole(self._job.parent.files.frame(floor(self._job.plan.position(frame - 1)) + 1))
+        return finished(said, self._done_to(between=made), TOOL).texts()
 
     def _movie(self, frames: Sequence[Path]) -> Movie:
         job = self._job
         before = job.parent.movie if job.parent.movie.exists() else job.source[0]
-        said = finished(read_provenance(before), self._done_to(between=True), TOOL)
+        said = finished(read_if_whole(before), self._done_to(between=True), TOOL)
         return Movie(job.folder.movie, frames, job.plan.fps, said, job.request.slate)
 
     def _done_to(self, *, between: bool) -> dict[str, Any]:
@@ -286,7 +289,6 @@ class _FinishedTake:
         job, plan = self._job, self._job.plan
         parent = json.loads(job.parent.record.read_bytes())
         source = {"take": job.parent.files.take, "frames": plan.source_frames, "fps": float(plan.source_fps)}
-        between = [frame + 1 for frame in range(plan.frames) if plan.is_made(frame)]
         return {
             "take": self._files.take,
             "parent": job.parent.files.take,
@@ -298,7 +300,7 @@ class _FinishedTake:
                 "fps": float(plan.fps),
                 "width": plan.width,
                 "height": plan.height,
-                "between": numbers_text(between),
+                "between": numbers_text(sorted(self._made)),
             },
             "request": to_json(job.request),
             "model": parent.get("model", {}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ..framepack.layout import Selection
-from ..media.number_runs import number_runs
+from ..media.number_runs import numbers_text
 from ..media.shot_digests import file_digests
 from ..serialization import to_json, without_defaults
 from .resolve import ResolvedRequest
@@ -66,11 +66,6 @@ def _selected(selection: Selection | None) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """What of a shot's making may differ by its version."""
     return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
-
-
-def numbers_text(numbers: Iterable[int]) -> str:
-    """Ascending numbers as text: "2-4 6 8-10"."""
-    return " ".join(f"{first}-{last}" if first < last else str(first) for first, last in number_runs(numbers))
 
 
 def _between(resolved: ResolvedRequest) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..framepack.packing import Order, with_window
 from ..framepack.plan import PlannedSection
-from ..media.provenance import Provenance, read, source_of, with_request
+from ..media.provenance import Provenance, read_if_whole, source_of, with_request
 from ..media.take_files import FIRST_TAKE
 from ..models.spec import ModelSpec
 from ..protocol import ENGINE_VERSION, SectionChange, ShotRequest
@@ -106,8 +106,5 @@ def _source(request: ShotRequest, folder: ShotFolder) -> str:
 
 
 def _said(picture: Path) -> str:
-    try:
-        found = read(picture)
-    except (OSError, ValueError):  # it is of another kind, or gone
-        return ""
+    found = read_if_whole(picture)  # it may be of another kind, or gone
     return found.source if found is not None else ""

@@ -30,7 +30,7 @@ from ..framepack.layout import Selection
 from ..media.files import disk_faults, make_folder, sweep_parts, write_whole
 from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..protocol import ShotRequest
-from ..serialization import from_json, to_json, without_defaults
+from ..serialization import from_json, json_object, to_json, without_defaults
 from .section_settings import SectionSettings
 from .tensor_files import damaged, load, opened, save, save_joined
 
@@ -131,7 +131,7 @@ class ShotFolder:
                 return None
             with disk_faults(self.record):
                 stored = self._request.read_bytes()
-            data = json.loads(stored)
+            data = json_object(stored)
             return from_json(ShotRequest, data["request"]), dict(data["model"])
         except (ValueError, KeyError, TypeError) as fault:
             raise damaged(self._request, fault) from fault

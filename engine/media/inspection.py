@@ -6,7 +6,6 @@ frames and movies, or count for nothing.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
+from ..serialization import json_object
 from . import content_credentials, png_chunks, provenance
 from .provenance import Provenance
 from .shot_digests import compare
@@ -97,8 +97,7 @@ def _picture(path: Path, anchors: str | None) -> Inspection:
     with path.open("rb") as file:
         changed = png_chunks.changed(file)
     checks = [Check("check sums", changed is None, changed or "as written")]
-    root = path.parent.parent
-    return Inspection(path, "picture", said, [*checks, *_signed(path, anchors), *_recorded(root, path)])
+    return Inspection(path, "picture", said, [*checks, *_signed(path, anchors), *_recorded(path, 2)])
 
 
 def _movie(path: Path, anchors: str | None) -> Inspection:
@@ -112,7 +111,7 @@ def _movie(path: Path, anchors: str | None) -> Inspection:
         said = provenance.of_tags(_tags(path))
         if said is not None:
             checks.append(Check("packet", None, "gone: what is said here is in the movie's tags"))
-    return Inspection(path, "movie", said, [*checks, *_recorded(path.parent, path)])
+    return Inspection(path, "movie", said, [*checks, *_recorded(path, 1)])
 
 
 def _tags(path: Path) -> dict[str, str]:
@@ -144,10 +143,16 @@ def _signed(path: Path, anchors: str | None) -> Iterator[Check]:
     yield Check(SIGNATURE, found.intact and found.trusted is not False, f"{state}; by {found.signer}; {trust}")
 
 
-def _recorded(root: Path, path: Path) -> Iterator[Check]:
-    """Whether a shot's frame or movie is as its record has it."""
-    name = path.relative_to(root).as_posix()
-    kept = {found: digest for _, digests in _records(root) for found, digest in digests.items() if found == name}
+def _recorded(path: Path, below: int) -> Iterator[Check]:
+    """Whether a shot's frame or movie, so many folders below the shot's, is as its record has it."""
+    whole = path.parent.resolve() / path.name  # from wherever it is looked at
+    root = whole.parents[min(below, len(whole.parents)) - 1]
+    name = whole.relative_to(root).as_posix()
+    try:
+        kept = {found: digest for _, digests in _records(root) for found, digest in digests.items() if found == name}
+    except (OSError, ValueError) as fault:  # of a folder that is none of a shot's, maybe
+        yield Check("record", None, str(fault))
+        return
     if kept:
         wrong = dict(compare(root, kept))
         yield Check("record", not wrong, wrong.get(name, "as when the shot was finished"))
@@ -192,9 +197,9 @@ def _records(root: Path) -> Iterator[tuple[str, dict[str, str]]]:
         if record.stat().st_size > _RECORD_LARGEST:
             raise ValueError(f"{name} is too large")
         try:
-            kept = json.loads(record.read_bytes()).get("sha256", {})
+            kept = json_object(record.read_bytes()).get("sha256", {})
             yield name, {each: str(digest) for each, digest in kept.items() if _RECORD.fullmatch(each)}
-        except (ValueError, AttributeError, RecursionError) as fault:
+        except (ValueError, AttributeError) as fault:
             raise ValueError(f"{name} is no record of a shot") from fault
 
 

@@ -45,14 +45,16 @@ _FIRST = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
 def find(file: BinaryIO, uuid: bytes, most: int) -> bytes | None:
-    """What the first box at the top with this UUID holds; None where there is none of at most that many bytes.
+    """What the first box at the top with this UUID holds; None where there is none.
 
-    Raises as `boxes` does.
+    Raises as `boxes` does, and ValueError where it holds more than `most` bytes.
     """
     for kind, start, end in boxes(file):
-        if kind == b"uuid" and len(uuid) <= end - start <= most + len(uuid):
+        if kind == b"uuid" and len(uuid) <= end - start:
             file.seek(start)
             if file.read(len(uuid)) == uuid:
+                if end - start - len(uuid) > most:
+                    raise ValueError("its XMP packet is too large")
                 return file.read(end - start - len(uuid))
     return None
 

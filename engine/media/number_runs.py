@@ -1,4 +1,4 @@
-"""Numbers of frames as the runs that they form."""
+"""Numbers of frames as the runs that they form, and as the text that records have."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def number_runs(numbers: Iterable[int]) -> list[list[int]]:
         else:
             runs.append([number, number])
     return runs
+
+
+def numbers_text(numbers: Iterable[int]) -> str:
+    """Ascending numbers as text: "2-4 6 8-10"."""
+    return " ".join(f"{first}-{last}" if first < last else str(first) for first, last in number_runs(numbers))

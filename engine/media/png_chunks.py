@@ -6,7 +6,7 @@ Anybody may have made the file: lengths are bounded, and nothing is decoded but 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -17,6 +17,10 @@ CONTENT_CREDENTIALS = b"caBX"
 _MOST_CHUNKS = 1 << 16
 _TEXTS = (b"iTXt", b"zTXt", b"tEXt")
 _PIECE = 1 << 20
+_SIDES = 8
+_LONGEST_KEYWORD = 79
+_LONGEST_HEAD = 256
+"""Bytes of a text chunk before its text: keyword, language, and the like."""
 
 
 def chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
@@ -41,18 +45,34 @@ def chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     raise ValueError("it has too many parts")
 
 
-def texts(file: BinaryIO, most: int) -> dict[bytes, bytes]:
-    """The text chunks by keyword, the first of each, none of more than `most` bytes; iTXt in UTF-8, others in Latin-1.
+def size(file: BinaryIO) -> tuple[int, int]:
+    """(width, height) that the file says it has, nothing of it decoded. Raises as `chunks` does."""
+    kind, length = next(chunks(file))
+    if kind != b"IHDR" or length < _SIDES:
+        raise ValueError("its beginning is missing")
+    head = file.read(_SIDES)
+    return int.from_bytes(head[:4], "big"), int.from_bytes(head[4:], "big")
 
-    Raises as `chunks` does.
+
+def texts(file: BinaryIO, wanted: Collection[bytes], most: int) -> dict[bytes, bytes]:
+    """The text chunks with a keyword that is `wanted`, the first of each; iTXt in UTF-8, others in Latin-1.
+
+    Raises as `chunks` does, and ValueError where an XMP packet has more than `most` bytes; other texts that large are
+    passed over.
     """
     found: dict[bytes, bytes] = {}
     for kind, length in chunks(file):
-        if kind not in _TEXTS or length > most:
+        if kind not in _TEXTS:
             continue
-        keyword, _, rest = file.read(length).partition(b"\0")
-        if keyword in found:
+        at = file.tell()
+        keyword, ended, _ = file.read(min(length, _LONGEST_KEYWORD + 1)).partition(b"\0")
+        if not ended or keyword not in wanted or keyword in found:
             continue
+        if length > most + _LONGEST_HEAD:
+            _pass_over(keyword)
+            continue
+        file.seek(at)
+        rest = file.read(length)[len(keyword) + 1 :]
         compressed = kind == b"zTXt"
         if kind == b"iTXt":
             if len(rest) < 2:
@@ -66,10 +86,16 @@ def texts(file: BinaryIO, most: int) -> dict[bytes, bytes]:
                 rest = unpacking.decompress(rest, most)
             except zlib.error:
                 continue
-            if not unpacking.eof:  # it is larger than that
+            if not unpacking.eof:  # it is larger than that, or its end is missing
+                _pass_over(keyword)
                 continue
         found[keyword] = rest
     return found
+
+
+def _pass_over(keyword: bytes) -> None:
+    if keyword == XMP:
+        raise ValueError("its XMP packet is too large")
 
 
 def changed(file: BinaryIO) -> str | None:

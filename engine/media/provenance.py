@@ -123,10 +123,18 @@ def read(path: Path) -> Provenance | None:
         return read_file(file)
 
 
+def read_if_whole(path: Path) -> Provenance | None:
+    """As `read` does; None also for what cannot be read: what a picture shows is used whatever it says."""
+    try:
+        return read(path)
+    except (OSError, ValueError):
+        return None
+
+
 def read_file(file: BinaryIO) -> Provenance | None:
     """As `read` does, of a file that is open."""
     if is_png(file):
-        found = png_chunks.texts(file, LARGEST)
+        found = png_chunks.texts(file, (png_chunks.XMP, b"Description", _OLD_KEY.encode()), LARGEST)
         packet, old = found.get(png_chunks.XMP), found.get(_OLD_KEY.encode())
         if packet is not None:
             return _of_packet(packet)

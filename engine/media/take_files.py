@@ -15,7 +15,6 @@ or shows a take reads this, too, so no libraries either.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
+from ..protocol import FRAMES_MAXIMUM
+from ..serialization import json_object
 from .files import disk_faults
 
 FIRST_TAKE = 1
@@ -67,8 +68,10 @@ class TakeFiles:
         try:
             with disk_faults(self.record):
                 stored = self.request.read_bytes()
-            data = json.loads(stored)
+            data = json_object(stored)
             frames = int(data.get("frames", data["request"]["frames"]))
+            if not 1 <= frames <= FRAMES_MAXIMUM:
+                raise ValueError(f"a shot of {frames} frames")
             if self.take == FIRST_TAKE:
                 return Begun(data, frames)
             parent = int(data["parent"])
@@ -76,7 +79,7 @@ class TakeFiles:
                 raise ValueError(f"a take continues an earlier one, and not take {parent}")
             runs = tuple((int(first), int(last)) for first, last in data["kept_frames"])
             return Begun(data, frames, parent, frozenset(map(int, data["kept"])), runs)
-        except (ValueError, KeyError, TypeError) as fault:
+        except (ArithmeticError, ValueError, KeyError, TypeError) as fault:
             detail = " ".join(str(fault).split())[:120]
             raise EngineError(Code.CHECKPOINT_DAMAGED, path=str(self.request), detail=detail) from fault
 
@@ -129,7 +132,6 @@ def sampled_take(root: Path, take: int) -> int:
 
 def takes_of(root: Path) -> list[int]:
     """The takes that were begun in a shot's folder, ascending; the first one is 1."""
-    found = [
-        int(path.parent.name) for path in root.glob("checkpoint/takes/*/request.json") if path.parent.name.isdigit()
-    ]
+    names = (path.parent.name for path in root.glob("checkpoint/takes/*/request.json"))
+    found = [int(name) for name in names if name.isascii() and name.isdecimal()]
     return sorted([*([FIRST_TAKE] if TakeFiles(root).request.exists() else []), *found])
