@@ -76,8 +76,10 @@ class Figure:
         shares = [0.0]
         if self.most is not None:
             shares.append(self.value / self.most if self.most > 0 else _FAR * (self.value > 0))
-        if self.least is not None:
+        if self.least is not None and self.least > 0:
             shares.append(self.least / self.value if self.value > self.least / _FAR else _FAR)
+        elif self.least is not None:
+            shares.append(_FAR * (self.value < self.least))
         return max(shares)
 
 
