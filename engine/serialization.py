@@ -39,17 +39,6 @@ def without_defaults(message: Any) -> dict[str, Any]:
     return {name: _without_defaults(value) for name, (default, value) in fields.items() if value != default}
 
 
-def json_object(data: str | bytes) -> dict[str, Any]:
-    """The object in JSON that anybody may have written. Raises ValueError for anything else, however deep it is."""
-    try:
-        found = json.loads(data)
-    except RecursionError as fault:
-        raise ValueError("it is too deep") from fault
-    if not isinstance(found, dict):
-        raise ValueError("it is no object")
-    return found
-
-
 def from_json(kind: type[T], data: object, where: str = "") -> T:
     """Build a `kind` from JSON data. Raises EngineError `bad_request` naming the first fault and its place."""
     if not isinstance(data, dict):

@@ -21,6 +21,7 @@ import torch
 
 from ..errors import Code, EngineError
 from ..media.files import make_folder, require_space, sweep_parts, write_whole
+from ..media.json_objects import json_object
 from ..media.lock import folder_lock
 from ..media.movie import movie_by_frames
 from ..media.number_runs import numbers_text
@@ -28,10 +29,10 @@ from ..media.provenance import Provenance, finished, read_if_whole
 from ..media.shot_digests import file_digests
 from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..protocol import ENGINE_VERSION, Finish
-from ..serialization import json_object, to_json, without_defaults
+from ..serialization import to_json, without_defaults
 from .extras import versions
 from .plan import FinishPlan
-from .sequence import Finisher
+from .sequence import Finisher, made_between
 from .sources import Source
 
 _VERSION = 1
@@ -59,8 +60,6 @@ class FinishedFolder:
         self._files = TakeFiles(root, FIRST_TAKE, plan.frames)
         self._begun = root / "checkpoint" / "finish.json"
         self._said = lru_cache(4)(read_if_whole)
-        self._made: set[int] = set()
-        """Frames of the result, from 1, that are made of the two around them."""
 
     @property
     def frames(self) -> list[Path]:
@@ -128,8 +127,6 @@ class FinishedFolder:
 
     def _facts(self, frame: int, made: bool) -> dict[str, str]:
         """What a frame, from 1, says of its making: what the frame says that it shows or follows, and what was done."""
-        if made:
-            self._made.add(frame)
         before = self._source.frames[int(self._plan.position(frame - 1))]
         return finished(self._said(before), self._done(between=made), _TOOL).texts()
 
@@ -154,7 +151,7 @@ class FinishedFolder:
                 "fps": float(plan.fps),
                 "width": plan.width,
                 "height": plan.height,
-                "between": numbers_text(sorted(self._made)),
+                "between": numbers_text(made_between(self.frames)),
                 "steadied": finisher.steadies,
                 "upscaler_sha256": finisher.upscaler_sha256,
                 "note": plan.note,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -15,6 +15,7 @@ from ..media.boards import decode_board, open_board
 from ..media.files import make_folder, write_whole
 from ..media.frames import is_written, png_bytes
 from ..media.measures import Picture
+from ..media.provenance import read_if_whole
 from ..protocol import Finish
 from .cuts import is_cut
 from .enlarge import Enlarger, resized
@@ -75,6 +76,14 @@ def picture_size(path: Path) -> tuple[int, int]:
     return board.width, board.height
 
 
+def made_between(frames: Iterable[Path]) -> Iterator[int]:
+    """Which frames of a finished sequence, from 1, say that they were made of the two around them."""
+    for number, path in enumerate(frames, 1):
+        said = read_if_whole(path)
+        if said is not None and "between" in said.shot["finishing"][-1]:
+            yield number
+
+
 class Finisher:
     """Makes the frames of a finished sequence: enlarged, steadied, between. Each once, if asked for in time order."""
 
@@ -114,9 +123,11 @@ class Finisher:
         size = (self._plan.width, self._plan.height)
         make_folder(path_of(1).parent)
         for frame in range(1, self._plan.frames + 1):
-            path, told = path_of(frame), facts(frame, self.is_made(frame - 1))
-            if not is_written(path, size, told):
-                write_whole(path, png_bytes(self.frame(frame - 1), told))
+            path = path_of(frame)
+            # Of one that is there nobody looks for a cut again: it says itself whether it was made.
+            may_be = (True, False) if self._plan.is_made(frame - 1) else (False,)
+            if not any(is_written(path, size, facts(frame, made)) for made in may_be):
+                write_whole(path, png_bytes(self.frame(frame - 1), facts(frame, self.is_made(frame - 1))))
             yield frame
 
     def is_made(self, number: int) -> bool:

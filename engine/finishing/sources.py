@@ -15,9 +15,9 @@ from typing import Any
 
 from ..errors import Code, EngineError
 from ..media import png_chunks
+from ..media.json_objects import json_object
 from ..media.take_files import FIRST_TAKE, TakeFiles, takes_of
 from ..protocol import FPS_MAXIMUM, FRAMES_MAXIMUM
-from ..serialization import json_object
 from .plan import exact_rate
 
 FRAMES = "frames"
@@ -73,6 +73,8 @@ def _of_take(folder: Path, begun: list[int], asked: int | None) -> Source:
         raise EngineError(Code.CHOICE_INVALID, name="--take", value=asked, allowed=", ".join(map(str, there)))
     made = [take for take in there if not TakeFiles(folder, take).begun.data["request"].get("finish")]
     files = TakeFiles(folder, asked or max(made, default=FIRST_TAKE))
+    if files.frames > FRAMES_MAXIMUM:
+        raise _impossible(folder, f"it says that it has {files.frames} frames", f"{FRAMES_MAXIMUM} are the most")
     record = _read(files.record)
     return Source(
         folder,

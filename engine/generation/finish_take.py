@@ -24,7 +24,7 @@ import torch
 from ..errors import Code, EngineError
 from ..events import Event, Finished, Progress, Section, SectionPlan, Started, Step
 from ..finishing.plan import FinishPlan, finish_plan
-from ..finishing.sequence import Finisher, choose, finish_frames
+from ..finishing.sequence import Finisher, choose, finish_frames, made_between
 from ..inference.memory.measure import free_beside, release_unused
 from ..inference.memory.out_of_memory import memory_faults
 from ..inference.registry import Families, choose_device
@@ -177,8 +177,6 @@ class _FinishedTake:
         """Sections."""
         self._there = 0
         """Frames that were there when it began, or are made since."""
-        self._made: set[int] = set()
-        """Frames, from 1, that are made of the two around them."""
 
     def events(self) -> Iterator[Event]:
         """Make what is still to be made, and tell of what is made already."""
@@ -268,8 +266,6 @@ class _FinishedTake:
 
     def _facts(self, frame: int, made: bool) -> dict[str, str]:
         """What a frame, from 1, says of its making: what the one that it shows says, and what was done to it."""
-        if made:
-            self._made.add(frame)
         said = read_if_whole(self._job.parent.files.frame(floor(self._job.plan.position(frame - 1)) + 1))
         return finished(said, self._done_to(between=made), TOOL).texts()
 
@@ -300,7 +296,7 @@ class _FinishedTake:
                 "fps": float(plan.fps),
                 "width": plan.width,
                 "height": plan.height,
-                "between": numbers_text(sorted(self._made)),
+                "between": numbers_text(made_between(frames)),
             },
             "request": to_json(job.request),
             "model": parent.get("model", {}),

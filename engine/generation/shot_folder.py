@@ -28,9 +28,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Code, EngineError
 from ..framepack.layout import Selection
 from ..media.files import disk_faults, make_folder, sweep_parts, write_whole
+from ..media.json_objects import json_object
 from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..protocol import ShotRequest
-from ..serialization import from_json, json_object, to_json, without_defaults
+from ..serialization import from_json, to_json, without_defaults
 from .section_settings import SectionSettings
 from .tensor_files import damaged, load, opened, save, save_joined
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..serialization import json_object
 from . import content_credentials, png_chunks, provenance
+from .json_objects import json_object
 from .provenance import Provenance
 from .shot_digests import compare
 

@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Code, EngineError
-from ..protocol import FRAMES_MAXIMUM
-from ..serialization import json_object
 from .files import disk_faults
+from .json_objects import json_object
 
 FIRST_TAKE = 1
 
@@ -70,8 +69,6 @@ class TakeFiles:
                 stored = self.request.read_bytes()
             data = json_object(stored)
             frames = int(data.get("frames", data["request"]["frames"]))
-            if not 1 <= frames <= FRAMES_MAXIMUM:
-                raise ValueError(f"a shot of {frames} frames")
             if self.take == FIRST_TAKE:
                 return Begun(data, frames)
             parent = int(data["parent"])

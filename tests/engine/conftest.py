@@ -19,6 +19,7 @@ from engine.media.boards import open_board
 from engine.models.folder import open_folder
 from engine.protocol import Board, Condition, ConditionFrame, PromptAt, ShotRequest
 from tests.engine.checkpoints import BOARD, TINY, make_checkpoint
+from tests.engine.making import Making
 from tests.engine.warm_engine import WarmEngine
 from tests.model_home import a_home, own_home
 
@@ -54,6 +55,14 @@ def warm_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmEngine
     engine = WarmEngine(tmp_path_factory.mktemp("home"))
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="module")
+def making() -> Iterator[Making]:
+    """Makes shots of a test board; its networks stay loaded for all of a file's tests."""
+    made = Making(open_folder(TINY), open_board(BOARD))
+    yield made
+    made.families.close()
 
 
 class MadeShot:

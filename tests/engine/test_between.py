@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from math import floor
@@ -17,23 +16,14 @@ import pytest
 from engine.events import Section, Step
 from engine.finishing.in_between import InBetween
 from engine.finishing.optical_flow import SourceFrame
-from engine.media.boards import open_board
 from engine.media.provenance import read
 from engine.media.take_files import TakeFiles
-from engine.models.folder import open_folder
 from engine.protocol import Board, SectionChange, Take
-from tests.engine.checkpoints import BOARD, TINY
-from tests.engine.test_takes import ORDERS, Killed, Making, count_writes, held, kill_at, pixels
+from tests.engine.making import Making
+from tests.engine.test_takes import ORDERS, Killed, count_writes, held, kill_at, pixels
 
 FRAMES, MADE = 58, 73
 """At 24 frames a second, and of the model's 30: two sections."""
-
-
-@pytest.fixture(scope="module")
-def making() -> Iterator[Making]:
-    made = Making(open_folder(TINY), open_board(BOARD))
-    yield made
-    made.families.close()
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,9 @@ def test_a_sequence_is_made_larger_and_faster_and_its_cut_is_kept(
         assert movie.streams.video[0].average_rate == 60
         assert movie.streams.video[0].frames == 15
     record = json.loads((out / "shot.json").read_text())
-    assert record["finished"]["between"] == [[2, 5], [7, 10], [12, 13]]
+    assert record["finished"]["between"] == "2-5 9-10 12-13", "those that are held at the cut are no new ones"
+    told_of = [(provenance.read(path) or provenance.Provenance("")).shot["finishing"][0] for path in made[5:10]]
+    assert ["between" in done for done in told_of] == [False, False, False, True, True]
     assert record["source"]["made_by"] is None
     assert record["finish"] == {"upscale": "2", "upscaler": "waifu2x", "fps": 60.0, "slow": 1.0, "between": "flow"}
     read = provenance.read(made[0])
@@ -171,6 +173,20 @@ def test_killed_it_goes_on_to_the_same_bytes(sequence: Path, warm_engine: WarmEn
     assert not list((torn / "frames").glob(".*"))
 
 
+def test_a_frame_that_lost_what_it_said_says_it_again(
+    sequence: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    asked = [sequence, "--source-fps", "24", "--out", out, "--slow", "2"]
+    assert said(capsys, *asked)[0] == 0
+    whole = frames(out)
+    for name in ("0002.png", "0003.png"):
+        with Image.open(out / "frames" / name) as picture:
+            Image.fromarray(np.asarray(picture)).save(out / "frames" / name)
+    assert said(capsys, *asked)[0] == 0
+    assert frames(out) == whole
+
+
 def test_begun_otherwise_it_is_refused(sequence: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     asked = [sequence, "--source-fps", "24", "--out", out]
@@ -196,6 +212,13 @@ def test_begun_otherwise_it_is_refused(sequence: Path, tmp_path: Path, capsys: p
         (["{two}", "--out", "{out}", "--slow", "2", "--source-fps", "24"], "more than one sequence (a…​.png"),
         (["{gap}", "--out", "{out}", "--slow", "2", "--source-fps", "24"], "picture 2 is missing"),
         (["{sizes}", "--out", "{out}", "--slow", "2", "--source-fps", "24"], "2.png is 48x27 and 1.png 96x54"),
+        (["{far}", "--out", "{out}", "--slow", "2", "--source-fps", "24"], "picture 2 is missing"),
+        (["{deep}", "--out", "{out}", "--slow", "2"], "it is no record of a shot"),
+        (["{endless}", "--out", "{out}", "--slow", "2"], "does not say how many frames there are"),
+        (["{fast}", "--out", "{out}", "--slow", "2"], "does not say how fast its frames are shown"),
+        (["{listed}", "--out", "{out}", "--slow", "2"], "is damaged (it is no object)"),
+        (["{many}", "--out", "{out}", "--slow", "2"], "36000 are the most"),
+        (["{sequence}", "--out", "{torn}", "--source-fps", "24", "--slow", "2"], "choose another folder: finish.json"),
         (["{sequence}", "--out", "{out}", "--source-fps", "24", "--upscale", "3"], "a size such as 1920x1080"),
         (["{sequence}", "--out", "{out}", "--source-fps", "24", "--upscale", "00x00"], "the size is 0x0"),
         (["{sequence}", "--out", "{out}", "--source-fps", "24", "--fps", "0"], "--fps is 0.0"),
@@ -230,6 +253,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
         ("two", {"a1": 96, "b1": 96}),
         ("gap", {"1": 96, "3": 96}),
         ("sizes", {"1": 96, "2": 48}),
+        ("far", {"1": 96, "9" * 200: 96}),
     ):
         folder = places[name] = tmp_path / name
         folder.mkdir()
@@ -240,6 +264,24 @@ def test_what_cannot_be_done_is_said_in_a_line(
         (folder / "frames").mkdir(parents=True)
         shutil.copy(sequence / "0001.png", folder / "frames")
         (folder / "shot.json").write_text(json.dumps({"request": {"frames": frames, "fps": fps}}))
+    for name, record, begun in (
+        ("deep", "[" * 100_000, ""),
+        ("endless", '{"finished": {"frames": 1e999, "fps": 24}}', ""),
+        ("fast", '{"finished": {"frames": 1, "fps": 1%s}}' % ("0" * 400), ""),
+        ("listed", "{}", "[]"),
+        ("many", '{"request": {"fps": 24}}', '{"request": {"frames": 999999999999}}'),
+    ):
+        folder = places[name] = tmp_path / name
+        (folder / "frames").mkdir(parents=True)
+        shutil.copy(sequence / "0001.png", folder / "frames")
+        (folder / "shot.json").write_text(record)
+        (folder / "checkpoint" / "takes" / "²").mkdir(parents=True)
+        (folder / "checkpoint" / "takes" / "²" / "request.json").write_text("{}")
+        if begun:
+            (folder / "checkpoint" / "request.json").write_text(begun)
+    places["torn"] = tmp_path / "torn"
+    (places["torn"] / "checkpoint").mkdir(parents=True)
+    (places["torn"] / "checkpoint" / "finish.json").write_text("[" * 100_000)
     before = sorted(sequence.rglob("*")) + sorted(shot.rglob("*"))
     try:
         code, said_so = said(capsys, *(argument.format(**places) for argument in arguments))
@@ -248,6 +290,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert code in {2, 3}
     assert told.replace("\u200b", "") in said_so
     assert sorted(sequence.rglob("*")) + sorted(shot.rglob("*")) == before
+    assert not places["out"].exists(), "nothing is begun that cannot end"
 
 
 def test_frames_are_enlarged_once_each(sequence: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -16,52 +16,21 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from engine.errors import Code, EngineError
-from engine.events import Event, Finished, Section, Started, Step
-from engine.generation.job import prepare, run
+from engine.events import Finished, Section, Started, Step
 from engine.generation.shot_folder import ShotFolder
-from engine.inference.registry import Families
 from engine.media import frames as frame_files
-from engine.media.boards import BoardPicture, open_board
+from engine.media.boards import open_board
 from engine.media.take_files import TakeFiles, takes_of
-from engine.models.folder import ModelFolder, open_folder
+from engine.models.folder import open_folder
 from engine.protocol import Board, SectionChange, ShotRequest, Take
-from tests.engine.checkpoints import BOARD, FIXTURES, TINY
+from tests.engine.checkpoints import FIXTURES, TINY
+from tests.engine.making import Making
 
 FRAMES, SECTIONS, REMADE = 181, 5, 3
 ORDERS = {"inverted": [4, 3, 2, 1, 0], "forward": [0, 1, 2, 3, 4], "endpoint": [0, 4, 1, 3, 2]}
 """In each order the sections by their places in time, in the sequence of making."""
 SEAMS = {"inverted": range(113, 145), "forward": range(41, 73), "endpoint": None}
 """Frames, from 1, of the kept neighbour that the seam to the third section covers; in endpoint order two of them."""
-
-
-@dataclass
-class Making:
-    """How shots are made here: by the tiny checkpoint, as the command line and the server make them."""
-
-    model: ModelFolder
-    picture: BoardPicture
-    families: Families = field(default_factory=Families)
-    """Networks stay loaded from shot to shot, as in a worker."""
-
-    def request(self, order: str = "forward", frames: int = FRAMES, **more: object) -> ShotRequest:
-        blank = ShotRequest(str(TINY), "w5 w2", (Board(1, self.picture.sha256),), frames=frames)
-        return replace(blank, width=64, height=64, steps=2, order=order, **more)  # type: ignore[arg-type]
-
-    def events(self, request: ShotRequest, folder: Path, resume: bool = False) -> Iterator[Event]:
-        pictures = {self.picture.sha256: self.picture}
-        return run(
-            prepare(request, pictures, self.model, "cpu", folder), pictures, resume=resume, families=self.families
-        )
-
-    def make(self, request: ShotRequest, folder: Path, resume: bool = False) -> list[Event]:
-        return list(self.events(request, folder, resume))
-
-
-@pytest.fixture(scope="module")
-def making() -> Iterator[Making]:
-    made = Making(open_folder(TINY), open_board(BOARD))
-    yield made
-    made.families.close()
 
 
 @pytest.fixture(scope="module")

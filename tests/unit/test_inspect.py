@@ -110,6 +110,41 @@ def test_nothing_that_a_file_says_moves_the_cursor(tmp_path: Path, capsys: pytes
     assert r"prompt: a\x1b[2J\x0db\x0a" in out
 
 
+def test_nothing_that_a_file_is_called_moves_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "a\x1b[2Jb"
+    folder.mkdir()
+    whole = png_bytes(np.zeros((4, 4, 3), np.uint8), {})
+    (folder / "\x1b[31m\nok.png").write_bytes(whole + b"more")
+    assert main(["inspect", str(folder), str(folder / "no\x1b[1m.png")]) == 5
+    told = capsys.readouterr()
+    assert all(each.isprintable() or each == "\n" for each in told.out + told.err)
+    assert r"check sums: \x1b[31m\x0aok.png changed" in told.out
+    assert len(told.err.splitlines()) == 1
+
+
+def test_a_frame_is_held_against_its_record_from_wherever(
+    shot: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shot / "frames/0002.png").write_bytes((shot / "frames/0003.png").read_bytes())
+    for place, name in ((shot / "frames", "0002.png"), (shot, "frames/0002.png"), (shot, "frames/../frames/0002.png")):
+        monkeypatch.chdir(place)
+        code, (alone,) = told(capsys, name)
+        assert (code, failed(alone)) == (5, {"record": "changed"})
+
+
+@pytest.mark.parametrize("text", ["[1]", "[" * 100_000, "no"])
+def test_a_picture_beside_some_other_file_of_that_name_is_looked_at(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pictures" / "a.png"
+    path.parent.mkdir()
+    path.write_bytes(png_bytes(np.zeros((4, 4, 3), np.uint8), SAID.texts()))
+    (tmp_path / "shot.json").write_text(text)
+    code, (found,) = told(capsys, path)
+    assert (code, found["digital_source_type"]) == (0, COMPOSITE)
+    assert found["checks"][-1] == {"check": "record", "holds": None, "detail": "shot.json is no record of a shot"}
+
+
 @pytest.mark.parametrize("name", ["frames/0005.png", "shot.mp4"])
 def test_a_changed_byte_is_found_wherever_it_is(shot: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     whole = (shot / name).read_bytes()

@@ -7,6 +7,7 @@ import json
 import shutil
 import struct
 import subprocess
+import tracemalloc
 import zlib
 from fractions import Fraction
 from pathlib import Path
@@ -236,12 +237,45 @@ def test_facts_that_are_none_are_refused(shot: str, fault: str) -> None:
         provenance.read_file(file)
 
 
-def test_a_text_that_unpacks_to_no_end_is_left_out() -> None:
-    bomb = zlib.compress(b" " * (64 << 20), 9)
-    data = b"XML:com.adobe.xmp\0\1\0\0\0" + bomb
-    chunk = struct.pack(">I4s", len(data), b"iTXt") + data + struct.pack(">I", zlib.crc32(b"iTXt" + data))
-    end = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
-    assert png_chunks.texts(io.BytesIO(png_chunks.SIGNATURE + chunk + end), xmp.LARGEST) == {}
+def png_of(*texts: tuple[bytes, bytes]) -> io.BytesIO:
+    """A PNG of text chunks alone, each a kind and its data."""
+    parts = [*texts, (b"IEND", b"")]
+    chunks = (
+        struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
+    return io.BytesIO(png_chunks.SIGNATURE + b"".join(chunks))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\0\1\0\0\0" + zlib.compress(b" " * (64 << 20), 9),
+        b"\0\0\0\0\0" + b" " * (xmp.LARGEST + 300),
+    ],
+    ids=["that unpacks to no end", "that is there"],
+)
+def test_a_packet_that_is_too_large_is_refused_and_not_called_silence(text: bytes) -> None:
+    with pytest.raises(ValueError, match="too large"):
+        provenance.read_file(png_of((b"iTXt", png_chunks.XMP + text)))
+    assert provenance.read_file(png_of((b"iTXt", b"Comment" + text), (b"iTXt", b"Description" + text))) is None
+
+
+def test_a_movies_packet_that_is_too_large_is_refused() -> None:
+    movie = struct.pack(">I4s4sI", 16, b"ftyp", b"isom", 0) + mp4_boxes.box(mp4_boxes.XMP, b" " * (xmp.LARGEST + 1))
+    with pytest.raises(ValueError, match="too large"):
+        provenance.read_file(io.BytesIO(movie))
+
+
+def test_texts_that_nobody_asks_for_are_not_unpacked() -> None:
+    """Else a small file fills the memory: each of its texts is of a size that is allowed, and there are many."""
+    bomb = zlib.compress(b"\0" * xmp.LARGEST, 9)
+    texts = [(b"zTXt", b"k%d\0\0" % number + bomb) for number in range(40)]
+    tracemalloc.start()
+    try:
+        assert provenance.read_file(png_of(*texts)) is None
+        assert tracemalloc.get_traced_memory()[1] < 2 * xmp.LARGEST
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.data())
