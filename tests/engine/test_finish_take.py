@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 import imageio.v3 as iio
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -21,6 +22,7 @@ from engine.generation.finish_take import prepare_finish, run_finish
 from engine.generation.job import Memory
 from engine.generation.shot_folder import ShotFolder
 from engine.inference.registry import Families
+from engine.media.frames import png_bytes
 from engine.media.provenance import read
 from engine.media.shot_digests import compare
 from engine.media.take_files import TakeFiles, takes_of
@@ -125,6 +127,16 @@ def test_a_frame_says_what_made_it_and_what_was_done(making: Making, shot: Path)
     record = json.loads((shot / "takes" / "02.json").read_text())
     assert len(record["sha256"]) == 117
     assert not [*compare(shot, record["sha256"])]
+
+
+def test_a_frame_of_which_nothing_can_be_read_but_its_picture_is_finished(making: Making, shot: Path) -> None:
+    """Another program has written it once more, and what it says in a way that is none."""
+    path = shot / "frames/0001.png"
+    pixels = iio.imread(path, plugin="pillow")
+    path.write_bytes(png_bytes(pixels, {"XML:com.adobe.xmp": "<!DOCTYPE x>"}))
+    (shot / "shot.mp4").write_bytes(b"no movie")
+    finish(request_of(making, Finish(fps=48, between="flow")), shot)
+    assert np.array_equal(iio.imread(shot / "frames/0001-t02.png", plugin="pillow"), pixels)
 
 
 def test_made_again_it_is_the_same_to_the_bit(making: Making, shot: Path) -> None:
