@@ -14,6 +14,7 @@ from pathlib import Path as FilePath
 import numpy as np
 import torch
 from diffusers import HunyuanVideoFramepackPipeline
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save
 
@@ -39,6 +40,13 @@ class Shelf:
     latents: torch.Tensor
     boards: torch.Tensor
     motions: torch.Tensor
+
+    @cached_property
+    def turns(self) -> NDArray[np.bool_]:
+        """(N, S - 1): whether the path turns round at the border after a section, and shows again what that showed."""
+        rates = np.array([motion.components for motion in MOTIONS])[self.motions.numpy()]
+        turned: NDArray[np.bool_] = (rates[:, :-1] == -rates[:, 1:]).all(-1) & rates[:, 1:].any(-1)
+        return turned
 
 
 @dataclass(frozen=True)
@@ -93,13 +101,20 @@ class Bank:
         """Sections of the longest shot."""
         return self.shelves[-1].motions.shape[1]
 
-    def draw(self, rng: np.random.Generator, sections: int, count: int) -> Drawn:
-        """`count` stretches of `sections` sections, each from a border between sections on."""
+    def draw(self, rng: np.random.Generator, sections: int, count: int, turn: int | None = None) -> Drawn:
+        """`count` stretches of `sections` sections, each from a border between sections on.
+
+        With `turn`, from 1, such whose path turns round before that section, where there are any.
+        """
         fitting = [shelf for shelf in self.shelves if shelf.motions.shape[1] >= sections]
         shelf = fitting[rng.integers(len(fitting))]
         spare = shelf.motions.shape[1] - sections
         length = sections * LATENTS_PER_SECTION + 1
-        clips, starts = rng.integers(len(shelf.latents), size=count), rng.integers(spare + 1, size=count)
+        turns = np.argwhere(shelf.turns[:, turn - 1 : turn + spare]) if turn else np.empty((0, 2), int)
+        if len(turns):
+            clips, starts = turns[rng.integers(len(turns), size=count)].T
+        else:
+            clips, starts = rng.integers(len(shelf.latents), size=count), rng.integers(spare + 1, size=count)
         shots, motions, boards = [], [], []
         for clip, start in zip(clips, starts, strict=True):
             first = start * LATENTS_PER_SECTION

@@ -25,7 +25,7 @@ from training.optimizers import optimizers_of
 
 from .bank import Bank, Drawn, Sentences, told
 from .experiment import Variant
-from .lessons import draw_lesson, draw_schedule
+from .lessons import draw_lesson, draw_schedule, turn_of
 from .network import velocity
 from .sight import Sight
 
@@ -46,12 +46,17 @@ class Settings:
     batch: int = 16
     rate: float = 1.0
     muon: bool = True
+    returning: float = 0.0
+    """Share of the steps whose clips turn round, and show again what the history shows."""
 
 
 def train_base(
     network: PackedTransformer, bank: Bank, sentences: Sentences, grid: Grid, folder: Path, settings: Settings
 ) -> None:
-    """Train `network` in place on all layouts; it ends with averaged weights. A run that was interrupted goes on."""
+    """Train `network` in place on all layouts; it ends with averaged weights. A run that was interrupted goes on.
+
+    With `settings.returning` it is taught to read its history.
+    """
 
     def draw(rng: np.random.Generator, frames: int) -> Lesson:
         return draw_lesson(rng, grid, draw_schedule(rng), bank.longest, frames)
@@ -126,7 +131,8 @@ def _train(
     def step_loss(step: int, rng: np.random.Generator) -> torch.Tensor:
         whole = rng.random() < 0.5 and step > _LATE * settings.steps
         lesson = draw(rng, grid.window if whole else _FRAMES)
-        drawn = bank.draw(rng, lesson.plan.sections, settings.batch // 2 if whole else settings.batch)
+        turn = turn_of(lesson) if settings.returning and rng.random() < settings.returning else None
+        drawn = bank.draw(rng, lesson.plan.sections, settings.batch // 2 if whole else settings.batch, turn)
         return loss_of(lesson, drawn, rng)
 
     training.run(step_loss, folder.name)

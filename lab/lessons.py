@@ -50,6 +50,17 @@ def draw_lesson(rng: np.random.Generator, grid: Grid, schedule: str, longest: in
     return Lesson(plan, planned, tuple(int(frame) for frame in chosen))
 
 
+def turn_of(lesson: Lesson) -> int | None:
+    """The section before which a path must turn round for a lesson to show again what its history shows.
+
+    None where the lesson has no neighbour in its history. Where nothing is shown again the newest frame is enough to
+    go on from, and no transformer learns to look at an older one.
+    """
+    made = {each.section for each in lesson.plan.made[: lesson.planned.number]}
+    section = lesson.planned.section
+    return section if section - 1 in made else section + 1 if section + 1 in made else None
+
+
 @lru_cache(maxsize=4096)
 def planned_shot(schedule: str, sections: int, grid: Grid) -> ShotPlan:
     """The plan of a shot from one board on."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from engine.framepack.history import PackedContext
 from engine.framepack.packing import parse
@@ -82,7 +83,9 @@ def velocity(
 
     In bfloat16 where autocast knows it; `told` is what `Drawn.told` gives. There is no guidance in the lab: it is 1.
     """
-    with torch.autocast(noised.device.type, torch.bfloat16):
+    # In training: of sequences this short, processors are slow at the flash kernel's way back.
+    kernels = [SDPBackend.MATH] if torch.is_grad_enabled() else [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
+    with torch.autocast(noised.device.type, torch.bfloat16), sdpa_kernel(kernels):
         said: torch.Tensor = network(
             hidden_states=noised,
             timestep=sigma * 1000,

@@ -26,5 +26,7 @@ def optimizers_of(networks: nn.Module, rate: float, *, muon: bool = True) -> dic
         optimizers["muon"] = torch.optim.Muon(
             matrices, lr=_MUON_RATE * rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
         )
-    optimizers["adamw"] = torch.optim.AdamW(others, lr=_ADAM_RATE * rate, betas=(0.9, 0.97), weight_decay=0.0)
+    optimizers["adamw"] = torch.optim.AdamW(
+        others, lr=_ADAM_RATE * rate, betas=(0.9, 0.97), weight_decay=0.0, fused=True
+    )
     return optimizers

@@ -14,6 +14,12 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("base", help="train the base on a bank; a run that was stopped goes on")
     add_folder(parser)
     parser.add_argument("--steps", type=int, default=20_000, help="optimiser steps (default: 20000)")
+    parser.add_argument(
+        "--returning",
+        type=int,
+        default=4_000,
+        help="steps after those in which clips show again what was (default: 4000)",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=("train", "gates"), help="one half of the command")
     parser.set_defaults(run=_run)
@@ -37,7 +43,17 @@ def _run(args: argparse.Namespace) -> int:
     network = new_network(args.seed)
     if args.only != "gates" and not weights.is_file():
         bank = Bank(args.out / "bank")
-        train_base(network, bank, parts.sentences, parts.grid, folder, Settings(args.steps, args.seed))
+        # Clips of every kind first: only who can move a picture has a use for what it showed before.
+        taught = {
+            "first": Settings(args.steps, args.seed),
+            "returning": Settings(args.returning, args.seed, rate=0.5, returning=0.5),
+        }
+        for name, settings in taught.items():
+            stage = folder / f"{name}.safetensors"
+            if not stage.is_file():
+                train_base(network, bank, parts.sentences, parts.grid, folder / name, settings)
+                write_weights(network, stage)
+            read_weights(network, stage)
         write_weights(network, weights)
     else:
         read_weights(network, weights)

@@ -50,7 +50,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(bank, "CLIPS_PER_FILE", CLIPS)
         bank.extend_bank(folder / "bank", here.parts.pipeline, {3: CLIPS, 4: CLIPS}, 1)
     network = new_network(1)
-    train_base(network, here.bank, here.parts.sentences, here.parts.grid, folder / "base", Settings(3, batch=2))
+    train_base(
+        network, here.bank, here.parts.sentences, here.parts.grid, folder / "base", Settings(3, batch=2, returning=0.5)
+    )
     write_weights(network, folder / "base" / runs.WEIGHTS)
     return folder
 
