@@ -25,7 +25,7 @@ from training.optimizers import optimizers_of
 
 from .bank import Bank, Drawn, Sentences, told
 from .experiment import Variant
-from .lessons import draw_lesson, draw_schedule, turn_of
+from .lessons import draw_lesson, draw_return, draw_schedule
 from .network import velocity
 from .sight import Sight
 
@@ -47,7 +47,7 @@ class Settings:
     rate: float = 1.0
     muon: bool = True
     returning: float = 0.0
-    """Share of the steps whose clips turn round, and show again what the history shows."""
+    """Share of the base's steps whose clips turn round, and show again what the history shows."""
 
 
 def train_base(
@@ -58,8 +58,10 @@ def train_base(
     With `settings.returning` it is taught to read its history.
     """
 
-    def draw(rng: np.random.Generator, frames: int) -> Lesson:
-        return draw_lesson(rng, grid, draw_schedule(rng), bank.longest, frames)
+    def draw(rng: np.random.Generator, frames: int) -> tuple[Lesson, int | None]:
+        if settings.returning and rng.random() < settings.returning:
+            return draw_return(rng, grid, bank.longest, frames)
+        return draw_lesson(rng, grid, draw_schedule(rng), bank.longest, frames), None
 
     def loss_of(lesson: Lesson, drawn: Drawn, rng: np.random.Generator) -> torch.Tensor:
         return loss_on(network, lesson, drawn, sentences, rng)
@@ -79,8 +81,8 @@ def train_variant(
 ) -> list[float]:
     """Train `network` in place on the variant's own layout, with what it sees of its history; returns the losses."""
 
-    def draw(rng: np.random.Generator, frames: int) -> Lesson:
-        return draw_lesson(rng, grid, variant.schedule, bank.longest, frames)
+    def draw(rng: np.random.Generator, frames: int) -> tuple[Lesson, int | None]:
+        return draw_lesson(rng, grid, variant.schedule, bank.longest, frames), None
 
     def loss_of(lesson: Lesson, drawn: Drawn, rng: np.random.Generator) -> torch.Tensor:
         return loss_on(network, lesson, drawn, sentences, rng, variant, sight)
@@ -119,19 +121,21 @@ def _train(
     trained: nn.Module,
     bank: Bank,
     grid: Grid,
-    draw: Callable[[np.random.Generator, int], Lesson],
+    draw: Callable[[np.random.Generator, int], tuple[Lesson, int | None]],
     loss_of: Callable[[Lesson, Drawn, np.random.Generator], torch.Tensor],
     folder: Path,
     settings: Settings,
 ) -> list[float]:
-    """Train on the lessons that `draw` gives for a generator and a number of frames to denoise; returns the losses."""
+    """Train on lessons; returns the losses.
+
+    `draw` gives one for a generator and a number of frames to denoise, and where its clips must turn round, if at all.
+    """
     optimizers = optimizers_of(trained.train(), settings.rate, muon=settings.muon)
     training = Training(folder, trained, optimizers, Course(settings.steps, settings.seed))
 
     def step_loss(step: int, rng: np.random.Generator) -> torch.Tensor:
         whole = rng.random() < 0.5 and step > _LATE * settings.steps
-        lesson = draw(rng, grid.window if whole else _FRAMES)
-        turn = turn_of(lesson) if settings.returning and rng.random() < settings.returning else None
+        lesson, turn = draw(rng, grid.window if whole else _FRAMES)
         drawn = bank.draw(rng, lesson.plan.sections, settings.batch // 2 if whole else settings.batch, turn)
         return loss_of(lesson, drawn, rng)
 

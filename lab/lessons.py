@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +14,7 @@ from training.lessons import Lesson
 
 _SHORT = 5
 """Sections of the longest of half of the shots; the others are of any length."""
-_HISTORIES = (
+_HISTORIES: tuple[tuple[str, ...], ...] = (
     ("f16k4", "f2k2", "f1k1"),
     ("f16k4", "f4k2", "f2k1"),
     ("f8k1h4w4", "f2k2", "f1k1"),
@@ -21,17 +22,19 @@ _HISTORIES = (
     ("f3k4", "f3k2", "f3k1"),
 )
 """Far to near; between them all kernels and depths that a variant has."""
+_FINE = _HISTORIES[2]
+"""No kernel joins frames, and each token is a quarter of a picture: what is seen here is recalled most easily."""
 _ORDERS = {Order.FORWARD: 0.45, Order.INVERTED: 0.35, Order.ENDPOINT: 0.2}
 _PRESENT, _ANCHORED = 0.8, 0.5
 
 
-def draw_schedule(rng: np.random.Generator) -> str:
+def draw_schedule(rng: np.random.Generator, histories: Sequence[tuple[str, ...]] = _HISTORIES) -> str:
     """Any layout, for the base: past, future or both, each block of a history there or not, an anchor or none.
 
     So a variant's own layout is near to what the base knows, and none is nearer than the others.
     """
     order = Order(str(rng.choice(list(_ORDERS), p=list(_ORDERS.values()))))
-    blocks = _HISTORIES[rng.integers(len(_HISTORIES))]
+    blocks = histories[rng.integers(len(histories))]
     there = [block for block in blocks if rng.random() < _PRESENT] or [blocks[-1]]
     anchored = rng.random() < _ANCHORED
     if order is Order.INVERTED:
@@ -50,15 +53,22 @@ def draw_lesson(rng: np.random.Generator, grid: Grid, schedule: str, longest: in
     return Lesson(plan, planned, tuple(int(frame) for frame in chosen))
 
 
-def turn_of(lesson: Lesson) -> int | None:
-    """The section before which a path must turn round for a lesson to show again what its history shows.
+def draw_return(rng: np.random.Generator, grid: Grid, longest: int, frames: int) -> tuple[Lesson, int]:
+    """A lesson for the base, and the section before which a path must turn round for it to show again what its history
+    shows.
 
-    None where the lesson has no neighbour in its history. Where nothing is shown again the newest frame is enough to
-    go on from, and no transformer learns to look at an older one.
+    Where nothing is shown again the newest frame is enough to go on from, and no transformer learns to look at an
+    older one.
     """
-    made = {each.section for each in lesson.plan.made[: lesson.planned.number]}
-    section = lesson.planned.section
-    return section if section - 1 in made else section + 1 if section + 1 in made else None
+    while True:
+        histories = (_FINE,) if rng.random() < 0.5 else _HISTORIES
+        lesson = draw_lesson(rng, grid, draw_schedule(rng, histories), longest, frames)
+        made = {each.section for each in lesson.plan.made[: lesson.planned.number]}
+        section = lesson.planned.section
+        if section - 1 in made:
+            return lesson, section
+        if section + 1 in made:
+            return lesson, section + 1
 
 
 @lru_cache(maxsize=4096)

@@ -46,7 +46,7 @@ def _run(args: argparse.Namespace) -> int:
         # Clips of every kind first: only who can move a picture has a use for what it showed before.
         taught = {
             "first": Settings(args.steps, args.seed),
-            "returning": Settings(args.returning, args.seed, rate=0.5, returning=0.5),
+            "returning": Settings(args.returning, args.seed, rate=0.5, returning=0.75),
         }
         for name, settings in taught.items():
             stage = folder / f"{name}.safetensors"
