@@ -20,6 +20,8 @@ from .held_out import SETS
 BOARDS = ("first", "newest")
 FRESH = ("spread", "random")
 KINDS = ("less", "more", "alike", "falls", "rises", "best")
+GATES = ("G1", "G1 fine", "G2", "G4")
+"""Of the base, that a claim may need."""
 LOSS = "loss"
 """In place of a set of scenes: the losses of a variant's training."""
 _Record = TypeVar("_Record")
@@ -94,12 +96,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper, and what must hold for it: all of `holds`. `paper`: its own numbers."""
+    """A sentence of the paper, and what must hold for it: all of `holds`. `paper`: its own numbers.
+
+    `needs`: gates of the base without which it cannot be tested.
+    """
 
     id: str
     says: str
     paper: str
     holds: tuple[Comparison, ...]
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -179,12 +185,14 @@ def _variant(told: Mapping[str, Any]) -> Variant:
 
 
 def _claim(told: Mapping[str, Any]) -> Claim:
-    _known("claim", told, {"id", "says", "paper", "holds"})
+    _known("claim", told, {"id", "says", "paper", "holds", "needs"})
     holds = tuple(_record(Comparison, f"claim {told['id']}", each) for each in told["holds"])
     for each in holds:
         if each.kind not in KINDS:
             raise ValueError(f"claim {told['id']}: kind must be one of {', '.join(KINDS)}")
-    return Claim(str(told["id"]), str(told["says"]), str(told.get("paper", "")), holds)
+    if strange := set(told.get("needs", ())) - set(GATES):
+        raise ValueError(f"claim {told['id']} needs no gate of the base: {', '.join(sorted(strange))}")
+    return Claim(str(told["id"]), str(told["says"]), str(told.get("paper", "")), holds, tuple(told.get("needs", ())))
 
 
 def _record(kind: type[_Record], name: str, told: Mapping[str, Any]) -> _Record:

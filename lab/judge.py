@@ -6,7 +6,7 @@ contradicted where one lies beyond nothing the other way; undecided else. The le
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,6 +28,7 @@ class Verdict(StrEnum):
     CONTRADICTED = "contradicted"
     UNDECIDED = "undecided"
     MISSING = "not run"
+    UNTESTED = "not testable"
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,12 @@ class Judged:
     found: tuple[Found, ...]
 
 
-def judge(claims: Sequence[Claim], results: Results, how: Judging) -> list[Judged]:
-    """Every claim. One of which something was not run has the verdict `not run`."""
-    found = [_of_claim(claim, results, how) for claim in claims]
+def judge(claims: Sequence[Claim], results: Results, how: Judging, failed: Collection[str] = ()) -> list[Judged]:
+    """Every claim. One of which something was not run has the verdict `not run`.
+
+    One that needs a gate that has `failed` is `not testable`: what it speaks of is not there.
+    """
+    found = [[] if {*claim.needs} & {*failed} else _of_claim(claim, results, how) for claim in claims]
     # Holm: the smallest of m must be below level / m, the next below level / (m - 1), and so on.
     told = sorted((max([each.p for each in one]), number) for number, one in enumerate(found) if one)
     sure: set[int] = set()
@@ -65,7 +69,11 @@ def judge(claims: Sequence[Claim], results: Results, how: Judging) -> list[Judge
             break
         sure.add(number)
     return [
-        Judged(claim, _verdict(one, number in sure), tuple(one))
+        Judged(
+            claim,
+            Verdict.UNTESTED if {*claim.needs} & {*failed} else _verdict(one, number in sure),
+            tuple(one),
+        )
         for number, (claim, one) in enumerate(zip(claims, found, strict=True))
     ]
 

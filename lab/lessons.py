@@ -34,7 +34,7 @@ def draw_schedule(rng: np.random.Generator, histories: Sequence[tuple[str, ...]]
     So a variant's own layout is near to what the base knows, and none is nearer than the others.
     """
     order = Order(str(rng.choice(list(_ORDERS), p=list(_ORDERS.values()))))
-    blocks = histories[rng.integers(len(histories))]
+    blocks = histories[int(rng.integers(len(histories)))]
     there = [block for block in blocks if rng.random() < _PRESENT] or [blocks[-1]]
     anchored = rng.random() < _ANCHORED
     if order is Order.INVERTED:

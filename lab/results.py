@@ -9,7 +9,10 @@ import numpy as np
 
 from .experiment import Experiment
 from .judge import Results, Values
-from .runs import metrics_of, run_folder
+from .runs import LOSSES, metrics_of, run_folder
+
+_LAST = 100
+"""Losses of a training's end."""
 
 
 def read_results(lab: Path, experiment: Experiment) -> Results:
@@ -24,4 +27,16 @@ def read_results(lab: Path, experiment: Experiment) -> Results:
             for metric in told[0]:
                 values = [[np.nan if each is None else each for each in one[metric]] for one in told]
                 found[row.id, name, metric] = np.array(values, float)
+    return found
+
+
+def read_losses(lab: Path, experiment: Experiment) -> dict[str, list[float]]:
+    """G3: by variant, the mean of the last losses of each seed that has run."""
+    found: dict[str, list[float]] = {}
+    for variant in experiment.variants:
+        for seed in experiment.seeds:
+            path = run_folder(lab, variant, seed) / LOSSES
+            if path.is_file():
+                losses = json.loads(path.read_text(encoding="utf-8"))
+                found.setdefault(variant.id, []).append(float(np.mean(losses[-_LAST:])))
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +28,8 @@ from .bank import Bank
 from .base import Settings, train_variant
 from .causal import CausalTransformer
 from .experiment import LOSS, Experiment, Row, Variant
-from .held_out import SETS, Encoded, encode_scenes, restored
+from .gates import history_is_read, read_gate, write_gates
+from .held_out import SETS, Encoded, HeldOut, encode_scenes, gate_scenes, restored
 from .metrics import measured
 from .network import begun, kernels_of, read_weights, write_weights
 from .rollout import Rollout
@@ -36,7 +37,8 @@ from .sight import HistoryNoise, Sight, learn_codebook
 from .sketch_parts import SketchParts
 
 WEIGHTS = "transformer.safetensors"
-_LOSSES = "losses.json"
+GATES = "gates.json"
+LOSSES = "losses.json"
 _EARLY = slice(400, 500)
 """Steps whose losses are compared: each is of the same clips and noise for all variants of a seed."""
 _PIXELS = 200_000
@@ -61,8 +63,15 @@ class Lab:
 
     def scenes(self, name: str) -> Encoded:
         """The held-out scenes of a set, encoded once."""
+        return self._encoded(name, SETS[name]())
+
+    @property
+    def gate_scenes(self) -> Encoded:
+        """What the gates are asked on."""
+        return self._encoded("gates", gate_scenes())
+
+    def _encoded(self, name: str, drawn: Sequence[HeldOut]) -> Encoded:
         path = self.folder / "sets" / f"{name}.safetensors"
-        drawn = SETS[name]()
         if not path.is_file():
             encoded = encode_scenes(drawn, self.parts.encoder, self.parts.pipeline.image_encoder)
             make_folder(path.parent)
@@ -75,10 +84,14 @@ class Lab:
         run = run_folder(self.folder, variant, seed)
         make_folder(run)
         network, sight = self._network(experiment, variant, seed, run)
+        if not (run / GATES).is_file():
+            told = self.parts.sentences, self.parts.grid, variant.schedule, sight
+            read = history_is_read(network.eval(), self.gate_scenes, *told)
+            write_gates(run / GATES, [read_gate("G1", read)])
         for name in variant.sets:
             missing = [(row, path) for row in variant.rows if not (path := metrics_of(run, row, name)).is_file()]
             if name == LOSS:
-                losses = json.loads((run / _LOSSES).read_text(encoding="utf-8"))
+                losses = json.loads((run / LOSSES).read_text(encoding="utf-8"))
                 for _, path in missing:
                     write_whole(path, json.dumps({"loss": losses[_EARLY]}).encode())
             elif missing:
@@ -102,7 +115,7 @@ class Lab:
             settings = Settings(experiment.steps, seed, rate=experiment.rate, muon=False)
             told = self.bank, self.parts.sentences, self.parts.grid
             losses = train_variant(network, sight, variant, *told, run / "training", settings)
-            write_whole(run / _LOSSES, json.dumps(losses).encode())
+            write_whole(run / LOSSES, json.dumps(losses).encode())
             write_weights(trained, run / WEIGHTS)
         read_weights(trained, run / WEIGHTS)  # as they will be read again
         return network, sight

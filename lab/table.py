@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ import numpy as np
 from engine.media.files import make_folder, write_whole
 
 from .experiment import Comparison, Experiment
+from .gates import Gate, read_gates
 from .judge import Found, Judged, Results, Values, interval, judge
+from .results import read_losses
+from .runs import GATES
 
 SHOWN = {
     "H": ("drift sharp", "drift colour", "drift like", "fidelity first", "fidelity last", "sharp last", "jump"),
@@ -24,11 +28,15 @@ SHOWN = {
 
 def write_table(lab: Path, experiment: Experiment, results: Results) -> list[Judged]:
     """Write table.md, claims.md and table.json into `lab`; returns the claims."""
-    judged = judge(experiment.claims, results, experiment.judge)
+    gates, losses = read_gates(lab / "base" / GATES), read_losses(lab, experiment)
+    failed = [gate.id for gate in gates if not gate.holds]
+    judged = judge(experiment.claims, results, experiment.judge, failed)
     make_folder(lab)
-    write_whole(lab / "table.md", "\n".join(_table(experiment, results)).encode() + b"\n")
+    lines = [*_table(experiment, results), *_gates(gates), *_losses(losses)]
+    write_whole(lab / "table.md", "\n".join(lines).encode() + b"\n")
     write_whole(lab / "claims.md", "\n".join(_claims(experiment, judged)).encode() + b"\n")
-    write_whole(lab / "table.json", json.dumps(_as_json(experiment, results, judged), indent=1).encode() + b"\n")
+    told = _as_json(experiment, results, judged) | {"gates": [asdict(gate) for gate in gates], "losses": losses}
+    write_whole(lab / "table.json", json.dumps(told, indent=1).encode() + b"\n")
     return judged
 
 
@@ -52,6 +60,28 @@ def _table(experiment: Experiment, results: Results) -> Iterator[str]:
             yield f"| {row.id} | {row.variant.what} | {' | '.join(cells)} | {row.variant.paper} |"
 
 
+def _gates(gates: Sequence[Gate]) -> Iterator[str]:
+    """Whether the base is fit to test anything."""
+    if not gates:
+        return
+    yield from ("", "## Gates of the base", "", "| gate | what | value | wanted | holds |", "| --- |" + " --- |" * 4)
+    for gate in gates:
+        wanted = f"at least {gate.least:g}" if gate.least is not None else f"at most {gate.most:g}"
+        of = "".join(f"; {name}: {value:.2g}" for name, value in gate.of.items())
+        yield f"| {gate.id} | {gate.says}{of} | {gate.value:.3g} | {wanted} | {'yes' if gate.holds else '**no**'} |"
+
+
+def _losses(losses: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """G3: seeds that learned alike."""
+    if not losses:
+        return
+    yield from ("", "## Losses at the end of training, seed by seed (G3: within 5 %)", "")
+    yield from ("| variant | losses | spread |", "| --- | --- | --- |")
+    for name, each in losses.items():
+        spread = (max(each) - min(each)) / (sum(each) / len(each))
+        yield f"| {name} | {', '.join(f'{loss:.4f}' for loss in each)} | {spread:.1%} |"
+
+
 def _cell(values: Values, experiment: Experiment) -> str:
     if np.isnan(values).all():
         return ""
@@ -66,7 +96,7 @@ def _claims(experiment: Experiment, judged: Sequence[Judged]) -> Iterator[str]:
     yield "| claim | verdict | the paper | what it rests on |"
     yield "| --- | --- | --- | --- |"
     for each in judged:
-        told = "; ".join(_sentence(found) for found in each.found) or "not run"
+        told = "; ".join(_sentence(found) for found in each.found) or each.verdict
         yield f"| {each.claim.id}. {each.claim.says} | **{each.verdict}** | {each.claim.paper} | {told} |"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from .options import add_folder
@@ -32,8 +31,9 @@ def _run(args: argparse.Namespace) -> int:
 
     from ..bank import Bank
     from ..base import Settings, train_base
-    from ..gates import measured
+    from ..gates import measured, write_gates
     from ..network import new_network, read_weights, write_weights
+    from ..runs import GATES, Lab
     from ..sketch_parts import SketchParts
 
     torch.set_num_threads(1)
@@ -58,5 +58,8 @@ def _run(args: argparse.Namespace) -> int:
     else:
         read_weights(network, weights)
     if args.only != "train":
-        print(json.dumps(measured(network, parts), indent=2))
+        gates = measured(network, Lab(args.out).gate_scenes, parts)
+        write_gates(folder / GATES, gates)
+        for gate in gates:
+            print(f"{gate.id:<8} {'holds' if gate.holds else 'fails'}  {gate.value:.4g}  {gate.says}")
     return 0

@@ -11,6 +11,7 @@ import pytest
 from engine.errors import EngineError
 from lab.commands.options import FIRST
 from lab.experiment import Claim, Comparison, Judging, read_experiment
+from lab.gates import Gate, read_gates, write_gates
 from lab.judge import Results, Values, Verdict, interval, judge
 from lab.results import read_results
 from lab.table import write_table
@@ -102,6 +103,32 @@ def test_what_has_not_run_is_not_judged() -> None:
     assert verdict(RESULTS, less("A", "nobody")) is Verdict.MISSING
 
 
+def test_a_claim_whose_gate_has_failed_is_not_testable_and_costs_the_others_nothing() -> None:
+    claims = [Claim("1", "", "", (less("A", "B"),)), Claim("2", "", "", (less("A", "B"),), needs=("G1",))]
+    assert [each.verdict for each in judge(claims, RESULTS, HOW)] == [Verdict.SUPPORTED] * 2
+    first, second = judge(claims, RESULTS, HOW, failed=["G1", "G4"])
+    assert (first.verdict, second.verdict) == (Verdict.SUPPORTED, Verdict.UNTESTED)
+    assert not second.found
+
+
+def test_the_table_says_which_gates_held(tmp_path: Path) -> None:
+    experiment = read_experiment(FIRST)
+    gates = [Gate("G1 fine", "reads", 0.02, least=0.01, of={"0: f1k1": 0.02}), Gate("G1", "reads", 0.002, least=0.01)]
+    (tmp_path / "base").mkdir()
+    write_gates(tmp_path / "base" / "gates.json", gates)
+    assert read_gates(tmp_path / "base" / "gates.json") == gates
+    judged = write_table(tmp_path, experiment, read_results(tmp_path, experiment))
+    assert {each.claim.id for each in judged if each.verdict is Verdict.UNTESTED} == {"7"}
+    told = (tmp_path / "table.md").read_text()
+    assert "| G1 fine | reads; 0: f1k1: 0.02 | 0.02 | at least 0.01 | yes |" in told
+    assert "| G1 | reads | 0.002 | at least 0.01 | **no** |" in told
+
+
+@pytest.mark.parametrize(("value", "holds"), [(0.2, True), (0.5, True), (0.51, False), (float("nan"), False)])
+def test_a_gate_holds_within_its_bounds(value: float, holds: bool) -> None:
+    assert Gate("G2", "", value, most=0.5).holds is holds
+
+
 def test_many_claims_need_more_than_one_does() -> None:
     """Holm: a claim that is just sure by itself is not among a hundred."""
     rng = np.random.default_rng(5)
@@ -143,6 +170,7 @@ def test_the_first_experiment_is_read_and_a_table_of_nothing_is_written(tmp_path
         (('boards = "newest"', 'boards = "oldest"'), "boards"),
         (('id = "E"', 'id = "V"'), "two rows"),
         (("td_f1k1_g9", "td_f0k1_g9"), "zero"),
+        (('needs = ["G1"', 'needs = ["G9"'), "G9"),
     ],
 )
 def test_an_experiment_that_makes_no_sense_is_refused_by_name(

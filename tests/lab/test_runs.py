@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 from lab import bank, runs
 from lab.base import Settings, train_base
 from lab.commands.options import FIRST
-from lab.experiment import Experiment, Variant, read_experiment
-from lab.held_out import SETS, drift_scenes, turning_scenes
+from lab.experiment import GATES, Experiment, Variant, read_experiment
+from lab.gates import history_is_read, measured, read_gates
+from lab.held_out import SETS, drift_scenes, gate_scenes, turning_scenes
 from lab.network import new_network, write_weights
 from lab.plots import write_plots
 from lab.results import read_results
@@ -26,6 +27,7 @@ from lab.table import write_table
 from lab.world import Path as Way
 
 CLIPS = 4
+PLAIN = "td_f16k4f2k2f1k1_g9"
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,7 @@ def _small_sets(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name, scenes in (("H", drift_scenes), ("D", turning_scenes)):
         monkeypatch.setitem(SETS, name, few(scenes))
+    monkeypatch.setattr(runs, "gate_scenes", lambda: gate_scenes(2))
     monkeypatch.setattr(runs, "_EARLY", slice(2, 4))
 
 
@@ -87,6 +90,8 @@ def test_everything_is_made_once_and_ends_in_a_table(lab: Path, experiment: Expe
         run = run_folder(lab, variant, 1)
         assert len(json.loads((run / "losses.json").read_text())) == experiment.steps
         assert len(variant.rows) == rows
+        (gate,) = read_gates(run / runs.GATES)
+        assert list(gate.of) == ["0: f16k4", "1: f2k2", "2: f1k1"]
         for row in variant.rows:
             for name in variant.sets:
                 told = json.loads(metrics_of(run, row, name).read_text())
@@ -104,6 +109,23 @@ def test_everything_is_made_once_and_ends_in_a_table(lab: Path, experiment: Expe
     for path in drawn:
         with Image.open(path) as picture:
             assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_a_block_whose_kernel_says_nothing_is_not_read(lab: Path) -> None:
+    here = Lab(lab)
+    network = new_network(1)
+    for parameter in network.clean_x_embedder.proj_4x.parameters():
+        torch.nn.init.zeros_(parameter)
+    read = history_is_read(network, here.gate_scenes, here.parts.sentences, here.parts.grid, PLAIN)
+    assert read["0: f16k4"] == 0
+    assert min(read["1: f2k2"], read["2: f1k1"]) > 0
+
+
+def test_a_base_has_all_gates(lab: Path) -> None:
+    here = Lab(lab)
+    gates = measured(new_network(1), here.gate_scenes, here.parts)
+    assert tuple(gate.id for gate in gates) == GATES
+    assert not gates[2].holds  # it was taught nothing
 
 
 def test_what_is_there_is_not_made_again_and_what_is_gone_is_the_same_again(lab: Path, experiment: Experiment) -> None:
