@@ -233,11 +233,20 @@ class DriftMeter:
         figures = section_figures(frames, around, self._measured, self._limits)
         index = self._index[section]
         drift = Drift(section, index, len(self._sections), figures)
-        asked = self._shot.on_drift
-        if drift.over and (asked is OnDrift.AGAIN or index > self._answered) and not self._is_kept(frames):
-            drift = Drift(section, index, len(self._sections), figures, str(asked))
+        if drift.over and self._is_to_be_done(section) and not self._is_kept(frames):
+            drift = Drift(section, index, len(self._sections), figures, str(self._shot.on_drift))
         self._told[section] = drift
         return drift
+
+    def _is_to_be_done(self, section: int) -> bool:
+        """Whether what was asked for at a limit is to be done at a section: a question or a stop once, and only while
+        a section is left to sample. After that neither would keep anything from being made.
+        """
+        asked = self._shot.on_drift
+        if asked not in (OnDrift.ASK, OnDrift.STOP):
+            return True
+        later = range(self._plan.sections - 1, self._complete_at[section], -1)  # the last is sampled last
+        return self._index[section] > self._answered and any(not self._folder.is_sampled(each) for each in later)
 
     def _made_before(self, section: int) -> tuple[range, range]:
         """The frames of the section beside `section`, and of the first of its stretch, that were made before it.

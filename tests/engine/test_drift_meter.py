@@ -194,7 +194,7 @@ def test_a_take_says_what_it_would_say_if_nothing_were_known_of_the_shot(
 def test_limits_and_what_is_done_at_them_are_no_part_of_how_a_shot_is_made(
     shots: dict[str, tuple[Path, list[Event]]], making: Making, tmp_path: Path
 ) -> None:
-    request = making.request("inverted")
+    request = making.request("forward")
     assert len({_digest(spec_of(making.model(limits)), request) for limits in (NEVER, ALWAYS)}) == 1
     folder = tmp_path / "shot"
     with pytest.raises(EngineError):
@@ -202,7 +202,7 @@ def test_limits_and_what_is_done_at_them_are_no_part_of_how_a_shot_is_made(
     for asked in ("ask", "again", ""):
         told = [*making.events(replace(request, on_drift=asked), folder, ALWAYS, resume=True)]
     assert isinstance(told[-1], Finished)
-    assert [np.array_equal(*pair) for pair in zip(pictures(folder), pictures(shots["inverted"][0]), strict=True)]
+    assert [np.array_equal(*pair) for pair in zip(pictures(folder), pictures(shots["forward"][0]), strict=True)]
 
 
 def test_an_unknown_wish_is_refused(making: Making, tmp_path: Path) -> None:
@@ -211,29 +211,32 @@ def test_an_unknown_wish_is_refused(making: Making, tmp_path: Path) -> None:
     assert refused.value.code is Code.CHOICE_INVALID
 
 
-@pytest.mark.parametrize("order", ["forward", "inverted"])
 def test_a_shot_stops_at_a_limit_keeps_what_is_made_and_goes_on_from_there(
-    order: str, shots: dict[str, tuple[Path, list[Event]]], making: Making, tmp_path: Path
+    shots: dict[str, tuple[Path, list[Event]]], making: Making, tmp_path: Path
 ) -> None:
-    folder, request, events = tmp_path / "shot", making.request(order, on_drift="stop"), []
-    stops = 0
-    while not (folder / "shot.json").exists():
-        events = []
-        try:
-            for event in making.events(request, folder, ALWAYS, resume=True):
-                events.append(event)
-        except EngineError as error:
-            stops += 1
-            assert error.code is Code.DRIFTED
-            assert f"section {events[-1].section + 1}: colours drift" in error.line  # type: ignore[union-attr]
-            assert isinstance(events[-1], Drift)
-            assert events[-1].then == OnDrift.STOP
-            known = json.loads((folder / "drift.json").read_text())["sections"]
-            assert len(known) == events[-1].index
-    assert stops == SECTIONS
-    assert [drift.then for drift in drifts(events)] == [""] * SECTIONS
-    assert len({event.section for event in events if isinstance(event, Step)}) == 0
-    assert [np.array_equal(*pair) for pair in zip(pictures(folder), pictures(shots[order][0]), strict=True)]
+    folder, request, events = tmp_path / "shot", making.request(on_drift="stop"), list[Event]()
+    with pytest.raises(EngineError) as stopped:
+        events.extend(making.events(request, folder, ALWAYS))
+    assert stopped.value.code is Code.DRIFTED
+    assert "section 1: colours drift" in stopped.value.line
+    (known,) = json.loads((folder / "drift.json").read_text())["sections"]
+    assert known["section"] == 1
+    assert not (folder / "shot.json").exists()
+    events = [*making.events(request, folder, ALWAYS, resume=True)]
+    assert len({event.section for event in events if isinstance(event, Step)}) == 1
+    # The other two are told once the last one is made: there is nothing that a stop would keep from being made.
+    assert [(bool(drift.over), drift.then) for drift in drifts(events)] == [(True, "")] * SECTIONS
+    assert [np.array_equal(*pair) for pair in zip(pictures(folder), pictures(shots["forward"][0]), strict=True)]
+
+
+@pytest.mark.parametrize("asked", ["ask", "stop"])
+def test_nothing_is_asked_or_stopped_where_all_of_a_shot_is_made_before_its_first_section_is_told(
+    asked: str, making: Making, tmp_path: Path
+) -> None:
+    """In inverted order a section fades into the two around it, so of three none is final before the last one."""
+    events = [*making.events(making.request("inverted", on_drift=asked), tmp_path / "shot", ALWAYS)]
+    assert isinstance(events[-1], Finished)
+    assert [(bool(drift.over), drift.then) for drift in drifts(events)] == [(True, "")] * SECTIONS
 
 
 def test_whoever_was_killed_before_taking_a_question_is_asked_again_and_whoever_took_it_is_not(
@@ -246,7 +249,17 @@ def test_whoever_was_killed_before_taking_a_question_is_asked_again_and_whoever_
     assert asked.then == OnDrift.ASK
     assert next(iter(drifts([*making.events(request, killed, ALWAYS, resume=True)]))).then == OnDrift.ASK
     rest = drifts([*making.events(request, folder, ALWAYS, resume=True)])
-    assert [drift.then for drift in rest] == ["", *[OnDrift.ASK] * (SECTIONS - 1)]
+    assert [drift.then for drift in rest] == [""] * SECTIONS, "nothing is left to make where the others are told"
+
+
+def test_nobody_is_asked_once_everything_is_sampled(making: Making, tmp_path: Path) -> None:
+    """As where a section is decoded while the last one is sampled, or a kill comes between sampling and frames."""
+    folder, request = tmp_path / "shot", making.request(on_drift="ask")
+    assert [drift.then for drift in drifts([*making.events(request, folder, ALWAYS)])] == [OnDrift.ASK, "", ""]
+    (folder / "shot.json").unlink()
+    (folder / "checkpoint" / "drift-answered.json").unlink()
+    told = drifts([*making.events(request, folder, ALWAYS, resume=True)])
+    assert [drift.then for drift in told] == [""] * SECTIONS
 
 
 @pytest.fixture
@@ -266,7 +279,7 @@ def test_the_command_line_says_so_and_asks_nobody_where_nobody_is(
     strict: Path, warm_engine: WarmEngine, tmp_path: Path
 ) -> None:
     out, log = tmp_path / "shot", tmp_path / "log"
-    ended = warm_engine.run(arguments(strict, out, "--on-drift", "ask"), log)
+    ended = warm_engine.run(arguments(strict, out, "--frames", str(FRAMES), "--on-drift", "ask"), log)
     assert ended.status == 5, ended.stderr
     last = ended.stderr.strip().splitlines()[-1]
     assert last.startswith("shotpack: The shot was stopped where it drifts: section 1: colours drift (")
