@@ -27,6 +27,7 @@ from . import (
     prompt_text,
     prompts,
     remake,
+    remake_sources,
     removal,
     runtime,
     section_lines,
@@ -88,6 +89,7 @@ ATTACHED = (
     watch,
     coverage,
     drift_takes,
+    remake_sources,
 )
 """Modules with `attach`, called in this order once all classes are registered, and `detach`."""
 

@@ -16,6 +16,13 @@ TOOLTIPS = {
         "Die Einstellung des aktiven Streifens darüber noch einmal erzeugen: wie gezeigt, oder nach dem, was sein Bild "
         "oder Film von sich sagt"
     ),
+    "Select a shot's strip, or one that shows a frame or a movie of a shot.": (
+        "Wähle den Streifen einer Einstellung, oder einen, der ein Bild oder einen Film einer Einstellung zeigt."
+    ),
+    "What this strip shows does not say what made it; select a shot, or a frame or a movie of one.": (
+        "Was dieser Streifen zeigt, sagt nicht, wie es erzeugt wurde; wähle eine Einstellung, oder ein Bild oder einen "
+        "Film von einer."
+    ),
     "Make a shot again at the playhead by what a frame or a movie of it says of itself": (
         "Eine Einstellung am Abspielkopf noch einmal erzeugen, nach dem, was ein Bild oder ein Film von ihr sagt"
     ),

@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import adoption, contact_sheets, coverage, runtime, shot_folders, shot_strips, unexpected
+from . import adoption, contact_sheets, coverage, remake_sources, runtime, shot_folders, shot_strips, unexpected
 
 _own_renders = 0
 """How many renders that run are boards of ours: the engine need not make room for them."""
@@ -22,6 +22,7 @@ _own_renders = 0
 def opened(_file: Any, _more: Any = None) -> None:
     """Find the shots of the file that was opened."""
     coverage.forget()
+    remake_sources.forget()
     if runtime.attended():
         adoption.adopt()
 

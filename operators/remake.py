@@ -15,7 +15,20 @@ from ..engine.client.shot import Shot
 from ..engine.client.stored_request import write
 from ..engine.errors import EngineError
 from ..engine.file_copies import copy_whole
-from . import capture, chosen, engine, runtime, sequencer, settings, shot_pictures, shot_strips, takes, timeline, trust
+from . import (
+    capture,
+    chosen,
+    engine,
+    remake_sources,
+    runtime,
+    sequencer,
+    settings,
+    shot_pictures,
+    shot_strips,
+    takes,
+    timeline,
+    trust,
+)
 from .shot_folders import STILL
 
 _END = "end.png"
@@ -34,8 +47,11 @@ class SHOTPACK_OT_remake(bpy.types.Operator):  # noqa: N801
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        """Whether such a strip is active. What a file says is read when the button is pressed."""
-        return is_offered(context)
+        """Whether such a strip is active, and of a plain one whether its file says anything, once that is known."""
+        said = remake_sources.prevented(context)
+        if said is not None:
+            cls.poll_message_set(said)
+        return said is None
 
     def execute(self, context: Any) -> set[str]:
         if takes.strip_of(context) is not None:
@@ -44,8 +60,8 @@ class SHOTPACK_OT_remake(bpy.types.Operator):  # noqa: N801
             except RuntimeError as fault:  # what it reports, a script is told as an error
                 self.report({"ERROR"}, shot_pictures.said(fault))
                 return {"CANCELLED"}
-        strip = sequencer.scene_of(context).sequence_editor.active_strip
-        return _remade(self, context, file_of(strip, sequencer.scene_of(context)), strip)
+        strip = remake_sources.strip_of(context)
+        return _remade(self, context, remake_sources.file_of(strip, sequencer.scene_of(context)), strip)
 
 
 class SHOTPACK_OT_remake_file(bpy.types.Operator):  # noqa: N801
@@ -65,23 +81,6 @@ class SHOTPACK_OT_remake_file(bpy.types.Operator):  # noqa: N801
 
     def execute(self, context: Any) -> set[str]:
         return _remade(self, context, trust.plainly(bpy.path.abspath(self.filepath)), None)
-
-
-def is_offered(context: Any) -> bool:
-    """Whether the active strip may be of a shot."""
-    scene = sequencer.scene_of(context)
-    editor = scene.sequence_editor if scene is not None else None
-    strip = editor.active_strip if editor is not None else None
-    return takes.strip_of(context) is not None or (strip is not None and strip.type in ("IMAGE", "MOVIE"))
-
-
-def file_of(strip: Any, scene: Any) -> Path:
-    """The file that an image or movie strip shows at the playhead, else first."""
-    if strip.type == "MOVIE":
-        return trust.plainly(bpy.path.abspath(strip.filepath))
-    shown, at = shot_strips.content(strip), scene.frame_current
-    element = strip.elements[at - shown.start if at in shown else 0]
-    return trust.plainly(Path(bpy.path.abspath(strip.directory)) / element.filename)
 
 
 def _remade(operator: Any, context: Any, path: Path, below: Any | None) -> set[str]:

@@ -12,7 +12,7 @@ from ..operators import (
     finish,
     previews,
     problems,
-    remake,
+    remake_sources,
     runtime,
     sequencer,
     shot_folders,
@@ -66,7 +66,7 @@ class _Shots(Sidebar):
         elif not shot_folders.beside_file():
             draw_text(layout, "Until this file is saved, its shots lie in Shotpack's own folder.", "INFO")
         row = layout.row(align=True)
-        if remake.is_offered(context):
+        if remake_sources.strip_of(context) is not None:
             row.operator("shotpack.remake", icon="DUPLICATE")
         row.operator("shotpack.remake_file", icon="FILEBROWSER")
 

@@ -91,10 +91,49 @@ def test_from_a_frame_a_movie_and_strips_the_same_shot_comes_to_the_byte(shot, t
     assert contents(finished(scene)) == wanted
     plain = scene.sequence_editor.strips.new_image("a frame", str(elsewhere / first.name), 8, 100)
     scene.sequence_editor.active_strip = plain
+    look_at_active()
     assert bpy.ops.shotpack.remake() == {"FINISHED"}
     meta = finished(scene)
     assert (meta.frame_final_start, meta.channel) == (100, 9)
     assert contents(meta) == wanted
+
+
+def look_at_active() -> bool:
+    """Whether the button is live once the timer has looked, which this Blender without a window does not call."""
+    bpy.ops.shotpack.remake.poll()
+    part("operators.remake_sources").look()
+    return bpy.ops.shotpack.remake.poll()
+
+
+def test_a_plain_strip_is_offered_only_where_its_file_says_something_and_no_poll_reads_it(
+    saved, tmp_path, monkeypatch
+):
+    sources, read = part("operators.remake_sources"), []
+    said_by = sources.remake.said_by
+    monkeypatch.setattr(sources.remake, "said_by", lambda path: read.append(path.name) or said_by(path))
+    editor = saved.sequence_editor
+    editor.active_strip = None
+    assert sources.prevented(bpy.context).startswith("Select a shot's strip")
+    assert not bpy.ops.shotpack.remake.poll()
+
+    drawing = add_board(saved)
+    assert sources.prevented(bpy.context) is None, "not known yet: pressing it would tell"
+    assert "shotpack.remake" in drawn().buttons
+    assert read == []
+    assert not look_at_active()
+    assert sources.prevented(bpy.context).startswith("What this strip shows does not say what made it")
+    assert read == [Path(drawing.elements[0].filename).name]
+
+    for name, is_live in (("frame.png", True), ("gone.png", True), ("broken.png", False)):
+        path = frame(tmp_path, {"request": {"frames": 37, "model": "tiny"}}, name)
+        if name == "broken.png":
+            path.write_bytes(path.read_bytes()[:40])
+        editor.active_strip = editor.strips.new_image(name, str(path), 5, 1)
+        if name == "gone.png":  # that it is not there, pressing the button tells
+            path.unlink()
+        assert look_at_active() == is_live, name
+        assert [bpy.ops.shotpack.remake.poll(), bpy.ops.shotpack.remake.poll()] == [is_live] * 2
+    assert len(read) == 4, "each once"
 
 
 def _made(folder: Path) -> Path:
