@@ -43,6 +43,9 @@ DRIFT = {
     ),
     "No section drifts.": "Kein Abschnitt driftet.",
     "Drift, section by section; the worst of each:": "Drift, Abschnitt für Abschnitt; das Schlimmste davon:",
+    "Drift of take {number}, section by section; the worst of each:": (
+        "Drift von Take {number}, Abschnitt für Abschnitt; das Schlimmste davon:"
+    ),
     "Made again: it drifted.": "Neu erzeugt: er driftete.",
     "What is done where a section drifts beyond a limit of the model's: in colours, sharpness, likeness to the board, "
     "or by a jump": (

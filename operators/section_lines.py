@@ -7,6 +7,7 @@ It draws for the selected shots, and for the shot that Generate would make. What
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -20,7 +21,17 @@ from ..engine.client.shot_words import prompts_over, prompts_through
 from ..engine.client.stored_request import asked_for
 from ..engine.client.takes import plan_of
 from ..engine.protocol import ShotRequest
-from . import batches, generate, runtime, sequencer, settings, start_sources, text_strips, unexpected
+from . import (
+    batches,
+    generate,
+    runtime,
+    sequencer,
+    settings,
+    start_sources,
+    take_stamps,
+    text_strips,
+    unexpected,
+)
 
 _handle: Any = None
 _kept: dict[str, tuple[tuple[Any, ...], Marks, Any]] = {}
@@ -62,12 +73,16 @@ def _drawn(context: Any, scene: Any) -> Iterator[_Drawn]:
         now = tuple(_words_now(scene, meta, client.about, forward=job.plan.order == "forward"))
         start, visible, making = sequencer.content_start(meta), sequencer.span(meta), job.step and job.step.section
         place = start, visible.start, visible.stop, meta.channel
-        key = shot.revision, id(job.plan), job.state, len(job.sections), making, now, place
+        drift = _measured(meta)
+        key = shot.revision, id(job.plan), job.state, len(job.sections), making, now, place, drift
         yield _Drawn(
             f"{shot.id} {meta.name}",
             key,
-            lambda shot=shot, job=job, now=now, start=start, visible=visible, channel=meta.channel: marks(
-                told(job, shot.finals, now or None), start, visible, channel
+            lambda shot=shot, job=job, now=now, start=start, visible=visible, channel=meta.channel, drift=drift: marks(
+                told(job if job.drift else replace(job, drift=dict(drift_of(drift))), shot.finals, now or None),
+                start,
+                visible,
+                channel,
             ),
         )
     if not selected and not (context.screen is not None and context.screen.is_animation_playing):
@@ -80,9 +95,15 @@ def _made(meta: Any) -> Iterator[_Drawn]:
     if plan is not None:
         start, visible, channel = sequencer.content_start(meta), sequencer.span(meta), meta.channel
         place = start, visible.start, visible.stop, channel
-        made = Job("", "finished", plan=plan, drift=dict(drift_of(meta.shotpack.drift)))
-        key = meta.shotpack.plan, meta.shotpack.drift, place
+        drift = _measured(meta)
+        made = Job("", "finished", plan=plan, drift=dict(drift_of(drift)))
+        key = meta.shotpack.plan, drift, place
         yield _Drawn(meta.name, key, lambda: marks(told(made, ()), start, visible, channel))
+
+
+def _measured(meta: Any) -> str:
+    """What a strip keeps of the drift of what it shows: of a finish that of the take that it finishes."""
+    return str(take_stamps.measured(meta.shotpack, meta.shotpack).drift)
 
 
 def _unplanned(meta: Any, about: Any) -> Iterator[_Drawn]:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..engine.client.finishes import finish_of
 from ..engine.client.shot import FIRST_TAKE, Shot
-from ..engine.client.takes import names_of, plan_text, runs_of
+from ..engine.client.takes import names_of, parent_of, plan_text, runs_of
 from ..engine.events import Started
 
 _SHOWN = ("shot", "job", "key", "request", "state", "plan", "drift")
@@ -46,6 +47,19 @@ def entry(stamp: Any, shot: str) -> Any | None:
 def number_of(stamp: Any, said: Any) -> int:
     """The number of the take that `said` is about, be it the stamp or one of its list."""
     return int(said.take if said == stamp else said.number)
+
+
+def measured(stamp: Any, said: Any) -> Any:
+    """The take whose drift tells that of `said`, the stamp or one of its list: of a finish the take that it finishes.
+
+    Nothing is sampled for a finish, so nothing of it is measured. Any other take's is its own.
+    """
+    for _ in range(len(stamp.takes)):  # a file may hold anything, a circle too
+        before = take_of(stamp, parent_of(said.request)) if finish_of(said.request) is not None else None
+        if before is None:
+            break
+        said = before
+    return said
 
 
 def unfinished(stamp: Any) -> Iterator[Any]:

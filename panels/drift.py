@@ -6,9 +6,10 @@ from typing import Any
 
 import bpy
 
-from ..operators import drift_curves, drift_words
+from ..operators import drift_curves, drift_words, runtime, take_stamps
 from .text import draw_text
 
+_HEADING = "Drift, section by section; the worst of each:"
 _SCALE = 6.0
 _MOST_SAID = 3
 """Sections that are told of in words; the curves show all."""
@@ -26,22 +27,29 @@ def draw_question(layout: Any, shot: Any, job: Any) -> None:
     row.operator("shotpack.cancel", text="Stop Here", icon="X").shot = shot.id
 
 
-def draw_drift(layout: Any, stamp: Any, job: Any | None, *, active: bool) -> None:
+def draw_drift(layout: Any, stamp: Any, said: Any, job: Any | None, *, active: bool) -> None:
     """What is known of a shot's drift, be it by its job or by what its strip keeps: of the `active` strip's all of it.
 
     Of others it is a line, since a list of shots is long enough. What a question or a problem says is not said twice.
+    `said` is the take that is told of, `stamp` or one of its list; of a finish it is that of the take it finishes.
     """
-    drift = drift_words.known(stamp, job)
+    measured, of_take = take_stamps.measured(stamp, said), 0
+    if measured.shot != said.shot:
+        if said.shot != stamp.shot:
+            return  # it is made while the strip shows another take, whose box says it
+        of_take, shot = take_stamps.number_of(stamp, measured), runtime.shot_of(measured.shot)
+        job = runtime.client.job(shot) if runtime.client is not None and shot is not None else None
+    drift = drift_words.known(measured, job)
     if not drift:
         return
     found = drift_words.over(drift)
     if not drift_words.has_stopped(job) and (job is None or job.asks not in drift):
         if active:
-            _draw_words(layout, stamp, job, drift, found)
+            _draw_words(layout, measured, job, drift, found)
         elif found:
             _draw_count(layout, len(found))
     if active:
-        _draw_curves(layout, stamp, job, drift)
+        _draw_curves(layout, measured, job, drift, of_take)
 
 
 def _draw_count(layout: Any, count: int) -> None:
@@ -69,9 +77,10 @@ def _draw_words(layout: Any, stamp: Any, job: Any | None, drift: Any, found: lis
         button.of, button.section = "SECTION", section
 
 
-def _draw_curves(layout: Any, stamp: Any, job: Any | None, drift: Any) -> None:
-    """The curves, and beside each what it is and the figure nearest to its limit."""
-    draw_text(layout, "Drift, section by section; the worst of each:")
+def _draw_curves(layout: Any, stamp: Any, job: Any | None, drift: Any, of_take: int) -> None:
+    """The curves, and beside each what it is and the figure nearest to its limit; `of_take` 0: the shown take's."""
+    words = "Drift of take {number}, section by section; the worst of each:" if of_take else _HEADING
+    draw_text(layout, bpy.app.translations.pgettext_iface(words).format(number=of_take), translate=False)
     row = layout.row()
     row.template_icon(drift_curves.icon(stamp, job, drift), scale=_SCALE)
     column, lines = row.column(align=True), drift_words.lines(drift)

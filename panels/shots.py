@@ -143,40 +143,40 @@ def _draw_guarded(layout: Any, said: Any, stamp: Any) -> None:
     try:
         strip = shot_strips.active(stamp.id_data)
         active = strip is not None and strip.shotpack.shot == said.shot
-        _draw_stamped(layout, said, _title(said, stamp), active=active)
+        _draw_stamped(layout, stamp, said, _title(said, stamp), active=active)
     except Exception as fault:
         unexpected.report(fault)
         draw_problem(layout, problems.of_error(unexpected.error_of(fault)), said.shot)
 
 
-def _draw_stamped(layout: Any, stamp: Any, title: str, *, active: bool) -> None:
-    """One shot's box; of that of the active strip there is more to see."""
-    shot = runtime.shot_of(stamp.shot)
+def _draw_stamped(layout: Any, stamp: Any, said: Any, title: str, *, active: bool) -> None:
+    """The box of a shot, or of one of its takes, by what is `said` of it; of the active strip's there is more to see."""
+    shot = runtime.shot_of(said.shot)
     job = runtime.client.job(shot) if runtime.client and shot else None
-    state = job.state if job else timeline.state_without_job(shot) or stamp.state
+    state = job.state if job else timeline.state_without_job(shot) or said.state
     box = layout.box()
     row = box.row(align=True)
     icon = _ICONS.get(state, "SEQUENCE")
-    row.operator("shotpack.select", text=title, icon=icon, emboss=False, translate=False).shot = stamp.shot
+    row.operator("shotpack.select", text=title, icon=icon, emboss=False, translate=False).shot = said.shot
     problem = problems.of_shot(shot, job) if shot else None
-    if stamp.shot not in adoption.left_alone:
+    if said.shot not in adoption.left_alone:
         # What would fail again as it is gets no button for that beside the one that helps.
         again = problem is not None and problem.fix is not None and problem.fix.operator == "shotpack.send_again"
-        unsent = shot is None and adoption.is_unsent(stamp)  # it has a button of its own
-        _draw_orders(row, shot, stamp.shot, "" if again or unsent else state)
-        row.context_pointer_set("shotpack_shot", stamp)
+        unsent = shot is None and adoption.is_unsent(said)  # it has a button of its own
+        _draw_orders(row, shot, said.shot, "" if again or unsent else state)
+        row.context_pointer_set("shotpack_shot", said)
         row.menu("SHOTPACK_MT_shot", text="", icon="DOWNARROW_HLT")
     if shot is None:
-        if stamp.shot in adoption.left_alone:
-            draw_problem(box, problems.of_error(adoption.left_alone[stamp.shot]), stamp.shot)
-        elif adoption.is_unsent(stamp):
+        if said.shot in adoption.left_alone:
+            draw_problem(box, problems.of_error(adoption.left_alone[said.shot]), said.shot)
+        elif adoption.is_unsent(said):
             row = box.row()
             row.label(text="Never sent.")
-            row.operator("shotpack.send_unsent").shot = stamp.shot
-        elif stamp.state != "finished":
+            row.operator("shotpack.send_unsent").shot = said.shot
+        elif said.state != "finished":
             adoption.adopt_soon()
         else:
-            draw_drift(box, stamp, None, active=active)
+            draw_drift(box, stamp, said, None, active=active)
         return
     if state in ("running", "queued") and not _is_engine_there():
         draw_text(box, "Stands still: the engine is off. Start it, and the shot goes on at its open section.", "INFO")
@@ -189,11 +189,11 @@ def _draw_stamped(layout: Any, stamp: Any, title: str, *, active: bool) -> None:
         draw_text(box, _ordered(shot) or _waiting())
     for notice in job.notices if job is not None else ():
         draw_text(box, f"{notice[:1].upper()}{notice[1:]}.", "INFO")
-    draw_drift(box, stamp, job, active=active)
+    draw_drift(box, stamp, said, job, active=active)
     if shot is not None:
         draw_coverage(box, shot.guide)
     if problem is not None:
-        draw_problem(box, problem, stamp.shot)
+        draw_problem(box, problem, said.shot)
 
 
 def _followed(guide: Any) -> str:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.host.studio import bpy, of_role, part
+from tests.host.test_panels import drawn
 
 FRAMES = 5
 SMALL, LARGE = (64, 36), (480, 270)
@@ -208,3 +209,27 @@ def test_a_finish_says_that_it_is_finishing_and_counts_no_sections(shot):
     assert part("panels.shots")._progress(take, job) == "Finishing"
     take.request = shot.shotpack.takes[0].request
     assert part("panels.shots")._progress(take, job) == "Section 0 of 0"
+
+
+def test_a_finish_shows_how_far_the_take_that_it_finishes_has_drifted(shot):
+    drift, takes, events = part("engine.drift"), part("engine.client.takes"), part("engine.events")
+    told = {0: drift.Drift(0, 1, 1, (drift.Figure("colours", 0.3, None, 0.2),))}
+    plan = events.Started("forward", (events.SectionPlan(0, 1, FRAMES, "w5"),), FRAMES, *SMALL, 30.0, 4, 0)
+    stamp = shot.shotpack
+    stamp.drift, stamp.plan, stamp.state = part("engine.client.kept_drift").drift_text(told), "", "finished"
+    finish(shot)
+    stamp.state, stamp.plan = "finished", takes.plan_text(plan)
+    assert not stamp.drift, "nothing is measured of it"
+    panel = drawn()
+    said = " ".join(panel.said)
+    assert "Section 1: colours drift (0.3, limit 0.2)." in said
+    assert "Drift of take 1, section by section; the worst of each:" in said
+    assert "shotpack.new_take" in panel.buttons
+    part("operators.runtime").the_client()
+    colours = [colour for found in part("operators.section_lines").shown(bpy.context) for _, colour in found.bars]
+    assert part("engine.client.section_marks").DRIFTED in colours
+    assert bpy.ops.shotpack.show_take(take=1) == {"FINISHED"}
+    assert "Drift, section by section; the worst of each:" in " ".join(drawn().said)
+    # A file may hold anything: two takes that say that they finish each other.
+    stamp.takes[0].request = stamp.request = json.dumps(FINISH | {"take": {"number": 1, "parent": 2}})
+    drawn()
