@@ -97,9 +97,9 @@ class Finishing:
     def foretold(self) -> list[str]:
         """What will be made and about what it takes: sentences for the artist."""
         translated, found = bpy.app.translations.pgettext_iface, self.estimate
-        words = translated("{frames} frames become {width} x {height}; the model made them {was}.")
-        was = "{} x {}".format(*(self._size or (0, 0)))
-        told = [words.format(frames=found.frames, width=found.width, height=found.height, was=was)]
+        words = translated("The {frames} frames of take {take} become {width} x {height}; the model made them {was}.")
+        take, was = take_stamps.number_of(self._strip.shotpack, self._said), "{} x {}".format(*(self._size or (0, 0)))
+        told = [words.format(frames=found.frames, take=take, width=found.width, height=found.height, was=was)]
         if found.seconds is not None:
             time = f"{round(found.seconds)} s" if found.seconds < 90 else f"{round(found.seconds / 60)} min"
             told.append(translated("It takes about {time}.").format(time=time))

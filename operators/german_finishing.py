@@ -42,8 +42,8 @@ FINISHING = {
         "Die Bilder der Einstellung sind nicht mehr da; erzeuge sie noch einmal."
     ),
     "The shot is as large as the scene already.": "Die Einstellung ist schon so groß wie die Szene.",
-    "{frames} frames become {width} x {height}; the model made them {was}.": (
-        "{frames} Bilder werden {width} x {height}; das Modell hat sie {was} erzeugt."
+    "The {frames} frames of take {take} become {width} x {height}; the model made them {was}.": (
+        "Die {frames} Bilder von Take {take} werden {width} x {height}; das Modell hat sie {was} erzeugt."
     ),
     "On the disk it takes up to {room} MB.": "Auf der Platte braucht es bis zu {room} MB.",
     "{size} by {upscaler}": "{size} mit {upscaler}",
