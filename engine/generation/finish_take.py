@@ -28,7 +28,7 @@ from ..finishing.sequence import Finisher, choose, finish_frames, made_between
 from ..inference.memory.measure import free_beside, release_unused
 from ..inference.memory.out_of_memory import memory_faults
 from ..inference.registry import Families, choose_device
-from ..media.boards import open_board
+from ..media.boards import is_damaged, open_board
 from ..media.files import make_folder, require_space
 from ..media.lock import folder_lock
 from ..media.number_runs import numbers_text
@@ -323,17 +323,23 @@ def _sections(parent: ShotFolder, plan: FinishPlan) -> Iterator[SectionPlan]:
 
 
 def _make_whole(job: FinishJob, families: Families, memory: Memory, asked: Callable[[], bool]) -> Iterator[Event]:
-    """Decode once more what of the frames that are to be finished got lost; only then is their model needed."""
-    lost = sum(not path.exists() for path in job.source)
+    """Decode once more what of the frames that are to be finished got lost or damaged; only then is their model needed.
+
+    A damaged one is of no use to anybody, and goes once it is certain that it can be made again.
+    """
+    damaged = [path for path in job.source if is_damaged(path)]
+    lost = sum(not path.exists() for path in job.source) + len(damaged)
     if not lost:
         return
     parent = job.parent
     before = parent.stored_request()
     assert before is not None, "it was there a moment ago"
-    yield Progress(f"{lost} of the frames are gone; decoding them again")
+    yield Progress(f"{lost} of the frames are gone or damaged; decoding them again")
     pictures = {sha256: open_board(parent.boards / sha256) for sha256 in before[0].pictures}
     model = find_model(before[0].model or None)
     again = prepare(before[0], pictures, model, str(job.device), parent.root)
+    for path in damaged:
+        path.unlink()
     for event in run(again, pictures, resume=True, watched=False, families=families, memory=memory, asked=asked):
         if isinstance(event, Progress):
             yield event

@@ -41,6 +41,17 @@ def open_board(path: Path) -> BoardPicture:
     return check_board(data, str(path))
 
 
+def is_damaged(path: Path) -> bool:
+    """Whether a file lies at `path` that is no picture to its end; of one that nobody may read nobody can tell."""
+    try:
+        decode_board(path.read_bytes(), str(path))
+    except OSError:
+        return False
+    except EngineError:
+        return True
+    return False
+
+
 def check_board(data: bytes, name: str) -> BoardPicture:
     """The board in `data`, every pixel of it decoded once. Raises as `open_board` does, calling it `name`."""
     picture = decode_board(data, name)

@@ -199,16 +199,17 @@ def test_finished_it_is_left_as_it_is(making: Making, shot: Path) -> None:
     assert caught.value.code is Code.RESUME_MISMATCH
 
 
-def test_a_frame_that_got_lost_is_decoded_again(making: Making, shot: Path) -> None:
+def test_a_frame_that_got_lost_or_damaged_is_decoded_again(making: Making, shot: Path) -> None:
     """Then, and only then, their model is needed."""
     lost = [shot / "frames" / f"{frame:04d}.png" for frame in (7, 40)]
     was = [path.read_bytes() for path in lost]
-    for path in lost:
-        path.unlink()
+    lost[0].unlink()
+    lost[1].write_bytes(was[1][: len(was[1]) // 2])
     events = finish(request_of(making), shot, families=making.families)
     assert [path.read_bytes() for path in lost] == was
     assert len([event for event in events if isinstance(event, Started)]) == 1
-    assert any(isinstance(event, Progress) and event.stage.startswith("2 of the frames are gone") for event in events)
+    told = [event.stage for event in events if isinstance(event, Progress)]
+    assert "2 of the frames are gone or damaged; decoding them again" in told
 
 
 def test_whoever_asks_is_heard_between_two_frames(making: Making, shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
