@@ -25,6 +25,8 @@ MISSING = "The engine that makes shots is not installed yet."
 """What a grey button says where `missing`."""
 FINISHING_MISSING = "What enlarges shots is not installed yet; it is about 150 MB to download."
 """What the press is told that would need it."""
+FINISHING_COMES = "What enlarges shots is being installed; wait until it is there."
+"""The same while it is installed."""
 INSTALL_FIRST = "The engine is not installed yet; press Install Engine."
 """What a press is answered where it `needs_install`."""
 
@@ -68,7 +70,7 @@ def install_fault() -> EngineError | None:
 def why_no_addition() -> str | None:
     """The sentence that says why nothing can be added to the engine from here."""
     if installing():
-        return "The engine is being installed."
+        return "The engine is being installed." if replacing() else FINISHING_COMES
     if missing():
         return MISSING
     if settings.preferences().remote:

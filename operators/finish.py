@@ -38,11 +38,15 @@ def prevented(strip: Any | None) -> str | None:
         return engine.MISSING
     said = new_take.source_of(strip.shotpack)
     if said is None:
+        if new_take.rests(strip.shotpack):
+            return "Only what is made can be finished; go on with this shot first."
         return "Only what is made can be finished; wait until this shot is made."
     if not said.job:
         return "The engine has never made this shot; use Make Again."
     if not chosen.about():
         return "The engine has not been heard yet."
+    if engine.installing() and not engine.replacing():
+        return engine.FINISHING_COMES
     return None if "finishing" in chosen.about() else chosen.EARLIER
 
 
@@ -97,7 +101,7 @@ class Finishing:
     def foretold(self) -> list[str]:
         """What will be made and about what it takes: sentences for the artist."""
         translated, found = bpy.app.translations.pgettext_iface, self.estimate
-        words = translated("The {frames} frames of take {take} become {width} x {height}; the model made them {was}.")
+        words = translated("{frames} frames of take {take}: {was} become {width} x {height}.")
         take, was = take_stamps.number_of(self._strip.shotpack, self._said), "{} x {}".format(*(self._size or (0, 0)))
         told = [words.format(frames=found.frames, take=take, width=found.width, height=found.height, was=was)]
         if found.seconds is not None:

@@ -42,6 +42,7 @@ DRIFT = {
         "{count} Abschnitte driften; wähle die Einstellung, um mehr zu sehen."
     ),
     "No section drifts.": "Kein Abschnitt driftet.",
+    "How far its sections drift was not measured.": "Wie weit ihre Abschnitte driften, wurde nicht gemessen.",
     "Drift, section by section; the worst of each:": "Drift, Abschnitt für Abschnitt; das Schlimmste davon:",
     "Drift of take {number}, section by section; the worst of each:": (
         "Drift von Take {number}, Abschnitt für Abschnitt; das Schlimmste davon:"

@@ -29,11 +29,17 @@ FINISHING = {
     "What enlarges shots is not installed yet; it is about 150 MB to download.": (
         "Was Einstellungen vergrößert, ist noch nicht installiert; es sind etwa 150 MB herunterzuladen."
     ),
+    "What enlarges shots is being installed; wait until it is there.": (
+        "Was Einstellungen vergrößert, wird installiert; warte, bis es da ist."
+    ),
     "The engine runs on another machine; install it there: pip install -r requirements/finishing.txt": (
         "Das Rechenwerk läuft auf einem anderen Rechner; installiere es dort: pip install -r requirements/finishing.txt"
     ),
     "The engine's Python is your own; install it there: pip install -r requirements/finishing.txt": (
         "Das Python des Rechenwerks ist dein eigenes; installiere es dort: pip install -r requirements/finishing.txt"
+    ),
+    "Only what is made can be finished; go on with this shot first.": (
+        "Nur was erzeugt ist, lässt sich fertigstellen; setze diese Einstellung zuerst fort."
     ),
     "Only what is made can be finished; wait until this shot is made.": (
         "Nur was erzeugt ist, lässt sich fertigstellen; warte, bis diese Einstellung erzeugt ist."
@@ -42,8 +48,8 @@ FINISHING = {
         "Die Bilder der Einstellung sind nicht mehr da; erzeuge sie noch einmal."
     ),
     "The shot is as large as the scene already.": "Die Einstellung ist schon so groß wie die Szene.",
-    "The {frames} frames of take {take} become {width} x {height}; the model made them {was}.": (
-        "Die {frames} Bilder von Take {take} werden {width} x {height}; das Modell hat sie {was} erzeugt."
+    "{frames} frames of take {take}: {was} become {width} x {height}.": (
+        "{frames} Bilder von Take {take}: aus {was} werden {width} x {height}."
     ),
     "On the disk it takes up to {room} MB.": "Auf der Platte braucht es bis zu {room} MB.",
     "{size} by {upscaler}": "{size} mit {upscaler}",

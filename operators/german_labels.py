@@ -296,6 +296,9 @@ LABELS = {
         "Wo ihre Abschnitte liegen, sagt das Rechenwerk, sobald es läuft."
     ),
     "The shot has sections 1 to {count}.": "Die Einstellung hat die Abschnitte 1 bis {count}.",
+    "A take is made of a finished shot; go on with this one first.": (
+        "Ein Take entsteht aus einer fertigen Einstellung; setze diese zuerst fort."
+    ),
     "A take is made of a finished shot; wait until this one is made.": (
         "Ein Take entsteht aus einer fertigen Einstellung; warte, bis diese erzeugt ist."
     ),

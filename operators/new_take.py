@@ -55,6 +55,11 @@ def _is_made(said: Any) -> bool:
     return said.state == "finished" and finish_of(said.request) is None
 
 
+def rests(stamp: Any) -> bool:
+    """Whether what a strip shows is not made and will not be by itself: somebody has to go on with it."""
+    return stamp.state in ("paused", "failed", "cancelled")
+
+
 def plan_of(stamp: Any, said: Any) -> Started | None:
     """Where the sections of a take lie, as far as that is known."""
     scene = stamp.id_data
@@ -75,6 +80,8 @@ def prevented(strip: Any | None) -> str | None:
         return engine.MISSING
     stamp = strip.shotpack
     if (said := source_of(stamp)) is None:
+        if rests(stamp):
+            return "A take is made of a finished shot; go on with this one first."
         return "A take is made of a finished shot; wait until this one is made."
     if not said.job:
         return "The engine has never made this shot; use Make Again."

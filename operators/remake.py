@@ -54,13 +54,9 @@ class SHOTPACK_OT_remake(bpy.types.Operator):  # noqa: N801
         return said is None
 
     def execute(self, context: Any) -> set[str]:
-        if takes.strip_of(context) is not None:
-            try:
-                return set(bpy.ops.shotpack.make_again())
-            except RuntimeError as fault:  # what it reports, a script is told as an error
-                self.report({"ERROR"}, shot_pictures.said(fault))
-                return {"CANCELLED"}
         strip = remake_sources.strip_of(context)
+        if strip.type == "META":
+            return takes.make_again(self, strip, strip.shotpack)
         return _remade(self, context, remake_sources.file_of(strip, sequencer.scene_of(context)), strip)
 
 

@@ -231,34 +231,44 @@ class SHOTPACK_OT_make_again(OnShot, bpy.types.Operator):  # noqa: N801
         strip = self.strip(context)
         if strip is None:
             return {"CANCELLED"}
-        said = take_stamps.said_of(strip.shotpack, self.shot or strip.shotpack.shot)
-        old = runtime.shot_of(said.shot) or adoption.record(strip, said)
-        if old is None:
-            problem = problems.of_error(adoption.left_alone[said.shot])
-            self.report({"ERROR"}, f"{problem.sentence} {problem.advice}")
-            return {"CANCELLED"}
-        scene = strip.id_data
-        try:
-            read(old.request)  # a file may hold anything
-            request = takes.without_take(old.request)
-            if gone_model(request) or problems.of_the_choice(old, runtime.the_client().job(old)):
-                request = chosen.put_into(request, scene.shotpack)
-            name, folder = shot_folders.another_folder(old)
-        except OSError as fault:
-            self.report({"ERROR"}, f"The shot's folder cannot be made: {fault.strerror or fault}.")
-            return {"CANCELLED"}
-        except EngineError as fault:
-            self.report({"ERROR"}, fault.line)
-            return {"CANCELLED"}
-        request = takes.without_take(request, name)
-        shot = Shot(runtime.new_id(), name, folder, old.frames, request=request, key=runtime.new_id())
-        shot.hidden = old.hidden
-        start, length = sequencer.content_start(strip) + shot.hidden, shot.frames - shot.hidden
-        channel = sequencer.free_channel(scene, start, length, strip.channel)
-        meta = timeline.place(scene, shot, timeline.Spot(start, length, channel), folder / STILL)
-        meta.shotpack.board, meta.shotpack.through = strip.shotpack.board, strip.shotpack.through
-        runtime.send(shot)
-        return {"FINISHED"}
+        return make_again(self, strip, take_stamps.said_of(strip.shotpack, self.shot or strip.shotpack.shot))
+
+
+def make_again(operator: Any, strip: Any, said: Any) -> set[str]:
+    """Make a shot of its own above a strip that is as one of its takes, by the model chosen now where its own is gone.
+
+    What an operator returns; `operator` reports why it cannot be, and that it is another model.
+    """
+    old = runtime.shot_of(said.shot) or adoption.record(strip, said)
+    if old is None:
+        problem = problems.of_error(adoption.left_alone[said.shot])
+        operator.report({"ERROR"}, f"{problem.sentence} {problem.advice}")
+        return {"CANCELLED"}
+    scene = strip.id_data
+    try:
+        read(old.request)  # a file may hold anything
+        request = takes.without_take(old.request)
+        gone = gone_model(request)
+        if gone is not None or problems.of_the_choice(old, runtime.the_client().job(old)):
+            request = chosen.put_into(request, scene.shotpack)
+        name, folder = shot_folders.another_folder(old)
+    except OSError as fault:
+        operator.report({"ERROR"}, f"The shot's folder cannot be made: {fault.strerror or fault}.")
+        return {"CANCELLED"}
+    except EngineError as fault:
+        operator.report({"ERROR"}, fault.line)
+        return {"CANCELLED"}
+    request = takes.without_take(request, name)
+    shot = Shot(runtime.new_id(), name, folder, old.frames, request=request, key=runtime.new_id())
+    shot.hidden = old.hidden
+    start, length = sequencer.content_start(strip) + shot.hidden, shot.frames - shot.hidden
+    channel = sequencer.free_channel(scene, start, length, strip.channel)
+    meta = timeline.place(scene, shot, timeline.Spot(start, length, channel), folder / STILL)
+    meta.shotpack.board, meta.shotpack.through = strip.shotpack.board, strip.shotpack.through
+    runtime.send(shot)
+    if gone is not None:
+        operator.report({"WARNING"}, gone)
+    return {"FINISHED"}
 
 
 CLASSES = (

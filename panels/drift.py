@@ -41,6 +41,8 @@ def draw_drift(layout: Any, stamp: Any, said: Any, job: Any | None, *, active: b
         job = runtime.client.job(shot) if runtime.client is not None and shot is not None else None
     drift = drift_words.known(measured, job)
     if not drift:
+        if active and measured.state == "finished":  # by an engine of 0.1.0: nothing said would look like no drift
+            draw_text(layout, "How far its sections drift was not measured.", "INFO")
         return
     found = drift_words.over(drift)
     if not drift_words.has_stopped(job) and (job is None or job.asks not in drift):

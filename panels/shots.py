@@ -150,7 +150,7 @@ def _draw_guarded(layout: Any, said: Any, stamp: Any) -> None:
 
 
 def _draw_stamped(layout: Any, stamp: Any, said: Any, title: str, *, active: bool) -> None:
-    """The box of a shot, or of one of its takes, by what is `said` of it; of the active strip's there is more to see."""
+    """The box of a shot, or of one of its takes, by what is `said` of it; there is more to see of the active one."""
     shot = runtime.shot_of(said.shot)
     job = runtime.client.job(shot) if runtime.client and shot else None
     state = job.state if job else timeline.state_without_job(shot) or said.state
@@ -189,11 +189,10 @@ def _draw_stamped(layout: Any, stamp: Any, said: Any, title: str, *, active: boo
         draw_text(box, _ordered(shot) or _waiting())
     for notice in job.notices if job is not None else ():
         draw_text(box, f"{notice[:1].upper()}{notice[1:]}.", "INFO")
-    draw_drift(box, stamp, said, job, active=active)
-    if shot is not None:
-        draw_coverage(box, shot.guide)
     if problem is not None:
-        draw_problem(box, problem, said.shot)
+        draw_problem(box, problem, said.shot)  # above the curves, under which a low sidebar would hide it
+    draw_drift(box, stamp, said, job, active=active)
+    draw_coverage(box, shot.guide)
 
 
 def _followed(guide: Any) -> str:
@@ -211,8 +210,8 @@ def _draw_making(box: Any, shot: Any, job: Any) -> None:
     """How far a shot is, and what it looks like."""
     box.progress(factor=job.done, text=_ordered(shot) or _progress(shot, job))
     draw_question(box, shot, job)  # above the picture, under which a low sidebar would hide it
-    if watch.watched == shot.id:
-        return  # it is seen large already
+    if watch.watched == shot.id or finish.is_finish(shot):
+        return  # it is seen large already, or in its strip, frame by frame
     box.operator("shotpack.watch", icon="HIDE_OFF").shot = shot.id
     icon_id = previews.icon(shot.id)
     if icon_id:

@@ -61,7 +61,7 @@ def test_a_finish_is_a_take_that_is_kept_switched_and_made_again_to_the_bit(stre
     # A finish of the finish shown is one of what the model made, and so is another take.
     said = part("operators.new_take").source_of(newest(scene).shotpack)
     told = part("operators.finish").Finishing(newest(scene), said, "2", "realesrgan").foretold()
-    assert told[0].startswith(f"The {len(first)} frames of take 1 become 192 x 128; the model made them 96 x 64.")
+    assert told[0] == f"{len(first)} frames of take 1: 96 x 64 become 192 x 128."
     finish(size="2", upscaler="realesrgan")
     asked = json.loads(newest(scene).shotpack.request)
     assert (asked["take"]["parent"], asked["finish"]["upscale"]) == (1, "2")

@@ -216,6 +216,8 @@ def test_a_finish_shows_how_far_the_take_that_it_finishes_has_drifted(shot):
     told = {0: drift.Drift(0, 1, 1, (drift.Figure("colours", 0.3, None, 0.2),))}
     plan = events.Started("forward", (events.SectionPlan(0, 1, FRAMES, "w5"),), FRAMES, *SMALL, 30.0, 4, 0)
     stamp = shot.shotpack
+    stamp.state = "finished"
+    assert "was not measured." in " ".join(drawn().said)
     stamp.drift, stamp.plan, stamp.state = part("engine.client.kept_drift").drift_text(told), "", "finished"
     finish(shot)
     stamp.state, stamp.plan = "finished", takes.plan_text(plan)
@@ -233,3 +235,33 @@ def test_a_finish_shows_how_far_the_take_that_it_finishes_has_drifted(shot):
     # A file may hold anything: two takes that say that they finish each other.
     stamp.takes[0].request = stamp.request = json.dumps(FINISH | {"take": {"number": 1, "parent": 2}})
     drawn()
+
+
+@pytest.mark.parametrize(("state", "said"), [("running", "wait until"), ("paused", "go on with"), ("failed", "go on")])
+def test_what_waits_for_somebody_is_not_to_be_waited_for(shot, state, said):
+    shot.shotpack.state = state
+    assert said in part("operators.new_take").prevented(shot)
+    assert said in part("operators.finish").prevented(shot)
+
+
+def test_while_what_enlarges_is_installed_finish_says_so(shot, monkeypatch):
+    finishing, engine, settings = part("operators.finish"), part("operators.engine"), part("operators.settings")
+    monkeypatch.setattr(part("operators.chosen"), "about", lambda: {"finishing": {"upscalers": []}})
+    shot.shotpack.state, shot.shotpack.job = "finished", "a job"
+    assert finishing.prevented(shot) is None, "pressing it offers to install"
+    kind = part("engine.client.install.installer").ExtraInstallation
+    begun = kind(settings.environment(), settings.requirements(), Path("python"), "finishing", online=False)
+    monkeypatch.setattr(engine, "installation", begun)
+    assert finishing.prevented(shot) == engine.why_no_addition() == engine.FINISHING_COMES
+
+
+def test_a_shot_remade_with_another_model_says_so_and_needs_nothing_that_its_files_say(shot, monkeypatch, capfd):
+    sent = []
+    monkeypatch.setattr(part("operators.runtime"), "send", sent.append)
+    monkeypatch.setattr(part("operators.chosen"), "about", lambda: {"models": ["tiny"]})
+    shot.shotpack.request = json.dumps({"frames": FRAMES, "boards": [[1, "board.png"]], "model": "long-gone"})
+    assert "shotpack_shot" not in shot
+    assert bpy.ops.shotpack.remake() == {"FINISHED"}
+    (again,) = sent
+    assert json.loads(again.request).get("model") != "long-gone"
+    assert "It was made with 'long-gone', which is not installed any more." in capfd.readouterr().out

@@ -105,9 +105,7 @@ def look_at_active() -> bool:
     return bpy.ops.shotpack.remake.poll()
 
 
-def test_a_plain_strip_is_offered_only_where_its_file_says_something_and_no_poll_reads_it(
-    saved, tmp_path, monkeypatch
-):
+def test_a_plain_strip_is_offered_only_where_its_file_says_something_and_no_poll_reads_it(saved, tmp_path, monkeypatch):
     sources, read = part("operators.remake_sources"), []
     said_by = sources.remake.said_by
     monkeypatch.setattr(sources.remake, "said_by", lambda path: read.append(path.name) or said_by(path))
