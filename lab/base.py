@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from engine.framepack.grid import Grid
+from engine.framepack.history import PackedContext
 from engine.inference.hunyuan.packed_transformer import PackedTransformer
 from training.lessons import Lesson
 from training.loop import Course, Training
@@ -24,9 +25,10 @@ from training.noise import noise_levels
 from training.optimizers import optimizers_of
 
 from .bank import Bank, Drawn, Sentences, told
+from .choice import of_samples
 from .experiment import Variant
 from .lessons import draw_lesson, draw_return, draw_schedule
-from .network import velocity
+from .network import look, velocity
 from .sight import Sight
 
 SHIFT = 7.0
@@ -82,7 +84,7 @@ def train_variant(
     """Train `network` in place on the variant's own layout, with what it sees of its history; returns the losses."""
 
     def draw(rng: np.random.Generator, frames: int) -> tuple[Lesson, int | None]:
-        return draw_lesson(rng, grid, variant.schedule, bank.longest, frames), None
+        return draw_lesson(rng, grid, variant.schedule, bank.longest, frames, selects=variant.selects), None
 
     def loss_of(lesson: Lesson, drawn: Drawn, rng: np.random.Generator) -> torch.Tensor:
         return loss_on(network, lesson, drawn, sentences, rng, variant, sight)
@@ -101,20 +103,47 @@ def loss_on(
     sight: Sight | None = None,
 ) -> torch.Tensor:
     """Mean squared error of the velocity that `network` says of one lesson on `drawn` clips."""
+    sight = sight or Sight()
     x0 = lesson.target(drawn.shots)
     noise = torch.randn_like(x0)
     sigma = torch.from_numpy(noise_levels(rng, len(x0), _PURE_NOISE, math.log(SHIFT))).to(x0)
     share = torch.from_numpy(rng.random(len(x0))).to(x0)  # drawn by all variants, so that what follows is alike
     level = sigma[:, None, None, None, None]
     section = lesson.planned.section
-    context = lesson.context(drawn.shots)
-    if sight is not None:
-        least, most = (variant.noise if variant is not None else None) or (0.0, 0.0)
-        context = sight.seen(context, sigma, least + (most - least) * share)
     newest = variant is not None and variant.boards == "newest"
     words = told(sentences, drawn.motions[:, section], drawn.boards[:, section if newest else 0])
+    context = lesson.of_frames(_context(network, lesson, drawn.shots, words, sight, rng))
+    least, most = (variant.noise if variant is not None else None) or (0.0, 0.0)
+    context = sight.seen(context, sigma, least + (most - least) * share)
     said = velocity(network, (1 - level) * x0 + level * noise, sigma, context, words)
     return functional.mse_loss(said, noise - x0)
+
+
+def _context(
+    network: PackedTransformer,
+    lesson: Lesson,
+    shots: torch.Tensor,
+    words: dict[str, torch.Tensor],
+    sight: Sight,
+    rng: np.random.Generator,
+) -> PackedContext:
+    """What a lesson's section sees of its history; where that is chosen, half of the samples choose by the truth.
+
+    The others by the network's own look, as when a shot is made. `rng` is drawn from for the looks' noise alone, last
+    of a step, so that all else is the same for all variants.
+    """
+    history, planned = lesson.history(shots, sight.codebook), lesson.planned
+    by_time = history.context(planned)
+    if sight.choice is None or not sight.choice.is_free(planned):
+        return by_time
+    estimate = shots[:, :, planned.own.start : planned.own.stop].clone()
+    looking = slice(len(shots) // 2, None)
+    noise = torch.randn(estimate[looking].shape, generator=torch.Generator().manual_seed(int(rng.integers(2**63))))
+    with torch.no_grad():
+        estimate[looking] = look(
+            network, noise, of_samples(by_time, looking), {name: each[looking] for name, each in words.items()}
+        )
+    return sight.choice.context(history, planned, estimate)
 
 
 def _train(

@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.errors import Code, EngineError
-from engine.framepack.packing import parse
+from engine.framepack.packing import Tail, parse
+from engine.models.packing_use import Packing, PackingUse
 
 from .held_out import SETS
 
 BOARDS = ("first", "newest")
 FRESH = ("spread", "random")
-KINDS = ("less", "more", "alike", "falls", "rises", "best")
+LOOK, NEWEST, TRUTH = "look", "newest", "truth"
+ESTIMATES = (LOOK, NEWEST, TRUTH)
+"""What a section is taken to become, to choose frames that are like it: the engine's two, and what it is to become."""
+KINDS = ("less", "more", "alike", "no more", "falls", "rises", "best")
 GATES = ("G1", "G1 fine", "G2", "G4")
 """Of the base, that a claim may need."""
 LOSS = "loss"
@@ -49,15 +53,34 @@ class Variant:
     """Frames look at earlier ones only."""
     fresh: str = "spread"
     """How input layers begin that the base lacks: spread from the finest kernel's, or at random."""
+    packing: str = "time"
+    """By what its history is packed: time, similarity or hybrid."""
+    weight: float = 1.0
+    """Of nearness beside likeness, in hybrid packing."""
+    keep: int | None = None
+    """How many of the nearest frames stay where they are; none said: the engine's own number (`PackingUse`)."""
+    estimates: tuple[str, ...] = ()
+    """What its history is chosen by when it is tried, each a row; none: a look."""
     paper: str = ""
     """What the paper has for it, beside ours and never in one scale."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """What it is tried as: itself, or once for each noise and each guidance."""
+        """What it is tried as: itself, or once for each noise, each guidance and each estimate."""
         noisy = tuple(Row(f"{self.id} {noise:g}", self, noise=noise) for noise in self.tested)
         guided = tuple(Row(f"{self.id} w {weight:g}", self, guidance=weight) for weight in self.guided)
-        return (*noisy, *guided) or (Row(self.id, self),)
+        chosen = tuple(Row(f"{self.id} {estimate}", self, estimate=estimate) for estimate in self.estimates)
+        return (*noisy, *guided, *chosen) or (Row(self.id, self),)
+
+    @property
+    def selects(self) -> bool:
+        """Whether its sections choose what they see of their history."""
+        return self.packing != Packing.TIME
+
+    @property
+    def packing_use(self) -> PackingUse:
+        """The same as the engine's manifests have it."""
+        return PackingUse((Packing(self.packing),), self.weight, self.keep)
 
 
 @dataclass(frozen=True)
@@ -68,11 +91,12 @@ class Row:
     variant: Variant
     noise: float = 0.0
     guidance: float = 1.0
+    estimate: str = LOOK
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One sentence of a claim: `metric` of row `one` on a set is less or more than, or like, that of `other`.
+    """One sentence of a claim: `metric` of row `one` on a set is less or more than, like, or no more than `other`'s.
 
     `falls` and `rises` are said of `rows`, by the slope over their numbers `over`. `best` says that the row of `rows`
     that has the least of `metric` and the most of `against`, each in standard deviations over the rows, is of `among`.
@@ -173,14 +197,22 @@ def _experiment(told: dict[str, Any], sha256: str) -> Experiment:
 
 def _variant(told: Mapping[str, Any]) -> Variant:
     variant = _record(Variant, "variant", told)
-    parse(variant.schedule)
+    schedule = parse(variant.schedule)
     if strange := set(variant.sets) - {*SETS, LOSS}:
         raise ValueError(f"variant {variant.id} names no set of scenes: {', '.join(sorted(strange))}")
-    for name, allowed in (("boards", BOARDS), ("fresh", FRESH)):
+    for name, allowed in (("boards", BOARDS), ("fresh", FRESH), ("packing", tuple(Packing))):
         if getattr(variant, name) not in allowed:
             raise ValueError(f"variant {variant.id}: {name} must be one of {', '.join(allowed)}")
     if (variant.tested or variant.guided) and variant.noise is None:
         raise ValueError(f"variant {variant.id} is tried with noise that it was never trained with")
+    if strange := set(variant.estimates) - {*ESTIMATES}:
+        raise ValueError(f"variant {variant.id} names no estimate: {', '.join(sorted(strange))}")
+    if variant.estimates and not variant.selects:
+        raise ValueError(f"variant {variant.id} is tried with estimates, but chooses no frames by them")
+    if variant.selects and variant.noise is not None:
+        raise ValueError(f"variant {variant.id} chooses frames of a history with noise, which nothing here is about")
+    if variant.selects and schedule.tail not in (None, Tail.DELETE):
+        raise ValueError(f"variant {variant.id}: frames that are chosen leave no tail for {schedule.tail}")
     return variant
 
 

@@ -68,11 +68,12 @@ def history_is_read(
     """G1: by block of `schedule`, how much the velocity changes when that block's latents are another clip's.
 
     The mean square over the latents' variance, on the section made last of clips that come back, the more of two
-    levels. With `sight` of a history as that sees it without noise.
+    levels. With `sight` of a history as that sees it without noise, and by time where it chooses frames.
     """
     plan = planned_shot(schedule, scenes.sections, grid)
     lesson = Lesson(plan, plan.made[-1], tuple(range(grid.window)))
-    context = lesson.context(scenes.latents)
+    history = lesson.history(scenes.latents, None if sight is None else sight.codebook)
+    context = lesson.of_frames(history.context(lesson.planned))
     x0 = lesson.target(scenes.latents)
     words = told(sentences, scenes.motions[:, lesson.planned.section], scenes.boards[:, 0])
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1))

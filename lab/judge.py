@@ -41,7 +41,7 @@ class Found:
     high: float
     seeds: tuple[float, ...]
     p: float
-    """Of there being no effect, two-sided; for `alike`, of there being one that matters."""
+    """Of there being no effect, two-sided; for `alike` and `no more`, of there being one that matters."""
     least: float
     verdict: Verdict
 
@@ -113,12 +113,13 @@ def _found(comparison: Comparison, results: Results, how: Judging) -> Found | No
     mean = float(np.nanmean(differences))
     seeds = tuple(float(each) for each in np.nanmean(differences, axis=1))
     means = _resampled(differences, how)
-    if comparison.kind == "alike":
-        # Two one-sided tests: the interval of twice the error must lie within what does not matter.
+    if comparison.kind in ("alike", "no more"):
+        # Two one-sided tests, or one: the interval of twice the error must lie within what does not matter.
         low, high = interval(differences, how, 2 * how.level - 1)
-        p = float(max(float(np.mean(means <= -least)), float(np.mean(means >= least))))
-        outside = low > least or high < -least
-        verdict = Verdict.SUPPORTED if -least < low and high < least else Verdict.UNDECIDED
+        lowest = -least if comparison.kind == "alike" else -np.inf
+        p = float(max(float(np.mean(means <= lowest)), float(np.mean(means >= least))))
+        outside = low > least or high < lowest
+        verdict = Verdict.SUPPORTED if lowest < low and high < least else Verdict.UNDECIDED
         return Found(comparison, mean, low, high, seeds, p, least, Verdict.CONTRADICTED if outside else verdict)
     low, high = interval(differences, how)
     sign = -1 if comparison.kind in ("less", "falls") else 1

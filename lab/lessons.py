@@ -44,10 +44,15 @@ def draw_schedule(rng: np.random.Generator, histories: Sequence[tuple[str, ...]]
     return f"{'f1k1_' if anchored else ''}td_{''.join(there)}_g9"
 
 
-def draw_lesson(rng: np.random.Generator, grid: Grid, schedule: str, longest: int, frames: int) -> Lesson:
-    """A section of a shot of at most `longest`, of which `frames` of the window are denoised."""
+def draw_lesson(
+    rng: np.random.Generator, grid: Grid, schedule: str, longest: int, frames: int, *, selects: bool = False
+) -> Lesson:
+    """A section of a shot of at most `longest`, of which `frames` of the window are denoised.
+
+    `selects` as in `planned_shot`.
+    """
     most = _SHORT if rng.random() < 0.5 else longest
-    plan = planned_shot(schedule, 1 + int(rng.integers(min(most, longest))), grid)
+    plan = planned_shot(schedule, 1 + int(rng.integers(min(most, longest))), grid, selects=selects)
     planned = plan.made[rng.integers(len(plan.made))]
     chosen = np.sort(rng.choice(grid.window, frames, replace=False))
     return Lesson(plan, planned, tuple(int(frame) for frame in chosen))
@@ -72,6 +77,6 @@ def draw_return(rng: np.random.Generator, grid: Grid, longest: int, frames: int)
 
 
 @lru_cache(maxsize=4096)
-def planned_shot(schedule: str, sections: int, grid: Grid) -> ShotPlan:
-    """The plan of a shot from one board on."""
-    return plan_shot(grid.frames(sections), grid=grid, schedule=parse(schedule), boards=(0,))
+def planned_shot(schedule: str, sections: int, grid: Grid, *, selects: bool = False) -> ShotPlan:
+    """The plan of a shot from one board on; with `selects` sections choose what they see of their history."""
+    return plan_shot(grid.frames(sections), grid=grid, schedule=parse(schedule), boards=(0,), selects=selects)

@@ -78,14 +78,17 @@ def velocity(
     sigma: torch.Tensor,
     context: PackedContext,
     told: dict[str, torch.Tensor],
+    *,
+    precise: bool = False,
 ) -> torch.Tensor:
     """What `network` says of `noised` (B, C, T, h, w) at noise levels `sigma` (B,): float32, with gradients.
 
-    In bfloat16 where autocast knows it; `told` is what `Drawn.told` gives. There is no guidance in the lab: it is 1.
+    In bfloat16 where autocast knows it, but where it is to be `precise`; `told` is what `bank.told` gives. There is no
+    guidance in the lab: it is 1.
     """
     # In training: of sequences this short, processors are slow at the flash kernel's way back.
     kernels = [SDPBackend.MATH] if torch.is_grad_enabled() else [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
-    with torch.autocast(noised.device.type, torch.bfloat16), sdpa_kernel(kernels):
+    with torch.autocast(noised.device.type, torch.bfloat16, enabled=not precise), sdpa_kernel(kernels):
         said: torch.Tensor = network(
             hidden_states=noised,
             timestep=sigma * 1000,
@@ -96,6 +99,18 @@ def velocity(
             **told,
         )[0]
     return said.float()
+
+
+def look(
+    network: PackedTransformer,
+    noise: torch.Tensor,
+    context: PackedContext,
+    told: dict[str, torch.Tensor],
+    *,
+    precise: bool = False,
+) -> torch.Tensor:
+    """What `network` takes a section to be (B, C, T, h, w) where it sees nothing of it but `noise`, in one call."""
+    return noise - velocity(network, noise, torch.ones(len(noise)), context, told, precise=precise)
 
 
 def write_weights(network: nn.Module, path: Path) -> None:

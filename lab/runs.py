@@ -23,10 +23,12 @@ from safetensors.torch import load_file, save
 from engine.errors import Code, EngineError
 from engine.inference.hunyuan.packed_transformer import PackedTransformer
 from engine.media.files import make_folder, write_whole
+from engine.models.packing_use import Packing
 
 from .bank import Bank
 from .base import Settings, train_variant
 from .causal import CausalTransformer
+from .choice import Choice
 from .experiment import LOSS, Experiment, Row, Variant
 from .gates import history_is_read, read_gate, write_gates
 from .held_out import SETS, Encoded, HeldOut, encode_scenes, gate_scenes, restored
@@ -83,7 +85,7 @@ class Lab:
         """Train a variant with a seed, make its shots and measure them, as far as that is not done."""
         run = run_folder(self.folder, variant, seed)
         make_folder(run)
-        network, sight = self._network(experiment, variant, seed, run)
+        network, sight = self._train(experiment, variant, seed)
         if not (run / GATES).is_file():
             told = self.parts.sentences, self.parts.grid, variant.schedule, sight
             read = history_is_read(network.eval(), self.gate_scenes, *told)
@@ -101,15 +103,10 @@ class Lab:
                     write_whole(path.with_suffix(".safetensors"), save({"latents": shots.half().contiguous()}))
                     write_whole(path, json.dumps(measured(shots, scenes, self.parts)).encode())
 
-    def _network(
-        self, experiment: Experiment, variant: Variant, seed: int, run: Path
-    ) -> tuple[PackedTransformer, Sight]:
-        base = self.folder / "base" / WEIGHTS
-        if not base.is_file():
-            raise EngineError(Code.BAD_REQUEST, detail=f"{base} is missing: run 'python -m lab base' first")
-        kind = CausalTransformer if variant.causal else PackedTransformer
-        network = begun(load_file(base), kernels_of(variant), variant.fresh, seed, kind)
-        sight = Sight(self.codebook(variant), HistoryNoise(network) if variant.noise is not None else None)
+    def _train(self, experiment: Experiment, variant: Variant, seed: int) -> tuple[PackedTransformer, Sight]:
+        """A variant's network and how it sees its history, trained as far as that is not done."""
+        run = run_folder(self.folder, variant, seed)
+        network, sight = self._fresh(variant, seed)
         trained = sight.noise or network
         if not (run / WEIGHTS).is_file():
             settings = Settings(experiment.steps, seed, rate=experiment.rate, muon=False)
@@ -119,6 +116,32 @@ class Lab:
             write_weights(trained, run / WEIGHTS)
         read_weights(trained, run / WEIGHTS)  # as they will be read again
         return network, sight
+
+    def made(self, variant: Variant, seed: int) -> tuple[PackedTransformer, Sight]:
+        """The same of a run that is trained; raises EngineError `bad_request` where it is not."""
+        path = run_folder(self.folder, variant, seed) / WEIGHTS
+        if not path.is_file():
+            detail = f"{path} is missing: run 'python -m lab run --only {variant.id} --seed {seed}' first"
+            raise EngineError(Code.BAD_REQUEST, detail=detail)
+        network, sight = self._fresh(variant, seed)
+        read_weights(sight.noise or network, path)
+        return network, sight
+
+    def _fresh(self, variant: Variant, seed: int) -> tuple[PackedTransformer, Sight]:
+        """The same before it is trained."""
+        base = self.folder / "base" / WEIGHTS
+        if not base.is_file():
+            raise EngineError(Code.BAD_REQUEST, detail=f"{base} is missing: run 'python -m lab base' first")
+        kind = CausalTransformer if variant.causal else PackedTransformer
+        network = begun(load_file(base), kernels_of(variant), variant.fresh, seed, kind)
+        noise = HistoryNoise(network) if variant.noise is not None else None
+        return network, Sight(self.codebook(variant), noise, self._choice(variant))
+
+    def _choice(self, variant: Variant) -> Choice | None:
+        if not variant.selects:
+            return None
+        pace = self.parts.spec.native_fps / self.parts.grid.compression
+        return Choice(Packing(variant.packing), variant.packing_use, pace)
 
     def codebook(self, variant: Variant) -> torch.Tensor | None:
         """Of a variant with one, learned from the bank once."""

@@ -1,4 +1,4 @@
-"""How a variant sees its history: as it is, by the entries of a codebook, or with noise that it is told of."""
+"""How a variant sees its history: all of it or what is like what comes, by a codebook's entries, or with noise."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import torch
 from diffusers.models.embeddings import get_timestep_embedding
 from torch import nn
 
-from engine.framepack.codebook import discretised
 from engine.framepack.history import PackedContext, PackedFrames
 from engine.inference.hunyuan.packed_transformer import PackedTransformer
+
+from .choice import Choice
 
 _FEATURES = 32
 
@@ -44,29 +45,26 @@ class HistoryNoise(nn.Module):
 
 @dataclass(frozen=True)
 class Sight:
-    """What becomes of a history before it is packed; nothing where neither is there."""
+    """What becomes of a history before the network sees it; nothing where none of these is there."""
 
     codebook: torch.Tensor | None = None
-    """(K, C)."""
+    """(K, C); a `History` is given it, and boards are seen as its entries too."""
     noise: HistoryNoise | None = None
+    choice: Choice | None = None
 
     def seen(
         self, context: PackedContext, sigma: torch.Tensor, share: torch.Tensor, generator: torch.Generator | None = None
     ) -> PackedContext:
-        """`context` as the network sees it at noise levels `sigma` (B,), with `share` (B,) of them on the history.
+        """`context` as a network that is told of noise sees it, at levels `sigma` (B,) with `share` (B,) of them on it.
 
         Slots with nothing in them stay zeros. Noise is drawn by `generator`, which a section keeps through its steps.
         """
-        blocks = context.blocks
-        if self.codebook is not None:
-            blocks = tuple(self._discrete(block, self.codebook) for block in blocks)
-        if self.noise is not None:
-            self.noise.level = share * sigma
-            blocks = tuple(_noisy(block, share * sigma, generator) for block in blocks)
-        return PackedContext(blocks, context.generated)
-
-    def _discrete(self, block: PackedFrames, codebook: torch.Tensor) -> PackedFrames:
-        return replace(block, latents=discretised(block.latents, codebook) * _filled(block))
+        if self.noise is None:
+            return context
+        self.noise.level = share * sigma
+        return PackedContext(
+            tuple(_noisy(block, share * sigma, generator) for block in context.blocks), context.generated
+        )
 
 
 def learn_codebook(pixels: torch.Tensor, entries: int, seed: int, iterations: int = 50) -> torch.Tensor:
@@ -94,8 +92,5 @@ def learn_codebook(pixels: torch.Tensor, entries: int, seed: int, iterations: in
 def _noisy(block: PackedFrames, level: torch.Tensor, generator: torch.Generator | None) -> PackedFrames:
     share = level[:, None, None, None, None]
     noise = torch.randn(block.latents.shape, generator=generator)
-    return replace(block, latents=((1 - share) * block.latents + share * noise) * _filled(block))
-
-
-def _filled(block: PackedFrames) -> torch.Tensor:
-    return block.filled.to(block.latents.dtype)[None, None, :, None, None]
+    filled = block.filled.to(block.latents.dtype)[None, None, :, None, None]
+    return replace(block, latents=((1 - share) * block.latents + share * noise) * filled)

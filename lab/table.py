@@ -19,7 +19,7 @@ from .runs import GATES
 
 SHOWN = {
     "H": ("drift sharp", "drift colour", "drift like", "fidelity first", "fidelity last", "sharp last", "jump"),
-    "R": ("revisit self", "revisit truth", "mean colour", "fidelity last", "obey"),
+    "R": ("revisit self", "revisit truth", "mean colour", "fidelity last", "obey", "jump"),
     "D": ("dynamic", "obey", "drift sharp", "drift colour", "jump"),
     "loss": ("loss",),
 }

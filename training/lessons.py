@@ -53,14 +53,25 @@ class Lesson:
 
         With `sight` of the same shape, what is known of the shot beforehand, it holds that of the frames to be found.
         """
+        chosen = self.of_frames(self.history(shot).context(self.planned))
+        return chosen if sight is None else chosen.beside(self.target(sight))
+
+    def history(self, shot: torch.Tensor, codebook: torch.Tensor | None = None) -> History:
+        """What is made when the section begins: the true latents `shot` (B, C, T, H, W) of the sections before it.
+
+        With a `codebook` (K, C) it is seen as that one's entries, and so are its boards.
+        """
         boards: Mapping[int, torch.Tensor] = {board: shot[:, :, board : board + 1] for board in self.plan.boards}
-        history = History(self.plan, boards, torch.zeros_like(shot[:, :, :1]))
+        blank = torch.zeros_like(shot[:, :, :1])
+        history = History(self.plan, boards, blank, codebook, clean_boards=False)
         for made in self.plan.made[: self.planned.number]:
             own = self.plan.own_latents(made)
             history.add(made, shot[:, :, own.start : own.stop])
-        context = history.context(self.planned)
-        chosen = PackedContext(context.blocks, context.generated[list(self.frames)])
-        return chosen if sight is None else chosen.beside(self.target(sight))
+        return history
+
+    def of_frames(self, context: PackedContext) -> PackedContext:
+        """The section's `context` for those of its frames alone that this step denoises."""
+        return PackedContext(context.blocks, context.generated[list(self.frames)])
 
     def target(self, shot: torch.Tensor) -> torch.Tensor:
         """The true latents (B, C, frames, H, W) that this step must find."""

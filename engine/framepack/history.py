@@ -17,9 +17,10 @@ from .token_counts import FULL
 
 @dataclass(frozen=True)
 class PackedFrames:
-    """One block of context: `latents` (1, C, T, H, W) float32 and their RoPE time `indices` (T,).
+    """One block of context: `latents` (B, C, T, H, W) float32 and their RoPE time `indices` (T,), or (B, T).
 
-    Indices are whole, int64; but for a compressed tail's, the mean of its frames', float32.
+    B is 1 but in training; there the samples of a batch may hold other frames, each at its own index. Indices are
+    whole, int64; but for a compressed tail's, the mean of its frames', float32.
     """
 
     kernel: Kernel

@@ -72,6 +72,14 @@ def test_alike_needs_the_interval_within_what_matters() -> None:
     assert verdict(RESULTS, replace(alike, least=0.01)) is Verdict.UNDECIDED
 
 
+def test_no_more_bears_less_and_little_more() -> None:
+    no_more = replace(less("A", "C"), kind="no more", least=0.5, of=("A", "B"))
+    assert verdict(RESULTS, no_more) is Verdict.SUPPORTED
+    assert verdict(RESULTS, replace(no_more, other="B")) is Verdict.SUPPORTED, "much less is no more either"
+    assert verdict(RESULTS, replace(no_more, one="B", other="A")) is Verdict.CONTRADICTED
+    assert verdict(RESULTS, replace(no_more, least=0.01)) is Verdict.UNDECIDED
+
+
 def test_a_slope_is_that_of_the_rows_over_their_numbers() -> None:
     rows = {
         (f"n{noise}", "H", "drift"): values(10 - 4 * noise, 10 + place) for place, noise in enumerate((0.0, 0.5, 1.0))

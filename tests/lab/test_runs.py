@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,50 +14,41 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from lab import bank, runs
-from lab.base import Settings, train_base
 from lab.commands.options import FIRST
 from lab.experiment import GATES, Experiment, Variant, read_experiment
 from lab.gates import history_is_read, measured, read_gates
 from lab.held_out import SETS, drift_scenes, gate_scenes, turning_scenes
-from lab.network import new_network, write_weights
+from lab.network import new_network
 from lab.plots import write_plots
 from lab.results import read_results
 from lab.runs import Lab, do_all, metrics_of, run_folder
 from lab.sheets import write_sheets
 from lab.table import write_table
 from lab.world import Path as Way
+from tests.lab.conftest import CLIPS
 
-CLIPS = 4
 PLAIN = "td_f16k4f2k2f1k1_g9"
 
 
 @pytest.fixture(scope="module")
 def experiment() -> Experiment:
-    """Two variants of a few steps, which between them see history in every way but one."""
+    """Three variants of a few steps, which between them see history in every way."""
     told = read_experiment(FIRST)
     noisy = next(each for each in told.variants if each.id == "noisy")
     discrete = next(each for each in told.variants if each.id == "V+D")
+    chosen = Variant("Y", "", "td_f8k1h4w4f2k2f1k1_g9", ("D",), packing="hybrid", estimates=("look", "truth"))
     tried = (
         replace(noisy, tested=(0.1,), guided=(1.5,), sets=("H", "loss"), boards="newest"),
         replace(discrete, codebook=8, causal=True, sets=("H", "D")),
+        chosen,
     )
     return replace(told, seeds=(1,), steps=4, variants=tried, claims=())
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lab with a bank of a few clips and a base of a few steps."""
-    folder = tmp_path_factory.mktemp("lab")
-    here = Lab(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bank, "CLIPS_PER_FILE", CLIPS)
-        bank.extend_bank(folder / "bank", here.parts.pipeline, {3: CLIPS, 4: CLIPS}, 1)
-    network = new_network(1)
-    train_base(
-        network, here.bank, here.parts.sentences, here.parts.grid, folder / "base", Settings(3, batch=2, returning=0.5)
-    )
-    write_weights(network, folder / "base" / runs.WEIGHTS)
-    return folder
+def lab(little_lab: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This file's own."""
+    return Path(shutil.copytree(little_lab, tmp_path_factory.mktemp("runs") / "lab"))
 
 
 @pytest.fixture(autouse=True)
@@ -85,8 +77,8 @@ def test_a_bank_is_extended_and_never_made_twice(lab: Path) -> None:
 
 def test_everything_is_made_once_and_ends_in_a_table(lab: Path, experiment: Experiment) -> None:
     do_all(lab, experiment, 1, None, None)
-    noisy, discrete = experiment.variants
-    for variant, rows in ((noisy, 2), (discrete, 1)):
+    noisy, discrete, chosen = experiment.variants
+    for variant, rows in ((noisy, 2), (discrete, 1), (chosen, 2)):
         run = run_folder(lab, variant, 1)
         assert len(json.loads((run / "losses.json").read_text())) == experiment.steps
         assert len(variant.rows) == rows
@@ -102,6 +94,7 @@ def test_everything_is_made_once_and_ends_in_a_table(lab: Path, experiment: Expe
     results = read_results(lab, experiment)
     assert ("noisy w 1.5", "H", "drift sharp") in results
     assert ("noisy 0.1", "loss", "loss") in results
+    assert ("Y look", "D", "jump") in results
     write_table(lab, experiment, results)
     assert "| V+D |" in (lab / "table.md").read_text()
     drawn = [*write_plots(lab, experiment, results), *write_sheets(Lab(lab), experiment, scenes=1)]

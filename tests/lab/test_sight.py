@@ -34,9 +34,18 @@ def shots() -> torch.Tensor:
     return torch.randn(2, 16, 28, 8, 8, generator=torch.Generator().manual_seed(3))
 
 
-def context_of(shots: torch.Tensor, schedule: str = VANILLA) -> PackedContext:
+def lesson_of(schedule: str = VANILLA) -> Lesson:
     plan = planned_shot(schedule, 3, GRID)
-    return Lesson(plan, plan.by_section[2], (0, 4, 8)).context(shots)
+    return Lesson(plan, plan.by_section[2], (0, 4, 8))
+
+
+def context_of(shots: torch.Tensor, schedule: str = VANILLA) -> PackedContext:
+    return lesson_of(schedule).context(shots)
+
+
+def discrete_context(shots: torch.Tensor, codebook: torch.Tensor) -> PackedContext:
+    lesson = lesson_of()
+    return lesson.of_frames(lesson.history(shots, codebook).context(lesson.planned))
 
 
 def words(count: int = 2) -> dict[str, torch.Tensor]:
@@ -92,16 +101,13 @@ def test_noise_has_the_share_of_the_sections_level_and_spares_empty_slots(shots:
 
 
 def test_one_code_makes_all_histories_equal(network: PackedTransformer, shots: torch.Tensor) -> None:
-    sight = Sight(codebook=shots.movedim(1, -1).reshape(-1, 16)[:1])
-    nothing = torch.zeros(2)
-    one = said(network, sight.seen(context_of(shots), nothing, nothing))
-    other = said(network, sight.seen(context_of(shots.flip(2)), nothing, nothing))
+    codebook = shots.movedim(1, -1).reshape(-1, 16)[:1]
+    one, other = (said(network, discrete_context(each, codebook)) for each in (shots, shots.flip(2)))
     assert torch.equal(one, other)
 
 
 def test_a_code_for_every_pixel_changes_nothing(network: PackedTransformer, shots: torch.Tensor) -> None:
-    sight = Sight(codebook=shots.movedim(1, -1).reshape(-1, 16).unique(dim=0))
-    seen = sight.seen(context_of(shots), torch.zeros(2), torch.zeros(2))
+    seen = discrete_context(shots, shots.movedim(1, -1).reshape(-1, 16).unique(dim=0))
     assert torch.equal(said(network, seen), said(network, context_of(shots)))
 
 
