@@ -152,15 +152,20 @@ def write_trained(transformer: Any, begun: ModelFolder, folder: Path, schedule: 
         facts["schedules"] = {str(schedule.order()): str(schedule)}
         facts.pop("trained_orders", None)
     with whole_folder(folder, over=True) as made:
-        transformer.to("cpu", torch.bfloat16).save_pretrained(made / "transformer", safe_serialization=True)
-        for name, path in begun.files():
-            if not name.startswith("transformer/"):
-                (made / name).parent.mkdir(exist_ok=True)
-                copy_whole(path, made / name)
-        if (begun.path / INDEX).is_file():
-            copy_whole(begun.path / INDEX, made / INDEX)
+        write_parts(transformer, begun, made)
         (made / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        _forget_origin(made / "transformer" / "config.json")
+
+
+def write_parts(transformer: Any, begun: ModelFolder, folder: Path) -> None:
+    """Write the parts of `begun` into `folder`, but for its transformer: that has the weights of `transformer`."""
+    transformer.to("cpu", torch.bfloat16).save_pretrained(folder / "transformer", safe_serialization=True)
+    _forget_origin(folder / "transformer" / "config.json")
+    for name, path in begun.files():
+        if not name.startswith("transformer/"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            copy_whole(path, folder / name)
+    if (begun.path / INDEX).is_file():
+        copy_whole(begun.path / INDEX, folder / INDEX)
 
 
 def _forget_origin(config: Path) -> None:
