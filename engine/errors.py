@@ -40,6 +40,8 @@ class Code(StrEnum):
     SCHEDULE_UNSUPPORTED = "schedule_unsupported"
     START_UNSUPPORTED = "start_unsupported"
     CONDITION_UNSUPPORTED = "condition_unsupported"
+    ENDPOINTS_UNSUPPORTED = "endpoints_unsupported"
+    ENDPOINT_INVALID = "endpoint_invalid"
     GUIDE_INVALID = "guide_invalid"
     CACHE_UNSUPPORTED = "cache_unsupported"
     FOLDER_TAKEN = "folder_taken"
@@ -143,6 +145,14 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.CONDITION_UNSUPPORTED: Explanation(
         2, "This model cannot be led by a {kind}", "leave it out, or use a model that can"
+    ),
+    Code.ENDPOINTS_UNSUPPORTED: Explanation(
+        2,
+        "This model was not trained to fill the gaps between planned endpoints",
+        "leave them out, or use a model that was, such as Sketch",
+    ),
+    Code.ENDPOINT_INVALID: Explanation(
+        2, "The section at frame {frame} cannot be a planned endpoint: {detail}", "{advice}"
     ),
     Code.GUIDE_INVALID: Explanation(2, "The guide cannot be used: {detail}", "{advice}"),
     Code.CACHE_UNSUPPORTED: Explanation(2, "The step cache '{cache}' cannot be used: {detail}", "{advice}"),

@@ -19,6 +19,7 @@ ENGINE_FILE = "engine.json"
 """In the engine's home while it serves: its ready line, with address and token; only its user can read it."""
 FRAMES_MAXIMUM = 36_000
 BOARDS_MAXIMUM = 64
+ENDPOINTS_MAXIMUM = 16
 STEPS_MAXIMUM = 1_000
 SEED_MAXIMUM = 2**63 - 1
 GUIDANCE_MAXIMUM = 100
@@ -184,6 +185,11 @@ class ShotRequest:
     cache: Annotated[str, Limits(longest=40)] | None = None
     """A step cache by name, where it is to be another than `speed` has."""
     prompts: Prompts = ()
+    endpoints: Annotated[
+        tuple[Frame, ...], Limits(longest=ENDPOINTS_MAXIMUM, about="frames whose sections are made before the others")
+    ] = ()
+    """Frames, moved to the nearest section border, whose sections are made first, each from the start and its own words
+    alone; the gaps between them are filled afterwards. Only where the model was trained for endpoint order."""
     loras: Annotated[tuple[Lora, ...], Limits(longest=16)] = ()
     clip: Annotated[tuple[Sha256, ...], Limits(longest=CLIP_MAXIMUM, about="frames the shot goes on from")] = ()
     """The frames that the shot goes on from, at `fps` and in time order: SHA-256 of each one's picture."""

@@ -53,6 +53,7 @@ _TAKE_OUT = "Put it into the engine's LoRA folder or take it out under Advanced,
 _CHOSEN = (
     *(Code.MODEL_MISSING, Code.MODEL_NOT_INSTALLED, Code.MODEL_UNKNOWN, Code.MODEL_FOLDER_INVALID, Code.MODEL_DAMAGED),
     *(Code.LORA_UNKNOWN, Code.LORA_INVALID, Code.START_UNSUPPORTED, Code.CONDITION_UNSUPPORTED),
+    Code.ENDPOINTS_UNSUPPORTED,
 )
 """What is wrong with the model and the LoRAs that are chosen in the panel: sent again as it was, a shot fails again."""
 _ONCE_MORE = "Send it again; if it is refused again, generate the shot anew."

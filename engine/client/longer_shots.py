@@ -16,7 +16,7 @@ FORWARD = "forward"
 """The order in which a shot grows: no section has seen what lies after it."""
 _MADE_FIRST = {
     "inverted": "Its last section was made first and all others look at it, so it cannot grow; make what comes after.",
-    "endpoint": "Its last section was made second and others look at it, so it cannot grow; make what comes after.",
+    "endpoint": "Its last section was made early and others look at it, so it cannot grow; make what comes after.",
 }
 _ENDS_ON_BOARD = "It ends on a picture, so it cannot grow; make what comes after."
 
@@ -27,6 +27,8 @@ def order_of(request: str, details: Mapping[str, Any] | None) -> str:
     if schedule := asked.rest.get("schedule"):
         before, _, after = str(schedule).partition("_g")
         return "inverted" if "_x" in before else "endpoint" if "_x" in after else FORWARD
+    if asked.rest.get("endpoints"):
+        return "endpoint"
     if order := asked.rest.get("order"):
         return str(order)
     orders = list(details["orders"]) if details is not None else [""]

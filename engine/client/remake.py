@@ -14,7 +14,15 @@ from pathlib import Path
 
 from ..errors import Code, EngineError
 from ..media.provenance import Provenance, read
-from ..protocol import BOARDS_MAXIMUM, CLIP_MAXIMUM, FPS_MAXIMUM, FRAMES_MAXIMUM, Condition, ShotRequest
+from ..protocol import (
+    BOARDS_MAXIMUM,
+    CLIP_MAXIMUM,
+    ENDPOINTS_MAXIMUM,
+    FPS_MAXIMUM,
+    FRAMES_MAXIMUM,
+    Condition,
+    ShotRequest,
+)
 from ..serialization import from_json
 from . import board_files
 from .guide_frames import mask_name, picture_name
@@ -75,6 +83,8 @@ def asked_by(path: Path, said: Provenance) -> ShotRequest:
         and all(_SHA256.fullmatch(sha256) for sha256 in asked.pictures)
         and len({board.frame for board in asked.boards}) == len(asked.boards)
         and all(1 <= board.frame <= asked.frames + 1 for board in asked.boards)
+        and len(asked.endpoints) <= ENDPOINTS_MAXIMUM
+        and all(1 <= frame <= asked.frames for frame in asked.endpoints)
     )
     if not within:
         raise _impossible(path, "what it asks for makes no sense", _ANOTHER)

@@ -79,12 +79,16 @@ class Sections:
         count = self.count(frames)
         changes = {0: prompt}
         for change in sorted(prompts, key=lambda change: change.frame):
-            past = 2 * (self._native(change.frame - 1) - self.first_frames) + self.section_frames
-            changes[min(count - 1, max(0, past // (2 * self.section_frames)))] = change.text
+            changes[self.beginning_at(change.frame, count)] = change.text
         said: list[str] = []
         for section in range(count):
             said.append(changes.get(section, said[-1] if said else ""))
         return said
+
+    def beginning_at(self, frame: int, count: int) -> int:
+        """The section of `count`, from 0, that begins nearest to a frame of the shot, from 1; halves go onward."""
+        past = 2 * (self._native(frame - 1) - self.first_frames) + self.section_frames
+        return min(count - 1, max(0, past // (2 * self.section_frames)))
 
     def words_through(
         self, boards: Sequence[int], frames: int, prompt: str, prompts: Iterable[PromptAt], *, forward: bool

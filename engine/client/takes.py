@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -169,13 +169,14 @@ def expected_plan(request: str, about: Mapping[str, Any], size: tuple[int, int])
     sections = sections_by(about, model, asked.fps, conform=asked.conform)
     if details is None or sections is None or any(1 < board.frame < frames for board in asked.boards):
         return None
-    order = asked.order or str(details["orders"][0])
+    order = asked.order or ("endpoint" if asked.endpoints else str(details["orders"][0]))
     timed = [
         SectionPlan(place, shown.start, shown.stop - 1, asked.prompt)
         for place, shown in enumerate(sections.ranges(frames))
     ]
+    first = {sections.beginning_at(frame, len(timed)) for frame in asked.endpoints}
     width, height, steps = asked.width or size[0], asked.height or size[1], asked.steps or int(details["steps"])
-    return Started(order, tuple(_made(timed, order)), frames, width, height, asked.fps, steps, 0)
+    return Started(order, tuple(_made(timed, order, first)), frames, width, height, asked.fps, steps, 0)
 
 
 def section_at(plan: Started, frame: int) -> int:
@@ -193,9 +194,10 @@ def made_again(plan: Started, section: int, boards: Iterable[int] = ()) -> list[
     """The sections, from 1 in time, that are made again with `section`, itself included: those made from it.
 
     `boards` are the frames, from 1, at which the shot has boards: sections see nothing beyond the next one. Within a
-    stretch each section is made from all that were made before it, but that of endpoint order's first two the second
-    does not look at the first. Where that one's board is held in it, it does; so through boards it may be named here
-    and be kept. A test compares this with `framepack/continuation.py`.
+    stretch each section is made from all that were made before it; but endpoint order begins with sections that look at
+    no other, unless it is their neighbour, and what it fills a gap with sees nothing beyond the later end of it. Where
+    a board is held in the first one, it does; so through boards, and in gaps between ends that were planned, one may be
+    named here and be kept. A test compares this with `framepack/continuation.py`.
     """
     borders = sorted(frame for frame in boards if 1 < frame < plan.frames)
 
@@ -208,9 +210,25 @@ def made_again(plan: Started, section: int, boards: Iterable[int] = ()) -> list[
     beside = [each for each in plan.sections if stretch(each) == stretch(own)]
     place = beside.index(own)
     again = beside[place:]
-    if plan.order == "endpoint" and place == 0 and len(beside) > 2 and not borders:
-        again = [own, *beside[2:]]
+    if plan.order == "endpoint" and not borders:
+        ends = [each.section for each in beside[: beside.index(max(beside, key=lambda each: each.section)) + 1]]
+        again = [each for each in again if _sees(each.section, own.section, ends)]
     return sorted(each.section + 1 for each in again)
+
+
+def _sees(section: int, other: int, ends: Sequence[int]) -> bool:
+    """Whether a section of endpoint order, by its place in time, is made from an `other` that is not made later.
+
+    `ends` are those that it begins with, ascending. Neighbours among them are made from each other.
+    """
+    if other not in ends:
+        return True
+    first = other
+    while first - 1 in ends:
+        first -= 1
+    if section in ends:
+        return all(each in ends for each in range(other, section + 1))
+    return section > max((end for end in ends if end < first), default=-1)
 
 
 def boards_of(request: str) -> list[int]:
@@ -228,13 +246,18 @@ def seconds_for(plan: Started, sections: int, request: str, about: Mapping[str, 
     return None if pace is None else pace * sections
 
 
-def _made(timed: Sequence[SectionPlan], order: str) -> list[SectionPlan]:
-    """Sections in the sequence of making."""
+def _made(timed: Sequence[SectionPlan], order: str, first: Iterable[int]) -> list[SectionPlan]:
+    """Sections in the sequence of making; in endpoint order, those in `first` with the two at the ends before the rest.
+
+    A test compares this with `framepack/plan.py`.
+    """
     if order == "inverted":
         return list(reversed(timed))
     if order == "endpoint":
-        inward = [each for pair in zip(timed, reversed(timed), strict=True) for each in pair]
-        return list(dict.fromkeys(inward))
+        ends = sorted({0, *first, len(timed) - 1})
+        gaps = (timed[earlier + 1 : later] for earlier, later in pairwise(ends))
+        inward = (each for gap in gaps for pair in zip(gap, reversed(gap), strict=True) for each in pair)
+        return list(dict.fromkeys([*(timed[end] for end in ends), *inward]))
     return list(timed)
 
 

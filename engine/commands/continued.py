@@ -22,7 +22,7 @@ _SECTION = ("seed", "prompt", "steps", "guidance")
 """Options that say how a take is made."""
 _NEVER = (
     *("image", "clip", "end_image", "board", "prompt_at", "fps", "conform", "size", "order", "schedule", "solver"),
-    *("packing", "window", "cfg", "negative", "speed", "cache", "lora", "slate", "between", "out"),
+    *("packing", "window", "cfg", "negative", "speed", "cache", "lora", "slate", "between", "endpoints", "out"),
 )
 _ALONE = {"take_of": (*_NEVER, "frames", "seconds"), "extend": (*_NEVER, *_SECTION, "section")}
 """Options that do not go with `--take-of` and with `--extend`: there a shot is as it is stored."""

@@ -67,6 +67,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="what happens from there on",
     )
     parser.add_argument(
+        "--endpoints",
+        type=_frames,
+        metavar="FRAME[,FRAME]",
+        help="make the sections there first, each from the start and its own --prompt-at, and fill the gaps afterwards,"
+        " as far as the model was trained for it",
+    )
+    parser.add_argument(
         "--guide",
         type=Path,
         metavar="DIR",
@@ -266,6 +273,13 @@ def _lora(text: str) -> Lora:
             with contextlib.suppress(ValueError):
                 return Lora(name, float(weight))
     return Lora(text)
+
+
+def _frames(text: str) -> tuple[int, ...]:
+    frames = text.split(",")
+    if not all(frame.strip().isdecimal() for frame in frames):
+        raise argparse.ArgumentTypeError(f"'{text}' does not say frames; write them like 73,145")
+    return tuple(sorted(map(int, frames)))
 
 
 def _at_frame(text: str) -> tuple[int, str]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _AS_GIVEN = (
     *("prompt", "fps", "steps", "seed", "order", "schedule", "packing", "solver", "window", "guidance", "cfg"),
-    *("negative", "speed", "cache", "conform", "slate", "on_drift", "between"),
+    *("negative", "speed", "cache", "conform", "slate", "on_drift", "between", "endpoints"),
 )
 """Options that are a request's fields of the same name; None where one is not given."""
 BY_MODEL = ("steps", "negative", "model")

@@ -24,7 +24,8 @@ def section_layout(
     """The packed context of `section` when the sections in `done` are made, and the board it is anchored to.
 
     Of a stretch of `sections` sections of `window` latents, with `boards` and `lead` as in `plan_shot`. With `selects`
-    the history's slots may be given other latents than the nearest (`SectionLayout.history`).
+    the history's slots may be given other latents than the nearest (`SectionLayout.history`). A section next to none
+    that is made, such as a planned endpoint, sees its start alone. History ends where something is missing.
     """
     order = schedule.order()
     start = section * window  # the last latent before the section
@@ -33,11 +34,14 @@ def section_layout(
     anchor = boards[earlier - 1] if earlier else None
     end = sections * window + 1
     ends_on_board = bool(boards) and boards[-1] == end
-    from_left = section - 1 in done or (section == 0 and order is Order.ENDPOINT)
+    before, after = done.run_with(section - 1), done.run_with(section + 1)
+    from_left = before is not None or (section == 0 and order is Order.ENDPOINT)
     if from_left or order is Order.FORWARD:
-        first_after = done.after * window + 1 if done.after < sections else (end if ends_on_board else None)
+        next_made = done.after(section)
+        first_after = next_made * window + 1 if next_made is not None else (end if ends_on_board else None)
         distance = 0 if first_after is None else first_after - (section + 1) * window - 1
-        past = range(start, lead.history.start - 1, -1)
+        earliest = before.start * window + 1 if before is not None and before.start else lead.history.start
+        past = range(start, earliest - 1, -1)
         layout = from_past(
             anchor_blocks=schedule.anchor,
             past_blocks=schedule.past,
@@ -57,10 +61,11 @@ def section_layout(
     mirrored = order is Order.ENDPOINT
     if anchor is None:
         raise ValueError("a section that is made toward the start needs a board there")
-    nearest = max(anchor, done.before * window) if done.before and done.after < sections else anchor
+    last_made = done.before(section)
+    nearest = anchor if after is None or last_made is None else max(anchor, (last_made + 1) * window)
     future = range(0)
-    if section + 1 in done:
-        future = range((section + 1) * window + 1, end)
+    if after is not None:
+        future = range((section + 1) * window + 1, after.stop * window + 1)
     elif section == sections - 1 and ends_on_board:
         future = range(end, end + 1)
     blocks = schedule.past[::-1] if mirrored else schedule.future
@@ -69,7 +74,7 @@ def section_layout(
         future_blocks=blocks,
         window=window,
         anchor=nearest,
-        gap=padding(start - nearest, window, sections, first=section == sections - 1),
+        gap=padding(start - nearest, window, sections, first=after is None),
         future=future,
         own=own,
         selects=selects,

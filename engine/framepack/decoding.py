@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from .grid import Grid, Seam
@@ -59,23 +60,46 @@ class DecodePlan:
 
 @dataclass(frozen=True)
 class Done:
-    """Which sections are made: every order works from the ends inward, so those before one and those from another on.
+    """Which sections are made: gaps between them close from their ends inward, so they are few runs of neighbours.
 
-    Two numbers instead of a set, which would be looked through anew for every section of a shot of thousands.
+    Runs instead of a set, which would be looked through anew for every section of a shot of thousands.
     """
 
-    before: int
-    after: int
-    sections: int
-    """All that the shot has."""
+    runs: tuple[range, ...] = ()
+    """Ascending, and something is missing between any two."""
 
     def __contains__(self, section: int) -> bool:
-        return 0 <= section < self.before or self.after <= section < self.sections
+        return self.run_with(section) is not None
+
+    def run_with(self, section: int) -> range | None:
+        """The run that `section` lies in; None where it is not made."""
+        place = self._place(section)
+        return self.runs[place - 1] if place and section in self.runs[place - 1] else None
+
+    def before(self, section: int) -> int | None:
+        """The nearest made section before one that is not made."""
+        place = self._place(section)
+        return self.runs[place - 1][-1] if place else None
+
+    def after(self, section: int) -> int | None:
+        """The nearest made section after one that is not made."""
+        place = self._place(section)
+        return self.runs[place].start if place < len(self.runs) else None
 
     def with_section(self, section: int) -> Done:
-        """The same with one more made: the next one from either end."""
-        made = {"before": section + 1} if section == self.before else {"after": section}
-        return replace(self, **made)
+        """The same with one more made."""
+        place = self._place(section)
+        earlier, later = self.runs[:place], self.runs[place:]
+        run = range(section, section + 1)
+        if earlier and earlier[-1].stop == section:
+            run, earlier = range(earlier[-1].start, run.stop), earlier[:-1]
+        if later and later[0].start == run.stop:
+            run, later = range(run.start, later[0].stop), later[1:]
+        return Done((*earlier, run, *later))
+
+    def _place(self, section: int) -> int:
+        """How many runs begin at or before `section`."""
+        return bisect_right(self.runs, section, key=lambda run: run.start)
 
 
 def decode_plan(section: int, grid: Grid, sections: int, done: Done, held: int = 0) -> DecodePlan:
@@ -150,7 +174,7 @@ def _causal(section: int, grid: Grid, done: Done, held: int) -> DecodePlan:
         final += [between(stop), frames(stop, stop + overlap)]
     decode = DecodePlan(range(first, stop + overlap if after else stop), None, None, tuple(final), tuple(provisional))
     cut = first + grid.head
-    if section or not grid.head or done.before or done.after < done.sections or cut >= stop:
+    if section or not grid.head or done.runs or cut >= stop:
         return decode
     return replace(decode, parts=(range(first, cut), range(max(first, cut - overlap), stop)))
 

@@ -9,9 +9,10 @@ compression: the first latent of any clip gives one frame, every other one r fra
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 from .context import section_layout
 from .decoding import DecodePlan, Done, decode_plan
@@ -173,13 +174,15 @@ def plan_shot(
     boards: Sequence[int] = (0,),
     lead: LeadIn = BOARD_LEAD,
     selects: bool = False,
+    endpoints: Collection[int] = (),
 ) -> ShotPlan:
     """Plan a shot of `frames` pixel frames as one stretch; boards within it are held fast inside sections.
 
     `schedule` fixes the order and what the packed context holds. `boards` are the pixel frames (from 0) where boards
     lie: frame 0 first, ascending, all below `frames`, no two in one latent. A board at the last frame is the end board.
     `lead` precedes the shot; without a board at its start only the forward order has something to begin from. With
-    `selects` what a section sees of its history is chosen when it is made (`History.context`).
+    `selects` what a section sees of its history is chosen when it is made (`History.context`). `endpoints` are
+    sections, by their place in time, that endpoint order makes before it fills the gaps between them.
     Source: released recipe for inverted and forward, arXiv 2504.12626 v3 sampling (b) for endpoint; lead-ins as in
     diffusers' HeliosPipeline.
     """
@@ -190,12 +193,19 @@ def plan_shot(
         latents[0] = lead.first
     own = range(sections * grid.window + 1)
     stretch = Stretch(range(sections), own, range(grid.frames(sections)), frames, tuple(latents))
-    made = tuple(_made(grid, schedule, sections, latents, lead, selects=selects))
+    made = tuple(_made(grid, schedule, sections, latents, lead, selects=selects, endpoints=endpoints))
     return ShotPlan(grid, order, (stretch,), tuple(latents), tuple(pictures), lead, made)
 
 
 def plan_stretches(
-    lengths: Sequence[int], *, grid: Grid, schedule: Schedule, end: bool, after: bool = False, selects: bool = False
+    lengths: Sequence[int],
+    *,
+    grid: Grid,
+    schedule: Schedule,
+    end: bool,
+    after: bool = False,
+    selects: bool = False,
+    endpoints: Collection[int] = (),
 ) -> ShotPlan:
     """Plan a shot through boards as stretches of `lengths` pixel frames, each at least 1, one from board to board.
 
@@ -204,7 +214,7 @@ def plan_stretches(
     least two frames then. With `after` one lies on the frame after the last, which is not the shot's any more: it is
     decoded behind the last section's latents, which gives the r - 1 frames between them, and `lengths` counts these.
     Stretches are made one after the other in time, each in the order of `schedule`; a last one that ends on no board is
-    planned as a shot of its own.
+    planned as a shot of its own. `endpoints` as in `plan_shot`: each is one of its own stretch.
     Source: arXiv 2504.12626 v3, sampling (d), several planned endpoints; here they are given and need not be made.
     """
     if grid.seam is Seam.CUT:
@@ -231,7 +241,8 @@ def plan_stretches(
         elif place == len(lengths) - 1:
             boards = _board_latents(frames, grid, sections, order, (0, frames - 1) if end else (0,))
         first, frame = len(made), latent * grid.compression
-        own = list(_made(grid, schedule, sections, boards, BOARD_LEAD, held, selects=selects))
+        early = [section - first for section in endpoints if section in range(first, first + sections)]
+        own = list(_made(grid, schedule, sections, boards, BOARD_LEAD, held, selects=selects, endpoints=early))
         own = [each.toward(stop, grid) if beyond and stop - 1 in each.own else each for each in own]
         made += [each.moved(first, latent, frame) for each in own]
         stretch = Stretch(
@@ -258,14 +269,15 @@ def _made(
     held: int = 0,
     *,
     selects: bool,
+    endpoints: Collection[int],
 ) -> Iterator[PlannedSection]:
     """The sections of one stretch, in the sequence of making, numbered as if it were the whole shot.
 
     The start board is `held` for so many latents of the first section, which nothing is shown of.
     """
     order = schedule.order()
-    done = Done(0, sections, sections)
-    for number, section in enumerate(making_sequence(order, sections)):
+    done = Done()
+    for number, section in enumerate(making_sequence(order, sections, endpoints)):
         layout, anchor = section_layout(
             section,
             window=grid.window,
@@ -296,18 +308,24 @@ def _between(latents: Sequence[int], first: int, stop: int) -> tuple[int, ...]:
     return tuple(latents[bisect_left(latents, first) : bisect_left(latents, stop)])
 
 
-def making_sequence(order: Order, sections: int) -> Iterator[int]:
+def making_sequence(order: Order, sections: int, endpoints: Collection[int] = ()) -> Iterator[int]:
     """Sections 0 .. `sections` - 1 by their place in time, in the sequence in which `order` makes them.
 
-    Source: arXiv 2504.12626 v3, sampling: (a) forward, (b) endpoint, from the ends inward, (c) inverted.
+    Endpoint order begins with the first, the planned `endpoints` and the last one, in time order; then it fills one gap
+    between them after the other, each from its ends inward. Other orders know no `endpoints`.
+    Source: arXiv 2504.12626 v3, sampling: (a) forward, (b) endpoint, (c) inverted, (d) several planned endpoints.
     """
     if order is Order.INVERTED:
         yield from range(sections - 1, -1, -1)
     elif order is Order.FORWARD:
         yield from range(sections)
     else:
-        for number in range(sections):
-            yield number // 2 if number % 2 == 0 else sections - 1 - number // 2
+        ends = sorted({0, *endpoints, sections - 1})
+        yield from ends
+        for earlier, later in pairwise(ends):
+            gap = range(earlier + 1, later)
+            for number in range(len(gap)):
+                yield gap[number // 2] if number % 2 == 0 else gap[-1 - number // 2]
 
 
 def _board_latents(frames: int, grid: Grid, sections: int, order: Order, boards: Sequence[int]) -> list[int]:

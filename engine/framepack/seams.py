@@ -24,7 +24,8 @@ class Seams:
     """Pixels that a later section may still change, by the pixel frame they begin at: (1, 3, F, H, W) float32.
 
     Source: released recipe (`demo_gradio.py`, `soft_append_bcthw`), where the whole movie is rewritten instead. At most
-    one block waits for the inverted and forward orders, two for endpoint, whatever the shot's length.
+    one block waits for the inverted and forward orders, two for endpoint, whatever the shot's length, and one more for
+    each planned endpoint.
     """
 
     def __init__(self, grid: Grid, waiting: Mapping[int, torch.Tensor] | None = None) -> None:

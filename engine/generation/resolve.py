@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 
 from ..drift import OnDrift
 from ..errors import Code, EngineError
@@ -34,7 +34,7 @@ from .frame_rates import Conform, FrameSource, ShownFrames, rate
 from .guides import LatentGuide, guides_by_latent
 from .section_settings import SectionSettings, changes_by_section
 from .start_frames import lead_in, lead_pictures
-from .stretches import boards_in_time, plan_through, sections_of_changes
+from .stretches import boards_in_time, plan_through, sections_of_changes, sections_of_endpoints
 from .value_checks import choice, number, slate_words, whole
 
 CONTEXT_MAXIMUM = 256
@@ -124,6 +124,9 @@ def resolve(
     solver = Solver(choice("solver", request.solver or spec.solver, [*spec.solvers]))
     _check_start(request, spec)
     schedule = parse(_schedule(request, spec))
+    if request.endpoints and schedule.order() is not Order.ENDPOINT:
+        allowed = f"{Order.ENDPOINT}, the order that planned endpoints have"
+        raise EngineError(Code.CHOICE_INVALID, name="order", value=schedule.order(), allowed=allowed)
     if schedule.order() not in spec.schedules:
         raise EngineError(
             Code.CHOICE_INVALID, name="order", value=schedule.order(), allowed=", ".join(sorted(spec.schedules))
@@ -144,7 +147,8 @@ def resolve(
     require_followable(request.conditions, spec.guide, request.frames, pace * grid.compression)
     boards = boards_in_time(request.boards, request.frames, spec, conform, grid, schedule, pinned=pinned)
     pictures = lead_pictures(boards[0].image if boards else None, request.clip, conform, grid, schedule)
-    plan, shown = plan_through(
+    planned = partial(
+        plan_through,
         boards,
         request.frames,
         conform=conform,
@@ -154,6 +158,10 @@ def resolve(
         pinned=pinned,
         selects=packing is not Packing.TIME,
     )
+    plan, shown = planned()
+    endpoints = tuple(sorted(request.endpoints))
+    if endpoints:  # which sections these are only a plan tells
+        plan, shown = planned(endpoints=sections_of_endpoints(endpoints, plan, shown, boards))
     if request.between and choice("between", request.between, ["flow", "motion"]):
         stops = tuple(stretch.made.stop for stretch in plan.stretches)
         shown = replace(shown, stops=stops, boards=frozenset(board.frame - 1 for board in boards))
@@ -178,6 +186,7 @@ def resolve(
         schedule=str(schedule),
         solver=str(solver),
         window=grid.window,
+        endpoints=endpoints,
         # Left out where there is but one, as in shots that were begun before there were others.
         packing=str(packing) if len(spec.packing.trained) > 1 else None,
         guidance=guidance,
@@ -243,8 +252,11 @@ def _schedule(request: ShotRequest, spec: ModelSpec) -> str:
 def _own_order(request: ShotRequest, spec: ModelSpec) -> Order:
     """The model's own order; toward a later board the inverted one where it was trained for that as well.
 
-    In forward order no section sees a board that is still to come (`plan`): the shot would jump to it.
+    In forward order no section sees a board that is still to come (`plan`): the shot would jump to it. Planned
+    endpoints have an order of their own.
     """
+    if request.endpoints:
+        return Order.ENDPOINT
     later = any(board.frame > 1 for board in request.boards)
     both = spec.order is Order.FORWARD and Order.INVERTED in (spec.trained_orders or spec.schedules)
     return Order.INVERTED if later and both else spec.order
@@ -295,6 +307,8 @@ def _check_start(request: ShotRequest, spec: ModelSpec) -> None:
             detail="the shot goes on from other frames",
             advice="give a board or the frames before the shot, not both",
         )
+    if request.endpoints and not spec.plans_endpoints:
+        raise EngineError(Code.ENDPOINTS_UNSUPPORTED)
     for condition in request.conditions:
         if condition.kind not in spec.conditions:
             raise condition_unsupported(condition.kind)

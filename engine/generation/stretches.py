@@ -1,4 +1,5 @@
-"""From where boards lie in a shot to its plan: one stretch, or one from each board to the next; and where words change.
+"""From where boards lie in a shot to its plan: one stretch, or one from each board to the next; where words change, and
+where planned endpoints lie.
 
 Nothing here touches a disk or a tensor; all faults are EngineErrors of exit code 2.
 """
@@ -6,7 +7,7 @@ Nothing here touches a disk or a tensor; all faults are EngineErrors of exit cod
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -85,19 +86,26 @@ def plan_through(
     lead: LeadIn,
     pinned: bool,
     selects: bool = False,
+    endpoints: Collection[int] = (),
 ) -> tuple[ShotPlan, ShownFrames]:
     """The plan of a shot of `frames` frames through `boards` (`boards_in_time`), and which of its frames are shown.
 
     Boards between the first and the last frame make stretches; `pinned` holds them fast inside the sections of one
-    stretch instead, as 0.1.0 did: for shots that were begun so, and where sections are cut. `selects` as in
-    `plan_shot`.
+    stretch instead, as 0.1.0 did: for shots that were begun so, and where sections are cut. `selects` and
+    `endpoints` as in `plan_shot`.
     """
     starts = _stretch_starts(boards, frames, conform)
     after = bool(boards) and boards[-1].frame > frames
     if not after and (len(starts) == 1 or pinned or grid.seam is Seam.CUT):
         natives = [conform.native_of(board.frame - 1) for board in boards]
         plan = plan_shot(
-            conform.native_frames(frames), grid=grid, schedule=schedule, boards=natives, lead=lead, selects=selects
+            conform.native_frames(frames),
+            grid=grid,
+            schedule=schedule,
+            boards=natives,
+            lead=lead,
+            selects=selects,
+            endpoints=endpoints,
         )
         return plan, ShownFrames(conform, frames, (0,), (0,))
     lengths = [conform.native_frames(stop - start) for start, stop in pairwise([*starts, frames])]
@@ -115,6 +123,7 @@ def plan_through(
         end=not after and len(boards) > len(starts),
         after=after,
         selects=selects,
+        endpoints=endpoints,
     )
     return plan, ShownFrames(conform, frames, starts, tuple(stretch.made.start for stretch in plan.stretches), last)
 
@@ -159,15 +168,56 @@ def sections_of_changes(at: Sequence[int], plan: ShotPlan, shown: ShownFrames) -
         first = stretch.sections.start
         later = bisect_right(at, start)
         held[first] = later - 1 if later else None
-        borders = [plan.by_section[section].adds.start - stretch.made.start for section in stretch.sections]
-        borders[0] = plan.grid.lead
-        if stop < shown.frames:
-            borders.append(stretch.frames)
+        borders = _borders(place, plan)
         for change in range(later, bisect_left(at, stop)):
             nearest = _nearest(shown.clock(place).native_of(at[change] - start), borders)
             if nearest < len(stretch.sections):
                 held[first + nearest] = change
     return held
+
+
+def sections_of_endpoints(
+    frames: Sequence[int], plan: ShotPlan, shown: ShownFrames, boards: Sequence[Board]
+) -> tuple[int, ...]:
+    """The sections, by their place in time, that planned endpoints at these frames (from 1, ascending) are.
+
+    Each moves to the nearest border of its stretch, as words do, so that it has those which begin at its frame. Raises
+    EngineError for a frame outside the shot, a section that is named twice, and one that lies at one of the `boards`,
+    which it is made beside in any case.
+    """
+    found: dict[int, int] = {}
+    for frame in frames:
+        if not 1 <= frame <= shown.frames:
+            allowed = f"1 to {shown.frames}"
+            raise EngineError(Code.NUMBER_INVALID, name="the frame of a planned endpoint", value=frame, allowed=allowed)
+        place = bisect_right(shown.starts, frame - 1) - 1
+        within = shown.clock(place).native_of(frame - 1 - shown.starts[place])
+        section = plan.stretches[place].sections.start + _nearest(within, _borders(place, plan))
+        own = plan.by_section[section].own
+        held = [latent for latent in plan.stretch_of(section).boards if own.start - 1 <= latent <= own.stop]
+        if section in found:
+            detail = f"it is the same section as that at frame {found[section]}"
+            raise EngineError(Code.ENDPOINT_INVALID, frame=frame, detail=detail, advice="name each section once")
+        if held:
+            board = boards[plan.pictures[plan.boards.index(held[0])]].frame
+            raise EngineError(
+                Code.ENDPOINT_INVALID,
+                frame=frame,
+                detail=f"the board at frame {board} lies there already",
+                advice="leave it out, or move it to another section",
+            )
+        found[section] = frame
+    return tuple(found)
+
+
+def _borders(place: int, plan: ShotPlan) -> list[int]:
+    """Where the sections of a stretch begin, in made frames from its start; where another one follows, its end too."""
+    stretch = plan.stretches[place]
+    borders = [plan.by_section[section].adds.start - stretch.made.start for section in stretch.sections]
+    borders[0] = plan.grid.lead
+    if place + 1 < len(plan.stretches):
+        borders.append(stretch.frames)
+    return borders
 
 
 def _nearest(frame: int, borders: Sequence[int]) -> int:

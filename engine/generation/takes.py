@@ -54,11 +54,11 @@ def require_continuable(folder: ShotFolder, before: ResolvedRequest, after: Reso
     """Refuse a shot of another length where not even one section would stay.
 
     Raises EngineError `take_impossible`. In inverted order the last section is made first and all others from it, in
-    endpoint order second: a longer shot has another one there.
+    endpoint order before those that fill the gaps: a longer shot has another one there.
     """
     order = after.plan.order
     if after.plan.sections != before.plan.sections and order is not Order.FORWARD:
-        place = "first" if order is Order.INVERTED else "second"
+        place = "first" if order is Order.INVERTED else "early"
         detail = f"in {order} order ({after.request.schedule}) its last section is made {place}, and others from it"
         raise _impossible(
             folder, detail, "make it anew at that length, or another shot that starts from its last picture"

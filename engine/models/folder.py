@@ -121,6 +121,12 @@ class ModelFolder:
         return tuple(dict.fromkeys((own, *others)))
 
     @property
+    def plans_endpoints(self) -> bool:
+        """Whether its manifest says that it was trained for endpoint order, and so for endpoints that are planned."""
+        facts = self.facts
+        return Order.ENDPOINT in (facts.trained_orders or (facts.order,))
+
+    @property
     def native_fps(self) -> float:
         """Frames a second its weights were trained at."""
         return self.facts.native_fps or self.released.native_fps

@@ -150,6 +150,11 @@ class ModelSpec:
     codebook: CodebookUse | None = None
     """What discrete history (+D) is made of."""
 
+    @property
+    def plans_endpoints(self) -> bool:
+        """Whether it was trained to fill the gaps between sections that are made first (`ShotRequest.endpoints`)."""
+        return Order.ENDPOINT in self.trained_orders
+
     def grid(self, window: int | None = None) -> Grid:
         """How latents, sections of `window` latents (as trained if None) and pixel frames relate."""
         window = window or self.window

@@ -118,6 +118,8 @@ class Service:
                 Start.BOARD: "give none",
             }
             return [Fault(where="body.boards", what=f"the model '{model.name}' needs another start: {what[start]}")]
+        if job.endpoints and not model.plans_endpoints:
+            return [Fault(where="body.endpoints", what=EngineError(Code.ENDPOINTS_UNSUPPORTED).line)]
         untaken = [
             Fault(where=f"body.conditions.{number}", what=condition_unsupported(condition.kind).line)
             for number, condition in enumerate(job.conditions)

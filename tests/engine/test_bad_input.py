@@ -153,6 +153,8 @@ def test_frames(generate: Generate, out: Path, frames: int) -> None:
         ({"frames": 1, "end_image": BOARD}, ["The board at frame 1", "another board lies there"]),
         ({"board": "x"}, ["'x' does not say a frame"]),
         ({"prompt_at": "9=w5"}, ["the frame of a prompt is 9"]),
+        ({"endpoints": "3,x"}, ["'3,x' does not say frames; write them like 73,145"]),
+        ({"endpoints": "3"}, ["was not trained to fill the gaps between planned endpoints", "leave them out"]),
     ],
 )
 def test_settings(generate: Generate, out: Path, options: dict[str, object], words: list[str]) -> None:

@@ -32,6 +32,7 @@ SEQUENCES = {
     "helios": [0, 1, 2, 3],
     "chosen": [0, 1, 2, 3],
     "tail": [3, 2, 1, 0],
+    "planned": [0, 2, 3, 1],
 }
 
 
@@ -74,6 +75,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         packing={"trained": ["time", "hybrid"]},
         tails=["td", "tc"],
     )
+    ends = make_packed(tmp_path_factory.mktemp("models") / "ends", seed=5, trained_orders=["endpoint"])
     helios = make_helios(tmp_path_factory.mktemp("models") / "helios", seed=5, kind="distilled")
     # Steps come in threes there, twice as many in the first section.
     return {
@@ -83,6 +85,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         "helios": ["--model", str(helios), "--frames", "120", "--steps", "3"],
         "chosen": ["--model", str(packed), "--order", "forward", "--packing", "hybrid"],
         "tail": ["--model", str(packed), "--order", "inverted"],
+        "planned": ["--model", str(ends), "--endpoints", "73"],
     }
 
 
@@ -102,7 +105,8 @@ def undisturbed(
 
 
 @pytest.mark.parametrize(
-    ("case", "kills"), [("inverted", 20), ("endpoint", 5), ("stretches", 5), ("helios", 5), ("chosen", 3), ("tail", 3)]
+    ("case", "kills"),
+    [("inverted", 20), ("endpoint", 5), ("stretches", 5), ("helios", 5), ("chosen", 3), ("tail", 3), ("planned", 3)],
 )
 def test_killed_at_random_instants(
     case: str,

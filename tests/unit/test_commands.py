@@ -152,6 +152,7 @@ def begun(tmp_path: Path, home: Path) -> Begun:
         (["--cache", "teacache"], "cache"),
         (["--between", "flow"], "between"),
         (["--prompt-at", "73=she runs"], "prompts"),
+        (["--endpoints", "73,109"], "endpoints"),
         (["--lora", "ink"], "loras"),
         (["--lora", "rain"], "loras"),
         (["--model", "other"], "model"),

@@ -97,6 +97,8 @@ def fits(name: str, value: object) -> bool:
         ({"schedule": "f1k1_x_g9"}, "schedule"),
         ({"window": 9}, "window"),
         ({"between": "ghosts"}, "between"),
+        ({"endpoints": [73, 0]}, "endpoints.1"),
+        ({"endpoints": list(range(1, 18))}, "endpoints"),
         ({"finish": {"upscale": "3"}}, "finish.upscale"),
         ({"finish": {"upscale": "1280x72x3"}}, "finish.upscale"),
         ({"finish": {"fps": 0}}, "finish.fps"),

@@ -200,6 +200,23 @@ def test_a_condition_is_refused_before_it_is_queued(service, monkeypatch):
         assert service.store.jobs() == []
 
 
+def test_planned_endpoints_are_refused_before_they_are_queued_where_nobody_trained_for_them(service, monkeypatch):
+    service.uploads._folder.joinpath("a" * 64).touch()
+    shot = {"model": "sketch", "frames": 145, "boards": [{"frame": 1, "image": "a" * 64}], "endpoints": [74]}
+    with TestClient(create_app(service)) as client:
+        assert client.post("/v1/jobs", json=shot).status_code == 201, "Sketch was"
+        monkeypatch.setattr(ModelFolder, "plans_endpoints", False)
+        answer = client.post("/v1/jobs", json=shot | {"seed": 1})
+        assert answer.status_code == 422
+        assert [(fault["where"], fault["what"]) for fault in answer.json()["faults"]] == [
+            (
+                "body.endpoints",
+                "This model was not trained to fill the gaps between planned endpoints; "
+                "leave them out, or use a model that was, such as Sketch.",
+            )
+        ]
+
+
 @pytest.mark.parametrize(
     ("guides", "said"),
     [

@@ -216,7 +216,7 @@ def test_a_take_of_a_seed_on_trial_is_made_to_its_end() -> None:
 
 
 @pytest.mark.parametrize("name", ["seed", "prompt", "guidance", "model", "speed", "frames", "fps", "boards", "sections",
-                                  "take", "order", "steps", "width", "prompts", "conform"])  # fmt: skip
+                                  "take", "order", "steps", "width", "prompts", "conform", "endpoints"])  # fmt: skip
 @pytest.mark.parametrize(
     "value", ["1e999", "NaN", "1e-300", "1000000000000", "-5", '"x"', '"\\ud800"', "[[1e999, 2]]", "[1]", "{}", "true"]
 )
