@@ -71,6 +71,17 @@ def _with(**fields: _Fits) -> _Fits:
     )
 
 
+def _where_said(**fields: _Fits) -> _Fits:
+    """An object in which these make sense where they are there."""
+    return lambda value: (
+        isinstance(value, dict) and all(name not in value or fits(value[name]) for name, fits in fields.items())
+    )
+
+
+def _both(one: _Fits, other: _Fits) -> _Fits:
+    return lambda value: one(value) and other(value)
+
+
 def _or_none(fits: _Fits) -> _Fits:
     return lambda value: value is None or fits(value)
 
@@ -101,23 +112,26 @@ _SHAPES: dict[str, _Fits] = {
     "prompt_tokens": _object_of(_whole),
     "vocabularies": lambda value: isinstance(value, dict),
     "details": _object_of(
-        _with(
-            title=_text,
-            quality=_text,
-            good_for=_text,
-            starts=_list_of(_text),
-            orders=_list_of(_text),
-            sizes=_list_of(_size),
-            size_multiple=_count,
-            side_limits=_size,
-            native_fps=_positive,
-            steps=_count,
-            guidance=_number,
-            negative=_flag,
-            first_frames=_number,
-            section_frames=_count,
-            latent_frames=_count,
-            boards_within=_flag,
+        _both(
+            _where_said(trained=_where_said(packings=_list_of(_text), planned_endpoints=_flag)),
+            _with(
+                title=_text,
+                quality=_text,
+                good_for=_text,
+                starts=_list_of(_text),
+                orders=_list_of(_text),
+                sizes=_list_of(_size),
+                size_multiple=_count,
+                side_limits=_size,
+                native_fps=_positive,
+                steps=_count,
+                guidance=_number,
+                negative=_flag,
+                first_frames=_number,
+                section_frames=_count,
+                latent_frames=_count,
+                boards_within=_flag,
+            ),
         )
     ),
     "speeds": _list_of(

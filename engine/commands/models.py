@@ -18,6 +18,7 @@ from ..models.abilities import CARDS, Card
 from ..models.catalog import CATALOG, State, find_entry, find_model, installed, state
 from ..models.checksums import inspect
 from ..models.folder import ModelFolder, open_folder
+from ..models.trained import trained
 from ..serialization import to_json
 
 _DAMAGED = 3
@@ -98,6 +99,8 @@ def _list(args: argparse.Namespace) -> int:
     widths = {key: max(len(str(row[key])) for row in table) for key in header}
     for row in table:
         print("  ".join(str(row[key]).ljust(widths[key]) for key in header).rstrip())
+        if row.get("beyond"):
+            print(f"    trained for {row['beyond']}")
     return 0
 
 
@@ -134,14 +137,17 @@ def _card(name: str, title: str) -> dict[str, Any]:
 
 
 def _words(name: str, path: Path | None, home: Path | None) -> dict[str, Any]:
-    """How much of a prompt a model reads, and which words where it knows some only; nulls where it is not here."""
-    words: dict[str, Any] = {"prompt_tokens": None, "vocabulary": None}
+    """How much of a prompt a model reads, which words where it knows some only, and what it was trained for beyond the
+    released recipe, also in words (`beyond`); nulls where it is not here."""
+    words: dict[str, Any] = {"prompt_tokens": None, "vocabulary": None, "trained": None, "beyond": None}
     if path is not None:
         with contextlib.suppress(EngineError):
             folder = open_folder(path, name=name, home=home, check=False)
             vocabulary = folder.facts.vocabulary
             words["prompt_tokens"] = folder.prompt_tokens
             words["vocabulary"] = None if vocabulary is None else to_json(vocabulary)
+            more = trained(folder)
+            words |= {"trained": to_json(more), "beyond": more.words()}
     return words
 
 

@@ -10,6 +10,7 @@ from ..protocol import GUIDE, Start
 from .catalog import SKETCH, find_model
 from .folder import ModelFolder
 from .guide_use import GuidePictures
+from .trained import Trained, trained
 
 
 class Card(NamedTuple):
@@ -85,6 +86,8 @@ class Abilities:
     """Whether boards may lie anywhere in a shot, or only at its start."""
     guide_frames: int
     """Frames at `native_fps` from one picture of a guide to the next that it uses; 0: it takes no guide."""
+    trained: Trained
+    """What it was trained for beyond the released recipe."""
 
 
 def abilities(model: ModelFolder) -> Abilities:
@@ -110,6 +113,7 @@ def abilities(model: ModelFolder) -> Abilities:
         latent_frames=released.grid.compression,
         boards_within=released.boards_within,
         guide_frames=_guide_frames(model),
+        trained=trained(model),
     )
 
 

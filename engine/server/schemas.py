@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked
 
 from ..limits import Limits
+from ..models.trained import Trained
 from ..protocol import FRAMES_MAXIMUM, Guidance, Name, Prompts, Sha256, ShotRequest, Steps, Text
 from ..serialization import without_defaults
 from ..vocabulary import Vocabulary
@@ -186,6 +187,7 @@ class ModelOut(BaseModel):
     guide_frames: int = Field(
         description="frames at `native_fps` from one picture of a guide to the next that it uses; 0: it takes no guide"
     )
+    trained: Trained = Field(description="what it was trained for beyond the released recipe; empty: nothing of that")
 
 
 class SpeedOut(BaseModel):

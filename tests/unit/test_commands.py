@@ -307,6 +307,40 @@ def test_a_typing_error_leads_to_the_commands_own_help(tmp_path: Path, say: Say)
         assert line == f"shotpack: unrecognized arguments: --nonsense; see 'python -m engine {words} --help'."
 
 
+def test_what_a_model_was_trained_for_beyond_the_release_is_listed(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed(name: str) -> tuple[list[str], dict[str, Any]]:
+        assert main(["models", "list"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        own = next(place for place, line in enumerate(lines) if line.startswith(f"{name} "))
+        assert main(["models", "list", "--json"]) == 0
+        row = next(row for row in json.loads(capsys.readouterr().out) if row["name"] == name)
+        return [line for line in lines[own + 1 : own + 2] if line.startswith("    ")], row["trained"]
+
+    nothing = {"packings": [], "tails": [], "codebook": 0, "schedules": {}, "planned_endpoints": False}
+    assert listed("mine") == ([], nothing), "released: nothing to say"
+    facts = {"packed": True, "trained_orders": ["inverted"], "tails": ["td"], "packing": {"trained": ["time"]}}
+    (home / "models" / "mine" / "shotpack.json").write_text(json.dumps(facts))
+    assert listed("mine") == ([], nothing), "nor where a manifest says no more than that"
+    schedules = {"inverted": "f1k1_x_g9_f1k1f2k2f16k4_td", "endpoint": "td_f2k2f1k1_g9_x_f1k1"}
+    facts |= {"order": "endpoint", "trained_orders": [*schedules], "schedules": schedules, "tails": ["td", "tc"]}
+    facts |= {"packing": {"trained": ["hybrid", "time"]}, "codebook": {"file": "codebook.safetensors", "size": 128}}
+    (home / "models" / "mine" / "shotpack.json").write_text(json.dumps(facts))
+    said, row = listed("mine")
+    assert said == [
+        "    trained for packing by hybrid or time; tails td, tc; discrete history (+D) of 128 entries; "
+        "endpoint order td_f2k2f1k1_g9_x_f1k1; planned endpoints"
+    ]
+    assert row == {
+        "packings": ["hybrid", "time"],
+        "tails": ["td", "tc"],
+        "codebook": 128,
+        "schedules": {"endpoint": "td_f2k2f1k1_g9_x_f1k1"},
+        "planned_endpoints": True,
+    }
+
+
 def test_files_without_a_checksum_are_not_called_sound(home: Path, say: Say) -> None:
     status, line = say("models", "verify", "mine")
     assert status == 0

@@ -12,6 +12,7 @@ from engine.framepack.grid import Grid, Seam
 from engine.generation.frame_rates import Conform, rate
 from engine.models.abilities import abilities_of
 from engine.models.catalog import SKETCH
+from engine.serialization import to_json
 
 DETAILS = dataclasses.asdict(abilities_of(SKETCH))
 SPEED = {"model": SKETCH, "device": "a GPU", "width": 256, "height": 144, "steps": 8, "speed": "exact"}
@@ -63,5 +64,9 @@ def test_what_makes_no_sense_is_not_used() -> None:
     assert understood(said).keys() == {"speeds"}  # sizes come as lists over the wire
     wire = DETAILS | {name: [list(each) for each in DETAILS[name]] for name in ("sizes",)}
     wire |= {name: list(DETAILS[name]) for name in ("side_limits", "starts", "orders")}
+    wire |= {"trained": to_json(DETAILS["trained"])}
     assert understood(said | {"details": {SKETCH: wire}}).keys() == {"details", "speeds"}
+    for trained, fits in (({}, True), ({"packings": ["time"]}, True), ({"packings": [1]}, False), ([], False)):
+        found = understood(said | {"details": {SKETCH: wire | {"trained": trained}}})
+        assert ("details" in found) == fits, "panels draw what packings there are"
     assert understood({"speeds": [SPEED | {"section_seconds": 0}]}) == {}

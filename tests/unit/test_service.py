@@ -204,6 +204,8 @@ def test_planned_endpoints_are_refused_before_they_are_queued_where_nobody_train
     service.uploads._folder.joinpath("a" * 64).touch()
     shot = {"model": "sketch", "frames": 145, "boards": [{"frame": 1, "image": "a" * 64}], "endpoints": [74]}
     with TestClient(create_app(service)) as client:
+        said = client.get("/v1/engine").json()["details"]["sketch"]["trained"]
+        assert said == {"packings": [], "tails": [], "codebook": 0, "schedules": {}, "planned_endpoints": True}
         assert client.post("/v1/jobs", json=shot).status_code == 201, "Sketch was"
         monkeypatch.setattr(ModelFolder, "plans_endpoints", False)
         answer = client.post("/v1/jobs", json=shot | {"seed": 1})
