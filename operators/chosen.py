@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..engine.protocol import ShotRequest
 from ..engine.serialization import to_json
 from . import loras, runtime, sequencer, settings
 from .drift_words import asked_at_limit
+from .shot_options import ORDERS
 
 SEEDS = 2**31 - 1
 """The highest seed that Blender's numbers hold."""
@@ -110,6 +111,7 @@ def asked(wanted: Any) -> dict[str, Any]:
         "steps": wanted.steps or None,
         "seed": wanted.seed,
         "order": order,
+        "packing": wanted.packing if wanted.packing in packings_of(details) else None,
         "guidance": wanted.guidance or None,
         "speed": wanted.speed,
         "width": width,
@@ -119,6 +121,12 @@ def asked(wanted: Any) -> dict[str, Any]:
         "loras": tuple(loras.asked(wanted)),
         "between": "" if why_no_between(wanted) else BETWEENS[wanted.between],
     }
+
+
+def packings_of(details: Mapping[str, Any] | None) -> Sequence[str]:
+    """By what shots of a model may be packed, its own first, where there is a choice."""
+    packings = [] if details is None else details.get("trained", {}).get("packings", [])
+    return packings if len(packings) > 1 else []
 
 
 def why_no_between(wanted: Any) -> str | None:
@@ -162,6 +170,12 @@ def put_into(request: str, wanted: Any) -> str:
     now, before = asked(wanted), asked_for(request)
     if before is not None and any(board.frame > before.frames for board in before.boards):
         now["order"] = order_toward_end(wanted, now["order"])
+    if before is not None and before.endpoints:
+        details = details_of(model_in_use(wanted))
+        if details is None or details.get("trained", {}).get("planned_endpoints"):
+            now["order"] = "endpoint"
+        else:
+            del old["endpoints"]
     for name, value in now.items():
         was = old.pop(name, None)
         if value != usual[name] or (name in ("model", "seed") and was is not None):
@@ -204,7 +218,7 @@ def described(details: Mapping[str, Any]) -> str:
     translated = bpy.app.translations.pgettext_iface
     begins = translated(" or ").join(translated(starts.get(start, start)) for start in details["starts"])
     sizes = ", ".join(f"{width}x{height}" for width, height in details["sizes"][:6])
-    names = {name: title for name, title, _ in settings.ORDERS}
+    names = {name: title for name, title, _ in ORDERS}
     orders = ", ".join(translated(names.get(order, order)) for order in details["orders"])
     words = translated("Starts from {starts}; sections in {orders} order; {sizes}")
     return f"{translated(details['good_for'])} {words.format(starts=begins, orders=orders, sizes=sizes)}".strip()

@@ -21,50 +21,23 @@ from ..engine.client.install.environment import environment_python
 from ..engine.protocol import FRAMES_MAXIMUM, GUIDANCE_MAXIMUM, LORA_WEIGHT_MAXIMUM, STEPS_MAXIMUM
 from .drift_words import AT_LIMIT
 from .move_settings import MoveSettings
-from .shot_options import CONTEXT, LENGTHS, OTHER_LENGTHS, SOURCES
+from .shot_options import (
+    BETWEENS,
+    CONTEXT,
+    ENGINES,
+    LENGTHS,
+    ORDERS,
+    OTHER_LENGTHS,
+    PACKINGS,
+    RATES,
+    SOURCES,
+    SPEEDS,
+    STORYBOARD_SHOTS,
+)
 from .strip_settings import BoardSettings, ShotStamp, TakeStamp
 
 ADDON = __package__.rpartition(".")[0]
 """The extension's name in this Blender: it hangs on the repository that it was installed from."""
-ORDERS = (
-    ("AUTO", "Model's Own", "The order that the model is best at"),
-    ("inverted", "Last First", "The last section first, toward the board: least drift"),
-    ("forward", "First First", "The first section first: see the beginning at once"),
-    ("endpoint", "Both Ends First", "First and last section, then the gap"),
-)
-RATES = (
-    ("CONFORM", "Keep Speed", "Made at the model's frame rate and resampled to the scene's: motion keeps its speed"),
-    ("FRAMES", "Frame for Frame", "The model's frames as they are: motion is slower at a lower frame rate"),
-)
-BETWEENS = (
-    ("NEAREST", "Nearest", "The model's frame that is nearest: some are left out, or shown twice"),
-    ("FLOW", "Flow", "Made of both, along what moves from one to the other (optical flow)"),
-    ("MOTION", "Motion", "Made of both, along the motion of blocks: coarser, and nothing has to be installed for it"),
-)
-SPEEDS = (
-    ("exact", "Exact", "Every step is computed: the model at its best"),
-    ("balanced", "Balanced", "Steps that change little are skipped: about twice as fast, nearly the same picture"),
-    ("fast", "Fast", "More steps are skipped: for trying out; details differ"),
-)
-ENGINES = (
-    ("SCENE", "Scene's Engine", "Render the board as the scene is set up"),
-    ("BLENDER_WORKBENCH", "Workbench", "Render the board fast, with Workbench"),
-)
-STORYBOARD_SHOTS = (
-    (
-        "STRIPS",
-        "One Shot a Strip",
-        "Each strip becomes a shot of its own, and between two there is a cut: right for pictures that are unlike each "
-        "other",
-    ),
-    (
-        "THROUGH",
-        "One Through All",
-        "All strips become one shot: each board is seen at its strip's start, what happens from there on is what its "
-        "strip says, and the picture passes from one board to the next: right for pictures of one scene, and where the "
-        "passage between unlike ones is wanted",
-    ),
-)
 DEVICES = (
     ("auto", "Automatic", "The GPU if there is one, else the processor"),
     ("cpu", "Processor", "Slower, and always there"),
@@ -189,6 +162,13 @@ class ShotpackSettings(bpy.types.PropertyGroup):
         default=0,
     )
     order: EnumProperty(name="Order", description="Which section is made first", items=ORDERS)
+    packing: EnumProperty(
+        name="Packing",
+        description="Which of the frames that are made so far a section is made from; only what the model was "
+        "trained for is used",
+        items=PACKINGS,
+        translation_context=CONTEXT,
+    )
     rate: EnumProperty(name="Frame Rate", items=RATES)
     at_limit: EnumProperty(
         name="At Drift Limit",

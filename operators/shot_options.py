@@ -1,4 +1,4 @@
-"""What a shot can start from and how long it can be, as Blender's menus list it."""
+"""What a shot can start from, how long it can be and how it can be made, as Blender's menus list it."""
 
 from __future__ import annotations
 
@@ -42,3 +42,52 @@ LENGTHS = (
 )
 OTHER_LENGTHS = tuple((*item, number) for number, item in enumerate(LENGTHS) if item[0] != "BOARD")
 """Lengths of a shot that has no strip to be as long as."""
+ORDERS = (
+    ("AUTO", "Model's Own", "The order that the model is best at"),
+    ("inverted", "Last First", "The last section first, toward the board: least drift"),
+    ("forward", "First First", "The first section first: see the beginning at once"),
+    ("endpoint", "Both Ends First", "First and last section, then the gap"),
+)
+PACKINGS = (
+    ("AUTO", "Model's Own", "The packing that the model is best at"),
+    ("time", "Time", "The nearest frames, as released models see them"),
+    (
+        "similarity",
+        "Similarity",
+        "The frames that are most like what comes: what the camera comes back to stays as it was",
+    ),
+    ("hybrid", "Hybrid", "The nearest frames, and of those farther away the ones that are most like what comes"),
+)
+RATES = (
+    ("CONFORM", "Keep Speed", "Made at the model's frame rate and resampled to the scene's: motion keeps its speed"),
+    ("FRAMES", "Frame for Frame", "The model's frames as they are: motion is slower at a lower frame rate"),
+)
+BETWEENS = (
+    ("NEAREST", "Nearest", "The model's frame that is nearest: some are left out, or shown twice"),
+    ("FLOW", "Flow", "Made of both, along what moves from one to the other (optical flow)"),
+    ("MOTION", "Motion", "Made of both, along the motion of blocks: coarser, and nothing has to be installed for it"),
+)
+SPEEDS = (
+    ("exact", "Exact", "Every step is computed: the model at its best"),
+    ("balanced", "Balanced", "Steps that change little are skipped: about twice as fast, nearly the same picture"),
+    ("fast", "Fast", "More steps are skipped: for trying out; details differ"),
+)
+ENGINES = (
+    ("SCENE", "Scene's Engine", "Render the board as the scene is set up"),
+    ("BLENDER_WORKBENCH", "Workbench", "Render the board fast, with Workbench"),
+)
+STORYBOARD_SHOTS = (
+    (
+        "STRIPS",
+        "One Shot a Strip",
+        "Each strip becomes a shot of its own, and between two there is a cut: right for pictures that are unlike each "
+        "other",
+    ),
+    (
+        "THROUGH",
+        "One Through All",
+        "All strips become one shot: each board is seen at its strip's start, what happens from there on is what its "
+        "strip says, and the picture passes from one board to the next: right for pictures of one scene, and where the "
+        "passage between unlike ones is wanted",
+    ),
+)

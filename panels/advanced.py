@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import bpy
@@ -33,6 +34,7 @@ def _draw_advanced(layout: Any, context: Any) -> None:
         _draw_own(layout, wanted, name, details)
     if details is None or len(details["orders"]) > 1:
         layout.prop(wanted, "order")
+    _draw_packing(layout, wanted, chosen.packings_of(details))
     layout.prop(wanted, "rate")
     _draw_between(layout, wanted)
     if details is not None and details["negative"]:
@@ -66,6 +68,15 @@ def _draw_own(layout: Any, wanted: Any, name: str, details: Any) -> None:
     text = f"{own}: {details[name]:g}" if details is not None else own
     row = _labelled(layout, name.capitalize())
     row.operator("shotpack.own_value", text=text, translate=False).name = name
+
+
+def _draw_packing(layout: Any, wanted: Any, packings: Sequence[str]) -> None:
+    """By what history is packed, of what the model was trained for; nothing where there is no choice."""
+    if not packings:
+        return
+    column = _labelled(layout, "Packing").column(align=True)
+    for packing in ("AUTO", *packings):
+        column.prop_enum(wanted, "packing", packing)
 
 
 def _draw_between(layout: Any, wanted: Any) -> None:

@@ -380,6 +380,19 @@ def test_what_is_asked_for_is_what_the_model_has(saved, followed):  # noqa: F811
     assert chosen.asked(wanted)["width"] is None
     client.about["details"]["tiny"] = DETAILS | {"negative": True, "orders": ["forward", "endpoint"]}
     assert (chosen.asked(wanted)["order"], chosen.asked(wanted)["negative"]) == ("endpoint", "fog")
+    wanted.packing = "similarity"
+    for packings, packing in (
+        ([], None),
+        (["hybrid"], None),
+        (["time", "hybrid"], None),
+        (["time", "similarity"],) * 2,
+    ):
+        trained = {"packings": packings, "planned_endpoints": False}
+        client.about["details"]["tiny"] = DETAILS | {"trained": trained}
+        assert chosen.asked(wanted)["packing"] == (packing and "similarity")
+        assert chosen.packings_of(chosen.details_of("tiny")) == (packings if len(packings) > 1 else [])
+    wanted.packing = "AUTO"
+    assert chosen.asked(wanted)["packing"] is None
     saved.render.resolution_x, saved.render.resolution_y = 1080, 1920
     found = chosen.estimate_of(saved, 145, 30.0)
     assert (found.width, found.height, found.sections, found.seconds) == (144, 256, 4, None)
@@ -396,6 +409,16 @@ def test_a_shot_is_sent_again_as_chosen_now(saved, followed, monkeypatch):  # no
     assert bpy.ops.shotpack.send_again(shot=shot.id, chosen_now=True) == {"FINISHED"}
     again = json.loads(part("operators.runtime").shot_of(shot.id).request)
     assert again == asked | {"seed": 7, "steps": 3, "model": "other"}
+    chosen, planned = part("operators.chosen"), json.dumps(asked | {"endpoints": [74], "order": "inverted"})
+    said = json.loads(chosen.put_into(planned, saved.shotpack))
+    assert (said["endpoints"], said["order"]) == ([74], "endpoint"), "of a model that nobody has told of"
+    for able in (True, False):
+        details = DETAILS | {"trained": {"packings": [], "planned_endpoints": able}}
+        monkeypatch.setattr(
+            chosen, "about", lambda details=details: {"models": ["other"], "details": {"other": details}}
+        )
+        said = json.loads(chosen.put_into(planned, saved.shotpack))
+        assert (said.get("endpoints"), said.get("order")) == (([74], "endpoint") if able else (None, None))
 
 
 def test_shots_of_other_files_that_the_engine_makes_are_said(saved, followed, monkeypatch):  # noqa: F811
