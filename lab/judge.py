@@ -6,7 +6,7 @@ contradicted where one lies beyond nothing the other way; undecided else. The le
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,12 +55,15 @@ class Judged:
     found: tuple[Found, ...]
 
 
-def judge(claims: Sequence[Claim], results: Results, how: Judging, failed: Collection[str] = ()) -> list[Judged]:
-    """Every claim. One of which something was not run has the verdict `not run`.
+def judge(
+    claims: Sequence[Claim], results: Results, how: Judging, gates: Mapping[str, bool] | None = None
+) -> list[Judged]:
+    """Every claim. One of which something was not run, a gate that it needs or a row, has the verdict `not run`.
 
-    One that needs a gate that has `failed` is `not testable`: what it speaks of is not there.
+    `gates`: whether they hold. A claim that needs one that does not is `not testable`: what it speaks of is not there.
     """
-    found = [[] if {*claim.needs} & {*failed} else _of_claim(claim, results, how) for claim in claims]
+    needed = [[(gates or {}).get(gate) for gate in claim.needs] for claim in claims]
+    found = [_of_claim(claim, results, how) if all(needs) else [] for claim, needs in zip(claims, needed, strict=True)]
     # Holm: the smallest of m must be below level / m, the next below level / (m - 1), and so on.
     told = sorted((max([each.p for each in one]), number) for number, one in enumerate(found) if one)
     sure: set[int] = set()
@@ -71,7 +74,7 @@ def judge(claims: Sequence[Claim], results: Results, how: Judging, failed: Colle
     return [
         Judged(
             claim,
-            Verdict.UNTESTED if {*claim.needs} & {*failed} else _verdict(one, number in sure),
+            Verdict.UNTESTED if False in needed[number] else _verdict(one, number in sure),
             tuple(one),
         )
         for number, (claim, one) in enumerate(zip(claims, found, strict=True))

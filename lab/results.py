@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from .experiment import Experiment
+from .gates import read_gates
 from .judge import Results, Values
-from .runs import LOSSES, metrics_of, run_folder
+from .runs import GATES_FILE, LOSSES, metrics_of, run_folder
 
 _LAST = 100
 """Losses of a training's end."""
@@ -39,4 +40,15 @@ def read_losses(lab: Path, experiment: Experiment) -> dict[str, list[float]]:
             if path.is_file():
                 losses = json.loads(path.read_text(encoding="utf-8"))
                 found.setdefault(variant.id, []).append(float(np.mean(losses[-_LAST:])))
+    return found
+
+
+def read_reading(lab: Path, experiment: Experiment) -> dict[str, dict[str, list[float]]]:
+    """G1 of what is trained: by variant and block, each seed's that has run."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for variant in experiment.variants:
+        for seed in experiment.seeds:
+            for gate in read_gates(run_folder(lab, variant, seed) / GATES_FILE):
+                for block, value in gate.of.items():
+                    found.setdefault(variant.id, {}).setdefault(block, []).append(value)
     return found

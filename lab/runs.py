@@ -3,11 +3,13 @@
 LAB/bank                      clips that are practised on
 LAB/base                      the transformer that all variants begin from
 LAB/sets/H.safetensors        held-out scenes as latents
-LAB/runs/ID-SEED/             transformer.safetensors, losses.json, and for each row and set its shots and metrics
+LAB/runs/ID-SEED/             what it was begun with (run.json), transformer.safetensors, losses.json, gates.json, and
+                              for each row and set its shots and metrics
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -39,8 +41,11 @@ from .sight import HistoryNoise, Sight, learn_codebook
 from .sketch_parts import SketchParts
 
 WEIGHTS = "transformer.safetensors"
-GATES = "gates.json"
+GATES_FILE = "gates.json"
+_ASKED = "run.json"
 LOSSES = "losses.json"
+_TRAINED_BY = ("schedule", "codebook", "noise", "boards", "causal", "fresh", "packing", "weight", "keep")
+"""What of a variant its training depends on."""
 _EARLY = slice(400, 500)
 """Steps whose losses are compared: each is of the same clips and noise for all variants of a seed."""
 _PIXELS = 200_000
@@ -67,9 +72,8 @@ class Lab:
         """The held-out scenes of a set, encoded once."""
         return self._encoded(name, SETS[name]())
 
-    @property
     def gate_scenes(self) -> Encoded:
-        """What the gates are asked on."""
+        """What the gates are asked on, encoded once."""
         return self._encoded("gates", gate_scenes())
 
     def _encoded(self, name: str, drawn: Sequence[HeldOut]) -> Encoded:
@@ -85,11 +89,12 @@ class Lab:
         """Train a variant with a seed, make its shots and measure them, as far as that is not done."""
         run = run_folder(self.folder, variant, seed)
         make_folder(run)
+        self._require_same(run, experiment, variant)
         network, sight = self._train(experiment, variant, seed)
-        if not (run / GATES).is_file():
+        if not (run / GATES_FILE).is_file():
             told = self.parts.sentences, self.parts.grid, variant.schedule, sight
-            read = history_is_read(network.eval(), self.gate_scenes, *told)
-            write_gates(run / GATES, [read_gate("G1", read)])
+            read = history_is_read(network.eval(), self.gate_scenes(), *told)
+            write_gates(run / GATES_FILE, [read_gate("G1", read)])
         for name in variant.sets:
             missing = [(row, path) for row in variant.rows if not (path := metrics_of(run, row, name)).is_file()]
             if name == LOSS:
@@ -102,6 +107,28 @@ class Lab:
                     shots = Rollout(network, sight, row, self.parts).make(scenes)
                     write_whole(path.with_suffix(".safetensors"), save({"latents": shots.half().contiguous()}))
                     write_whole(path, json.dumps(measured(shots, scenes, self.parts)).encode())
+
+    def _require_same(self, run: Path, experiment: Experiment, variant: Variant) -> None:
+        """Refuse a run that was begun from another base, for other steps, or otherwise: it would count as this one."""
+        asked = {name: getattr(variant, name) for name in _TRAINED_BY}
+        base = hashlib.sha256(self._base().read_bytes()).hexdigest()
+        now = json.loads(json.dumps({"steps": experiment.steps, "rate": experiment.rate, "base": base, **asked}))
+        path = run / _ASKED
+        if not path.is_file():
+            write_whole(path, json.dumps(now, indent=1).encode() + b"\n")
+            return
+        was = json.loads(path.read_text(encoding="utf-8"))
+        if other := [name for name in now if was.get(name) != now[name]]:
+            detail = (
+                f"{run} was begun with another {' and '.join(other)}: delete it, or choose another folder for the lab"
+            )
+            raise EngineError(Code.BAD_REQUEST, detail=detail)
+
+    def _base(self) -> Path:
+        path = self.folder / "base" / WEIGHTS
+        if not path.is_file():
+            raise EngineError(Code.BAD_REQUEST, detail=f"{path} is missing: run 'python -m lab base' first")
+        return path
 
     def _train(self, experiment: Experiment, variant: Variant, seed: int) -> tuple[PackedTransformer, Sight]:
         """A variant's network and how it sees its history, trained as far as that is not done."""
@@ -129,11 +156,8 @@ class Lab:
 
     def _fresh(self, variant: Variant, seed: int) -> tuple[PackedTransformer, Sight]:
         """The same before it is trained."""
-        base = self.folder / "base" / WEIGHTS
-        if not base.is_file():
-            raise EngineError(Code.BAD_REQUEST, detail=f"{base} is missing: run 'python -m lab base' first")
         kind = CausalTransformer if variant.causal else PackedTransformer
-        network = begun(load_file(base), kernels_of(variant), variant.fresh, seed, kind)
+        network = begun(load_file(self._base()), kernels_of(variant), variant.fresh, seed, kind)
         noise = HistoryNoise(network) if variant.noise is not None else None
         return network, Sight(self.codebook(variant), noise, self._choice(variant))
 
@@ -173,6 +197,7 @@ def do_all(lab: Path, experiment: Experiment, jobs: int, only: str | None, seed:
     here = Lab(lab)
     for variant, _ in wanted:
         here.codebook(variant)
+    here.gate_scenes()
     for name in sorted({name for variant, _ in wanted for name in variant.sets} - {LOSS}):
         here.scenes(name)
     if jobs < 2:

@@ -14,8 +14,8 @@ from engine.media.files import make_folder, write_whole
 from .experiment import Comparison, Experiment
 from .gates import Gate, read_gates
 from .judge import Found, Judged, Results, Values, interval, judge
-from .results import read_losses
-from .runs import GATES
+from .results import read_losses, read_reading
+from .runs import GATES_FILE
 
 SHOWN = {
     "H": ("drift sharp", "drift colour", "drift like", "fidelity first", "fidelity last", "sharp last", "jump"),
@@ -28,14 +28,15 @@ SHOWN = {
 
 def write_table(lab: Path, experiment: Experiment, results: Results) -> list[Judged]:
     """Write table.md, claims.md and table.json into `lab`; returns the claims."""
-    gates, losses = read_gates(lab / "base" / GATES), read_losses(lab, experiment)
-    failed = [gate.id for gate in gates if not gate.holds]
-    judged = judge(experiment.claims, results, experiment.judge, failed)
+    gates, losses = read_gates(lab / "base" / GATES_FILE), read_losses(lab, experiment)
+    judged = judge(experiment.claims, results, experiment.judge, {gate.id: gate.holds for gate in gates})
+    reads = read_reading(lab, experiment)
     make_folder(lab)
-    lines = [*_table(experiment, results), *_gates(gates), *_losses(losses)]
+    lines = [*_table(experiment, results), *_gates(gates), *_reading(reads), *_losses(losses)]
     write_whole(lab / "table.md", "\n".join(lines).encode() + b"\n")
     write_whole(lab / "claims.md", "\n".join(_claims(experiment, judged)).encode() + b"\n")
-    told = _as_json(experiment, results, judged) | {"gates": [asdict(gate) for gate in gates], "losses": losses}
+    told = _as_json(experiment, results, judged)
+    told |= {"gates": [asdict(gate) for gate in gates], "reads": reads, "losses": losses}
     write_whole(lab / "table.json", json.dumps(told, indent=1).encode() + b"\n")
     return judged
 
@@ -69,6 +70,17 @@ def _gates(gates: Sequence[Gate]) -> Iterator[str]:
         wanted = f"at least {gate.least:g}" if gate.least is not None else f"at most {gate.most:g}"
         of = "".join(f"; {name}: {value:.2g}" for name, value in gate.of.items())
         yield f"| {gate.id} | {gate.says}{of} | {gate.value:.3g} | {wanted} | {'yes' if gate.holds else '**no**'} |"
+
+
+def _reading(reads: Mapping[str, Mapping[str, Sequence[float]]]) -> Iterator[str]:
+    """What every variant reads of its history: shown, and no reason to leave it out."""
+    if not reads:
+        return
+    yield from ("", "## What variants read of their history, seed by seed (as G1)", "")
+    yield from ("| variant | blocks |", "| --- | --- |")
+    for name, blocks in reads.items():
+        told = "; ".join(f"{block}: {', '.join(f'{each:.2g}' for each in seeds)}" for block, seeds in blocks.items())
+        yield f"| {name} | {told} |"
 
 
 def _losses(losses: Mapping[str, Sequence[float]]) -> Iterator[str]:

@@ -46,7 +46,7 @@ class PackedContext:
         return PackedFrames(
             Kernel(*kernel),
             torch.cat([block.latents for block in chosen], dim=2),
-            torch.cat([block.indices for block in chosen]),
+            torch.cat([block.indices for block in chosen], dim=-1),
             torch.cat([block.filled for block in chosen]),
         )
 

@@ -12,12 +12,12 @@ def add_parser(subparsers: Any) -> None:
     """Add the command to `python -m lab`."""
     parser = subparsers.add_parser("base", help="train the base on a bank; a run that was stopped goes on")
     add_folder(parser)
-    parser.add_argument("--steps", type=int, default=20_000, help="optimiser steps (default: 20000)")
+    parser.add_argument("--steps", type=int, default=12_000, help="optimiser steps (default: 12000)")
     parser.add_argument(
         "--returning",
         type=int,
-        default=4_000,
-        help="steps after those in which clips show again what was (default: 4000)",
+        default=2_500,
+        help="steps after those in which clips show again what was (default: 2500)",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=("train", "gates"), help="one half of the command")
@@ -33,7 +33,7 @@ def _run(args: argparse.Namespace) -> int:
     from ..base import Settings, train_base
     from ..gates import measured, write_gates
     from ..network import new_network, read_weights, write_weights
-    from ..runs import GATES, Lab
+    from ..runs import GATES_FILE, Lab
     from ..sketch_parts import SketchParts
 
     torch.set_num_threads(1)
@@ -58,8 +58,8 @@ def _run(args: argparse.Namespace) -> int:
     else:
         read_weights(network, weights)
     if args.only != "train":
-        gates = measured(network, Lab(args.out).gate_scenes, parts)
-        write_gates(folder / GATES, gates)
+        gates = measured(network, Lab(args.out).gate_scenes(), parts)
+        write_gates(folder / GATES_FILE, gates)
         for gate in gates:
             print(f"{gate.id:<8} {'holds' if gate.holds else 'fails'}  {gate.value:.4g}  {gate.says}")
     return 0

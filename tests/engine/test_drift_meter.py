@@ -202,7 +202,7 @@ def test_limits_and_what_is_done_at_them_are_no_part_of_how_a_shot_is_made(
     for asked in ("ask", "again", ""):
         told = [*making.events(replace(request, on_drift=asked), folder, ALWAYS, resume=True)]
     assert isinstance(told[-1], Finished)
-    assert [np.array_equal(*pair) for pair in zip(pictures(folder), pictures(shots["forward"][0]), strict=True)]
+    assert all(np.array_equal(*pair) for pair in zip(pictures(folder), pictures(shots["forward"][0]), strict=True))
 
 
 def test_an_unknown_wish_is_refused(making: Making, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_shot_stops_at_a_limit_keeps_what_is_made_and_goes_on_from_there(
     assert len({event.section for event in events if isinstance(event, Step)}) == 1
     # The other two are told once the last one is made: there is nothing that a stop would keep from being made.
     assert [(bool(drift.over), drift.then) for drift in drifts(events)] == [(True, "")] * SECTIONS
-    assert [np.array_equal(*pair) for pair in zip(pictures(folder), pictures(shots["forward"][0]), strict=True)]
+    assert all(np.array_equal(*pair) for pair in zip(pictures(folder), pictures(shots["forward"][0]), strict=True))
 
 
 @pytest.mark.parametrize("asked", ["ask", "stop"])

@@ -113,8 +113,10 @@ def test_what_has_not_run_is_not_judged() -> None:
 
 def test_a_claim_whose_gate_has_failed_is_not_testable_and_costs_the_others_nothing() -> None:
     claims = [Claim("1", "", "", (less("A", "B"),)), Claim("2", "", "", (less("A", "B"),), needs=("G1",))]
-    assert [each.verdict for each in judge(claims, RESULTS, HOW)] == [Verdict.SUPPORTED] * 2
-    first, second = judge(claims, RESULTS, HOW, failed=["G1", "G4"])
+    assert [each.verdict for each in judge(claims, RESULTS, HOW, {"G1": True})] == [Verdict.SUPPORTED] * 2
+    unmeasured = judge(claims, RESULTS, HOW, {"G4": True})
+    assert [each.verdict for each in unmeasured] == [Verdict.SUPPORTED, Verdict.MISSING]
+    first, second = judge(claims, RESULTS, HOW, {"G1": False, "G4": True})
     assert (first.verdict, second.verdict) == (Verdict.SUPPORTED, Verdict.UNTESTED)
     assert not second.found
 

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from engine.errors import EngineError
 from lab import bank, runs
 from lab.commands.options import FIRST
 from lab.experiment import GATES, Experiment, Variant, read_experiment
@@ -82,8 +83,8 @@ def test_everything_is_made_once_and_ends_in_a_table(lab: Path, experiment: Expe
         run = run_folder(lab, variant, 1)
         assert len(json.loads((run / "losses.json").read_text())) == experiment.steps
         assert len(variant.rows) == rows
-        (gate,) = read_gates(run / runs.GATES)
-        assert list(gate.of) == ["0: f16k4", "1: f2k2", "2: f1k1"]
+        (gate,) = read_gates(run / runs.GATES_FILE)
+        assert list(gate.of)[1:] == ["1: f2k2", "2: f1k1"]
         for row in variant.rows:
             for name in variant.sets:
                 told = json.loads(metrics_of(run, row, name).read_text())
@@ -96,7 +97,9 @@ def test_everything_is_made_once_and_ends_in_a_table(lab: Path, experiment: Expe
     assert ("noisy 0.1", "loss", "loss") in results
     assert ("Y look", "D", "jump") in results
     write_table(lab, experiment, results)
-    assert "| V+D |" in (lab / "table.md").read_text()
+    table = (lab / "table.md").read_text()
+    assert "| V+D |" in table
+    assert "| noisy | 0: f16k4: " in table
     drawn = [*write_plots(lab, experiment, results), *write_sheets(Lab(lab), experiment, scenes=1)]
     assert [path.name for path in drawn] == ["sharpness.png", "drift.png", "D-0.png", "H-0.png"]
     for path in drawn:
@@ -109,16 +112,24 @@ def test_a_block_whose_kernel_says_nothing_is_not_read(lab: Path) -> None:
     network = new_network(1)
     for parameter in network.clean_x_embedder.proj_4x.parameters():
         torch.nn.init.zeros_(parameter)
-    read = history_is_read(network, here.gate_scenes, here.parts.sentences, here.parts.grid, PLAIN)
+    read = history_is_read(network, here.gate_scenes(), here.parts.sentences, here.parts.grid, PLAIN)
     assert read["0: f16k4"] == 0
     assert min(read["1: f2k2"], read["2: f1k1"]) > 0
 
 
 def test_a_base_has_all_gates(lab: Path) -> None:
     here = Lab(lab)
-    gates = measured(new_network(1), here.gate_scenes, here.parts)
+    gates = measured(new_network(1), here.gate_scenes(), here.parts)
     assert tuple(gate.id for gate in gates) == GATES
     assert not gates[2].holds  # it was taught nothing
+
+
+def test_a_run_that_was_begun_otherwise_is_refused(lab: Path, experiment: Experiment) -> None:
+    variant = Variant("plain", "", PLAIN, ())
+    Lab(lab).do(experiment, variant, 7)
+    Lab(lab).do(experiment, replace(variant, what="in other words", sets=("loss",)), 7)
+    with pytest.raises(EngineError, match="another steps and schedule"):
+        Lab(lab).do(replace(experiment, steps=5), replace(variant, schedule="td_f1k1_g9"), 7)
 
 
 def test_what_is_there_is_not_made_again_and_what_is_gone_is_the_same_again(lab: Path, experiment: Experiment) -> None:
