@@ -408,11 +408,12 @@ Models = Callable[..., int]
 
 def test_list(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
     assert models("list") == 0
-    header, first, second, built_in = capsys.readouterr().out.splitlines()
+    header, first, second, built_in, beyond = capsys.readouterr().out.splitlines()
     assert header.split() == ["NAME", "STATE", "SIZE", "ORDER", "LICENCE"]
     assert first.split() == ["first", "missing", "2", "kB", "inverted", "Test", "Terms"]
     assert second.split()[:2] == ["second", "missing"]
     assert built_in.split()[:2] == ["sketch", "installed"]
+    assert beyond.startswith("    trained for ")
     models("download", "first", "--accept-licence")
     capsys.readouterr()
     models("list", "--json")
