@@ -57,8 +57,8 @@ def size(file: BinaryIO) -> tuple[int, int]:
 def texts(file: BinaryIO, wanted: Collection[bytes], most: int) -> dict[bytes, bytes]:
     """The text chunks with a keyword that is `wanted`, the first of each; iTXt in UTF-8, others in Latin-1.
 
-    Raises as `chunks` does, and ValueError where an XMP packet has more than `most` bytes; other texts that large are
-    passed over.
+    Raises as `chunks` does, and ValueError where an XMP packet has more than `most` bytes or cannot be unpacked to its
+    end; other such texts are passed over.
     """
     found: dict[bytes, bytes] = {}
     for kind, length in chunks(file):
@@ -69,13 +69,14 @@ def texts(file: BinaryIO, wanted: Collection[bytes], most: int) -> dict[bytes, b
         if not ended or keyword not in wanted or keyword in found:
             continue
         if length > most + _LONGEST_HEAD:
-            _pass_over(keyword)
+            _pass_over(keyword, "is too large")
             continue
         file.seek(at)
         rest = file.read(length)[len(keyword) + 1 :]
         compressed = kind == b"zTXt"
         if kind == b"iTXt":
             if len(rest) < 2:
+                _pass_over(keyword, "is cut off")
                 continue
             compressed, rest = rest[0] == 1, rest[2:].split(b"\0", 2)[-1]
         elif compressed:
@@ -85,17 +86,20 @@ def texts(file: BinaryIO, wanted: Collection[bytes], most: int) -> dict[bytes, b
             try:
                 rest = unpacking.decompress(rest, most)
             except zlib.error:
+                _pass_over(keyword, "is damaged")
                 continue
-            if not unpacking.eof:  # it is larger than that, or its end is missing
-                _pass_over(keyword)
+            if not unpacking.eof:
+                # Of one that is larger something may wait in the unpacker alone: then no byte of it is left over.
+                larger = bool(unpacking.unconsumed_tail) or len(rest) >= most
+                _pass_over(keyword, "is too large" if larger else "is cut off")
                 continue
         found[keyword] = rest
     return found
 
 
-def _pass_over(keyword: bytes) -> None:
+def _pass_over(keyword: bytes, fault: str) -> None:
     if keyword == XMP:
-        raise ValueError("its XMP packet is too large")
+        raise ValueError(f"its XMP packet {fault}")
 
 
 def changed(file: BinaryIO) -> str | None:

@@ -260,6 +260,27 @@ def test_a_packet_that_is_too_large_is_refused_and_not_called_silence(text: byte
     assert provenance.read_file(png_of((b"iTXt", b"Comment" + text), (b"iTXt", b"Description" + text))) is None
 
 
+_PACKED = zlib.compress(SAID.packet(), 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b"\0\1\0\0\0" + _PACKED[: len(_PACKED) // 2], "is cut off"),
+        (b"\0\1\0\0\0" + _PACKED[:-1], "is cut off"),
+        (b"\0\1\0\0\0" + _PACKED[:-1] + bytes([_PACKED[-1] ^ 1]), "is damaged"),
+        (b"\0\1\0\0\0" + b"no stream", "is damaged"),
+        (b"\0", "is cut off"),
+    ],
+    ids=["half", "without its last byte", "of another check sum", "never packed", "without its head"],
+)
+def test_a_packet_that_cannot_be_unpacked_says_so(text: bytes, fault: str) -> None:
+    """It is neither too large, which another program might read, nor silence, which nobody would look at."""
+    with pytest.raises(ValueError, match=f"its XMP packet {fault}"):
+        provenance.read_file(png_of((b"iTXt", png_chunks.XMP + text)))
+    assert provenance.read_file(png_of((b"iTXt", b"Description" + text))) is None
+
+
 def test_a_movies_packet_that_is_too_large_is_refused() -> None:
     movie = struct.pack(">I4s4sI", 16, b"ftyp", b"isom", 0) + mp4_boxes.box(mp4_boxes.XMP, b" " * (xmp.LARGEST + 1))
     with pytest.raises(ValueError, match="too large"):
