@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..console import plain
 from ..errors import Code, EngineError
 from ..protocol import Finish
 from .finish_options import add_finish, asked_finish
@@ -74,4 +75,4 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _say(line: str) -> None:
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(plain(line), file=sys.stderr)

@@ -63,18 +63,18 @@ def _lines(found: Inspection) -> Iterator[str]:
     if found.pictures:
         saying = found.pictures - found.sources.get("", 0)
         yield f"  {found.pictures} pictures, {saying} of them say what made them"
-    yield from (f"  {line}" for line in _said(found.said))
+    yield from (f"  {plain(_without_bytes(line))}" for line in _said(found.said))
     for check in found.checks:
-        yield f"  {_MARKS[check.holds]} {_plain(check.name)}: {_plain(check.detail)}"
+        yield f"  {_MARKS[check.holds]} {plain(check.name)}: {plain(check.detail)}"
 
 
 def _said(said: Provenance | None) -> Iterator[str]:
-    """What is said, a line each, with nothing in it that would move a terminal's cursor."""
+    """What is said, to be a line each; whoever made the file may have put anything into it."""
     if said is None:
         yield "says nothing of what made it"
         return
     if said.source:
-        yield f"{_plain(said.words or 'of another kind')} ({_plain(said.source)})"
+        yield f"{said.words or 'of another kind'} ({said.source})"
     else:
         yield "claims no source type"
     facts: dict[str, Any] = {"tool": said.tool, "prompt": said.shot.get("prompt", said.description)}
@@ -89,10 +89,11 @@ def _said(said: Provenance | None) -> Iterator[str]:
         facts[f"finishing {number}"] = json.dumps(done, ensure_ascii=False)
     for name, value in facts.items():
         if value not in (None, ""):
-            yield f"{_plain(name)}: {_plain(value)}"
+            yield f"{name}: {value}"
     if shot and "request" not in shot:
         yield "the whole request is not in it: it is in the shot's movie"
 
 
-def _plain(value: object) -> str:
-    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in str(value))
+def _without_bytes(text: str) -> str:
+    """A text that is no file's name has no bytes that are no text, whatever JSON has escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()

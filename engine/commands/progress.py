@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..console import give_up
+from ..console import give_up, plain
 from ..drift import Drift, sentence
 from ..events import Event, Finished, Progress, Section, Started, Step
 from ..media.files import DISK_FULL
@@ -85,7 +85,7 @@ class ProgressBar:
             self._bar = None
 
     def _say(self, line: str) -> None:
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(plain(line), file=sys.stderr)
 
 
 def _clock(seconds: float) -> str:

@@ -293,6 +293,16 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert not places["out"].exists(), "nothing is begun that cannot end"
 
 
+def test_a_folders_name_moves_no_cursor(shot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(shutil.copytree(shot, tmp_path / "a\x1b[2J\nb"))
+    code, told = said(capsys, folder, "--out", folder, "--slow", "2")
+    assert code == 2
+    first, *others = told.splitlines()
+    assert first.startswith("finishing take ")
+    assert first.endswith(r"a\x1b[2J\x0ab")
+    assert all(line.isprintable() for line in others)
+
+
 def test_frames_are_enlarged_once_each(sequence: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

@@ -100,6 +100,15 @@ def test_a_shot_is_made_also_where_nobody_can_be_told(monkeypatch: pytest.Monkey
             full.close()
 
 
+def test_a_folders_name_moves_no_cursor_where_its_shot_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ProgressBar(tmp_path / "a\x1b[2J\nb").show(Finished(37, 1.0, "shot.mp4"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+    assert r"a\x1b[2J\x0ab" in line
+
+
 def test_no_time_is_left_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bar = ProgressBar(tmp_path)
     bar.show(Started("forward", (SectionPlan(0, 1, 37, "w5"),), 37, 64, 64, 30.0, 2, 0))

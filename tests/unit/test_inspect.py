@@ -102,12 +102,14 @@ def test_in_words(shot: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nothing_that_a_file_says_moves_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "0001.png"
-    said = Provenance(COMPOSITE, "", {"prompt": "a\x1b[2J\rb\n\u202ec", "boards": {"\x1b": "\x07"}}, "\x1b]0;x\x07")
+    said = Provenance(
+        COMPOSITE, "", {"prompt": "a\x1b[2J\rb\n\u202ec\udc9b", "boards": {"\x1b": "\x07"}}, "\x1b]0;x\x07"
+    )
     path.write_bytes(png_bytes(np.zeros((4, 4, 3), np.uint8), said.texts()))
     assert main(["inspect", str(path)]) == 0
     out = capsys.readouterr().out
     assert all(each.isprintable() or each == "\n" for each in out)
-    assert r"prompt: a\x1b[2J\x0db\x0a" in out
+    assert r"prompt: a\x1b[2J\x0db\x0a\x202ec\udc9b" in out
 
 
 def test_nothing_that_a_file_is_called_moves_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
