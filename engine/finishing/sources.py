@@ -74,7 +74,8 @@ def _of_take(folder: Path, begun: list[int], asked: int | None) -> Source:
     made = [take for take in there if not TakeFiles(folder, take).begun.data["request"].get("finish")]
     files = TakeFiles(folder, asked or max(made, default=FIRST_TAKE))
     if files.frames > FRAMES_MAXIMUM:
-        raise _impossible(folder, f"it says that it has {files.frames} frames", f"{FRAMES_MAXIMUM} are the most")
+        told = f"it says that it has {files.frames} frames, and {FRAMES_MAXIMUM} are the most"
+        raise _impossible(folder, told, "finish a shorter shot")
     record = _read(files.record)
     return Source(
         folder,

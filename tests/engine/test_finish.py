@@ -217,7 +217,7 @@ def test_begun_otherwise_it_is_refused(sequence: Path, tmp_path: Path, capsys: p
         (["{endless}", "--out", "{out}", "--slow", "2"], "does not say how many frames there are"),
         (["{fast}", "--out", "{out}", "--slow", "2"], "does not say how fast its frames are shown"),
         (["{listed}", "--out", "{out}", "--slow", "2"], "is damaged (it is no object)"),
-        (["{many}", "--out", "{out}", "--slow", "2"], "36000 are the most"),
+        (["{many}", "--out", "{out}", "--slow", "2"], "36000 are the most; finish a shorter shot"),
         (["{sequence}", "--out", "{torn}", "--source-fps", "24", "--slow", "2"], "choose another folder: finish.json"),
         (["{sequence}", "--out", "{out}", "--source-fps", "24", "--upscale", "3"], "a size such as 1920x1080"),
         (["{sequence}", "--out", "{out}", "--source-fps", "24", "--upscale", "00x00"], "the size is 0x0"),
