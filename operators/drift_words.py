@@ -26,8 +26,13 @@ __all__ = [
 
 AT_LIMIT = (
     ("MARK", "Mark It", "The section is marked, and the shot goes on"),
-    ("ASK", "Pause and Ask", "The shot pauses after the section; Resume goes on with it"),
-    ("STOP", "Stop", "The shot ends there; its finished sections stay, and Resume goes on all the same"),
+    ("ASK", "Pause and Ask", "The shot pauses after the section, unless all are made by then; Resume goes on with it"),
+    (
+        "STOP",
+        "Stop",
+        "The shot ends there, unless all sections are made by then; its finished sections stay, and Resume goes on all "
+        "the same",
+    ),
     (
         "AGAIN",
         "Make It Again",

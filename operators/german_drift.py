@@ -56,11 +56,14 @@ DRIFT = {
     "The section is marked, and the shot goes on": (
         "Der Abschnitt wird gekennzeichnet, und die Einstellung geht weiter"
     ),
-    "The shot pauses after the section; Resume goes on with it": (
-        "Die Einstellung hält nach dem Abschnitt an; Fortsetzen führt sie weiter"
+    "The shot pauses after the section, unless all are made by then; Resume goes on with it": (
+        "Die Einstellung hält nach dem Abschnitt an, wenn dann nicht schon alle erzeugt sind; Fortsetzen führt sie "
+        "weiter"
     ),
-    "The shot ends there; its finished sections stay, and Resume goes on all the same": (
-        "Die Einstellung endet dort; fertige Abschnitte bleiben, und Fortsetzen führt sie trotzdem weiter"
+    "The shot ends there, unless all sections are made by then; its finished sections stay, and Resume goes on all the "
+    "same": (
+        "Die Einstellung endet dort, wenn dann nicht schon alle Abschnitte erzeugt sind; fertige Abschnitte bleiben, "
+        "und Fortsetzen führt sie trotzdem weiter"
     ),
     "Once the shot is made, the section is made again with another seed, as a take; twice at most. Sections that were "
     "made from it are made again as well, and the first take stays": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 
 import numpy as np
@@ -138,6 +139,18 @@ def test_it_stops_with_a_sentence_keeps_what_is_made_and_goes_on_when_told(strea
     assert len(job_of(streamed).sections) == 2
     assert bpy.ops.shotpack.resume(shot=strip(streamed).shotpack.shot) == {"FINISHED"}
     step_until(lambda: finished(strip(streamed)))
+
+
+@pytest.mark.parametrize(("at_limit", "does"), [("ASK", "pauses"), ("STOP", "ends")])
+def test_a_short_shot_is_made_to_its_end_as_its_choice_says(streamed, at_limit, does):
+    """Of neighbours that fade into each other one is told once the other is made: of two nobody is asked."""
+    told = {name: said for name, _, said in part("operators.drift_words").AT_LIMIT}[at_limit]
+    assert does in told
+    assert re.search(r"unless all( sections)? are made by then", told)
+    begin(streamed, at_limit)
+    step_until(lambda: stands(streamed)[0] in ("paused", "failed") or finished(strip(streamed)))
+    assert finished(strip(streamed))
+    assert len(job_of(streamed).drift) == 2, "both are over a limit all the same"
 
 
 def test_a_section_is_made_again_as_takes_by_itself_twice_at_most(streamed):
