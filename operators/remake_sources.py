@@ -66,11 +66,12 @@ def prevented(context: Any) -> str | None:
 
 def look() -> None:
     """Read what the files that were asked about say of themselves, and draw again."""
-    for path in _asked:
+    while _asked:
+        path = _asked.pop()
         while len(_says) >= _MOST:
             del _says[next(iter(_says))]
+        _says[path] = True  # where reading it goes wrong as nobody expected, it is not read again
         _says[path] = _says_anything(path)
-    _asked.clear()
     runtime.redraw()
 
 

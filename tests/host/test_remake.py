@@ -134,6 +134,33 @@ def test_a_plain_strip_is_offered_only_where_its_file_says_something_and_no_poll
     assert len(read) == 4, "each once"
 
 
+def test_a_file_that_cannot_be_read_as_nobody_expected_hides_no_other(saved, tmp_path, monkeypatch):
+    sources, read = part("operators.remake_sources"), []
+
+    def said_by(path: Path):
+        read.append(path.name)
+        if path.name == "bad.png":
+            raise MemoryError("as nobody expected")
+        return said(path)
+
+    Image.new("RGB", (64, 64)).save(tmp_path / "silent.png")
+    editor = saved.sequence_editor
+    bad = editor.strips.new_image("bad", str(frame(tmp_path, {"request": {}}, "bad.png")), 5, 1)
+    silent = editor.strips.new_image("silent", str(tmp_path / "silent.png"), 6, 1)
+    with monkeypatch.context() as patch:
+        said = sources.remake.said_by
+        patch.setattr(sources.remake, "said_by", said_by)
+        editor.active_strip = bad
+        with pytest.raises(MemoryError):
+            look_at_active()
+        assert bpy.ops.shotpack.remake.poll(), "pressing the button tells"
+        editor.active_strip = silent
+        assert not look_at_active()
+        editor.active_strip = bad
+        look_at_active()
+    assert read == ["bad.png", "silent.png"]
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
