@@ -1,7 +1,7 @@
 """What a shot can be made again from: its own strip, and an image or movie strip whose file says what made it.
 
-Polls and panels ask at every drawing, so none of them reads a file: a timer does once, after a strip was first asked
-about. Until then the strip counts as one that says something, and pressing the button tells.
+Polls and panels ask at every drawing, so none of them asks the disk: a timer does after they have, and reads a file
+once, or again when it was changed. Until then it counts as one that says something, and pressing the button tells.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ _NONE = "Select a shot's strip, or one that shows a frame or a movie of a shot."
 _SILENT = "What this strip shows does not say what made it; select a shot, or a frame or a movie of one."
 _MOST = 64
 """Files of which is kept what they said."""
-_says: dict[Path, bool] = {}
-"""Whether a file says anything of a shot, the newest last."""
+_SOON = 0.2
+"""Seconds until the disk is asked, once for all drawings meanwhile."""
+_Facts = tuple[int, int]
+"""When a file was changed last, and its size."""
+_says: dict[Path, tuple[_Facts | None, bool]] = {}
+"""Whether a file says anything of a shot, and what it was like then, the newest last; None: it was not there."""
 _asked: set[Path] = set()
 
 
@@ -57,22 +61,37 @@ def prevented(context: Any) -> str | None:
         return _NONE
     if strip.type == "META":
         return None
-    path = _first_file(strip)
-    if path not in _says:
+    path = file_of(strip, sequencer.scene_of(context))
+    if context.screen is None or not context.screen.is_animation_playing:  # else it is another file at every drawing
         _asked.add(path)
-        timers.begin(look, 0.05)
-    return None if _says.get(path, True) else _SILENT
+        timers.begin(look, _SOON)
+    _, says = _says.get(path, (None, True))
+    return None if says else _SILENT
 
 
 def look() -> None:
-    """Read what the files that were asked about say of themselves, and draw again."""
+    """Read what the files that were asked about say of themselves, where that is new, and draw again."""
+    changed = False
     while _asked:
         path = _asked.pop()
+        facts, known = _facts(path), _says.pop(path, None)
         while len(_says) >= _MOST:
             del _says[next(iter(_says))]
-        _says[path] = True  # where reading it goes wrong as nobody expected, it is not read again
-        _says[path] = _says_anything(path)
-    runtime.redraw()
+        if known is None or known[0] != facts:
+            changed = True
+            _says[path] = facts, True  # where reading it goes wrong as nobody expected, it is not read again
+            known = facts, _says_anything(path)
+        _says[path] = known
+    if changed:
+        runtime.redraw()
+
+
+def _facts(path: Path) -> _Facts | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _says_anything(path: Path) -> bool:
@@ -87,15 +106,7 @@ def _says_anything(path: Path) -> bool:
 def file_of(strip: Any, scene: Any) -> Path:
     """The file that an image or movie strip shows at the playhead, else first."""
     if strip.type == "MOVIE":
-        return _first_file(strip)
+        return trust.plainly(bpy.path.abspath(strip.filepath))
     shown, at = shot_strips.content(strip), scene.frame_current
-    return _picture(strip, at - shown.start if at in shown else 0)
-
-
-def _first_file(strip: Any) -> Path:
-    """A movie strip's file, or the first of an image strip's: the others are of the same making."""
-    return trust.plainly(bpy.path.abspath(strip.filepath)) if strip.type == "MOVIE" else _picture(strip, 0)
-
-
-def _picture(strip: Any, element: int) -> Path:
+    element = at - shown.start if at in shown else 0
     return trust.plainly(Path(bpy.path.abspath(strip.directory)) / strip.elements[element].filename)

@@ -134,6 +134,34 @@ def test_a_plain_strip_is_offered_only_where_its_file_says_something_and_no_poll
     assert len(read) == 4, "each once"
 
 
+def test_an_image_strip_is_offered_by_the_picture_at_the_playhead_which_is_what_the_press_takes(saved, tmp_path):
+    """Such as a title card before a shot's frames."""
+    Image.new("RGB", (64, 64)).save(tmp_path / "card.png")
+    frame(tmp_path, {"request": {"frames": 37, "model": "tiny", "prompt": "w5"}})
+    editor = saved.sequence_editor
+    strip = editor.active_strip = editor.strips.new_image("cut", str(tmp_path / "card.png"), 5, 11)
+    strip.elements.append("frame.png")
+    for at, is_live in ((11, False), (12, True), (11, False), (12, True), (90, False)):
+        saved.frame_current = at
+        assert look_at_active() == is_live, at
+    saved.frame_current = 12
+    assert bpy.ops.shotpack.remake() == {"FINISHED"}
+    assert json.loads(metas_of(saved)[-1].shotpack.request)["prompt"] == "w5"
+
+
+def test_a_file_that_was_changed_is_read_again(saved, tmp_path):
+    path = tmp_path / "frame.png"
+    Image.new("RGB", (64, 64)).save(path)
+    editor = saved.sequence_editor
+    editor.active_strip = editor.strips.new_image("a frame", str(path), 5, 1)
+    assert not look_at_active()
+    frame(tmp_path, {"request": {"frames": 37, "model": "tiny"}})
+    assert not bpy.ops.shotpack.remake.poll(), "no poll asks the disk"
+    assert look_at_active()
+    path.unlink()
+    assert look_at_active(), "that it is not there, pressing the button tells"
+
+
 def test_a_file_that_cannot_be_read_as_nobody_expected_hides_no_other(saved, tmp_path, monkeypatch):
     sources, read = part("operators.remake_sources"), []
 
