@@ -28,17 +28,16 @@ from ..finishing.sequence import Finisher, choose, finish_frames, made_between
 from ..inference.memory.measure import free_beside, release_unused
 from ..inference.memory.out_of_memory import memory_faults
 from ..inference.registry import Families, choose_device
-from ..media.boards import is_damaged, open_board
 from ..media.files import make_folder, require_space
 from ..media.lock import folder_lock
 from ..media.number_runs import numbers_text
 from ..media.provenance import finished, read_if_whole
 from ..media.shot_digests import file_digests
-from ..models.catalog import find_model
 from ..protocol import Finish, ShotRequest
 from ..serialization import from_json, to_json, without_defaults
 from .frame_rates import rate
-from .job import ALL_THERE_IS, Memory, prepare, run
+from .job import ALL_THERE_IS, Memory
+from .lost_frames import decode_lost
 from .record import versions
 from .shot_facts import TOOL
 from .shot_folder import ShotFolder
@@ -145,10 +144,11 @@ def run_finish(
     if folder.taken() and not resume:
         raise EngineError(Code.FOLDER_TAKEN, path=str(folder.root))
     families = families or Families()
-    if not job.complete():
-        yield from _make_whole(job, families, memory, asked)
     make_folder(folder.lock.parent)
     with folder_lock(folder.lock, folder.root):
+        if not job.complete():
+            parent, source = job.parent, job.source
+            yield from decode_lost(parent, source, job.device, families=families, memory=memory, asked=asked)
         stored = folder.stored_request()
         if stored is None:
             continues = {"parent": job.parent.files.take, "kept": [], "kept_frames": [], "frames": job.plan.frames}
@@ -320,26 +320,3 @@ def _sections(parent: ShotFolder, plan: FinishPlan) -> Iterator[SectionPlan]:
     starts = [bisect_left(positions, section.first - 1) for section in before]
     for section, (first, stop) in zip(before, pairwise([*starts, plan.frames]), strict=True):
         yield replace(section, first=first + 1, last=stop)
-
-
-def _make_whole(job: FinishJob, families: Families, memory: Memory, asked: Callable[[], bool]) -> Iterator[Event]:
-    """Decode once more what of the frames that are to be finished got lost or damaged; only then is their model needed.
-
-    A damaged one is of no use to anybody, and goes once it is certain that it can be made again.
-    """
-    damaged = [path for path in job.source if is_damaged(path)]
-    lost = sum(not path.exists() for path in job.source) + len(damaged)
-    if not lost:
-        return
-    parent = job.parent
-    before = parent.stored_request()
-    assert before is not None, "it was there a moment ago"
-    yield Progress(f"{lost} of the frames are gone or damaged; decoding them again")
-    pictures = {sha256: open_board(parent.boards / sha256) for sha256 in before[0].pictures}
-    model = find_model(before[0].model or None)
-    again = prepare(before[0], pictures, model, str(job.device), parent.root)
-    for path in damaged:
-        path.unlink()
-    for event in run(again, pictures, resume=True, watched=False, families=families, memory=memory, asked=asked):
-        if isinstance(event, Progress):
-            yield event

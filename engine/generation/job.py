@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,7 @@ def run(
     revised: Callable[[], ShotRequest | None] | None = None,
     asked: Callable[[], bool] = lambda: False,
     stop_after: int = 0,
+    locked: bool = False,
 ) -> Generator[Event]:
     """Make the shot; `pictures` holds boards and clip by SHA-256. Ends with Finished or raises EngineError.
 
@@ -145,6 +147,7 @@ def run(
     differ so from what the folder was begun with. `asked` tells, in work that takes long between two events, whether
     the next one is wanted soon. Where whoever reads means to stop after `stop_after` sections, the last of them is told
     before anything is done for the next. Closing the iterator stops the work; finished sections stay.
+    With `locked` whoever calls holds the folder's lock.
 
     Where memory runs out, the job is tried once more with the next leaner placement; finished sections stay then too.
     An error thrown into the iterator counts as one that happened inside.
@@ -203,7 +206,7 @@ def run(
             shot.export_latents(save_latents)
 
     make_folder(folder.lock.parent)
-    with folder_lock(folder.lock, folder.root):
+    with nullcontext() if locked else folder_lock(folder.lock, folder.root):
         stored = folder.stored_request()
         # A shot goes on as it was begun, to the bit; in 0.1.0 decoders convolved by PyTorch's own choice.
         base = stored

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -23,12 +24,14 @@ from engine.generation.job import Memory
 from engine.generation.shot_folder import ShotFolder
 from engine.inference.registry import Families
 from engine.media.frames import png_bytes
+from engine.media.lock import folder_lock
 from engine.media.provenance import read
 from engine.media.shot_digests import compare
 from engine.media.take_files import TakeFiles, takes_of
 from engine.protocol import Finish, ShotRequest, Take
 from engine.serialization import to_json
 from tests.engine.making import Making
+from tests.engine.permissions import without_root_s_override
 from tests.engine.test_takes import Killed, count_writes, held, kill_at, pixels, third
 
 FRAMES = 58
@@ -210,6 +213,32 @@ def test_a_frame_that_got_lost_or_damaged_is_decoded_again(making: Making, shot:
     assert len([event for event in events if isinstance(event, Started)]) == 1
     told = [event.stage for event in events if isinstance(event, Progress)]
     assert "2 of the frames are gone or damaged; decoding them again" in told
+
+
+def test_a_damaged_frame_stays_while_another_process_works_on_the_folder(making: Making, shot: Path) -> None:
+    """That one may just have decoded it again."""
+    damaged = shot / "frames" / "0007.png"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    lock = ShotFolder(shot).lock
+    with folder_lock(lock, shot), pytest.raises(EngineError) as caught:
+        finish(request_of(making), shot, families=making.families)
+    assert caught.value.code is Code.FOLDER_BUSY
+    assert damaged.stat().st_size == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="root's rights are given up as Linux has it")
+def test_a_damaged_frame_that_may_not_be_removed_is_told(making: Making, shot: Path) -> None:
+    damaged = shot / "frames" / "0007.png"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    damaged.parent.chmod(0o555)
+    try:
+        with without_root_s_override(), pytest.raises(EngineError) as caught:
+            finish(request_of(making), shot, families=making.families)
+    finally:
+        damaged.parent.chmod(0o755)
+    assert caught.value.code is Code.FOLDER_UNWRITABLE
+    assert caught.value.params["path"] == str(damaged.parent)
+    assert damaged.exists()
 
 
 def test_whoever_asks_is_heard_between_two_frames(making: Making, shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
