@@ -6,6 +6,7 @@ speaks of the command line.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ..engine.client.engine_client import EngineState
@@ -48,6 +49,7 @@ _MAKE_ADVICE = "Make it again: as a shot of its own, above this one, by what the
 
 _CHOOSE = "Download it, or choose another under Advanced or in the preferences, then send the shot again."
 _CHOOSE_ABLE = "Choose a model that can under Advanced and send the shot again, or generate it from something else."
+_PLAN_ABLE = "Choose a model that can under Advanced and send the shot again; with any other it is made without them."
 _TAKE_OUT = "Put it into the engine's LoRA folder or take it out under Advanced, then send the shot again."
 
 _CHOSEN = (
@@ -57,8 +59,16 @@ _CHOSEN = (
 )
 """What is wrong with the model and the LoRAs that are chosen in the panel: sent again as it was, a shot fails again."""
 _ONCE_MORE = "Send it again; if it is refused again, generate the shot anew."
-_FIELDS = {"model": _CHOOSE, "loras": _TAKE_OUT, "boards": _CHOOSE_ABLE}
+_FIELDS = {
+    "model": _CHOOSE,
+    "loras": _TAKE_OUT,
+    "boards": _CHOOSE_ABLE,
+    "endpoints": _PLAN_ABLE,
+    "conditions": _CHOOSE_ABLE,
+}
 """The same by the field of the request that the engine refuses; without a number, `boards` is how the shot starts."""
+_NUMBERED = re.compile(r"loras\..*|conditions\.\d+")
+"""A LoRA or a guide that the model does not take is named by its number."""
 
 _ADVICE: dict[Code, tuple[str, Fix | None]] = {
     Code.ENGINE_UNREACHABLE: ("Finished sections are kept; start it and the shots go on.", _START),
@@ -79,6 +89,8 @@ _ADVICE: dict[Code, tuple[str, Fix | None]] = {
     Code.BAD_REQUEST: ("Generate the shot anew.", None),
     Code.NOT_SHOWN: ("It is tried again by itself; please report it if that lasts.", None),
     Code.START_UNSUPPORTED: (_CHOOSE_ABLE, _AGAIN),
+    Code.CONDITION_UNSUPPORTED: (_CHOOSE_ABLE, _AGAIN),
+    Code.ENDPOINTS_UNSUPPORTED: (_PLAN_ABLE, _AGAIN),
     Code.MODEL_MISSING: ("Choose or download a model in the preferences, then send the shot again.", _AGAIN),
     Code.MODEL_NOT_INSTALLED: (_CHOOSE, _AGAIN),
     Code.MODEL_UNKNOWN: (_CHOOSE, _AGAIN),
@@ -180,11 +192,8 @@ def _failure(job: Job | None) -> EngineError | None:
 def _refused(error: EngineError) -> list[str]:
     """Which of `_FIELDS` the engine has refused."""
     named = str(error.params.get("fields", "")).split() if error.code is Code.REFUSED else []
-    return [
-        field
-        for field in _FIELDS
-        if any(where == field or (field == "loras" and where.startswith("loras.")) for where in named)
-    ]
+    of_them = {where.partition(".")[0] if _NUMBERED.fullmatch(where) else where for where in named}
+    return [field for field in _FIELDS if field in of_them]
 
 
 def _sentence(text: str) -> str:

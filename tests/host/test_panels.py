@@ -90,6 +90,8 @@ CHOSEN = {
     "model_damaged": {"path": "/tiny", "detail": "it is short", "advice": "get it again"},
     "model_folder_invalid": {"path": "/tiny", "detail": "it is empty", "advice": "get it again"},
     "start_unsupported": {"start": "a clip", "allowed": "a board"},
+    "condition_unsupported": {"kind": "guide"},
+    "endpoints_unsupported": {},
 }
 
 
@@ -120,7 +122,19 @@ def test_a_shot_that_failed_for_its_model_or_lora_is_sent_again_with_those_that_
     assert json.loads(stamp.request) == asked | ADVANCED  # a file that is closed now sends that, too
 
 
-@pytest.mark.parametrize("fields", [("model",), ("loras.0.name",), ("loras",), ("boards",), ("name", "loras.3.weight")])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("model",),
+        ("loras.0.name",),
+        ("loras",),
+        ("boards",),
+        ("name", "loras.3.weight"),
+        ("endpoints",),
+        ("conditions",),
+        ("conditions.0",),
+    ],
+)
 def test_a_shot_that_was_never_taken_in_is_sent_again_with_what_is_chosen_now(saved, followed, monkeypatch, fields):  # noqa: F811
     asleep(monkeypatch)
     shot = followed[0]
@@ -132,7 +146,7 @@ def test_a_shot_that_was_never_taken_in_is_sent_again_with_what_is_chosen_now(sa
     assert json.loads(part("operators.runtime").shot_of(shot.id).request) == asked | ADVANCED
 
 
-@pytest.mark.parametrize("field", ["steps", "boards.0.image", ""])
+@pytest.mark.parametrize("field", ["steps", "boards.0.image", "endpoints.0", "conditions.0.strength", ""])
 def test_a_shot_that_was_refused_for_something_else_is_sent_as_it_was_asked_for(saved, followed, monkeypatch, field):  # noqa: F811
     asleep(monkeypatch)
     shot = followed[0]
