@@ -27,6 +27,7 @@ _SIZE = re.compile(r"([0-9]{2,4})x([0-9]{2,4})")
 BETWEENS = {"NEAREST": "", "FLOW": "flow", "MOTION": "motion"}
 """What makes frames in between, as a request says it."""
 NO_FLOW = "Flow is not installed yet: the nearest frames are shown."
+NO_ENDPOINTS = "The chosen model plans no endpoints; they were left out."
 _SAME_RATE = 0.005
 EARLIER = "The engine is of an earlier release, which cannot do this; update it."
 """What greys a button that such an engine would refuse."""
@@ -157,17 +158,18 @@ def order_toward_end(wanted: Any, order: str | None) -> str | None:
     return next((each for each in orders if each != FORWARD), None)
 
 
-def put_into(request: str, wanted: Any) -> str:
-    """A shot's request, as JSON, with all that is chosen now; words, pictures, length and rate stay its own.
+def put_into(request: str, wanted: Any) -> tuple[str, str]:
+    """A shot's request, as JSON, with all that is chosen now, and the sentence for the artist where something went.
 
-    One that cannot be read stays as it is.
+    Words, pictures, length and rate stay its own, and planned endpoints where the chosen model can fill the gaps
+    between them; else they are left out, which is said. One that cannot be read stays as it is.
     """
     try:
         old = dict(json.loads(request))
     except (ValueError, TypeError, RecursionError):
-        return request
+        return request, ""
     usual = {each.name: each.default for each in fields(ShotRequest)}
-    now, before = asked(wanted), asked_for(request)
+    now, before, left_out = asked(wanted), asked_for(request), ""
     if before is not None and any(board.frame > before.frames for board in before.boards):
         now["order"] = order_toward_end(wanted, now["order"])
     if before is not None and before.endpoints:
@@ -176,11 +178,12 @@ def put_into(request: str, wanted: Any) -> str:
             now["order"] = "endpoint"
         else:
             del old["endpoints"]
+            left_out = str(bpy.app.translations.pgettext_iface(NO_ENDPOINTS))
     for name, value in now.items():
         was = old.pop(name, None)
         if value != usual[name] or (name in ("model", "seed") and was is not None):
             old[name] = [to_json(each) for each in value] if name == "loras" else value
-    return json.dumps(old)
+    return json.dumps(old), left_out
 
 
 class _OnSettings:

@@ -309,6 +309,9 @@ LABELS = {
     "It was made with '{model}', which is not installed any more.": (
         "Sie wurde mit '{model}' erzeugt, das nicht mehr installiert ist."
     ),
+    "The chosen model plans no endpoints; they were left out.": (
+        "Das gewählte Modell plant keine Endpunkte; sie wurden weggelassen."
+    ),
     "It was made at {fps} frames a second, which this timeline has not.": (
         "Sie wurde mit {fps} Bildern in der Sekunde erzeugt, die diese Zeitleiste nicht hat."
     ),

@@ -133,12 +133,14 @@ class SHOTPACK_OT_send_again(OnShot, bpy.types.Operator):  # noqa: N801
         except EngineError as fault:
             self.report({"ERROR"}, fault.line)
             return {"CANCELLED"}
-        request = shot.request
+        request, left_out = shot.request, ""
         if self.chosen_now or problems.of_the_choice(shot, runtime.the_client().job(shot)):
-            request = chosen.put_into(request, sequencer.scene_of(context).shotpack)
+            request, left_out = chosen.put_into(request, sequencer.scene_of(context).shotpack)
         again = Shot(shot.id, shot.name, folder, shot.frames, request=request, key=runtime.new_id(), hidden=shot.hidden)
         timeline.begin_again(again, folder / STILL)
         runtime.send(again)
+        if left_out:
+            self.report({"WARNING"}, left_out)
         return {"FINISHED"}
 
 

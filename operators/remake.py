@@ -126,7 +126,8 @@ def _prepared(scene: Any, path: Path) -> tuple[Shot, str]:
         raise
     request, warning = write(named, name), ""
     if (gone := takes.gone_model(request)) is not None:
-        request, warning = chosen.put_into(request, scene.shotpack), gone
+        request, left_out = chosen.put_into(request, scene.shotpack)
+        warning = f"{gone} {left_out}".strip()
     elif asked.fps is not None and abs(asked.fps - scene.render.fps / scene.render.fps_base) > _SAME_RATE:
         words = bpy.app.translations.pgettext_iface(
             "It was made at {fps} frames a second, which this timeline has not."

@@ -237,7 +237,7 @@ class SHOTPACK_OT_make_again(OnShot, bpy.types.Operator):  # noqa: N801
 def make_again(operator: Any, strip: Any, said: Any) -> set[str]:
     """Make a shot of its own above a strip that is as one of its takes, by the model chosen now where its own is gone.
 
-    What an operator returns; `operator` reports why it cannot be, and that it is another model.
+    What an operator returns; `operator` reports why it cannot be, and that it is another model, or what is left out.
     """
     old = runtime.shot_of(said.shot) or adoption.record(strip, said)
     if old is None:
@@ -248,9 +248,9 @@ def make_again(operator: Any, strip: Any, said: Any) -> set[str]:
     try:
         read(old.request)  # a file may hold anything
         request = takes.without_take(old.request)
-        gone = gone_model(request)
+        gone, left_out = gone_model(request), ""
         if gone is not None or problems.of_the_choice(old, runtime.the_client().job(old)):
-            request = chosen.put_into(request, scene.shotpack)
+            request, left_out = chosen.put_into(request, scene.shotpack)
         name, folder = shot_folders.another_folder(old)
     except OSError as fault:
         operator.report({"ERROR"}, f"The shot's folder cannot be made: {fault.strerror or fault}.")
@@ -266,8 +266,8 @@ def make_again(operator: Any, strip: Any, said: Any) -> set[str]:
     meta = timeline.place(scene, shot, timeline.Spot(start, length, channel), folder / STILL)
     meta.shotpack.board, meta.shotpack.through = strip.shotpack.board, strip.shotpack.through
     runtime.send(shot)
-    if gone is not None:
-        operator.report({"WARNING"}, gone)
+    if warning := f"{gone or ''} {left_out}".strip():
+        operator.report({"WARNING"}, warning)
     return {"FINISHED"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import types
+from functools import partial
 
 import pytest
 
@@ -415,7 +416,7 @@ def test_what_is_asked_for_is_what_the_model_has(saved, followed):  # noqa: F811
     assert part("operators.start_sources").able("TEXT") == []
 
 
-def test_a_shot_is_sent_again_as_chosen_now(saved, followed, monkeypatch):  # noqa: F811
+def test_a_shot_is_sent_again_as_chosen_now(saved, followed, monkeypatch, capfd):  # noqa: F811
     asleep(monkeypatch)
     shot = followed[0]
     saved.shotpack.seed, saved.shotpack.steps, saved.shotpack.model = 7, 3, "other"
@@ -424,15 +425,25 @@ def test_a_shot_is_sent_again_as_chosen_now(saved, followed, monkeypatch):  # no
     again = json.loads(part("operators.runtime").shot_of(shot.id).request)
     assert again == asked | {"seed": 7, "steps": 3, "model": "other"}
     chosen, planned = part("operators.chosen"), json.dumps(asked | {"endpoints": [74], "order": "inverted"})
-    said = json.loads(chosen.put_into(planned, saved.shotpack))
+    request, left_out = chosen.put_into(planned, saved.shotpack)
+    said = json.loads(request)
     assert (said["endpoints"], said["order"]) == ([74], "endpoint"), "of a model that nobody has told of"
+    assert not left_out
     for able in (True, False):
         details = DETAILS | {"trained": {"packings": [], "planned_endpoints": able}}
         monkeypatch.setattr(
             chosen, "about", lambda details=details: {"models": ["other"], "details": {"other": details}}
         )
-        said = json.loads(chosen.put_into(planned, saved.shotpack))
+        request, left_out = chosen.put_into(planned, saved.shotpack)
+        said = json.loads(request)
         assert (said.get("endpoints"), said.get("order")) == (([74], "endpoint") if able else (None, None))
+        assert bool(left_out) != able
+    part("operators.runtime").shot_of(shot.id).request = planned
+    for press in (partial(bpy.ops.shotpack.send_again, chosen_now=True), bpy.ops.shotpack.make_again):
+        capfd.readouterr()
+        assert press(shot=shot.id) == {"FINISHED"}
+        assert "The chosen model plans no endpoints; they were left out." in capfd.readouterr().out
+        part("operators.runtime").shot_of(shot.id).request = planned
 
 
 def test_shots_of_other_files_that_the_engine_makes_are_said(saved, followed, monkeypatch):  # noqa: F811

@@ -230,11 +230,16 @@ def test_other_files_say_why_not(saved, tmp_path):
 
 def test_a_shot_of_words_needs_no_picture_and_a_gone_model_is_said(saved, tmp_path, capfd):
     saved.shotpack.prompt = "w1"
-    path = frame(tmp_path, {"request": {"frames": 37, "model": "long-gone", "prompt": "w5", "seed": 3, "fps": 24.0}})
+    said = {"frames": 73, "model": "long-gone", "prompt": "w5", "seed": 3, "fps": 24.0, "endpoints": [60]}
+    path = frame(tmp_path, {"request": said})
+    part("operators.runtime").wake()
     step_until(lambda: part("operators.chosen").about().get("models"))
     assert bpy.ops.shotpack.remake_file(filepath=str(path)) == {"FINISHED"}
     (meta,) = metas_of(saved)
     asked = json.loads(meta.shotpack.request)
     assert asked.get("model", "") in ("", "tiny")
     assert (asked["seed"], asked["prompt"]) == (saved.shotpack.seed, "w5")
-    assert "It was made with 'long-gone', which is not installed any more." in capfd.readouterr().out
+    assert "endpoints" not in asked
+    reported = capfd.readouterr().out
+    assert "It was made with 'long-gone', which is not installed any more." in reported
+    assert "The chosen model plans no endpoints; they were left out." in reported
