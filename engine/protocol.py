@@ -189,7 +189,8 @@ class ShotRequest:
         tuple[Frame, ...], Limits(longest=ENDPOINTS_MAXIMUM, about="frames whose sections are made before the others")
     ] = ()
     """Frames, moved to the nearest section border, whose sections are made first, each from the start and its own words
-    alone; the gaps between them are filled afterwards. Only where the model was trained for endpoint order."""
+    alone, one right behind another from that; the gaps between them are filled afterwards. Only where the model was
+    trained for endpoint order."""
     loras: Annotated[tuple[Lora, ...], Limits(longest=16)] = ()
     clip: Annotated[tuple[Sha256, ...], Limits(longest=CLIP_MAXIMUM, about="frames the shot goes on from")] = ()
     """The frames that the shot goes on from, at `fps` and in time order: SHA-256 of each one's picture."""

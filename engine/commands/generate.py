@@ -70,8 +70,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--endpoints",
         type=_frames,
         metavar="FRAME[,FRAME]",
-        help="make the sections there first, each from the start and its own --prompt-at, and fill the gaps afterwards,"
-        " as far as the model was trained for it",
+        help="make the sections there first, each from the start and its own --prompt-at (one right behind another goes"
+        " on from that), and fill the gaps afterwards, as far as the model was trained for it",
     )
     parser.add_argument(
         "--guide",
