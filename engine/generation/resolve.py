@@ -20,6 +20,7 @@ from ..models.guide_use import require_followable
 from ..models.packing_use import Packing
 from ..models.spec import ModelSpec, Speed, condition_unsupported, start_unsupported
 from ..protocol import (
+    ENDPOINTS_MAXIMUM,
     FPS_MAXIMUM,
     FRAMES_MAXIMUM,
     GUIDANCE_MAXIMUM,
@@ -114,6 +115,7 @@ def resolve(
     whole("steps", request.steps, 1, STEPS_MAXIMUM)
     whole("seed", request.seed, 0, SEED_MAXIMUM)
     whole("window", request.window, 1, WINDOW_MAXIMUM)
+    whole("the number of planned endpoints", len(request.endpoints), 0, ENDPOINTS_MAXIMUM)
     number("fps", request.fps, 1, FPS_MAXIMUM)
     number("guidance", request.guidance, 0, GUIDANCE_MAXIMUM)
     number("cfg", request.cfg, 1, GUIDANCE_MAXIMUM)

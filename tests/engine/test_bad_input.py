@@ -154,6 +154,10 @@ def test_frames(generate: Generate, out: Path, frames: int) -> None:
         ({"board": "x"}, ["'x' does not say a frame"]),
         ({"prompt_at": "9=w5"}, ["the frame of a prompt is 9"]),
         ({"endpoints": "3,x"}, ["'3,x' does not say frames; write them like 73,145"]),
+        (
+            {"endpoints": ",".join(map(str, range(1, 18)))},
+            ["the number of planned endpoints is 17", "use a whole number from 0 to 16"],
+        ),
         ({"endpoints": "3"}, ["was not trained to fill the gaps between planned endpoints", "leave them out"]),
     ],
 )
