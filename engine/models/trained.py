@@ -41,7 +41,7 @@ class Trained:
         for order, schedule in self.schedules.items():
             yield f"{order} order {schedule}"
         if self.planned_endpoints:
-            yield "planned endpoints"
+            yield "endpoint order (endpoints may be planned)"
 
 
 def trained(model: ModelFolder) -> Trained:

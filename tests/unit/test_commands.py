@@ -330,7 +330,7 @@ def test_what_a_model_was_trained_for_beyond_the_release_is_listed(
     said, row = listed("mine")
     assert said == [
         "    trained for packing by hybrid or time; tails td, tc; discrete history (+D) of 128 entries; "
-        "endpoint order td_f2k2f1k1_g9_x_f1k1; planned endpoints"
+        "endpoint order td_f2k2f1k1_g9_x_f1k1; endpoint order (endpoints may be planned)"
     ]
     assert row == {
         "packings": ["hybrid", "time"],
