@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,9 @@ from engine.framepack.plan import ShotPlan, making_sequence, plan_shot, plan_str
 from engine.generation.resolve import ResolvedRequest, resolve
 from engine.inference.helios.spec import HELIOS_DISTILLED
 from engine.inference.hunyuan.spec import RELEASED
+from engine.inference.registry import spec_of
+from engine.models.folder import ModelFolder
+from engine.models.manifest import ModelFacts
 from engine.protocol import Board, PromptAt, ShotRequest
 
 TRAINED = replace(RELEASED, trained_orders=(Order.INVERTED, Order.ENDPOINT))
@@ -347,6 +352,26 @@ def test_what_cannot_be_one_is_refused_in_one_sentence(request_: ShotRequest, sa
 def test_a_model_that_was_not_trained_for_them_refuses(spec: Any, order: str | None) -> None:
     with pytest.raises(EngineError, match="was not trained to fill the gaps between planned endpoints; leave them"):
         resolve(request_of(70, order=order), spec, (256, 128))
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "flags"),
+    [
+        ("HunyuanVideoFramepackPipeline", ()),
+        ("HeliosPipeline", ()),
+        ("HeliosPyramidPipeline", ()),
+        ("HeliosPyramidPipeline", ("is_distilled", "is_cfg_zero_star")),
+    ],
+)
+@pytest.mark.parametrize("order", [None, *Order])
+def test_the_servers_door_and_the_shots_own_check_ask_the_same_of_a_model(
+    pipeline: str, flags: tuple[str, ...], order: Order | None
+) -> None:
+    for trained in [None, *(each for count in (1, 2, 3) for each in permutations(Order, count))]:
+        facts = ModelFacts(order=order, trained_orders=trained)
+        folder = ModelFolder("model", Path("model"), {}, facts, pipeline, flags)
+        asked_for_it = Order.ENDPOINT in (trained or (order,))
+        assert (folder.plans_endpoints, spec_of(folder).plans_endpoints) == (asked_for_it, asked_for_it)
 
 
 def test_boards_held_inside_sections_count_as_well() -> None:
