@@ -194,16 +194,19 @@ TOOLTIPS = {
         "Wie streng der Beschreibung gefolgt wird; 0: wie das Modell"
     ),
     "Which section is made first": "Welcher Abschnitt zuerst erzeugt wird",
-    "Which of the frames that are made so far a section is made from; only what the model was trained for is used": (
-        "Aus welchen der bisher erzeugten Bilder ein Abschnitt entsteht; benutzt wird nur, was das Modell gelernt hat"
+    "What the model looks back at while it makes the next frames; only what it was trained for is used": (
+        "Worauf das Modell zurückblickt, während es die nächsten Bilder erzeugt; benutzt wird nur, was es gelernt hat"
     ),
-    "The packing that the model is best at": "Das, was das Modell am besten kann",
-    "The nearest frames, as released models see them": "Die nächsten Bilder, wie veröffentlichte Modelle sie sehen",
-    "The frames that are most like what comes: what the camera comes back to stays as it was": (
-        "Die Bilder, die dem Kommenden am ähnlichsten sind: wohin die Kamera zurückkehrt, bleibt, wie es war"
+    "What the model is best at": "Was das Modell am besten kann",
+    "The frames next to the ones that are made; what lies farther away is forgotten": (
+        "Die Bilder neben den entstehenden; was weiter weg liegt, wird vergessen"
     ),
-    "The nearest frames, and of those farther away the ones that are most like what comes": (
-        "Die nächsten Bilder, und von den ferneren die, die dem Kommenden am ähnlichsten sind"
+    "The frames that are most like what comes, however far away: for a camera that comes back to what it left": (
+        "Die Bilder, die dem Kommenden am meisten gleichen, wie fern sie auch sind: "
+        "für eine Kamera, die zu Verlassenem zurückkehrt"
+    ),
+    "The newest frames, and of those farther away the ones that are most like what comes": (
+        "Die neuesten Bilder, und von den ferneren die, die dem Kommenden am meisten gleichen"
     ),
     "What must not be seen; empty: the model's own": "Was nicht zu sehen sein darf; leer: wie das Modell",
     "Length of the shot that is made of this strip; 0: as the scene's settings say": (

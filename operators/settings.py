@@ -163,9 +163,8 @@ class ShotpackSettings(bpy.types.PropertyGroup):
     )
     order: EnumProperty(name="Order", description="Which section is made first", items=ORDERS)
     packing: EnumProperty(
-        name="Packing",
-        description="Which of the frames that are made so far a section is made from; only what the model was "
-        "trained for is used",
+        name="Remembers",
+        description="What the model looks back at while it makes the next frames; only what it was trained for is used",
         items=PACKINGS,
         translation_context=CONTEXT,
     )

@@ -49,15 +49,16 @@ ORDERS = (
     ("endpoint", "Both Ends First", "First and last section, then the gap"),
 )
 PACKINGS = (
-    ("AUTO", "Model's Own", "The packing that the model is best at"),
-    ("time", "Time", "The nearest frames, as released models see them"),
+    ("AUTO", "Model's Own", "What the model is best at"),
+    ("time", "Newest Frames", "The frames next to the ones that are made; what lies farther away is forgotten"),
     (
         "similarity",
-        "Similarity",
-        "The frames that are most like what comes: what the camera comes back to stays as it was",
+        "Most Like What Comes",
+        "The frames that are most like what comes, however far away: for a camera that comes back to what it left",
     ),
-    ("hybrid", "Hybrid", "The nearest frames, and of those farther away the ones that are most like what comes"),
+    ("hybrid", "Both", "The newest frames, and of those farther away the ones that are most like what comes"),
 )
+"""What the paper calls packing, by what an artist sees of it."""
 RATES = (
     ("CONFORM", "Keep Speed", "Made at the model's frame rate and resampled to the scene's: motion keeps its speed"),
     ("FRAMES", "Frame for Frame", "The model's frames as they are: motion is slower at a lower frame rate"),

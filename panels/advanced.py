@@ -74,7 +74,7 @@ def _draw_packing(layout: Any, wanted: Any, packings: Sequence[str]) -> None:
     """By what history is packed, of what the model was trained for; nothing where there is no choice."""
     if not packings:
         return
-    column = _labelled(layout, "Packing").column(align=True)
+    column = _labelled(layout, "Remembers").column(align=True)
     for packing in ("AUTO", *packings):
         column.prop_enum(wanted, "packing", packing)
 
