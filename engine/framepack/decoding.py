@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from .grid import Grid, Seam
+
+WAITING_BYTES = 3 * 4
+"""Of each pixel of a frame that waits for a neighbour (`Seams`): three float32."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,18 @@ class DecodePlan:
             tuple(_later(block, frames) for block in self.final),
             tuple(_later(block, frames) for block in self.provisional),
         )
+
+
+def waiting_frames(decodes: Iterable[DecodePlan]) -> list[int]:
+    """How many pixel frames wait for a neighbour after each of a shot's `decodes`, in the sequence of making."""
+    waiting: dict[int, int] = {}
+    counts: list[int] = []
+    for decode in decodes:
+        for block in decode.final:
+            waiting.pop(block.start, None)
+        waiting |= {block.start: len(block) for block in decode.provisional}
+        counts.append(sum(waiting.values()))
+    return counts
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import torch
 from ..errors import Code, EngineError
 from ..events import Event, Finished, Progress
 from ..finishing.in_between import choose_between
+from ..framepack.decoding import WAITING_BYTES, waiting_frames
 from ..framepack.grid import Seam
 from ..inference.codebook import load_codebook
 from ..inference.memory.measure import Account, base_memory, measure_room
@@ -120,8 +122,19 @@ def prepare(
     cache = parse_cache(resolved.request.cache or "none", spec)
     chosen = choose_device(device)
     if not folder.taken():  # a shot that is resumed has taken some of its space already
-        require_space(out, resolved.request.frames * resolved.width * resolved.height * _BYTES_PER_PIXEL, "the shot")
+        require_space(out, disk_bytes(resolved), "the shot")
     return Job(resolved, model, spec, chosen, cache, folder, find_loras(request.loras), pinned)
+
+
+def disk_bytes(resolved: ResolvedRequest) -> int:
+    """Bytes that a shot takes on disk at most while it is made.
+
+    Its frames, and what waits for neighbours: after each section that is written anew beside what waited before.
+    """
+    waiting = waiting_frames(planned.decode for planned in resolved.plan.made)
+    both = max(before + after for before, after in pairwise([0, *waiting]))
+    pixels = resolved.width * resolved.height
+    return pixels * (resolved.request.frames * _BYTES_PER_PIXEL + both * WAITING_BYTES)
 
 
 def run(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from ..framepack.decoding import waiting_frames
 from ..framepack.layout import SectionLayout
 from ..framepack.packing import Block
 from ..framepack.plan import PlannedSection, ShotPlan
@@ -56,7 +57,9 @@ def extent_of(sections: Sequence[PlannedSection], spec: ModelSpec, window: int, 
     context = max(_context_tokens(planned.layout, rows, columns) for planned in sections)
     own = block_tokens(Block(window, FULL), rows, columns)
     together = max(len(clip) for planned in sections for clip in planned.decode.clips)
-    return Extent(*size, own + context, together)
+    blocks = (len(block) for planned in sections for block in planned.decode.provisional)
+    waiting = max(waiting_frames(planned.decode for planned in sections)) - max(blocks, default=0)
+    return Extent(*size, own + context, together, waiting=waiting)
 
 
 def _context_tokens(layout: SectionLayout, rows: int, columns: int) -> int:

@@ -197,6 +197,9 @@ def test_other_devices(released: dict[str, Path]) -> None:
     )
     assert place(on_cpu, Room("cpu", 40 * GIB, 40 * GIB, GIB // 2)).placement.half_precision
     assert not place(on_cpu, Room("cpu", 96 * GIB, 96 * GIB, GIB // 2)).placement.half_precision
+    waiting = Extent(768, 512, tokens_of(768, 512), 18, waiting=17 * 33)
+    planned = hunyuan_demand(released, RELEASED, waiting, "cpu", transformer_bytes=4, other_bytes=4)
+    assert planned == replace(on_cpu, waiting=17 * 33 * 768 * 512 * 12), "2.6 GB for 16 planned endpoints"
 
 
 @pytest.mark.parametrize(("width", "height"), [(768, 512), (416, 960), (640, 384)])

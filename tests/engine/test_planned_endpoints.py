@@ -17,7 +17,9 @@ from safetensors.torch import load_file
 from engine.client.remake import asked_by, said_by
 from engine.errors import Code, EngineError
 from engine.events import Finished, Section, Started, Step
+from engine.generation import shot_folder
 from engine.generation.finish_take import prepare_finish, run_finish
+from engine.generation.job import disk_bytes, prepare
 from engine.generation.shot_folder import ShotFolder
 from engine.inference.base import NetworkFamily
 from engine.inference.hunyuan.family import HunyuanFramePack
@@ -109,6 +111,33 @@ def test_sections_are_made_first_where_it_was_asked_for(trained: Making, tmp_pat
     record = json.loads((tmp_path / "shot" / "shot.json").read_text())
     assert record["request"]["endpoints"] == list(ENDPOINTS)
     assert [section["section"] for section in record["plan"]["sections"]] == SEQUENCE
+
+
+def test_the_disk_that_what_waits_takes_is_asked_for_before_anything_is_made(
+    trained: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, pictures = request_of(trained), {trained.picture.sha256: trained.picture}
+    job = prepare(request, pictures, trained.model, "cpu", tmp_path / "shot")
+    needed, taken = disk_bytes(job.resolved), [0]
+    written = shot_folder.save
+
+    def counted(path: Path, *more: Any) -> None:
+        written(path, *more)
+        taken.append(sum(seam.stat().st_size for seam in path.parent.glob("seam-*.safetensors")))
+
+    monkeypatch.setattr(shot_folder, "save", counted)
+    trained.make(request, tmp_path / "shot")
+    waits = needed - FRAMES * 32 * 32 * 2
+    assert waits <= max(taken) < waits + 2000, "the files' headers beside it"
+    usage = shutil.disk_usage(tmp_path)
+    for free in (needed, needed - 1):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
+        if free == needed:
+            prepare(request, pictures, trained.model, "cpu", tmp_path / "other")
+        else:
+            with pytest.raises(EngineError) as refused:
+                prepare(request, pictures, trained.model, "cpu", tmp_path / "other")
+            assert refused.value.code is Code.DISK_SHORT
 
 
 def test_what_the_movie_says_makes_the_same_shot(trained: Making, shot: Path) -> None:

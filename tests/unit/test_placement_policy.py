@@ -37,10 +37,31 @@ def demands(draw: st.DrawFn) -> Demand:
     whole = draw(BYTES)
     tiled = draw(st.integers(0, whole))
     decode = {0: whole, TILE: tiled, SMALL_TILE: draw(st.integers(0, tiled))}
-    return Demand(draw(st.dictionaries(st.sampled_from("abc"), parts())), draw(parts()), draw(parts()), decode)
+    encoders = draw(st.dictionaries(st.sampled_from("abc"), parts()))
+    return Demand(encoders, draw(parts()), draw(parts()), decode, draw(BYTES), draw(BYTES))
 
 
 ROOMS = st.builds(Room, KINDS, BYTES, BYTES, st.integers(0, GIB))
+
+
+@given(demands(), ROOMS, st.integers(0, GIB))
+def test_main_memory_holds_what_waits_all_along_and_twice_while_it_is_written(
+    demand: Demand, room: Room, more: int
+) -> None:
+    longer = replace(demand, waiting=demand.waiting + more)
+    before, after = (ALL_KEPT.stages(each, room) for each in (demand, longer))
+    own = more if room.kind == "cpu" else 0
+    assert {stage: after[stage] - before[stage] for stage in before} == {
+        stage: own * (2 if stage == "finished frames" else 1) for stage in before
+    }
+
+
+def test_weights_wait_on_disk_where_what_waits_takes_their_main_memory() -> None:
+    part = Part(8 * GIB, GIB, GIB, GIB)
+    demand = Demand({}, part, Part(0, 0, 0, 0), {0: 0, TILE: 0, SMALL_TILE: 0})
+    room = Room("cuda", 5 * GIB, 10 * GIB)
+    assert not place(demand, room).placement.on_disk
+    assert place(replace(demand, waiting=GIB + 1), room).placement.on_disk
 
 
 @given(demands(), ROOMS)

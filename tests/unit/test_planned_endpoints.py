@@ -17,9 +17,12 @@ from engine.client.takes import expected_plan, made_again
 from engine.errors import Code, EngineError
 from engine.events import Started
 from engine.framepack.continuation import continuation, frame_sources
+from engine.framepack.decoding import waiting_frames
 from engine.framepack.grid import Grid, Seam
 from engine.framepack.packing import PAPER_ENDPOINT, Order, parse, with_window
 from engine.framepack.plan import ShotPlan, making_sequence, plan_shot, plan_stretches
+from engine.generation.job import disk_bytes
+from engine.generation.open_family import extent_of
 from engine.generation.resolve import ResolvedRequest, resolve
 from engine.inference.helios.spec import HELIOS_DISTILLED
 from engine.inference.hunyuan.spec import RELEASED
@@ -184,7 +187,9 @@ def test_memory_is_that_of_the_endpoints(sections: int) -> None:
 def test_every_frame_is_settled_once_and_faded_with_what_waits(plan: ShotPlan) -> None:
     waiting: set[int] = set()
     final: list[range] = []
-    for planned in plan.made:
+    blocks = {block.start: len(block) for planned in plan.made for block in planned.decode.provisional}
+    counts = waiting_frames(planned.decode for planned in plan.made)
+    for planned, count in zip(plan.made, counts, strict=True):
         decode = planned.decode
         for seam in (decode.blend_before, decode.blend_after):
             if seam is not None:
@@ -192,10 +197,29 @@ def test_every_frame_is_settled_once_and_faded_with_what_waits(plan: ShotPlan) -
         final += decode.final
         waiting -= {block.start for block in decode.final}
         waiting |= {block.start for block in decode.provisional}
+        assert count == sum(blocks[start] for start in waiting)
     assert not waiting
     frames = sorted(frame for block in final for frame in block)
     assert frames == [frame for stretch in plan.stretches for frame in stretch.made]
     assert frame_sources(plan).keys() == set(final)
+
+
+def test_what_waits_counts_in_what_a_shot_asks_of_disk_and_memory() -> None:
+    frame = 256 * 144
+    ordinary, ends, planned = (
+        resolve(replace(request_of(frames=36 * 36 + 1), **how), TRAINED, (256, 144))
+        for how in (
+            {"order": "inverted"},
+            {"order": "endpoint"},
+            {"endpoints": tuple(range(74, 36 * 34, 72))},
+        )
+    )
+    assert len(planned.request.endpoints) == 16
+    block = 33 * frame * 12
+    usual = 2 * frame * (36 * 36 + 1)
+    assert [(disk_bytes(each) - usual) / block for each in (ordinary, ends, planned)] == [2, 4, 17 + 18]
+    extents = [extent_of(each.plan.made, TRAINED, 9, (256, 144)) for each in (ordinary, ends, planned)]
+    assert [extent.waiting for extent in extents] == [0, 33, 17 * 33], "all but the block that any order has"
 
 
 # Takes.

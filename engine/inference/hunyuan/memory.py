@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...framepack.decoding import WAITING_BYTES
 from ...framepack.grid import Seam
 from ...models.spec import ModelSpec
 from ..memory.network_sizes import config_of, part_of
@@ -75,6 +76,7 @@ def hunyuan_demand(
         part_of(components["vae"], other_bytes, encode),
         decode,
         round(_CLIP_COPIES * clip),
+        extent.waiting * extent.width * extent.height * WAITING_BYTES,
     )
 
 

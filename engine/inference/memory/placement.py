@@ -48,6 +48,8 @@ class Extent:
     """Pixel frames encoded together at most."""
     led: int = 0
     """Latent frames of a guide that a section sees at most, as history or in its context; 0 where it is but steered."""
+    waiting: int = 0
+    """Pixel frames that wait for neighbours at most, beside the one block of them that any order has."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,16 @@ class Demand:
     """Working bytes of decoding one section: whole (0), and in tiles of `TILE` and `SMALL_TILE`."""
     finished: int = 0
     """Main memory that finished frames take until they are written."""
+    waiting: int = 0
+    """Main memory of the frames that wait for neighbours (`Extent.waiting`), and once more while they are written."""
 
     def scaled(self, factor: float) -> Demand:
         """The same in numbers of another width."""
         encoders = {name: part.scaled(factor) for name, part in self.encoders.items()}
         decode = {tile: round(factor * work) for tile, work in self.decode.items()}
-        return Demand(encoders, self.transformer.scaled(factor), self.vae.scaled(factor), decode, self.finished)
+        return Demand(
+            encoders, self.transformer.scaled(factor), self.vae.scaled(factor), decode, self.finished, self.waiting
+        )
 
     @property
     def weights(self) -> int:
@@ -160,9 +166,9 @@ class Placement:
         if self.async_decode:
             bytes_["transformer"] += demand.decode[self.tile]
         if room.kind == "cpu":
-            bytes_["finished frames"] = room.base + kept + demand.finished
+            bytes_["finished frames"] = room.base + kept + demand.finished + demand.waiting
             libraries = _LIBRARIES + self.half_precision * _HALF_LIBRARIES
-            bytes_ = {stage: each + libraries for stage, each in bytes_.items()}
+            bytes_ = {stage: each + libraries + demand.waiting for stage, each in bytes_.items()}
         return bytes_
 
     def peak(self, demand: Demand, room: Room) -> int:
@@ -242,7 +248,7 @@ def _ladder(demand: Demand, room: Room, int8_weights: bool) -> Iterator[Placemen
         if int8_weights:
             for tile in tiles[:2]:
                 yield from _with_encoders(Placement(tile=tile, int8_weights=True), room)
-        on_disk = demand.transformer.weights > room.ram
+        on_disk = demand.transformer.weights + 2 * demand.waiting > room.ram
         # Made in memory, on no disk.
         int8_weights = int8_weights and demand.transformer.in_eight_bits().weights <= room.ram
         streamed = Placement(transformer=Stay.STREAMED, on_disk=on_disk and not int8_weights, int8_weights=int8_weights)
