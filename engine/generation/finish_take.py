@@ -48,6 +48,8 @@ from .write_movie import Movie, write_movie
 
 _BYTES_PER_PIXEL = 2
 _TELL_SECONDS = 0.5
+_UNREADABLE = (Code.IMAGE_MISSING, Code.IMAGE_UNREADABLE, Code.IMAGE_TOO_SMALL, Code.IMAGE_TOO_LARGE)
+"""What is said of a file that is no picture to its end, or none that a shot may have."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,9 @@ def run_finish(
 
     With `resume` one begun here goes on where it stopped, and a finished one is left as it is; without, one that was
     begun is refused. `families` holds the model of the last shot, which is let go of where memory is short; frames of
-    the take to be finished that got lost are decoded again with it. After each frame `asked` tells whether the next
-    event is wanted soon: then all that finishing holds of the device is let go of before. Closing the iterator stops
-    the work; finished frames stay.
+    the take to be finished that got lost or damaged are decoded again with it. After each frame `asked` tells whether
+    the next event is wanted soon: then all that finishing holds of the device is let go of before. Closing the iterator
+    stops the work; finished frames stay.
 
     Where memory runs out it is tried once more with less at a time. An error thrown into the iterator counts as one
     that happened inside.
@@ -146,9 +148,6 @@ def run_finish(
     families = families or Families()
     make_folder(folder.lock.parent)
     with folder_lock(folder.lock, folder.root):
-        if not job.complete():
-            parent, source = job.parent, job.source
-            yield from decode_lost(parent, source, job.device, families=families, memory=memory, asked=asked)
         stored = folder.stored_request()
         if stored is None:
             continues = {"parent": job.parent.files.take, "kept": [], "kept_frames": [], "frames": job.plan.frames}
@@ -191,19 +190,42 @@ class _FinishedTake:
         yield from self._sections(there)
         if plan.note:
             yield Progress(plan.note)
-        for retry in (self._memory.retry, self._memory.retry + 1):
-            try:
-                yield from self._frames(retry)
-                break
-            except EngineError as error:
-                if error.code is not Code.OUT_OF_MEMORY or retry > self._memory.retry:
-                    raise
-                error.__traceback__ = None  # whoever threw it in may hold it, and with it all that its traceback does
-            self._families.close()
-            yield Progress("out of memory; trying once more with less at a time")
+        if not all(path.exists() for path in job.source):
+            yield from self._decode_lost()
+        yield from self._all_frames()
         yield from write_movie(self._movie(frames), self._clock, self._asked)
         job.folder.finish(self._record(frames))
         yield Finished(plan.frames, round(self._clock.elapsed, 3), job.folder.movie.name)
+
+    def _all_frames(self) -> Iterator[Event]:
+        """Finish the frames that are missing; once more with less at a time where memory runs out, and where one that
+        is to be finished cannot be read, once it is decoded again. Not all are read before: that takes minutes.
+        """
+        retry, whole = self._memory.retry, False
+        while True:
+            try:
+                yield from self._frames(retry)
+                return
+            except EngineError as error:
+                short = error.code is Code.OUT_OF_MEMORY and retry == self._memory.retry
+                if not short and (whole or error.code not in _UNREADABLE):
+                    raise
+                error.__traceback__ = None  # whoever threw it in may hold it, and with it all that its traceback does
+                unreadable = None if short else error
+            if unreadable is None:
+                retry += 1
+                self._families.close()
+                yield Progress("out of memory; trying once more with less at a time")
+            else:
+                whole = True
+                release_unused(self._job.device)
+                if not (yield from self._decode_lost()):
+                    raise unreadable
+
+    def _decode_lost(self) -> Generator[Event, None, int]:
+        """Decode again what of the frames that are to be finished got lost or damaged; how many were."""
+        job, how = self._job, (self._families, self._memory, self._asked)
+        return decode_lost(job.parent, job.source, job.device, *how)
 
     def _frames(self, retry: int) -> Iterator[Event]:
         """Finish the frames that are missing; sections are told of as they fill."""

@@ -18,7 +18,7 @@ from PIL import Image
 
 from engine.errors import Code, EngineError
 from engine.events import Event, Finished, Progress, Section, Started, Step
-from engine.generation import finish_take
+from engine.generation import finish_take, lost_frames
 from engine.generation.finish_take import prepare_finish, run_finish
 from engine.generation.job import Memory
 from engine.generation.shot_folder import ShotFolder
@@ -202,17 +202,67 @@ def test_finished_it_is_left_as_it_is(making: Making, shot: Path) -> None:
     assert caught.value.code is Code.RESUME_MISMATCH
 
 
-def test_a_frame_that_got_lost_or_damaged_is_decoded_again(making: Making, shot: Path) -> None:
-    """Then, and only then, their model is needed."""
-    lost = [shot / "frames" / f"{frame:04d}.png" for frame in (7, 40)]
-    was = [path.read_bytes() for path in lost]
-    lost[0].unlink()
-    lost[1].write_bytes(was[1][: len(was[1]) // 2])
-    events = finish(request_of(making), shot, families=making.families)
-    assert [path.read_bytes() for path in lost] == was
+@pytest.mark.parametrize(("gone", "damaged"), [((7,), (40,)), ((), (40, 58))])
+def test_a_frame_that_got_lost_or_damaged_is_decoded_again(
+    gone: tuple[int, ...], damaged: tuple[int, ...], making: Making, shot: Path
+) -> None:
+    """Then, and only then, their model is needed. That one is damaged shows where it is read, and all are looked at."""
+    lost = {frame: shot / "frames" / f"{frame:04d}.png" for frame in (*gone, *damaged)}
+    was = {frame: path.read_bytes() for frame, path in lost.items()}
+    for frame, path in lost.items():
+        path.unlink()
+        if frame in damaged:
+            path.write_bytes(was[frame][: len(was[frame]) // 2])
+    events = finish(request_of(making, Finish(fps=48, between="nearest")), shot, families=making.families)
+    assert {frame: path.read_bytes() for frame, path in lost.items()} == was
+    for frame, path in lost.items():
+        shown = shot / "frames" / f"{2 * frame - 1:04d}-t02.png"
+        assert np.array_equal(iio.imread(shown, plugin="pillow"), iio.imread(path, plugin="pillow"))
     assert len([event for event in events if isinstance(event, Started)]) == 1
     told = [event.stage for event in events if isinstance(event, Progress)]
-    assert "2 of the frames are gone or damaged; decoding them again" in told
+    assert told.count("2 of the frames are gone or damaged; decoding them again") == 1
+    assert told.count("looking which frames are damaged") == 1
+
+
+def test_frames_that_are_all_there_are_not_looked_at_before_they_are_finished(
+    making: Making, shot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an hour's take that would take as long as to finish many of them, at every start."""
+    looked: list[Path] = []
+    is_damaged = lost_frames.is_damaged
+    monkeypatch.setattr(lost_frames, "is_damaged", lambda path: looked.append(path) or is_damaged(path))
+    events = finish(request_of(making, Finish(fps=48, between="nearest")), shot)
+    assert isinstance(events[0], Started)
+    assert looked == []
+
+
+def test_whoever_asks_is_heard_between_two_frames_that_are_looked_at(making: Making, shot: Path) -> None:
+    damaged = shot / "frames" / "0001.png"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    events = run_finish(prepare_finish(request_of(making), "cpu", shot), resume=False, asked=lambda: True)
+    told: list[str] = []
+    while not told or "decoding" not in told[-1]:
+        event = next(events)
+        told += [event.stage] if isinstance(event, Progress) else []
+    events.close()
+    assert told.count("looking which frames are damaged") == 1 + FRAMES
+
+
+def test_a_frame_that_cannot_be_read_though_none_is_damaged_is_told(
+    making: Making, shot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that this user may not read, or on a disk that answers now and then: it is no reason to go round."""
+
+    def unread(*_args: object, **_more: object) -> Iterator[int]:
+        yield 1
+        raise EngineError(Code.IMAGE_UNREADABLE, path="0002.png", detail="permission denied")
+
+    monkeypatch.setattr(finish_take, "finish_frames", unread)
+    events: list[Event] = []
+    with pytest.raises(EngineError, match="permission denied"):
+        events.extend(run_finish(prepare_finish(request_of(making), "cpu", shot), resume=False))
+    told = [event.stage for event in events if isinstance(event, Progress)]
+    assert told == ["finishing", "looking which frames are damaged"]
 
 
 def test_a_damaged_frame_stays_while_another_process_works_on_the_folder(making: Making, shot: Path) -> None:
