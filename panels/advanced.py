@@ -75,6 +75,7 @@ def _draw_packing(layout: Any, wanted: Any, packings: Sequence[str]) -> None:
     if not packings:
         return
     column = _labelled(layout, "Remembers").column(align=True)
+    column.use_property_split = False  # each choice is its own button, and has no label beside it
     for packing in ("AUTO", *packings):
         column.prop_enum(wanted, "packing", packing)
 
