@@ -72,24 +72,21 @@ def history_is_read(
     """
     plan = planned_shot(schedule, scenes.sections, grid)
     lesson = Lesson(plan, plan.made[-1], tuple(range(grid.window)))
-    history = lesson.history(scenes.latents, None if sight is None else sight.codebook)
-    context = lesson.of_frames(history.context(lesson.planned))
+    sight = sight or Sight()
+    context = lesson.of_frames(lesson.history(scenes.latents, sight.codebook).context(lesson.planned))
     x0 = lesson.target(scenes.latents)
     words = told(sentences, scenes.motions[:, lesson.planned.section], scenes.boards[:, 0])
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1))
     found: dict[str, float] = {}
     for level in LEVELS:
-        sigma = torch.full((len(x0),), level)
-
-        def seen(context: PackedContext, sigma: torch.Tensor = sigma) -> PackedContext:
-            return context if sight is None else sight.seen(context, sigma, torch.zeros_like(sigma))
-
+        sigma, none = torch.full((len(x0),), level), torch.zeros(len(x0))
         noised = (1 - level) * x0 + level * noise
-        said = velocity(network, noised, sigma, seen(context), words)
+        said = velocity(network, noised, sigma, sight.seen(context, sigma, none), words)
         for place, block in enumerate(context.blocks):
             swapped = PackedFrames(block.kernel, block.latents.roll(1, 0), block.indices, block.filled)
             other = PackedContext((*context.blocks[:place], swapped, *context.blocks[place + 1 :]), context.generated)
-            changed = (velocity(network, noised, sigma, seen(other), words) - said).square().mean() / x0.var()
+            otherwise = velocity(network, noised, sigma, sight.seen(other, sigma, none), words)
+            changed = (otherwise - said).square().mean() / x0.var()
             name = f"{place}: f{block.latents.shape[2]}{block.kernel.name}"
             found[name] = max(found.get(name, 0.0), float(changed))
     return found
