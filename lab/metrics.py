@@ -17,6 +17,7 @@ from engine.media.measures import BoardSearch, Picture, colour, psnr, sharpness,
 from training.scenes.moves import LATENTS_PER_SECTION
 
 from .held_out import Encoded, HeldOut
+from .shifts import MOST, decibels_by_shift
 from .sketch_parts import SketchParts
 from .world import SIDE, TORUS
 
@@ -37,9 +38,6 @@ _LEAST_ASKED = 1.0
 BINS = (10, 20, 40, 70, 200)
 """Latents out of sight, for the curve of what is forgotten."""
 _UNSEEN = -1
-_MOST = 60.0
-"""Decibels, of pictures that are equal."""
-_EVERY_SECOND = range(-REACH, REACH + 1, 2)
 
 
 @dataclass
@@ -171,29 +169,15 @@ def _closest(picture: Picture, known: Picture, where: NDArray[np.bool_]) -> floa
     """PSNR to what is `known` there after the best shift; None where too little is."""
     if where.mean() < _LEAST_SEEN:
         return None
-
-    def near(down: int, across: int) -> float:
-        if max(abs(down), abs(across)) > REACH:
-            return 0.0
-        shown = where & _inside(down)[:, None] & _inside(across)[None]
-        moved = np.roll(picture, (-down, -across), (0, 1))
-        return _decibels(moved, known, shown) if shown.sum() > where.sum() / 2 else 0.0
-
-    # Every second pixel first: pictures are alike beside their best place.
-    coarse = {(down, across): near(down, across) for down in _EVERY_SECOND for across in _EVERY_SECOND}
-    top, left = max(coarse, key=lambda place: coarse[place])
-    return max(near(top + down, left + across) for down in (-1, 0, 1) for across in (-1, 0, 1))
-
-
-def _inside(shift: int) -> NDArray[np.bool_]:
-    """Which rows, or columns, of a picture that is moved by `shift` show something of it."""
-    places = np.arange(SIDE) + shift
-    inside: NDArray[np.bool_] = (places >= 0) & (places < SIDE)
-    return inside
+    # Every second pixel first, as pictures are alike beside their best place; with room beyond, where nothing is near.
+    near = np.pad(decibels_by_shift(picture, known, where, REACH), 1)
+    coarse = near[1:-1:2, 1:-1:2]
+    down, across = (2 * int(place) + 1 for place in np.unravel_index(coarse.argmax(), coarse.shape))
+    return float(near[down - 1 : down + 2, across - 1 : across + 2].max())
 
 
 def _decibels(picture: Picture, truth: Picture, where: NDArray[np.bool_]) -> float:
-    return min(_MOST, psnr(picture, truth, where))
+    return min(MOST, psnr(picture, truth, where))
 
 
 def _jump(latents: torch.Tensor) -> float:

@@ -76,6 +76,17 @@ def test_a_bank_is_extended_and_never_made_twice(lab: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (lab / "bank").iterdir()} == before
 
 
+def test_a_picture_by_itself_is_what_the_whole_vae_makes_of_it(lab: Path) -> None:
+    here = Lab(lab)
+    latents = here.bank.shelves[0].latents[0, :2].float()
+    vae = here.parts.pipeline.vae
+    with torch.inference_mode():
+        whole = vae.decode(latents.unsqueeze(2) / vae.config.scaling_factor, return_dict=False)[0][:, :, 0]
+    levels = ((whole + 1) * 127.5).clamp(0, 255).permute(0, 2, 3, 1)
+    assert levels.std() > 5
+    assert (here.parts.pictures(latents).float() - levels).abs().max() < 0.51  # rounded, and the order of its sums
+
+
 def test_everything_is_made_once_and_ends_in_a_table(lab: Path, experiment: Experiment) -> None:
     do_all(lab, experiment, 1, None, None)
     noisy, discrete, chosen = experiment.variants

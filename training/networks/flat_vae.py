@@ -56,13 +56,13 @@ def inflate(flat: dict[str, torch.Tensor], solid: AutoencoderKLHunyuanVideo) -> 
 
 
 def twin_of(vae: AutoencoderKLHunyuanVideo) -> AutoencoderKLHunyuanVideo:
-    """The 2-D twin of `vae` by its kernels' last time taps: the same on one frame where the other taps are zero."""
+    """The 2-D twin of `vae`, whose kernels are the sums of its time taps: the same on one frame, but for rounding."""
     twin = copy.deepcopy(vae).cpu()
     flatten(twin)
     weights = {}
     solid = vae.state_dict()
     for name, into in twin.state_dict().items():
-        weights[name] = solid[name][:, :, -1] if solid[name].dim() == into.dim() + 1 else solid[name]
+        weights[name] = solid[name].sum(2) if solid[name].dim() == into.dim() + 1 else solid[name]
     twin.load_state_dict(weights)
     return twin.to(vae.device, vae.dtype).eval()
 
