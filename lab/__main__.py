@@ -1,4 +1,4 @@
-"""`python -m lab bank | base | run | table | plot | export | convert`: what is tried beyond the released recipe.
+"""`python -m lab bank | base | run | table | plot | judge | export | convert`: what goes beyond the released recipe.
 
 Each command is in a file that adds it here.
 """
@@ -9,10 +9,10 @@ import sys
 
 from engine import command_line
 
-from .commands import bank, base, export, plot, run, table
+from .commands import bank, base, export, judge, plot, run, table
 from .convert import command as convert
 
-COMMANDS = (bank, base, run, table, plot, export, convert)
+COMMANDS = (bank, base, run, table, plot, judge, export, convert)
 
 
 def main(arguments: list[str] | None = None) -> int:

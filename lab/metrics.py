@@ -76,6 +76,12 @@ def measured(latents: torch.Tensor, scenes: Encoded, parts: SketchParts) -> dict
     return found
 
 
+def truth_sharpness(scenes: Encoded, parts: SketchParts) -> NDArray[np.float64]:
+    """(N,): what `sharp` is of the truth of each scene, through the VAE as shots are."""
+    seen = (parts.pictures(latents[:, ::STRIDE].transpose(0, 1)).numpy() for latents in scenes.latents)
+    return np.array([np.mean([sharpness(picture) for picture in pictures]) for pictures in seen])
+
+
 def _of_scene(pictures: list[Picture], scene: HeldOut) -> dict[str, float | None]:
     search = BoardSearch(pictures[0])
     values = np.array([(sharpness(each), *colour(each), search.likeness(each)) for each in pictures])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from safetensors.torch import load_file
 
 from engine.errors import EngineError
 from lab import bank, runs
+from lab.__main__ import main
+from lab.blind_page import read_key, write_page
 from lab.commands.options import FIRST
 from lab.experiment import GATES, Experiment, Variant, read_experiment
 from lab.gates import history_is_read, measured, read_gates
@@ -116,6 +119,39 @@ def test_everything_is_made_once_and_ends_in_a_table(lab: Path, experiment: Expe
     for path in drawn:
         with Image.open(path) as picture:
             assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_a_page_shows_pairs_of_shots_and_not_what_made_them(
+    lab: Path, experiment: Experiment, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    do_all(lab, experiment, 1, None, None)
+    here = Lab(lab)
+    page = write_page(here, experiment, "H", 4)
+    assert page is not None
+    text = page.read_text()
+    asked = json.loads(re.search(r'json" id="pairs">(.*?)</script>', text)[1])["asked"]  # type: ignore[index]
+    key = read_key(lab)
+    assert list(key) == ["1", "2", "3", "4"]
+    assert len(asked) == 4
+    rows = {row.id: row for variant in experiment.variants for row in variant.rows}
+    assert len({frozenset(pair) for pair in key.values()}) == 3, "all pairs of three rows come before one comes again"
+    assert not any(name in text for name in rows)
+    left = rows[key["1"][0]]
+    shots = load_file(metrics_of(run_folder(lab, left.variant, 1), left, "H").with_suffix(".safetensors"))["latents"]
+    ends = [np.asarray(here.parts.pictures(shot[None, :, -1])[0], float) for shot in shots]
+    with Image.open(page.parent / "pairs" / "1.webp") as pair:
+        assert pair.n_frames == 7
+        assert pair.size == (2 * 256 + 8, 256)
+        pair.seek(6)
+        shown = np.asarray(pair.convert("RGB").crop((0, 0, 256, 256)).resize((64, 64)), float)
+    assert min(np.abs(shown - end).mean() for end in ends) < 8
+    said = tmp_path / "votes.json"
+    said.write_text(json.dumps(dict.fromkeys(key, "left")))
+    assert main(["judge", "--out", str(lab), "--votes", str(said)]) == 0
+    assert "4 votes of people" in capsys.readouterr().out
+    said.write_text(json.dumps(["left"]))
+    assert main(["judge", "--out", str(lab), "--votes", str(said)]) == 2
+    assert "votes.json" in capsys.readouterr().err
 
 
 def test_a_block_whose_kernel_says_nothing_is_not_read(lab: Path) -> None:
