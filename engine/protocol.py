@@ -135,6 +135,9 @@ class Finish:
     slow: Annotated[float, Limits(1, SLOW_MAXIMUM, about="how many seconds one lasts")] = 1.0
     between: Annotated[str, Limits(among=("", "flow", "motion", "nearest"))] = ""
     """What makes a frame between two of the model's; empty: the best one here."""
+    steady: Flag | None = None
+    """Whether enlarged frames are averaged with their neighbours, so that detail does not flicker; none: where optical
+    flow is installed."""
 
 
 class Start(StrEnum):

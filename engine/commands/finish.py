@@ -49,13 +49,16 @@ def run(args: argparse.Namespace) -> int:
         _say(f"finishing take {source.take} of {source.folder}")
     if plan.note:
         _say(plan.note)
-    from ..finishing.finished_folder import FinishedFolder
+    from ..finishing.finished_folder import FinishedFolder, begun_finish
+    from ..finishing.open_choices import as_begun
     from ..finishing.sequence import choose
     from ..inference.memory.measure import measure_room
     from ..inference.memory.out_of_memory import memory_faults
     from ..inference.registry import choose_device
 
-    folder = FinishedFolder(args.out, source, plan, choose(finish, plan))
+    begun = begun_finish(args.out)
+    chosen = choose(finish if begun is None else as_begun(finish, begun), plan)
+    folder = FinishedFolder(args.out, source, plan, chosen)
     folder.require_free()
     device = choose_device(args.device)
     _say(f"{plan.frames} frames at {float(plan.fps):g} fps, {plan.width}x{plan.height}")

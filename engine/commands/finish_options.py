@@ -30,6 +30,12 @@ def add_finish(parser: argparse.ArgumentParser, then: str = "") -> None:
         help="what is shown between two frames: one made along the flow or the motion of both, or the nearest of them"
         " (default: flow where OpenCV is installed, else motion)",
     )
+    parser.add_argument(
+        "--steady",
+        action=argparse.BooleanOptionalAction,
+        help="average what is enlarged over neighbouring frames, so that detail does not flicker"
+        " (default: where OpenCV is installed)",
+    )
 
 
 def asked_finish(args: argparse.Namespace, then: str = "") -> Finish | None:
@@ -40,8 +46,9 @@ def asked_finish(args: argparse.Namespace, then: str = "") -> Finish | None:
         f"{then}fps": "fps",
         "slow": "slow",
         f"{then}between": "between",
+        "steady": "steady",
     }
-    values = (args.upscale, args.upscaler, args.finish_fps, args.slow, args.finish_between)
+    values = (args.upscale, args.upscaler, args.finish_fps, args.slow, args.finish_between, args.steady)
     given = {option: value for option, value in zip(options, values, strict=True) if value is not None}
     if not given:
         return None

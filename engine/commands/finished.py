@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..events import Event
+from ..finishing.open_choices import is_begun_so
 from ..media.take_files import TakeFiles, takes_of
 from ..protocol import Finish, ShotRequest, Take
 from ..serialization import from_json
@@ -48,16 +49,6 @@ def finishing_take(folder: ShotFolder, finish: Finish | None) -> ShotRequest | N
         if not files.finishes or files.begun.parent != parent:
             continue
         begun = from_json(Finish, files.begun.data["request"]["finish"])
-        if not files.record.exists() if finish is None else _is_same(finish, begun):
+        if not files.record.exists() if finish is None else is_begun_so(finish, begun):
             return replace(stored[0], take=Take(number, parent=parent), finish=begun)
     return None if finish is None else replace(stored[0], take=Take(max(takes) + 1, parent=parent), finish=finish)
-
-
-def _is_same(asked: Finish, begun: Finish) -> bool:
-    """Whether what is asked for is what was begun, but for names that are left open, or of no use there."""
-    open_names = {
-        name: getattr(begun, name)
-        for name in ("upscaler", "between")
-        if not (getattr(asked, name) and getattr(begun, name))
-    }
-    return replace(asked, **open_names) == begun

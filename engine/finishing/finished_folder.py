@@ -29,7 +29,7 @@ from ..media.provenance import Provenance, finished, read_if_whole
 from ..media.shot_digests import file_digests
 from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..protocol import ENGINE_VERSION, Finish
-from ..serialization import to_json, without_defaults
+from ..serialization import from_json, to_json, without_defaults
 from .extras import versions
 from .plan import FinishPlan
 from .sequence import Finisher, made_between
@@ -58,7 +58,7 @@ class FinishedFolder:
         """`finish` as `sequence.choose` has it."""
         self._root, self._source, self._plan, self._finish = root, source, plan, finish
         self._files = TakeFiles(root, FIRST_TAKE, plan.frames)
-        self._begun = root / "checkpoint" / "finish.json"
+        self._begun = _begun_file(root)
         self._said = lru_cache(4)(read_if_whole)
 
     @property
@@ -114,8 +114,8 @@ class FinishedFolder:
             raise EngineError(Code.FOLDER_TAKEN, path=str(self._root), advice=advice) from fault
         now = self._asked()
         for name, value in {**now["finish"], "source": now["source"]}.items():
-            if was.get(name) != value:
-                told = {"was": str(was.get(name))[:40], "now": str(value)[:40]}
+            if name in was and was[name] != value:  # an earlier release wrote fewer down
+                told = {"was": str(was[name])[:40], "now": str(value)[:40]}
                 raise EngineError(Code.RESUME_MISMATCH, path=str(self._root), name=name, **told)
 
     def _asked(self) -> dict[str, Any]:
@@ -169,6 +169,18 @@ class FinishedFolder:
             "sha256": file_digests(self._root, [*self.frames, self._files.movie]),
             "seconds": seconds,
         }
+
+
+def begun_finish(root: Path) -> Finish | None:
+    """What was begun in a folder; None: nothing, or nobody can tell, as `require_free` will say."""
+    try:
+        return from_json(Finish, json_object(_begun_file(root).read_bytes())["finish"])
+    except (OSError, ValueError, KeyError, TypeError, EngineError):
+        return None
+
+
+def _begun_file(root: Path) -> Path:
+    return root / "checkpoint" / "finish.json"
 
 
 def _json(data: Mapping[str, Any]) -> bytes:

@@ -21,10 +21,10 @@ from .cuts import is_cut
 from .enlarge import Enlarger, resized
 from .in_between import InBetween, choose_between
 from .memory import FramesMemory
-from .optical_flow import SourceFrame, is_installed
+from .optical_flow import SourceFrame
 from .plan import FinishPlan, finish_plan
 from .sources import other_size
-from .steady import NEIGHBOURS, steadied
+from .steady import NEIGHBOURS, choose_steady, steadied
 from .upscalers import choose_upscaler, load_upscaler
 from .upscalers.upscaler import Upscaler
 
@@ -44,6 +44,7 @@ def choose(finish: Finish, plan: FinishPlan) -> Finish:
         finish,
         upscaler=choose_upscaler(finish.upscaler) if plan.enlarges else "",
         between=choose_between(finish.between) if plan.makes_frames else "",
+        steady=choose_steady(finish.steady) if plan.enlarges else None,
     )
 
 
@@ -93,7 +94,7 @@ class Finisher:
         """`finish` as `choose` has it. Raises as `finish_frames` does."""
         self._source, self._plan, self._finish = source, plan, finish
         self._size = picture_size(source[0])
-        self.steadies = plan.enlarges and is_installed()
+        self.steadies = bool(finish.steady)
         result = (plan.width, plan.height)
         main = FramesMemory(self._size, result, _HELD, self.steadies, finish.between)
         on_cpu = device.type == "cpu"

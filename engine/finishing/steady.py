@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..media.measures import Picture
-from .optical_flow import SourceFrame, at_size, contrast, moved, smoothed, spread
+from .optical_flow import SourceFrame, at_size, contrast, is_installed, moved, require_flow, smoothed, spread
 
 NEIGHBOURS = 2
 """On both sides."""
@@ -19,6 +19,16 @@ _UNLIKE = 8.0
 """Of 255: where a neighbour differs by so much although it was moved along, it counts e times less."""
 _OF_CONTRAST = 0.2
 """Of the contrast at a place, by which more may differ there: a thin line differs much that is off by little."""
+
+
+def choose_steady(asked: bool | None) -> bool:
+    """Whether frames are steadied: as `asked`, or where it can be done here.
+
+    Raises EngineError `extra_missing` where it is asked for and OpenCV is not installed.
+    """
+    if asked:
+        require_flow("Steadying what is enlarged")
+    return is_installed() if asked is None else asked
 
 
 def steadied(frame: SourceFrame, enlarged: Picture, neighbours: Iterable[tuple[SourceFrame, Picture]]) -> Picture:

@@ -23,6 +23,7 @@ import torch
 
 from ..errors import Code, EngineError
 from ..events import Event, Finished, Progress, Section, SectionPlan, Started, Step
+from ..finishing.open_choices import as_begun, changes_nothing
 from ..finishing.plan import FinishPlan, finish_plan
 from ..finishing.sequence import Finisher, choose, finish_frames, made_between
 from ..inference.memory.measure import free_beside, release_unused
@@ -93,7 +94,7 @@ def plan_of(frames: int, size: tuple[int, int], fps: Fraction, finish: Finish) -
 
     Raises EngineError for what cannot be made, changes nothing, or needs what is not installed here.
     """
-    if finish == Finish(upscaler=finish.upscaler, between=finish.between):
+    if changes_nothing(finish):
         raise EngineError(Code.BAD_REQUEST, detail="the finish changes nothing: say `upscale`, `fps` or `slow`")
     plan = finish_plan(frames, size, fps, finish)
     return plan, choose(finish, plan)
@@ -113,8 +114,7 @@ def prepare_finish(request: ShotRequest, device: str, out: Path) -> FinishJob:
     before, model = require_parent(folder, take)
     begun = folder.stored_request()
     if begun is not None and (was := begun[0].finish) is not None:
-        # What was the best there was then it is made by: there may be better now.
-        finish = replace(finish, upscaler=finish.upscaler or was.upscaler, between=finish.between or was.between)
+        finish = as_begun(finish, was)
     plan, finish = plan_of(before.frames, (before.width or 0, before.height or 0), rate(before.fps or 0), finish)
     if begun is None:
         require_space(out, plan.frames * plan.width * plan.height * _BYTES_PER_PIXEL, "the finished take")
@@ -153,9 +153,10 @@ def run_finish(
             continues = {"parent": job.parent.files.take, "kept": [], "kept_frames": [], "frames": job.plan.frames}
             folder.begin(job.request, job.model, {}, continues)
         else:
-            folder.require_same(
-                to_json(stored[0]), {"take": to_json(job.request.take), "finish": to_json(job.request.finish)}
-            )
+            was, now = stored[0].finish, job.request.finish
+            if was is not None and now is not None and was.steady is None:  # an earlier release did not write it down
+                now = replace(now, steady=None)
+            folder.require_same(to_json(stored[0]), {"take": to_json(job.request.take), "finish": to_json(now)})
             folder.sweep()
         yield from _FinishedTake(job, families, memory, asked).events()
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from engine.__main__ import main
 from engine.errors import EngineError
+from engine.finishing import optical_flow
 from engine.finishing.plan import finish_plan
 from engine.finishing.sequence import Finisher, choose
 from engine.finishing.sources import find_source
@@ -98,7 +99,14 @@ def test_a_sequence_is_made_larger_and_faster_and_its_cut_is_kept(
     told_of = [(provenance.read(path) or provenance.Provenance("")).shot["finishing"][0] for path in made[5:10]]
     assert ["between" in done for done in told_of] == [False, False, False, True, True]
     assert record["source"]["made_by"] is None
-    assert record["finish"] == {"upscale": "2", "upscaler": "waifu2x", "fps": 60.0, "slow": 1.0, "between": "flow"}
+    assert record["finish"] == {
+        "upscale": "2",
+        "upscaler": "waifu2x",
+        "fps": 60.0,
+        "slow": 1.0,
+        "between": "flow",
+        "steady": True,
+    }
     read = provenance.read(made[0])
     assert read is not None
     assert read.source == provenance.ENHANCED
@@ -194,6 +202,29 @@ def test_begun_otherwise_it_is_refused(sequence: Path, tmp_path: Path, capsys: p
     code, told = said(capsys, *asked, "--slow", "3")
     assert code == 2
     assert "another slow (2.0, now 3.0)" in told
+
+
+def test_the_same_command_goes_on_as_it_began_though_more_is_installed_since(
+    sequence: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [sequence, "--source-fps", "24", "--upscale", "2", "--fps", "48", "--out"]
+    with monkeypatch.context() as patch:
+        patch.setattr(optical_flow, "has", lambda _module: False)
+        assert said(capsys, *asked, tmp_path / "out")[0] == 0
+    without = frames(tmp_path / "out")
+    for name in ("shot.json", "frames/0002.png", "frames/0005.png", "frames/0007.png"):
+        (tmp_path / "out" / name).unlink()
+    assert said(capsys, *asked, tmp_path / "out")[0] == 0
+    assert frames(tmp_path / "out") == without
+    code, told = said(capsys, *asked, tmp_path / "out", "--between", "flow")
+    assert code == 2
+    assert "another between (motion, now flow)" in told
+    # As a release before 0.2 left it, which did not say whether it steadied.
+    begun = tmp_path / "out" / "checkpoint" / "finish.json"
+    data = json.loads(begun.read_text())
+    del data["finish"]["steady"]
+    begun.write_text(json.dumps(data))
+    assert said(capsys, *asked, tmp_path / "out")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from PIL import Image
 
 from engine.errors import Code, EngineError
 from engine.events import Event, Finished, Progress, Section, Started, Step
+from engine.finishing import optical_flow
 from engine.generation import finish_take, lost_frames
 from engine.generation.finish_take import prepare_finish, run_finish
 from engine.generation.job import Memory
@@ -187,6 +188,38 @@ def test_killed_before_every_commit_and_resumed(
         assert [event.index for event in told] == [1, 2], "all that was made is told, whoever heard of it before"
         started = next(event for event in events if isinstance(event, Started))
         assert started.done == (len(made) >= 45) + (len(made) == 87)
+
+
+def test_it_goes_on_as_it_began_though_more_is_installed_since(
+    making: Making, shot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_of(making, Finish(upscale="2", slow=1.2))
+    whole, other = (Path(shutil.copytree(shot, tmp_path / name)) for name in ("whole", "other"))
+    with monkeypatch.context() as patch:
+        patch.setattr(optical_flow, "has", lambda _module: False)
+        finish(request, whole)
+        begun = run_finish(prepare_finish(request, "cpu", shot), resume=False)
+        while not (isinstance(event := next(begun), Step) and event.step > 20):
+            pass
+        begun.close()
+    finish(request, shot, resume=True)
+    assert files(shot) == files(whole)
+    finish(request, other)
+    assert files(other) != files(whole), "with optical flow it comes out otherwise"
+
+
+def test_one_of_a_release_that_wrote_less_down_is_gone_on_with(making: Making, shot: Path) -> None:
+    request = request_of(making)
+    finish(request, shot)
+    whole = files(shot)
+    stored = TakeFiles(shot, 2).request
+    data = json.loads(stored.read_text())
+    del data["request"]["finish"]["steady"]
+    stored.write_text(json.dumps(data))
+    TakeFiles(shot, 2).record.unlink()
+    TakeFiles(shot, 2).frame(9).unlink()
+    finish(request, shot, resume=True)
+    assert files(shot) == whole
 
 
 def test_finished_it_is_left_as_it_is(making: Making, shot: Path) -> None:
