@@ -105,7 +105,9 @@ def test_a_take_beside_the_one_that_it_finishes(making: Making, shot: Path) -> N
         "between": " ".join(map(str, made)),
     }
     assert record["model"] == json.loads((shot / "shot.json").read_text())["model"]
-    assert record["request"]["finish"] == to_json(replace(LARGER, upscaler="waifu2x")), "nothing is left open"
+    assert record["request"]["finish"] == to_json(replace(LARGER, upscaler="waifu2x", steady=True)), (
+        "nothing is left open"
+    )
     assert record["memory"]["predicted_bytes"] > 0
     with av.open(shot / "shot-t02.mp4") as movie:
         stream = movie.streams.video[0]
@@ -117,7 +119,7 @@ def test_a_take_beside_the_one_that_it_finishes(making: Making, shot: Path) -> N
 
 def test_a_frame_says_what_made_it_and_what_was_done(making: Making, shot: Path) -> None:
     finish(request_of(making), shot)
-    larger = {"upscale": "2", "upscaler": "waifu2x", "fps": 48}
+    larger = {"upscale": "2", "upscaler": "waifu2x", "fps": 48, "steady": True}
     for frame, done in ((1, larger), (2, {**larger, "between": "flow"})):
         said = read(shot / f"frames/{frame:04d}-t02.png")
         was = read(shot / "frames/0001.png")
