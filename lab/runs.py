@@ -90,6 +90,9 @@ class Lab:
         run = run_folder(self.folder, variant, seed)
         make_folder(run)
         self._require_same(run, experiment, variant)
+        measures = [metrics_of(run, row, name) for name in variant.sets for row in variant.rows]
+        if all(path.is_file() for path in (run / LOSSES, run / GATES_FILE, *measures)):
+            return  # whether or not its weights were kept
         network, sight = self._train(experiment, variant, seed)
         if not (run / GATES_FILE).is_file():
             told = self.parts.sentences, self.parts.grid, variant.schedule, sight

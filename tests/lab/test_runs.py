@@ -191,6 +191,9 @@ def test_what_is_there_is_not_made_again_and_what_is_gone_is_the_same_again(lab:
     assert gone.read_text() == told
     assert gone.with_suffix(".safetensors").read_bytes() == shots
     assert (run / runs.WEIGHTS).stat().st_mtime_ns == kept[run / runs.WEIGHTS]
+    (run / runs.WEIGHTS).unlink()
+    do_all(lab, experiment, 1, variant.id, None)
+    assert not (run / runs.WEIGHTS).exists(), "what is measured needs no weights"
 
 
 def test_the_same_seed_practises_the_same_clips_whatever_the_variant(lab: Path, experiment: Experiment) -> None:
