@@ -37,7 +37,7 @@ _TEMPLATE = Path(__file__).with_name("blind_page.html")
 def write_page(lab: Lab, experiment: Experiment, on: str, pairs: int, seed: int = 0) -> Path | None:
     """Write `pairs` pairs of shots of the set `on`, and the page; returns its path, None where nothing has run.
 
-    Of the first training seed. Every two rows come about equally often, of a scene that is drawn, on sides that are drawn.
+    Of the first training seed. Every two rows come about equally often; scenes and sides are drawn.
     """
     rows = [row for row in experiment.rows if on in row.variant.sets and _shots(lab, row, experiment, on).is_file()]
     if len(rows) < 2:
