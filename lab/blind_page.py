@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors import safe_open
 
 from engine.media.files import make_folder, write_whole
 from engine.media.measures import Picture
 
 from .experiment import Experiment, Row
-from .metrics import STRIDE
-from .runs import Lab, metrics_of, run_folder
+from .metrics import shown
+from .runs import Lab, shown_shots
 from .world import sentence
 
 _PAUSE_MS = 130
@@ -39,18 +39,18 @@ def write_page(lab: Lab, experiment: Experiment, on: str, pairs: int, seed: int 
 
     Of the first training seed. Every two rows come about equally often; scenes and sides are drawn.
     """
-    rows = [row for row in experiment.rows if on in row.variant.sets and _shots(lab, row, experiment, on).is_file()]
-    if len(rows) < 2:
+    shots = shown_shots(lab.folder, experiment, on)
+    if len(shots) < 2:
         return None
     folder = lab.folder / "votes"
     make_folder(folder / "pairs")
     rng = np.random.default_rng(seed)
     scenes = lab.scenes(on)
     key, said = {}, []
-    for number, (left, right) in enumerate(_drawn(rng, rows, pairs), 1):
+    for number, (left, right) in enumerate(_drawn(rng, list(shots), pairs), 1):
         scene = int(rng.integers(len(scenes.scenes)))
-        shown = [_pictures(lab, row, experiment, on, scene) for row in (left, right)]
-        write_whole(folder / "pairs" / f"{number}.webp", _side_by_side(*shown))
+        sides = [shown(_latents(shots[row], scene), lab.parts) for row in (left, right)]
+        write_whole(folder / "pairs" / f"{number}.webp", _side_by_side(*sides))
         key[str(number)] = (left.id, right.id)
         motions = [sentence(motion) for motion in scenes.scenes[scene].path.motions]
         said.append(", then ".join(each for place, each in enumerate(motions) if [each] != motions[place - 1 : place]))
@@ -75,16 +75,11 @@ def _drawn(rng: np.random.Generator, rows: Sequence[Row], pairs: int) -> list[tu
     return [pair if rng.random() < 0.5 else pair[::-1] for pair in chosen]
 
 
-def _shots(lab: Lab, row: Row, experiment: Experiment, on: str) -> Path:
-    """Of the first training seed."""
-    return metrics_of(run_folder(lab.folder, row.variant, experiment.seeds[0]), row, on).with_suffix(".safetensors")
-
-
-def _pictures(lab: Lab, row: Row, experiment: Experiment, on: str, scene: int) -> NDArray[np.uint8]:
-    """(T, H, W, 3): every third latent's."""
-    latents: torch.Tensor = load_file(_shots(lab, row, experiment, on))["latents"][scene, :, ::STRIDE]
-    pictures: NDArray[np.uint8] = lab.parts.pictures(latents.transpose(0, 1)).numpy()
-    return pictures
+def _latents(path: Path, scene: int) -> torch.Tensor:
+    """Of one scene's shot, (C, T, h, w): the others are not read."""
+    with safe_open(path, framework="pt") as file:
+        latents: torch.Tensor = file.get_slice("latents")[scene : scene + 1][0]
+    return latents
 
 
 def _side_by_side(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> bytes:

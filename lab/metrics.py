@@ -69,7 +69,7 @@ def measured(latents: torch.Tensor, scenes: Encoded, parts: SketchParts) -> dict
     """
     found: dict[str, list[float | None]] = {}
     for number, scene in enumerate(scenes.scenes):
-        pictures = list(parts.pictures(latents[number, :, ::STRIDE].transpose(0, 1)).numpy())
+        pictures = list(shown(latents[number], parts))
         told = _of_scene(pictures, scene) | {"jump": _jump(latents[number])}
         for name, value in told.items():
             found.setdefault(name, []).append(value)
@@ -78,8 +78,13 @@ def measured(latents: torch.Tensor, scenes: Encoded, parts: SketchParts) -> dict
 
 def truth_sharpness(scenes: Encoded, parts: SketchParts) -> NDArray[np.float64]:
     """(N,): what `sharp` is of the truth of each scene, through the VAE as shots are."""
-    seen = (parts.pictures(latents[:, ::STRIDE].transpose(0, 1)).numpy() for latents in scenes.latents)
-    return np.array([np.mean([sharpness(picture) for picture in pictures]) for pictures in seen])
+    return np.array([np.mean([sharpness(picture) for picture in shown(each, parts)]) for each in scenes.latents])
+
+
+def shown(latents: torch.Tensor, parts: SketchParts) -> Picture:
+    """What is looked at of a shot (C, T, h, w): the pictures of every third latent, (N, H, W, 3)."""
+    pictures: Picture = parts.pictures(latents[:, ::STRIDE].transpose(0, 1)).numpy()
+    return pictures
 
 
 def _of_scene(pictures: list[Picture], scene: HeldOut) -> dict[str, float | None]:

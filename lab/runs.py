@@ -90,26 +90,28 @@ class Lab:
         run = run_folder(self.folder, variant, seed)
         make_folder(run)
         self._require_same(run, experiment, variant)
-        measures = [metrics_of(run, row, name) for name in variant.sets for row in variant.rows]
-        if all(path.is_file() for path in (run / LOSSES, run / GATES_FILE, *measures)):
+        missing = {
+            name: [row for row in variant.rows if not metrics_of(run, row, name).is_file()] for name in variant.sets
+        }
+        if not any(missing.values()) and (run / LOSSES).is_file() and (run / GATES_FILE).is_file():
             return  # whether or not its weights were kept
         network, sight = self._train(experiment, variant, seed)
         if not (run / GATES_FILE).is_file():
             told = self.parts.sentences, self.parts.grid, variant.schedule, sight
             read = history_is_read(network.eval(), self.gate_scenes(), *told)
             write_gates(run / GATES_FILE, [read_gate("G1", read)])
-        for name in variant.sets:
-            missing = [(row, path) for row in variant.rows if not (path := metrics_of(run, row, name)).is_file()]
+        for name, rows in missing.items():
             if name == LOSS:
                 losses = json.loads((run / LOSSES).read_text(encoding="utf-8"))
-                for _, path in missing:
-                    write_whole(path, json.dumps({"loss": losses[_EARLY]}).encode())
-            elif missing:
+                for row in rows:
+                    write_whole(metrics_of(run, row, name), json.dumps({"loss": losses[_EARLY]}).encode())
+            elif rows:
                 scenes = self.scenes(name)
-                for row, path in missing:
+                for row in rows:
                     shots = Rollout(network, sight, row, self.parts).make(scenes)
-                    write_whole(path.with_suffix(".safetensors"), save({"latents": shots.half().contiguous()}))
-                    write_whole(path, json.dumps(measured(shots, scenes, self.parts)).encode())
+                    write_whole(shots_of(run, row, name), save({"latents": shots.half().contiguous()}))
+                    found = measured(shots, scenes, self.parts)
+                    write_whole(metrics_of(run, row, name), json.dumps(found).encode())
 
     def _require_same(self, run: Path, experiment: Experiment, variant: Variant) -> None:
         """Refuse a run that was begun from another base, for other steps, or otherwise: it would count as this one."""
@@ -190,8 +192,20 @@ def run_folder(lab: Path, variant: Variant, seed: int) -> Path:
 
 
 def metrics_of(run: Path, row: Row, name: str) -> Path:
-    """Where the metrics of a row on a set are; its shots lie beside them."""
+    """Where the metrics of a row on a set are."""
     return run / f"{_plain(row.id)}-{name}.json"
+
+
+def shots_of(run: Path, row: Row, name: str) -> Path:
+    """Where its shots on a set are."""
+    return metrics_of(run, row, name).with_suffix(".safetensors")
+
+
+def shown_shots(lab: Path, experiment: Experiment, name: str) -> dict[Row, Path]:
+    """What there is to look at on a set: the shots of the first training seed, row by row."""
+    rows = [row for row in experiment.rows if name in row.variant.sets]
+    found = {row: shots_of(run_folder(lab, row.variant, experiment.seeds[0]), row, name) for row in rows}
+    return {row: path for row, path in found.items() if path.is_file()}
 
 
 def do_all(lab: Path, experiment: Experiment, jobs: int, only: str | None, seed: int | None) -> None:

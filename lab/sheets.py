@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from safetensors.torch import load_file
 from engine.media.files import make_folder, write_whole
 
 from .experiment import Experiment
-from .runs import Lab, metrics_of, run_folder
+from .runs import Lab, shown_shots
 
 _ENLARGED = 2
 _LABEL = 90
@@ -26,7 +25,7 @@ def write_sheets(lab: Lab, experiment: Experiment, *, scenes: int = 4) -> list[P
     make_folder(lab.folder / "sheets")
     written = []
     for name in sorted({name for variant in experiment.variants for name in variant.sets} & {"H", "R", "D"}):
-        shots = dict(_shots(lab.folder, experiment, name))
+        shots = {row.id: load_file(path)["latents"] for row, path in shown_shots(lab.folder, experiment, name).items()}
         if not shots:
             continue
         truth = lab.scenes(name)
@@ -36,13 +35,6 @@ def write_sheets(lab: Lab, experiment: Experiment, *, scenes: int = 4) -> list[P
             write_whole(path, _sheet(lab, rows))
             written.append(path)
     return written
-
-
-def _shots(lab: Path, experiment: Experiment, name: str) -> Iterator[tuple[str, torch.Tensor]]:
-    for row in experiment.rows:
-        path = metrics_of(run_folder(lab, row.variant, experiment.seeds[0]), row, name).with_suffix(".safetensors")
-        if name in row.variant.sets and path.is_file():
-            yield row.id, load_file(path)["latents"]
 
 
 def _sheet(lab: Lab, rows: dict[str, torch.Tensor]) -> bytes:

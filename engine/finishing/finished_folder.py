@@ -31,6 +31,7 @@ from ..media.take_files import FIRST_TAKE, TakeFiles
 from ..protocol import ENGINE_VERSION, Finish
 from ..serialization import from_json, to_json, without_defaults
 from .extras import versions
+from .open_choices import open_as_begun
 from .plan import FinishPlan
 from .sequence import Finisher, made_between
 from .sources import Source
@@ -39,6 +40,8 @@ _VERSION = 1
 _TOOL = f"Shotpack {ENGINE_VERSION}"
 _BYTES_PER_PIXEL = 2
 """Of a PNG, about."""
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EngineError)
+"""What a record of what was begun raises that is damaged."""
 _PACKAGES = ("torch", "numpy", "pillow", "av", "opencv-python-headless", "spandrel")
 
 
@@ -107,14 +110,14 @@ class FinishedFolder:
 
     def _require_same(self) -> None:
         try:
-            begun = json_object(self._begun.read_bytes())
-            was = {**begun["finish"], "source": begun["source"]}
-        except (OSError, ValueError, KeyError, TypeError) as fault:
+            begun, source = _read_begun(self._begun)
+        except _UNREADABLE as fault:
             advice = f"choose another folder: {self._begun.name}, which says what was begun in this one, is damaged"
             raise EngineError(Code.FOLDER_TAKEN, path=str(self._root), advice=advice) from fault
-        now = self._asked()
-        for name, value in {**now["finish"], "source": now["source"]}.items():
-            if name in was and was[name] != value:  # an earlier release wrote fewer down
+        was = to_json(begun) | {"source": source}
+        now = to_json(open_as_begun(self._finish, begun)) | {"source": self._asked()["source"]}
+        for name, value in now.items():
+            if was[name] != value:
                 told = {"was": str(was[name])[:40], "now": str(value)[:40]}
                 raise EngineError(Code.RESUME_MISMATCH, path=str(self._root), name=name, **told)
 
@@ -174,9 +177,15 @@ class FinishedFolder:
 def begun_finish(root: Path) -> Finish | None:
     """What was begun in a folder; None: nothing, or nobody can tell, as `require_free` will say."""
     try:
-        return from_json(Finish, json_object(_begun_file(root).read_bytes())["finish"])
-    except (OSError, ValueError, KeyError, TypeError, EngineError):
+        return _read_begun(_begun_file(root))[0]
+    except _UNREADABLE:
         return None
+
+
+def _read_begun(path: Path) -> tuple[Finish, object]:
+    """What was begun, and the digest of what it is made of. Raises one of `_UNREADABLE`."""
+    begun = json_object(path.read_bytes())
+    return from_json(Finish, begun["finish"]), begun["source"]
 
 
 def _begun_file(root: Path) -> Path:

@@ -16,10 +16,15 @@ def as_begun(asked: Finish, begun: Finish) -> Finish:
     return replace(asked, **told)
 
 
+def open_as_begun(asked: Finish, begun: Finish) -> Finish:
+    """`asked`, with what `begun` has no use for, or was not written down of it by an earlier release, left open."""
+    told = {name: getattr(begun, name) for name in _LEFT_OPEN if getattr(begun, name) in _OPEN}
+    return replace(asked, **told)
+
+
 def is_begun_so(asked: Finish, begun: Finish) -> bool:
     """Whether what is asked for is what was begun, but for what either leaves open or has no use for."""
-    told = {name: getattr(begun, name) for name in _LEFT_OPEN if getattr(begun, name) in _OPEN}
-    return as_begun(replace(asked, **told), begun) == begun
+    return as_begun(open_as_begun(asked, begun), begun) == begun
 
 
 def changes_nothing(finish: Finish) -> bool:

@@ -23,7 +23,7 @@ import torch
 
 from ..errors import Code, EngineError
 from ..events import Event, Finished, Progress, Section, SectionPlan, Started, Step
-from ..finishing.open_choices import as_begun, changes_nothing
+from ..finishing.open_choices import as_begun, changes_nothing, open_as_begun
 from ..finishing.plan import FinishPlan, finish_plan
 from ..finishing.sequence import Finisher, choose, finish_frames, made_between
 from ..inference.memory.measure import free_beside, release_unused
@@ -154,8 +154,8 @@ def run_finish(
             folder.begin(job.request, job.model, {}, continues)
         else:
             was, now = stored[0].finish, job.request.finish
-            if was is not None and now is not None and was.steady is None:  # an earlier release did not write it down
-                now = replace(now, steady=None)
+            if was is not None and now is not None:
+                now = open_as_begun(now, was)
             folder.require_same(to_json(stored[0]), {"take": to_json(job.request.take), "finish": to_json(now)})
             folder.sweep()
         yield from _FinishedTake(job, families, memory, asked).events()
