@@ -11,8 +11,11 @@ from urllib.parse import quote
 from ..errors import Code, EngineError
 from .event_stream import LineState, Listener, NumberedEvent
 from .http_session import CONNECT_SECONDS, open_session
+from .requests_library import library
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import requests
 
 _ANSWER_SECONDS = 30.0
@@ -113,9 +116,7 @@ class Connection:
 
     def _call(self, method: str, path: str, **more: Any) -> requests.Response:
         try:
-            answer = self._session.request(
-                method, self.url + path, timeout=(CONNECT_SECONDS, _ANSWER_SECONDS), allow_redirects=False, **more
-            )
+            answer = self._answer(method, path, **more)
         except (OSError, ValueError) as fault:  # what requests raises is an OSError, and a ValueError for an address
             raise EngineError(Code.ENGINE_UNREACHABLE, url=self.url, detail=type(fault).__name__) from fault
         if not answer.ok:
@@ -123,6 +124,27 @@ class Connection:
         if answer.status_code >= 300:
             raise self._nonsense(f"is {answer.status_code}")
         return answer
+
+    def _answer(self, method: str, path: str, **more: Any) -> requests.Response:
+        def sent() -> requests.Response:
+            return self._session.request(
+                method, self.url + path, timeout=(CONNECT_SECONDS, _ANSWER_SECONDS), allow_redirects=False, **more
+            )
+
+        requests = library()
+        try:
+            return sent()
+        except requests.ConnectionError as fault:
+            # An engine closes idle connections, maybe just when one is used again (RFC 9112, 9.5); whether it took the
+            # call nobody knows, so only what may be said twice is.
+            if isinstance(fault, requests.Timeout) or not _may_be_said_twice(method, more.get("headers", {})):
+                raise
+            return sent()
+
+
+def _may_be_said_twice(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether a call leaves the engine the same whether it comes once or twice; a job's key makes it so."""
+    return method != "POST" or "Idempotency-Key" in headers
 
 
 def _of(job: str) -> str:
