@@ -29,7 +29,7 @@ def write_plots(lab: Path, experiment: Experiment, results: Results) -> list[Pat
     noisy = [row.id for row in experiment.rows if row.variant.tested and row.guidance == 1]
     drawn = {
         "sharpness": _curves(results, plain, "H", [f"sharp {tenth}" for tenth in range(TENTHS)], _tenths),
-        "forgetting": _curves(results, plain, "R", [f"forget {low}" for low in BINS[:-1]], _gaps),
+        "forgetting": _curves(results, plain, "R", [f"forget {low}" for low in BINS[:-1]], _gaps, floor="mean colour"),
         "noise": _trade(results, noisy),
         "drift": _bars(results, plain),
     }
@@ -57,9 +57,18 @@ def _gaps(axes: Axes) -> None:
 
 
 def _curves(
-    results: Results, rows: Sequence[str], on: str, metrics: Sequence[str], label: Callable[[Axes], None]
+    results: Results,
+    rows: Sequence[str],
+    on: str,
+    metrics: Sequence[str],
+    label: Callable[[Axes], None],
+    *,
+    floor: str = "",
 ) -> Figure | None:
-    """A line for each row through its metrics, with the range of the seeds' own means."""
+    """A line for each row through its metrics, with the range of the seeds' own means.
+
+    `floor`: what a flat picture would get, each row's own; a line drops to it and says nothing below.
+    """
     figure = Figure(_SIZE)
     axes = figure.subplots()
     for row in rows:
@@ -71,6 +80,8 @@ def _curves(
         axes.fill_between(range(len(metrics)), seeds.min(1), seeds.max(1), color=line.get_color(), alpha=0.15)
     if not axes.lines:
         return None
+    if floors := [np.nanmean(results[row, on, floor]) for row in rows if (row, on, floor) in results]:
+        axes.axhspan(min(floors), max(floors), color="grey", alpha=0.3, label="a flat picture")
     axes.set_xticks(range(len(metrics)), [metric.split()[-1] for metric in metrics])
     label(axes)
     axes.legend(fontsize=7, ncols=2)
@@ -85,11 +96,15 @@ def _trade(results: Results, rows: Sequence[str]) -> Figure | None:
         drift, memory = results.get((row, "H", "drift sharp")), results.get((row, "R", "revisit self"))
         if drift is None or memory is None:
             continue
-        across, up = _of_seeds(drift), _of_seeds(memory)
+        across, up = _of_seeds(drift), _of_seeds(memory - results[row, "R", "mean colour"])
         axes.errorbar(across.mean(), up.mean(), xerr=_reach(across), yerr=_reach(up), fmt="o", capsize=3, label=row)
     if not axes.containers:
         return None
-    axes.set(xlabel="drift of sharpness on H", ylabel="dB of what comes back on R", title="Noise on the history")
+    axes.set(
+        xlabel="drift of sharpness on H",
+        ylabel="dB of what comes back on R, over a flat picture",
+        title="Noise on the history",
+    )
     axes.legend(fontsize=7)
     return figure
 
