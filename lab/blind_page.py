@@ -1,8 +1,8 @@
 """A page on which people say which of two shots is the better one, without being told what made them.
 
-LAB/votes/index.html            opened in a browser; it keeps what is said, and saves it as votes.json
-LAB/votes/pairs/NUMBER.webp     a pair's shots side by side
-LAB/votes/key.json              what made them: by a pair's number its rows, left first
+LAB/tables/EXPERIMENT/votes/index.html      opened in a browser; it keeps what is said, and saves it as votes.json
+LAB/tables/EXPERIMENT/votes/pairs/N.webp    a pair's shots side by side
+LAB/tables/EXPERIMENT/votes/key.json        what made them: by a pair's number its rows, left first
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.media.measures import Picture
 
 from .experiment import Experiment, Row
 from .metrics import shown
-from .runs import Lab, shown_shots
+from .runs import Lab, shown_shots, tables_folder
 from .world import sentence
 
 _PAUSE_MS = 130
@@ -42,7 +42,7 @@ def write_page(lab: Lab, experiment: Experiment, on: str, pairs: int, seed: int 
     shots = shown_shots(lab.folder, experiment, on)
     if len(shots) < 2:
         return None
-    folder = lab.folder / "votes"
+    folder = _folder(lab.folder, experiment)
     make_folder(folder / "pairs")
     rng = np.random.default_rng(seed)
     scenes = lab.scenes(on)
@@ -62,10 +62,14 @@ def write_page(lab: Lab, experiment: Experiment, on: str, pairs: int, seed: int 
     return folder / "index.html"
 
 
-def read_key(lab: Path) -> dict[str, tuple[str, str]]:
+def read_key(lab: Path, experiment: Experiment) -> dict[str, tuple[str, str]]:
     """What the page's pairs were made by. Raises FileNotFoundError where there is no page."""
-    told = json.loads((lab / "votes" / "key.json").read_text(encoding="utf-8"))
+    told = json.loads((_folder(lab, experiment) / "key.json").read_text(encoding="utf-8"))
     return {number: (left, right) for number, (left, right) in told.items()}
+
+
+def _folder(lab: Path, experiment: Experiment) -> Path:
+    return tables_folder(lab, experiment) / "votes"
 
 
 def _drawn(rng: np.random.Generator, rows: Sequence[Row], pairs: int) -> list[tuple[Row, Row]]:

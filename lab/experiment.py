@@ -145,6 +145,8 @@ class Judging:
 class Experiment:
     """All of it."""
 
+    name: str
+    """Of its file."""
     title: str
     seeds: tuple[int, ...]
     steps: int
@@ -165,17 +167,18 @@ def read_experiment(path: Path) -> Experiment:
     data = path.read_bytes()
     try:
         told = tomllib.loads(data.decode())
-        return _experiment(told, hashlib.sha256(data).hexdigest())
+        return _experiment(path.stem, told, hashlib.sha256(data).hexdigest())
     except (KeyError, TypeError, ValueError) as fault:
         raise EngineError(Code.BAD_REQUEST, detail=f"{path.name}: {fault}") from fault
 
 
-def _experiment(told: dict[str, Any], sha256: str) -> Experiment:
+def _experiment(name: str, told: dict[str, Any], sha256: str) -> Experiment:
     known = {"title", "seeds", "steps", "rate", "variant", "claim", "judge"}
     _known("the file", told, known)
     variants = tuple(_variant(each) for each in told["variant"])
     claims = tuple(_claim(each) for each in told.get("claim", ()))
     experiment = Experiment(
+        name,
         str(told["title"]),
         tuple(told["seeds"]),
         int(told["steps"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,15 +17,19 @@ from engine.media.files import make_folder, write_whole
 from .experiment import Experiment
 from .judge import Results, Values
 from .metrics import BINS, TENTHS
+from .runs import tables_folder
 
 mpl.use("agg")
 _SIZE = (7.0, 4.2)
 _INCHES = 110
+_LINES = cycler(linestyle=["-", "--", ":"]) * mpl.rcParamsDefault["axes.prop_cycle"]
+"""No two of thirty rows look alike."""
 
 
 def write_plots(lab: Path, experiment: Experiment, results: Results) -> list[Path]:
     """Write those plots of `lab` that there is something for; returns their paths."""
-    make_folder(lab / "plots")
+    folder = tables_folder(lab, experiment) / "plots"
+    make_folder(folder)
     plain = [row.id for row in experiment.rows if row.guidance == 1 and not row.noise]
     noisy = [row.id for row in experiment.rows if row.variant.tested and row.guidance == 1]
     drawn = {
@@ -36,7 +41,7 @@ def write_plots(lab: Path, experiment: Experiment, results: Results) -> list[Pat
     written = []
     for name, figure in drawn.items():
         if figure is not None:
-            path = lab / "plots" / f"{name}.png"
+            path = folder / f"{name}.png"
             data = BytesIO()
             figure.savefig(data, dpi=_INCHES, bbox_inches="tight")
             write_whole(path, data.getvalue())
@@ -71,6 +76,7 @@ def _curves(
     """
     figure = Figure(_SIZE)
     axes = figure.subplots()
+    axes.set_prop_cycle(_LINES)
     for row in rows:
         told = [results.get((row, on, metric)) for metric in metrics]
         seeds = np.array([_of_seeds(each) for each in told if each is not None])
@@ -80,7 +86,7 @@ def _curves(
         axes.fill_between(range(len(metrics)), seeds.min(1), seeds.max(1), color=line.get_color(), alpha=0.15)
     if not axes.lines:
         return None
-    if floors := [np.nanmean(results[row, on, floor]) for row in rows if (row, on, floor) in results]:
+    if floors := [float(np.nanmean(results[row, on, floor])) for row in rows if (row, on, floor) in results]:
         axes.axhspan(min(floors), max(floors), color="grey", alpha=0.3, label="a flat picture")
     axes.set_xticks(range(len(metrics)), [metric.split()[-1] for metric in metrics])
     label(axes)
@@ -115,11 +121,11 @@ def _bars(results: Results, rows: Sequence[str]) -> Figure | None:
     if not shown:
         return None
     figure = Figure(_SIZE)
-    for axes, metric in zip(figure.subplots(1, 2), ("drift sharp", "drift colour"), strict=True):
+    for axes, metric in zip(figure.subplots(1, 2, sharey=True), ("drift sharp", "drift colour"), strict=True):
         seeds = np.array([_of_seeds(results[row, "H", metric]) for row in shown])
         axes.barh(shown, seeds.mean(1), xerr=np.array([_reach(each)[:, 0] for each in seeds]).T, capsize=3)
-        axes.invert_yaxis()
         axes.set_title(f"H: {metric}")
+    figure.axes[0].invert_yaxis()  # of both, which share it: the first row is at the top
     return figure
 
 

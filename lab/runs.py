@@ -5,6 +5,7 @@ LAB/base                      the transformer that all variants begin from
 LAB/sets/H.safetensors        held-out scenes as latents
 LAB/runs/ID-SEED/             what it was begun with (run.json), transformer.safetensors, losses.json, gates.json, and
                               for each row and set its shots and metrics
+LAB/tables/EXPERIMENT/        what all that came to: table.md, claims.md, table.json, plots, sheets, the page to vote on
 """
 
 from __future__ import annotations
@@ -189,6 +190,11 @@ class Lab:
 def run_folder(lab: Path, variant: Variant, seed: int) -> Path:
     """Of a variant and a seed."""
     return lab / "runs" / f"{_plain(variant.id)}-{seed}"
+
+
+def tables_folder(lab: Path, experiment: Experiment) -> Path:
+    """Where it is told what an experiment came to: of the same runs there may be tables of several."""
+    return lab / "tables" / experiment.name
 
 
 def metrics_of(run: Path, row: Row, name: str) -> Path:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from engine.media.files import make_folder, write_whole
 
 from .experiment import Experiment
-from .runs import Lab, shown_shots
+from .runs import Lab, shown_shots, tables_folder
 
 _ENLARGED = 2
 _LABEL = 90
@@ -22,7 +22,8 @@ _COLUMNS = 11
 
 def write_sheets(lab: Lab, experiment: Experiment, *, scenes: int = 4) -> list[Path]:
     """Write a sheet for each of the first scenes of each set, of the first seed's shots; returns their paths."""
-    make_folder(lab.folder / "sheets")
+    folder = tables_folder(lab.folder, experiment) / "sheets"
+    make_folder(folder)
     written = []
     for name in sorted({name for variant in experiment.variants for name in variant.sets} & {"H", "R", "D"}):
         shots = {row.id: load_file(path)["latents"] for row, path in shown_shots(lab.folder, experiment, name).items()}
@@ -31,7 +32,7 @@ def write_sheets(lab: Lab, experiment: Experiment, *, scenes: int = 4) -> list[P
         truth = lab.scenes(name)
         for scene in range(min(scenes, len(truth.scenes))):
             rows = {"truth": truth.latents[scene], **{row: latents[scene] for row, latents in shots.items()}}
-            path = lab.folder / "sheets" / f"{name}-{scene}.png"
+            path = folder / f"{name}-{scene}.png"
             write_whole(path, _sheet(lab, rows))
             written.append(path)
     return written

@@ -15,7 +15,7 @@ from .experiment import Comparison, Experiment
 from .gates import Gate, read_gates
 from .judge import Found, Judged, Results, Values, interval, judge
 from .results import read_losses, read_reading
-from .runs import GATES_FILE
+from .runs import GATES_FILE, tables_folder
 
 SHOWN = {
     "H": ("drift sharp", "drift colour", "drift like", "fidelity first", "fidelity last", "sharp last", "jump"),
@@ -27,17 +27,18 @@ SHOWN = {
 
 
 def write_table(lab: Path, experiment: Experiment, results: Results) -> list[Judged]:
-    """Write table.md, claims.md and table.json into `lab`; returns the claims."""
+    """Write table.md, claims.md and table.json into `lab`'s folder for it; returns the claims."""
     gates, losses = read_gates(lab / "base" / GATES_FILE), read_losses(lab, experiment)
     judged = judge(experiment.claims, results, experiment.judge, {gate.id: gate.holds for gate in gates})
     reads = read_reading(lab, experiment)
-    make_folder(lab)
+    folder = tables_folder(lab, experiment)
+    make_folder(folder)
     lines = [*_table(experiment, results), *_gates(gates), *_reading(reads), *_losses(losses)]
-    write_whole(lab / "table.md", "\n".join(lines).encode() + b"\n")
-    write_whole(lab / "claims.md", "\n".join(_claims(experiment, judged)).encode() + b"\n")
+    write_whole(folder / "table.md", "\n".join(lines).encode() + b"\n")
+    write_whole(folder / "claims.md", "\n".join(_claims(experiment, judged)).encode() + b"\n")
     told = _as_json(experiment, results, judged)
     told |= {"gates": [asdict(gate) for gate in gates], "reads": reads, "losses": losses}
-    write_whole(lab / "table.json", json.dumps(told, indent=1).encode() + b"\n")
+    write_whole(folder / "table.json", _by_line(told).encode() + b"\n")
     return judged
 
 
@@ -143,3 +144,15 @@ def _as_json(experiment: Experiment, results: Results, judged: Sequence[Judged])
         ],
         "claims": {each.claim.id: str(each.verdict) for each in judged},
     }
+
+
+def _by_line(told: Mapping[str, object]) -> str:
+    """JSON with a line for each row of a list, so that two tables can be compared by line."""
+    lines = []
+    for name, value in told.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            value = "[\n  " + ",\n  ".join(json.dumps(each) for each in value) + "\n ]"
+        else:
+            value = json.dumps(value)
+        lines.append(f" {json.dumps(name)}: {value}")
+    return "{\n" + ",\n".join(lines) + "\n}"

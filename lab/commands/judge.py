@@ -34,14 +34,15 @@ def _run(args: argparse.Namespace) -> int:
     from ..runs import Lab
     from ..votes import counted, metric_votes, ratings
 
+    experiment = read_experiment(args.experiment)
     if args.votes is not None:
         try:
-            votes = counted(json.loads(args.votes.read_text(encoding="utf-8")), read_key(args.out))
+            votes = counted(json.loads(args.votes.read_text(encoding="utf-8")), read_key(args.out, experiment))
         except (OSError, ValueError, TypeError, AttributeError) as fault:
             raise EngineError(Code.BAD_REQUEST, detail=f"{args.votes}: {fault}") from fault
         _print(f"{len(votes)} votes of people", ratings(votes))
         return 0
-    experiment, lab = read_experiment(args.experiment), Lab(args.out)
+    lab = Lab(args.out)
     truth = truth_sharpness(lab.scenes(args.on), lab.parts)
     results = read_results(args.out, experiment)
     votes = metric_votes(results, [row.id for row in experiment.rows], args.on, truth)

@@ -14,6 +14,7 @@ from lab.experiment import Claim, Comparison, Judging, read_experiment
 from lab.gates import Gate, read_gates, write_gates
 from lab.judge import Results, Values, Verdict, interval, judge
 from lab.results import read_results
+from lab.runs import tables_folder
 from lab.table import write_table
 
 HOW = Judging(resamples=2000)
@@ -129,7 +130,7 @@ def test_the_table_says_which_gates_held(tmp_path: Path) -> None:
     assert read_gates(tmp_path / "base" / "gates.json") == gates
     judged = write_table(tmp_path, experiment, read_results(tmp_path, experiment))
     assert {each.claim.id for each in judged if each.verdict is Verdict.UNTESTED} == {"7"}
-    told = (tmp_path / "table.md").read_text()
+    told = (tables_folder(tmp_path, experiment) / "table.md").read_text()
     assert "| G1 fine | reads; 0: f1k1: 0.02 | 0.02 | at least 0.01 | yes |" in told
     assert "| G1 | reads | 0.002 | at least 0.01 | **no** |" in told
 
@@ -165,7 +166,7 @@ def test_the_first_experiment_is_read_and_a_table_of_nothing_is_written(tmp_path
     assert len({row.id for row in experiment.rows}) == len(experiment.rows)
     judged = write_table(tmp_path, experiment, read_results(tmp_path, experiment))
     assert {each.verdict for each in judged} == {Verdict.MISSING}
-    assert "not run" in (tmp_path / "claims.md").read_text()
+    assert "not run" in (tables_folder(tmp_path, experiment) / "claims.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_everything_is_made_once_and_ends_in_a_table(lab: Path, experiment: Expe
     assert ("noisy 0.1", "loss", "loss") in results
     assert ("Y look", "D", "jump") in results
     write_table(lab, experiment, results)
-    table = (lab / "table.md").read_text()
+    table = (runs.tables_folder(lab, experiment) / "table.md").read_text()
     assert "| V+D |" in table
     assert "| noisy | 0: f16k4: " in table
     drawn = [*write_plots(lab, experiment, results), *write_sheets(Lab(lab), experiment, scenes=1)]
@@ -130,7 +130,7 @@ def test_a_page_shows_pairs_of_shots_and_not_what_made_them(
     assert page is not None
     text = page.read_text()
     asked = json.loads(re.search(r'json" id="pairs">(.*?)</script>', text)[1])["asked"]  # type: ignore[index]
-    key = read_key(lab)
+    key = read_key(lab, experiment)
     assert list(key) == ["1", "2", "3", "4"]
     assert len(asked) == 4
     rows = {row.id: row for variant in experiment.variants for row in variant.rows}
