@@ -72,7 +72,7 @@ def _curves(
 ) -> Figure | None:
     """A line for each row through its metrics, with the range of the seeds' own means.
 
-    `floor`: what a flat picture would get, each row's own; a line drops to it and says nothing below.
+    `floor`: the measure of what a flat picture would get, a band over the rows' own; lines say nothing in it or below.
     """
     figure = Figure(_SIZE)
     axes = figure.subplots()
