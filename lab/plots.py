@@ -8,9 +8,9 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 from engine.media.files import make_folder, write_whole
 
