@@ -131,13 +131,14 @@ class Connection:
                 method, self.url + path, timeout=(CONNECT_SECONDS, _ANSWER_SECONDS), allow_redirects=False, **more
             )
 
-        requests = library()
         try:
             return sent()
-        except requests.ConnectionError as fault:
+        except OSError as fault:
             # An engine closes idle connections, maybe just when one is used again (RFC 9112, 9.5); whether it took the
             # call nobody knows, so only what may be said twice is.
-            if isinstance(fault, requests.Timeout) or not _may_be_said_twice(method, more.get("headers", {})):
+            requests = library()
+            closed = isinstance(fault, requests.ConnectionError) and not isinstance(fault, requests.Timeout)
+            if not (closed and _may_be_said_twice(method, more.get("headers", {}))):
                 raise
             return sent()
 

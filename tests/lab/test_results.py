@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -43,7 +44,10 @@ def test_no_row_of_a_table_is_left_out(path: Path) -> None:
 def test_a_kept_run_is_of_the_kept_base(experiment: str, name: str) -> None:
     variants = {each.id: each for each in read_experiment(FIRST.with_name(f"{experiment}.toml")).variants}
     network, sight = Lab(KEPT).made(variants[name], 1)
-    kept = load_file(run_folder(KEPT, variants[name], 1) / WEIGHTS)
+    run = run_folder(KEPT, variants[name], 1)
+    asked = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    assert asked["base"] == hashlib.sha256((KEPT / "base" / WEIGHTS).read_bytes()).hexdigest()
+    kept = load_file(run / WEIGHTS)
     assert kept.keys() == network.state_dict().keys()
     assert (sight.codebook is not None) == bool(variants[name].codebook)
     assert (sight.choice is not None) == variants[name].selects
